@@ -1,0 +1,383 @@
+//! What controller and agent say to each other. Plain data; no IO.
+//!
+//! A [`Query`] only looks: the agent answers it in any session. An [`Op`] acts: a session opened
+//! [`Session::ReadOnly`] (`--check`) refuses every one of them.
+
+use crate::secret::Content;
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+/// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
+/// only to make a foreign agent's hello unmistakable.
+pub const VERSION: u32 = 1;
+
+/// What may be asked. Closed: whatever can run under `--check` is named here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum Query {
+    /// `lstat` of a path, with the digest of a regular file's content and the target of a link. Answer: [`Answer::Meta`].
+    File { path: String },
+    /// Content of a regular file up to `limit` bytes (a larger file is [`Answer::Failed`]). Answer: [`Answer::Content`];
+    /// `None` when absent or not a regular file.
+    Read { path: String, limit: u64, secret: bool },
+    /// Names in a folder, sorted. Answer: [`Answer::Names`]; `None` when it is not a folder.
+    List { path: String },
+    /// An account by name. Answer: [`Answer::User`].
+    User { name: String },
+    /// A group by name. Answer: [`Answer::Group`].
+    Group { name: String },
+    /// A read-only command whose argv the agent builds. Answer: [`Answer::Output`]; `code` 127 when the program is missing.
+    Run(Probe),
+    /// Which of these TCP ports accept a connection. Answer: [`Answer::Ports`], sorted.
+    Ports { host: String, ports: Vec<(u16, u16)>, timeout_ms: u32 },
+    /// The user's own `unless`, `onlyif` or read-only command: the one exception to the closed set. Answer: [`Answer::Output`].
+    Test(Exec),
+}
+
+/// Read-only commands. The agent owns each argv; the answer is the command's [`Output`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum Probe {
+    /// `dpkg-query -W -f '${Package}\t${db:Status-Abbrev}\t${Version}\n' NAMES` (exit 1 when one is unknown is normal).
+    DpkgStatus { names: Vec<String> },
+    /// `apt-cache policy NAMES`.
+    AptPolicy { names: Vec<String> },
+    /// `systemctl show UNIT -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload`.
+    UnitState { unit: String },
+    /// `sysctl -n KEY`.
+    Sysctl { key: String },
+    /// `nft -s list table FAMILY NAME`.
+    NftTable { family: String, name: String },
+    /// `nft -c -f -` with the ruleset on stdin: would this load?
+    NftCheck { ruleset: String },
+    /// `openssl x509 -in PATH -noout -subject -issuer -enddate -ext subjectAltName -fingerprint -sha256`, then
+    /// whether it expires within `expires_within_s` (line `expires: yes|no`) and whether the key at `key` fits (line `key: matches|differs|missing`).
+    Certificate { path: String, key: String, expires_within_s: u64 },
+    /// Prints the path of a program on the agent's PATH; exit 1 when there is none.
+    Which { program: String },
+    /// What docker compose would do with a project as predicted. See [`ComposeProbe`]. Stdout is JSON and secret.
+    Compose(ComposeProbe),
+    /// `docker version --format {{.Server.APIVersion}}`.
+    DockerApi,
+    /// `docker network inspect` of all networks and `ip -4 route`: for the subnet check. Stdout: `NAME SUBNET` lines.
+    Subnets,
+    /// The device and mount point that holds PATH (`findmnt -T`), fields TARGET,SOURCE,FSTYPE.
+    MountOf { path: String },
+    /// Which process holds the dpkg or apt lock: `PID COMMAND SINCE-SECONDS`, empty when free.
+    AptLock,
+}
+
+/// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,
+/// removed afterwards), rewrites `env_file` entries to the copies and asks the real `docker compose`.
+///
+/// Stdout is one JSON object: `{"config": <config --format json>, "dry_run": "<output of up --dry-run>",
+/// "containers": [<docker inspect objects of the project>]}`, or `{"error": "..."}` when compose refuses the files.
+/// Exit 127 when docker or its compose plugin is missing, 125 when the daemon does not answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub struct ComposeProbe {
+    pub project: String,
+    pub directory: String,
+    /// Compose files in order: path as the project knows it, and the content to use instead of what is on disk.
+    pub files: Vec<(String, Option<Content>)>,
+    /// `--env-file` files and `env_file:` entries: likewise.
+    pub env_files: Vec<(String, Option<Content>)>,
+}
+
+/// What a host says. Compared by digest in guards, so it holds nothing that moves by itself (no times, no inodes).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Answer {
+    Meta(Option<Meta>),
+    Content(Option<Content>),
+    Names(Option<Vec<String>>),
+    User(Option<User>),
+    Group(Option<Group>),
+    Output(Output),
+    Ports(Vec<u16>),
+    /// The question could not be answered (permission, I/O error, too large): a message for a person.
+    Failed(String),
+}
+
+/// What `lstat` says, less what moves by itself.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Meta {
+    pub kind: Kind,
+    /// Permission bits, `0o7777`.
+    pub mode: u32,
+    /// Owner's name, or the number in decimal when it has none.
+    pub owner: String,
+    pub group: String,
+    /// Bytes, for regular files; 0 otherwise.
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Kind {
+    /// A regular file with the BLAKE3 digest of its content; `None` when it may not be read.
+    File {
+        digest: Option<[u8; 32]>,
+    },
+    Folder,
+    Link {
+        target: String,
+    },
+    /// Socket, device, pipe.
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct User {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    /// Name of the primary group, or its number.
+    pub group: String,
+    pub home: String,
+    pub shell: String,
+    /// GECOS.
+    pub comment: String,
+    /// Supplementary groups, sorted.
+    pub groups: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Group {
+    pub name: String,
+    pub gid: u32,
+}
+
+/// How a command ended. `code` is 128 + signal when a signal ended it, 124 when its time ran out, 127 when the program is missing.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Output {
+    pub code: i32,
+    pub stdout: Content,
+    pub stderr: Content,
+}
+
+/// A command to run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub struct Exec {
+    pub argv: Vec<String>,
+    /// Added to a small clean environment (PATH, HOME, LANG=C.UTF-8). A secret here reaches the child's environment, so give it
+    /// on stdin where the program can read it there.
+    pub env: Vec<(String, Content)>,
+    pub cwd: Option<String>,
+    pub stdin: Option<Content>,
+    /// Seconds until the process group is ended; 0 means the agent's default (3600).
+    pub timeout_s: u32,
+    /// The output is secret.
+    pub secret: bool,
+    /// Outlives the agent when the link is lost (package managers): own session, not ended with the agent.
+    pub survive: bool,
+}
+
+impl Exec {
+    pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            env: vec![],
+            cwd: None,
+            stdin: None,
+            timeout_s: 0,
+            secret: false,
+            survive: false,
+        }
+    }
+}
+
+/// What may be done. Each is journalled before it acts.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Op {
+    /// Makes one folder (the parent exists). Not an error when it is there already as a folder: mode and owner are set.
+    MakeFolder { path: String, attrs: Attrs },
+    /// Writes a file: temp file in the same folder, owner and mode before rename, fsync of file and folder, no link in
+    /// the way followed. `check`, when given, is run on the temp file (`{}` in its argv is replaced) and must succeed.
+    WriteFile { path: String, content: Content, attrs: Attrs, check: Option<Vec<String>> },
+    /// Sets mode and owner of what is there, without following a link.
+    SetAttrs { path: String, attrs: Attrs },
+    /// Makes or replaces a symbolic link, atomically.
+    MakeLink { path: String, target: String },
+    /// Removes a file or link; a folder only when `recursive` or empty. Refuses `/` and mount points.
+    Remove { path: String, recursive: bool },
+    /// Runs a command; an exit code not in `ok` fails the op. Empty `ok` means only 0.
+    Exec { exec: Exec, ok: Vec<i32> },
+    /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link.
+    Apt { args: Vec<String>, lock_timeout_s: u32 },
+    /// Starts a detached process that runs `revert` after `seconds` unless [`Request::Disarm`] with the same token came first.
+    /// The engine disarms over a fresh connection.
+    Arm { token: String, seconds: u32, revert: Vec<Exec> },
+    /// Repeats a query until it is answered as wanted. See [`Wait`].
+    Wait(Wait),
+}
+
+/// Mode and owner to set. `None` leaves a new file's mode 0644 (folder 0755) and owner as the agent's user, an existing one's as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Attrs {
+    pub mode: Option<u32>,
+    pub owner: Option<String>,
+    pub group: Option<String>,
+}
+
+/// Waiting as an op: for ports, files, HTTP answers, healthy services.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Wait {
+    pub until: Until,
+    pub timeout_s: u32,
+    pub interval_ms: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Until {
+    PortOpen {
+        host: String,
+        port: u16,
+    },
+    PortClosed {
+        host: String,
+        port: u16,
+    },
+    PathExists {
+        path: String,
+    },
+    PathAbsent {
+        path: String,
+    },
+    /// The command exits 0. Its last output is the error when time runs out.
+    Succeeds(Exec),
+    /// An HTTP(S) request through curl is answered with this status (and body part). Certificates are checked unless `insecure`.
+    Http(Http),
+    /// All these compose services are running and, where they have a health check, healthy. On failure the message holds the failing
+    /// probe's last output and the log's tail.
+    ComposeHealthy {
+        project: String,
+        directory: String,
+        services: Vec<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub struct Http {
+    pub url: String,
+    pub method: String,
+    /// Sent to this address instead of the one the name resolves to (`curl --connect-to`).
+    pub connect_to: Option<String>,
+    pub headers: Vec<(String, Content)>,
+    pub body: Option<Content>,
+    pub status: Vec<u16>,
+    pub contains: Option<String>,
+    /// PEM file with the authority to trust, on the agent's machine.
+    pub ca: Option<String>,
+    pub insecure: bool,
+    pub timeout_s: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Session {
+    /// `--check`: every op is refused, no lease is taken, nothing is written.
+    ReadOnly,
+    ReadWrite,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Request {
+    /// First of a session. In a read-write one the agent takes the host's lease; `who` says for whom.
+    Open {
+        session: Session,
+        who: String,
+        run: String,
+        heartbeat_s: u32,
+    },
+    Observe(Vec<Query>),
+    Apply(Apply),
+    /// Ends an armed revert before it fires. Sent over a fresh connection. The session may be of either kind: it restores nothing and prevents a revert.
+    Disarm {
+        token: String,
+    },
+    /// Keeps the session alive; answered with [`Response::Pong`].
+    Ping,
+}
+
+/// One task's change.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Apply {
+    /// The task as the journal names it.
+    pub task: String,
+    /// The answers that the change was computed from, by digest ([`crate::frame::digest`]); asked again just before acting.
+    pub guard: Vec<(Query, [u8; 32])>,
+    pub ops: Vec<Op>,
+    /// Asked after acting; the answers come back with the result.
+    pub then: Vec<Query>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Response {
+    /// Sent unasked (id 0) when the agent starts.
+    Hello(Hello),
+    Opened,
+    Answers(Vec<Answer>),
+    Applied {
+        outputs: Vec<Output>,
+        answers: Vec<Answer>,
+    },
+    /// A guard did not hold; nothing was done. `query` names it for a person.
+    HostChanged {
+        query: String,
+    },
+    /// Op number `index` failed; those before it were done. `output` is the failing command's, if it was one.
+    OpFailed {
+        index: u32,
+        message: String,
+        output: Option<Output>,
+    },
+    /// Another run holds the lease.
+    LeaseHeld {
+        who: String,
+        since_s: u64,
+    },
+    Disarmed {
+        was_armed: bool,
+    },
+    /// An op in a read-only session, a request before `Open`, ...
+    Refused(String),
+    /// A line that a running op printed (same id as its request; any number, before the answer). Redacted at the sink.
+    Progress(Content),
+    Pong,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Hello {
+    pub version: u32,
+    pub facts: Facts,
+}
+
+/// What is known of a host from the first frame on. Serializable: templates and reports use it as `facts`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct Facts {
+    /// `x86_64`, `aarch64`.
+    pub arch: String,
+    /// Debian's name of it: `amd64`, `arm64`.
+    pub deb_arch: String,
+    pub hostname: String,
+    pub kernel: String,
+    pub os: Os,
+    /// The user the agent runs as.
+    pub user: String,
+    pub uid: u32,
+    pub cpus: u32,
+    pub memory_mb: u64,
+    /// Systemd is PID 1.
+    pub systemd: bool,
+    /// First non-loopback addresses of the default route's interface; empty when there is none.
+    pub default_ipv4: String,
+    pub default_ipv6: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct Os {
+    /// `ID` of os-release: `debian`, `ubuntu`.
+    pub id: String,
+    /// `debian` for Debian and what says it is like it, `redhat`, ...; else the id.
+    pub family: String,
+    /// `VERSION_ID`: `12`.
+    pub version: String,
+    /// `VERSION_CODENAME`: `bookworm`.
+    pub codename: String,
+    pub pretty: String,
+}

@@ -1,0 +1,6 @@
+//! Verbs and flags.
+
+/// Runs the program; the exit code is one of [`crate::diag::Exit`].
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

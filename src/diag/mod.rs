@@ -1,0 +1,161 @@
+//! Errors as people read them: a lowercase message, the place with an excerpt, causes, then `hint:`.
+
+mod render;
+mod suggest;
+
+pub use render::render;
+pub use suggest::did_you_mean;
+
+use crate::model::Origin;
+use std::fmt;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// A bug of ours.
+    Bug = 1,
+    /// `--check` found changes that are pending.
+    Pending = 10,
+    /// Bad configuration: found before anything was touched.
+    Config = 20,
+    Unreachable = 30,
+    TaskFailed = 40,
+    /// The host changed since the plan.
+    HostChanged = 41,
+    NotConverged = 42,
+    LockHeld = 43,
+    Cancelled = 130,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One thing that is wrong. Built with the methods below; never holds a secret value.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub exit: Exit,
+    /// Lowercase fragment without a full stop.
+    pub message: String,
+    /// Where, with a short text beside the marked span.
+    pub place: Option<(Origin, String)>,
+    /// Further places that matter (`defined here`).
+    pub related: Vec<(Origin, String)>,
+    pub causes: Vec<String>,
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake in what the user wrote ([`Exit::Config`]).
+    pub fn error(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            exit: Exit::Config,
+            message: message.into(),
+            place: None,
+            related: vec![],
+            causes: vec![],
+            hint: None,
+        }
+    }
+
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    pub fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    pub fn at(self, origin: &Origin) -> Self {
+        self.labelled(origin, "")
+    }
+
+    pub fn labelled(mut self, origin: &Origin, label: impl Into<String>) -> Self {
+        self.place = Some((origin.clone(), label.into()));
+        self
+    }
+
+    pub fn related(mut self, origin: &Origin, label: impl Into<String>) -> Self {
+        self.related.push((origin.clone(), label.into()));
+        self
+    }
+
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a did-you-mean hint when one of `known` is close to `written`; keeps an existing hint otherwise.
+    pub fn suggest<'a>(self, written: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match did_you_mean(written, known) {
+            Some(close) => self.hint(format!("did you mean `{close}`?")),
+            None => self,
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// One line without excerpt: `file:line:column: message`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((origin, _)) = &self.place {
+            write!(f, "{origin}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+/// Everything that is wrong, reported at once.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    pub fn extend(&mut self, other: impl Into<Self>) {
+        self.0.extend(other.into().0);
+    }
+
+    /// Keeps the error of a result here and returns its value, so that checking goes on after a mistake.
+    pub fn take<T>(&mut self, result: Result<T, impl Into<Self>>) -> Option<T> {
+        result.map_err(|error| self.extend(error)).ok()
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// `Err` when there is an error, else the value.
+    ///
+    /// # Errors
+    /// These diagnostics, when one of them is an error.
+    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.has_errors() { Err(self) } else { Ok(value) }
+    }
+
+    /// The exit code of the gravest error.
+    pub fn exit(&self) -> Exit {
+        let errors = self.0.iter().filter(|d| d.severity == Severity::Error);
+        errors.map(|d| d.exit).max().unwrap_or(Exit::Done)
+    }
+}

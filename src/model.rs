@@ -1,0 +1,166 @@
+//! Plain data that travels between the rooms.
+
+use serde::Serialize;
+use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
+
+/// A text that was read, kept so that any error can show an excerpt of it.
+#[derive(Debug)]
+pub struct Source {
+    /// As the user would write it.
+    pub path: PathBuf,
+    pub text: String,
+    /// Decrypted from a vault: no excerpt is ever shown, only file and line.
+    pub secret: bool,
+}
+
+/// A place in a file: every value knows the one it came from, also after rendering.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub source: Arc<Source>,
+    /// Byte range in `source.text`.
+    pub span: Range<usize>,
+}
+
+impl Origin {
+    /// An origin for values that come from no file (command line, facts): shown by this name.
+    pub fn named(name: &str) -> Self {
+        let source = Source { path: PathBuf::from(name), text: String::new(), secret: false };
+        Self { source: Arc::new(source), span: 0..0 }
+    }
+
+    /// Line and column, both from 1; the column counts characters.
+    pub fn line_column(&self) -> (usize, usize) {
+        let start = self.span.start.min(self.source.text.len());
+        let before = &self.source.text[..self.source.text.floor_char_boundary(start)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+impl fmt::Display for Origin {
+    /// `file:line:column`, or just the name when it is no file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.source.path.display();
+        if self.source.text.is_empty() {
+            return write!(f, "{path}");
+        }
+        let (line, column) = self.line_column();
+        write!(f, "{path}:{line}:{column}")
+    }
+}
+
+/// Number of a task in its host's list: file order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct TaskId(pub u32);
+
+/// What on a host a state resource owns, e.g. `path:/etc/motd`. Two tasks that own one address are refused at plan time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Address(pub String);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A part of a host that a task reads or writes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Area {
+    /// This path and, for an overlap, everything below it.
+    Path(String),
+    /// The package database.
+    Packages,
+    /// A systemd unit by full name (`docker.service`).
+    Unit(String),
+    /// Accounts: users and groups.
+    Accounts,
+    /// A kernel parameter.
+    Sysctl(String),
+    /// Packet filter rules.
+    Firewall,
+    /// The Docker daemon and all that it holds.
+    Docker,
+    /// A compose project by name, inside Docker.
+    Compose(String),
+    /// The network as seen from where the task runs: ports, HTTP answers.
+    Network,
+    Everything,
+}
+
+impl Area {
+    /// Whether a write to one can be seen in the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        use Area::{Compose, Docker, Everything, Path};
+        match (self, other) {
+            (Everything, _) | (_, Everything) => true,
+            (Path(a), Path(b)) => path_within(a, b) || path_within(b, a),
+            (Docker, Compose(_)) | (Compose(_), Docker) => true,
+            (a, b) => a == b,
+        }
+    }
+}
+
+/// Whether `path` is `folder` or lies below it.
+pub fn path_within(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What a task reads and writes. Tasks whose footprints conflict keep file order; all others may run in parallel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Footprint {
+    pub reads: Vec<Area>,
+    pub writes: Vec<Area>,
+}
+
+impl Footprint {
+    pub fn reads(areas: impl IntoIterator<Item = Area>) -> Self {
+        Self { reads: areas.into_iter().collect(), writes: vec![] }
+    }
+
+    pub fn writes(areas: impl IntoIterator<Item = Area>) -> Self {
+        Self { reads: vec![], writes: areas.into_iter().collect() }
+    }
+
+    pub fn and_reads(mut self, areas: impl IntoIterator<Item = Area>) -> Self {
+        self.reads.extend(areas);
+        self
+    }
+
+    /// Overlaps with everything: a command that declares nothing.
+    pub fn everything() -> Self {
+        Self::writes([Area::Everything])
+    }
+
+    /// The pair of areas for which the order of two tasks matters, if any (ours first).
+    pub fn conflict<'a>(&'a self, later: &'a Self) -> Option<(&'a Area, &'a Area)> {
+        let pairs = |ours: &'a [Area], theirs: &'a [Area]| {
+            ours.iter().find_map(|a| theirs.iter().find(|b| a.overlaps(b)).map(|b| (a, b)))
+        };
+        pairs(&self.writes, &later.writes)
+            .or_else(|| pairs(&self.writes, &later.reads))
+            .or_else(|| pairs(&self.reads, &later.writes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_overlap_by_whole_names() {
+        let path = |p: &str| Area::Path(p.into());
+        assert!(path("/etc").overlaps(&path("/etc/docker/daemon.json")));
+        assert!(path("/").overlaps(&path("/etc")));
+        assert!(!path("/etc/foo").overlaps(&path("/etc/foobar")));
+        assert!(Area::Docker.overlaps(&Area::Compose("x".into())));
+        assert!(!Area::Compose("x".into()).overlaps(&Area::Compose("y".into())));
+    }
+
+    #[test]
+    fn two_readers_do_not_conflict() {
+        let a = Footprint::reads([Area::Packages]);
+        assert!(a.conflict(&a.clone()).is_none());
+        assert!(a.conflict(&Footprint::writes([Area::Packages])).is_some());
+    }
+}

@@ -1,0 +1,1 @@
+//! The trait of a resource type.
