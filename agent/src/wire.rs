@@ -205,6 +205,8 @@ pub enum Op {
     Arm { token: String, seconds: u32, revert: Vec<Exec> },
     /// Repeats a query until it is answered as wanted. See [`Wait`].
     Wait(Wait),
+    /// Does nothing on the host; the text comes back as [`Response::Progress`].
+    Note { text: Content },
 }
 
 /// Mode and owner to set. `None` leaves a new file's mode 0644 (folder 0755) and owner as the agent's user, an existing one's as it is.

@@ -1,1 +1,5 @@
-//! (being built)
+//! Inventory and playbook together: the tasks of each host, rendered on demand.
+
+mod types;
+
+pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
