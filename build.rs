@@ -46,7 +46,8 @@ fn main() {
 
 /// The architectures to embed: all, or those that `PROVISION_AGENT_TARGETS` names.
 fn wanted() -> Vec<(&'static str, &'static str)> {
-    let Some(names) = env::var("PROVISION_AGENT_TARGETS").ok().filter(|names| !names.trim().is_empty()) else {
+    let Some(names) = env::var("PROVISION_AGENT_TARGETS").ok().filter(|names| !names.trim().is_empty())
+    else {
         return TARGETS.to_vec();
     };
     let find = |name: &str| TARGETS.iter().find(|(arch, _)| *arch == name).copied();
