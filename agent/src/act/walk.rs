@@ -9,7 +9,7 @@ use crate::reason;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -22,6 +22,14 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 pub struct Place {
     pub folder: OwnedFd,
     pub name: OsString,
+}
+
+impl Place {
+    /// The path with every link on the way resolved.
+    pub fn real_path(&self) -> std::io::Result<PathBuf> {
+        let folder = std::fs::read_link(format!("/proc/self/fd/{}", self.folder.as_raw_fd()))?;
+        Ok(folder.join(&self.name))
+    }
 }
 
 /// Opens the folder that holds `path`.
