@@ -4,15 +4,16 @@ use crate::reason;
 use crate::secret::Content;
 use crate::wire::{Exec, Output};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal};
+use rustix::process::{getrlimit, kill_process_group, pidfd_open, setrlimit};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Where programs are looked for.
@@ -28,6 +29,19 @@ const AFTER_EXIT: Duration = Duration::from_millis(300);
 /// Process groups that end with the agent.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// The limit of open files that the agent was started with: what its children get.
+static FILES: OnceLock<Rlimit> = OnceLock::new();
+
+/// Raises the agent's own limit of open files (a port scan opens thousands), not its children's.
+pub fn raise_file_limit() {
+    let found = getrlimit(Resource::Nofile);
+    let _ = FILES.set(found);
+    let enough = found.maximum.unwrap_or(u64::MAX).min(8192);
+    if found.current.is_some_and(|current| current < enough) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), maximum: found.maximum });
+    }
+}
 
 /// Ends every registered process group: politely, then for good. No command can be started after this.
 pub fn end_all() {
@@ -240,9 +254,13 @@ impl Running {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         let survive = exec.survive;
+        let files_limit = FILES.get().copied();
         // SAFETY: between fork and exec only system calls that are safe there are made, and nothing is allocated.
         unsafe {
             command.pre_exec(move || {
+                if let Some(limit) = files_limit {
+                    setrlimit(Resource::Nofile, limit)?;
+                }
                 if survive {
                     rustix::process::setsid()?;
                 } else {

@@ -127,6 +127,7 @@ impl Pool {
 
 /// Serves one session and ends with everything it started (but what is declared to survive).
 pub fn serve() -> ExitCode {
+    child::raise_file_limit();
     let (input, output) = match take_streams() {
         Ok(streams) => streams,
         Err(error) => {

@@ -6,6 +6,7 @@ mod file;
 mod healthy;
 mod http;
 pub mod journal;
+mod recover;
 mod remove;
 pub mod state;
 mod wait;

@@ -96,6 +96,7 @@ impl Lease {
                 .set_len(0)
                 .and_then(|()| lease.write_all(format!("{run}\n{seconds}\n{who}\n").as_bytes()));
             written.map_err(|error| NoLease::Failed(format!("cannot write the lease: {}", reason(error))))?;
+            super::recover::recover(folder);
             flock(&lease, FlockOperation::NonBlockingLockShared).map_err(failed)?;
             return Ok(Self { _held: lease });
         }
@@ -129,7 +130,7 @@ pub fn prune(folder: &Path, current: &str) {
     }
 }
 
-fn newest_first(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn newest_first(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut dated: Vec<_> =
         entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
