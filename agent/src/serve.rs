@@ -175,16 +175,16 @@ fn session(input: &mut Input, output: &Arc<Output>) -> io::Result<()> {
 }
 
 /// A read-write session takes the lease and may write a journal; a read-only one touches nothing.
-fn open(session: Session, run: &str, who: &str, output: &Arc<Output>) -> Result<Pool, Response> {
+fn open(session: Session, run: &str, who: &str, output: &Arc<Output>) -> Result<Pool, Box<Response>> {
     let (mut journal, mut lease) = (None, None);
     if session == Session::ReadWrite {
         if !state::safe_name(run) {
-            return Err(Response::Refused(format!("the run {run:?} is not a plain name")));
+            return Err(Response::Refused(format!("the run {run:?} is not a plain name")).into());
         }
-        let folder = state::folder().map_err(Response::Refused)?;
+        let folder = state::folder().map_err(|why| Box::new(Response::Refused(why)))?;
         lease = Some(Lease::take(&folder, run, who).map_err(|no| match no {
-            NoLease::Held { who, since_s } => Response::LeaseHeld { who, since_s },
-            NoLease::Failed(why) => Response::Refused(why),
+            NoLease::Held { who, since_s } => Box::new(Response::LeaseHeld { who, since_s }),
+            NoLease::Failed(why) => Box::new(Response::Refused(why)),
         })?);
         state::prune(&folder, run);
         journal = Some(Journal::new(folder, run));

@@ -110,8 +110,11 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     Ok(answer(0, text, ""))
 }
 
+/// Copies, and the files that people know instead.
+type Renamed = Vec<(String, String)>;
+
 /// Writes the copies. Returns compose's options, and what was copied where (longest name first).
-fn copies(project: &ComposeProbe, folder: &Folder) -> Result<(Vec<String>, Vec<(String, String)>), String> {
+fn copies(project: &ComposeProbe, folder: &Folder) -> Result<(Vec<String>, Renamed), String> {
     let real = |path: &str| Path::new(&project.directory).join(path).to_string_lossy().into_owned();
     let own = folder.0.to_string_lossy().into_owned();
     let mut options =
