@@ -183,7 +183,10 @@ mod tests {
         path
     }
 
-    fn read(args: &VaultArgs, environment: &[(&str, &Path)]) -> Result<Vec<(Option<String>, String)>, String> {
+    fn read(
+        args: &VaultArgs,
+        environment: &[(&str, &Path)],
+    ) -> Result<Vec<(Option<String>, String)>, String> {
         let lookup =
             |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_os_str().to_owned());
         let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
@@ -219,8 +222,7 @@ mod tests {
     #[test]
     fn without_flags_the_environment_counts_and_ours_comes_first() {
         let folder = tempfile::tempdir().unwrap();
-        let (ours, theirs) =
-            (file(&folder, "ours", "o\n", 0o600), file(&folder, "theirs", "t\n", 0o600));
+        let (ours, theirs) = (file(&folder, "ours", "o\n", 0o600), file(&folder, "theirs", "t\n", 0o600));
         let none = VaultArgs::default();
         let theirs = ("ANSIBLE_VAULT_PASSWORD_FILE", theirs.as_path());
         let text = ("LUSTORES_VAULT_PASSWORD", Path::new("text"));
@@ -238,8 +240,10 @@ mod tests {
         let failing = file(&folder, "fails.sh", "#!/bin/sh\necho hunter2\nexit 3\n", 0o700);
         let no_program = file(&folder, "marked", "hunter2\n", 0o755);
         let missing = folder.path().join("missing");
-        let args =
-            VaultArgs { vault_password_file: vec![empty, failing, no_program, missing], ..Default::default() };
+        let args = VaultArgs {
+            vault_password_file: vec![empty, failing, no_program, missing],
+            ..Default::default()
+        };
         let errors = read(&args, &[]).unwrap_err();
         for part in ["is empty", "exit status: 3", "`chmod -x` it", "No such file"] {
             assert!(errors.contains(part), "{part}: {errors}");

@@ -82,7 +82,10 @@ fn damage_is_told_apart_from_a_wrong_password() {
         ("$ANSIBLE_VAULT;1.0;AES\nabcd", "unknown vault version `1.0`"),
         ("$ANSIBLE_VAULT;2.0;AES256\nabcd", "unknown vault version `2.0`"),
         ("$ANSIBLE_VAULT;1.1;AES128\nabcd", "unknown vault cipher `AES128`"),
-        ("$ANSIBLE_VAULT;1.1;AES256\nxyz0", "damaged vault: the body holds a character that is not hexadecimal"),
+        (
+            "$ANSIBLE_VAULT;1.1;AES256\nxyz0",
+            "damaged vault: the body holds a character that is not hexadecimal",
+        ),
         (
             "$ANSIBLE_VAULT;1.1;AES256\nabc",
             "damaged vault: the body has an odd number of hexadecimal digits: the end is missing",
@@ -96,10 +99,9 @@ fn damage_is_told_apart_from_a_wrong_password() {
         ("damaged vault: the salt is empty", |t| t.split_once('\n').map(|(_, t)| format!("\n{t}")).unwrap()),
         ("damaged vault: the salt holds a character that is not hexadecimal", |t| t.replacen("07", "0g", 1)),
         ("damaged vault: the end of the content is missing", |t| t[..t.len() - 2].into()),
-        (
-            "damaged vault: the content has an odd number of hexadecimal digits: the end is missing",
-            |t| t[..t.len() - 1].into(),
-        ),
+        ("damaged vault: the content has an odd number of hexadecimal digits: the end is missing", |t| {
+            t[..t.len() - 1].into()
+        }),
         ("damaged vault: it holds 2 of 3 parts: the end is missing", |t| t[..t.rfind('\n').unwrap()].into()),
         ("wrong vault password", |t| t.replacen("07", "08", 1)),
     ];
