@@ -11,10 +11,11 @@
 //! | [`yaml`] | YAML into a tree in which every value knows its place; from there into typed structs |
 //! | [`vault`] | encrypted files and values in, secrets out |
 //! | [`inventory`] | hosts, groups, patterns, variables and their precedence |
+//! | [`playbook`] | YAML to plays, roles, tasks; knows nothing of hosts |
 //! | [`template`] | Handlebars: rendering, expressions, helpers, taint of secrets |
 //! | [`resource`] | the trait of a resource type; diffing of states; the invariants |
 //! | [`resources`] | one file per resource type and one table row each |
-//! | [`playbook`] | YAML to plays, roles, tasks |
+//! | [`site`] | inventory and playbook together: the tasks of each host, rendered on demand |
 //! | [`graph`] | footprints to a DAG, reasons of edges, cycle report, pictures |
 //! | [`plan`] | rounds of questions, predicted answers, the plan; defines `Ask` |
 //! | [`connection`] | `Ask` over ssh and local: upload, become, framing, timeouts |
@@ -37,6 +38,7 @@ pub mod playbook;
 pub mod report;
 pub mod resource;
 pub mod resources;
+pub mod site;
 pub mod template;
 pub mod vault;
 pub mod yaml;

@@ -1,6 +1,6 @@
 //! Plain data that travels between the rooms.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 
 /// A text that was read, kept so that any error can show an excerpt of it.
@@ -140,6 +140,42 @@ impl Footprint {
         pairs(&self.writes, &later.writes)
             .or_else(|| pairs(&self.writes, &later.reads))
             .or_else(|| pairs(&self.reads, &later.writes))
+    }
+}
+
+/// Differences between two states, facet by facet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Diff {
+    pub facets: Vec<FacetDiff>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FacetDiff {
+    pub facet: String,
+    pub before: Shown,
+    pub after: Shown,
+}
+
+/// A value as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    Absent,
+    Scalar(String),
+    /// A text to be diffed line by line. Of a secret text, keys and structure with a tag in place of each value.
+    Text(String),
+    /// A secret: the tag is equal for equal values within a run, and useless outside of it.
+    Masked(String),
+    /// Not text, or not read: size in bytes and the start of the digest.
+    Binary {
+        size: u64,
+        digest: String,
+    },
+}
+
+impl Diff {
+    pub fn is_empty(&self) -> bool {
+        self.facets.is_empty()
     }
 }
 

@@ -1,1 +1,315 @@
-//! The trait of a resource type.
+//! The trait of a resource type, the diffing of its states, and the invariants that no author can forget.
+//!
+//! A resource type has no hands: it is pure code that names the queries it needs, receives answers, computes the observed
+//! and the desired [`State`], and returns the ops between them. Adding one is one file in `resources/` and one row in
+//! its table; `CONTRIBUTING.md` shows how.
+
+mod diff;
+mod seen;
+
+pub use diff::Mask;
+pub use seen::{Look, Lookup, Seen};
+
+use crate::{
+    diag::Diagnostic,
+    model::{Address, Area, Diff, Footprint},
+    yaml::{Node, from_node},
+};
+use agent::{
+    frame,
+    secret::Content,
+    wire::{Answer, Meta, Op, Query},
+};
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+
+/// Why a state cannot be told yet.
+#[derive(Clone, Debug)]
+pub enum Pause {
+    /// These queries have to be answered first.
+    Need(Vec<Query>),
+    /// The host cannot say before an earlier task has run. Without such a task that changes something, it is an error.
+    NotYet(String),
+    Fault(Fault),
+}
+
+/// What `observe` returns; `?` passes on a pause.
+pub type Observe<S> = Result<S, Pause>;
+
+/// Why a task cannot be done as it is written or on this host. No secret in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Fault> for Pause {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// One named aspect of a state; a diff shows before and after of each that differs.
+#[derive(Clone, Debug)]
+pub enum Facet {
+    /// A short value: `0644`, `running`.
+    Scalar(String),
+    /// A short value that must not be shown.
+    Secret(Vec<u8>),
+    /// A text or file content, compared by digest. `content` is `None` when it was not read (equal, too large).
+    Content { digest: [u8; 32], size: u64, content: Option<Content> },
+}
+
+impl Facet {
+    pub fn content(content: &Content) -> Self {
+        let size = content.bytes().len() as u64;
+        Self::Content { digest: content.digest(), size, content: Some(content.clone()) }
+    }
+}
+
+impl PartialEq for Facet {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Scalar(a), Self::Scalar(b)) => a == b,
+            (Self::Secret(a), Self::Secret(b)) => a == b,
+            (Self::Content { digest: a, .. }, Self::Content { digest: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl From<String> for Facet {
+    fn from(text: String) -> Self {
+        Self::Scalar(text)
+    }
+}
+
+impl From<&str> for Facet {
+    fn from(text: &str) -> Self {
+        Self::Scalar(text.into())
+    }
+}
+
+/// The facets of a state in the order in which they are shown. A facet that is not there is absent.
+pub type Facets = IndexMap<String, Facet>;
+
+/// One type for the observed and the desired state of a resource.
+pub trait State {
+    fn facets(&self) -> Facets;
+}
+
+/// What an op will make later answers be, where the op itself does not say (file ops do).
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// This query will be answered so.
+    Answer(Query, Answer),
+    /// What this area will be like cannot be told before.
+    Unknown(Area),
+}
+
+/// A parameter that names a file the task brings along, e.g. `src` of `template`.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceParam {
+    /// The parameter with the file's name.
+    pub key: &'static str,
+    /// The role's (or playbook's) folder it is looked up in: `templates` or `files`.
+    pub folder: &'static str,
+    /// Rendered as a template.
+    pub render: bool,
+    /// The parameter that receives the content.
+    pub into: &'static str,
+}
+
+/// A resource type. See the module's documentation.
+pub trait Resource: Sized + 'static {
+    /// The key in a task.
+    const NAME: &'static str;
+    /// A task that shows its use; parsed by a test.
+    const EXAMPLE: &'static str;
+    /// The parameter that a bare string stands for (`command: uptime`).
+    const FREE: Option<&'static str> = None;
+    const SOURCES: &'static [SourceParam] = &[];
+
+    /// The parameters. Doc comments are the documentation.
+    type Spec: DeserializeOwned + JsonSchema + Send + Sync;
+    type State: State;
+
+    /// What this owns on the host; `None` for actions and for parts of a file that several tasks share.
+    fn address(spec: &Self::Spec) -> Option<Address>;
+    fn footprint(spec: &Self::Spec) -> Footprint;
+    /// The state on the host, from the answers seen so far.
+    ///
+    /// # Errors
+    /// A [`Pause`]: more questions, not knowable yet, or a fault.
+    fn observe(spec: &Self::Spec, seen: &Seen) -> Observe<Self::State>;
+    /// The state wanted.
+    ///
+    /// # Errors
+    /// A fault when it cannot be had from the observed one.
+    fn desired(spec: &Self::Spec, observed: &Self::State) -> Result<Self::State, Fault>;
+    /// The ops from one to the other: empty if and only if their facets are equal.
+    fn ops(spec: &Self::Spec, from: &Self::State, to: &Self::State) -> Vec<Op>;
+
+    /// What later answers will be. The default: where a command runs, everything that is written is unknown afterwards.
+    fn effects(spec: &Self::Spec, _from: &Self::State, _to: &Self::State, ops: &[Op]) -> Vec<Effect> {
+        let runs = ops.iter().any(|op| matches!(op, Op::Exec { .. } | Op::Apt { .. }));
+        let writes = Self::footprint(spec).writes.into_iter();
+        if runs { writes.map(Effect::Unknown).collect() } else { vec![] }
+    }
+
+    /// An action (`command`, a restart, a request) rather than a state: it is not observed again after it was done.
+    fn acts(_spec: &Self::Spec) -> bool {
+        false
+    }
+
+    /// Whether the acting itself is a change (a `wait_for`, an `assert` or a check is none).
+    fn counts_as_change(_spec: &Self::Spec) -> bool {
+        true
+    }
+}
+
+/// What planning one task came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Need(Vec<Query>),
+    NotYet(String),
+    Unchanged { asked: Vec<Query> },
+    Change(Box<Change>),
+}
+
+/// A change: what is shown, what is done, and what both were computed from.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub diff: Diff,
+    pub guard: Vec<(Query, [u8; 32])>,
+    pub ops: Vec<Op>,
+    pub effects: Vec<Effect>,
+}
+
+impl Change {
+    /// The queries that observing the task took.
+    pub fn asked(&self) -> Vec<Query> {
+        self.guard.iter().map(|(q, _)| q.clone()).collect()
+    }
+
+    /// The token of an armed revert among the ops: to be disarmed over a fresh connection.
+    pub fn armed(&self) -> Option<&str> {
+        self.ops.iter().find_map(|op| match op {
+            Op::Arm { token, .. } => Some(token.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// A resource with its parameters, as the engine sees it.
+pub trait Prepared: Send + Sync {
+    fn type_name(&self) -> &'static str;
+    fn address(&self) -> Option<Address>;
+    fn footprint(&self) -> Footprint;
+    fn acts(&self) -> bool;
+    fn counts_as_change(&self) -> bool;
+    /// Plans on the answers of `lookup`.
+    ///
+    /// # Errors
+    /// A fault of the task, or a broken invariant of its type (a bug, named so).
+    fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault>;
+}
+
+struct Typed<R: Resource>(R::Spec);
+
+impl<R: Resource> Prepared for Typed<R> {
+    fn type_name(&self) -> &'static str {
+        R::NAME
+    }
+
+    fn address(&self) -> Option<Address> {
+        R::address(&self.0)
+    }
+
+    fn footprint(&self) -> Footprint {
+        R::footprint(&self.0)
+    }
+
+    fn acts(&self) -> bool {
+        R::acts(&self.0)
+    }
+
+    fn counts_as_change(&self) -> bool {
+        R::counts_as_change(&self.0)
+    }
+
+    fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
+        let seen = Seen::new(lookup);
+        let from = match R::observe(&self.0, &seen) {
+            Ok(state) => state,
+            Err(Pause::Need(queries)) => return Ok(Outcome::Need(queries)),
+            Err(Pause::NotYet(why)) => return Ok(Outcome::NotYet(why)),
+            Err(Pause::Fault(fault)) => return Err(fault),
+        };
+        let to = R::desired(&self.0, &from)?;
+        let diff = mask.diff(&from.facets(), &to.facets());
+        let ops = R::ops(&self.0, &from, &to);
+        // What keeps the thing shown and the thing done the same.
+        if diff.is_empty() != ops.is_empty() {
+            let (facets, count) = (diff.facets.len(), ops.len());
+            return Err(Fault::new(format!(
+                "bug in resource type `{}`: {facets} differences, {count} ops",
+                R::NAME
+            )));
+        }
+        if ops.is_empty() {
+            return Ok(Outcome::Unchanged { asked: seen.into_asked().into_iter().map(|(q, _)| q).collect() });
+        }
+        let effects = R::effects(&self.0, &from, &to, &ops);
+        let guard = seen.into_asked().into_iter().map(|(q, a)| (q, frame::digest(&a))).collect();
+        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects })))
+    }
+}
+
+/// A row of the table of resource types.
+#[derive(Clone, Copy)]
+pub struct ResourceType {
+    pub name: &'static str,
+    pub example: &'static str,
+    pub free: Option<&'static str>,
+    pub sources: &'static [SourceParam],
+    /// Reads the parameters; [`SourceParam`]s were replaced by contents before.
+    pub prepare: fn(&Node) -> Result<Box<dyn Prepared>, Diagnostic>,
+    pub schema: fn() -> Schema,
+}
+
+/// The row of a type.
+pub const fn row<R: Resource>() -> ResourceType {
+    ResourceType {
+        name: R::NAME,
+        example: R::EXAMPLE,
+        free: R::FREE,
+        sources: R::SOURCES,
+        prepare: |node| Ok(Box::new(Typed::<R>(from_node(node)?))),
+        schema: || schemars::schema_for!(R::Spec),
+    }
+}
+
+/// Shorthand for the most common questions about files.
+pub fn file_query(path: &str) -> Query {
+    Query::File { path: path.into() }
+}
+
+/// Owner, group and mode as facets.
+pub fn attr_facets(facets: &mut Facets, meta: &Meta) {
+    facets.insert("mode".into(), format!("{:04o}", meta.mode).into());
+    facets.insert("owner".into(), meta.owner.clone().into());
+    facets.insert("group".into(), meta.group.clone().into());
+}

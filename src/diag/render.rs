@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn an_error_shows_place_excerpt_and_hint() {
-        let origin = Origin { source: source(false), span: 35..38 };
+        let origin = Origin { source: source(false), span: 34..37 };
         let diagnostic = Diagnostic::error("unknown parameter `mod`").at(&origin).suggest("mod", ["mode"]);
         let text = render(&diagnostic, false);
         assert!(text.contains("error: unknown parameter `mod`"), "{text}");
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_decrypted_file_is_never_quoted() {
-        let origin = Origin { source: source(true), span: 35..38 };
+        let origin = Origin { source: source(true), span: 34..37 };
         let text = render(&Diagnostic::error("wrong type").at(&origin), false);
         assert!(text.contains("site.yml:4:7") && !text.contains("0644"), "{text}");
     }

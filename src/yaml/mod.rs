@@ -1,1 +1,12 @@
-//! YAML.
+//! YAML into a tree in which every value knows its place, and from there into typed structs.
+//!
+//! `serde-saphyr` (the maintained successor of the archived `serde_yaml`, see `docs/decisions/`) parses once, into
+//! [`Node`]; everything else reads nodes. No other room names the YAML crate.
+
+mod node;
+mod parse;
+mod typed;
+
+pub use node::{Entry, Map, Node, Value};
+pub use parse::{parse, parse_documents};
+pub use typed::{Mode, Text, from_node};

@@ -1,0 +1,155 @@
+//! What a resource may look at: answers, and nothing else.
+
+use super::{Fault, Observe, Pause};
+use agent::{
+    secret::Content,
+    wire::{Answer, Group, Meta, Output, Probe, Query, User},
+};
+use std::cell::RefCell;
+
+/// Where answers come from: the host, with the predicted effects of earlier tasks laid over.
+pub trait Lookup {
+    fn look(&self, query: &Query) -> Look;
+
+    /// Whether an earlier task that changes something may explain what is missing on the host now.
+    fn may_still_come(&self) -> bool;
+}
+
+#[derive(Clone, Debug)]
+pub enum Look {
+    NotAsked,
+    Known(Answer),
+    /// An earlier task makes this unknowable before it has run; says which.
+    Unknown(String),
+}
+
+/// The answers as one task sees them. Remembers what was used: that is the guard.
+pub struct Seen<'a> {
+    lookup: &'a dyn Lookup,
+    asked: RefCell<Vec<(Query, Answer)>>,
+}
+
+impl<'a> Seen<'a> {
+    pub fn new(lookup: &'a dyn Lookup) -> Self {
+        Self { lookup, asked: RefCell::default() }
+    }
+
+    /// What was asked, with the answers.
+    pub fn into_asked(self) -> Vec<(Query, Answer)> {
+        self.asked.into_inner()
+    }
+
+    /// Answers to all of these, so that they travel in one round.
+    ///
+    /// # Errors
+    /// [`Pause::Need`] with all that was not asked yet, [`Pause::NotYet`] when one cannot be known yet.
+    pub fn all<const N: usize>(&self, queries: [Query; N]) -> Observe<[Answer; N]> {
+        let answers = self.each(queries)?;
+        Ok(answers.try_into().expect("one answer for each query"))
+    }
+
+    /// As [`Self::all`] for any number.
+    ///
+    /// # Errors
+    /// As [`Self::all`].
+    pub fn each(&self, queries: impl IntoIterator<Item = Query>) -> Observe<Vec<Answer>> {
+        let (mut answers, mut need) = (vec![], vec![]);
+        for query in queries {
+            match self.lookup.look(&query) {
+                Look::NotAsked => need.push(query),
+                Look::Known(answer) => answers.push((query, answer)),
+                Look::Unknown(why) => return Err(Pause::NotYet(why)),
+            }
+        }
+        if !need.is_empty() {
+            return Err(Pause::Need(need));
+        }
+        let mut asked = self.asked.borrow_mut();
+        for (query, answer) in &answers {
+            if !asked.iter().any(|(q, _)| q == query) {
+                asked.push((query.clone(), answer.clone()));
+            }
+        }
+        Ok(answers.into_iter().map(|(_, a)| a).collect())
+    }
+
+    /// The answer to one query. A host that could not answer is a fault.
+    ///
+    /// # Errors
+    /// As [`Self::all`], and the host's own words when it failed to answer.
+    pub fn get(&self, query: Query) -> Observe<Answer> {
+        let [answer] = self.all([query])?;
+        match answer {
+            Answer::Failed(message) => Err(Fault::new(message).into()),
+            answer => Ok(answer),
+        }
+    }
+
+    /// `lstat` of a path.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn meta(&self, path: &str) -> Observe<Option<Meta>> {
+        match self.get(Query::File { path: path.into() })? {
+            Answer::Meta(meta) => Ok(meta),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Content of a regular file; `None` when there is none. `secret` when what is in it must not be shown.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn content(&self, path: &str, limit: u64, secret: bool) -> Observe<Option<Content>> {
+        match self.get(Query::Read { path: path.into(), limit, secret })? {
+            Answer::Content(content) => Ok(content),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What a read-only command printed.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn run(&self, probe: Probe) -> Observe<Output> {
+        match self.get(Query::Run(probe))? {
+            Answer::Output(output) => Ok(output),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn user(&self, name: &str) -> Observe<Option<User>> {
+        match self.get(Query::User { name: name.into() })? {
+            Answer::User(user) => Ok(user),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A group.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn group(&self, name: &str) -> Observe<Option<Group>> {
+        match self.get(Query::Group { name: name.into() })? {
+            Answer::Group(group) => Ok(group),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Something the task needs is missing on the host (`why`). Fine when an earlier task that changes something may bring
+    /// it; then the caller plans on its being there.
+    ///
+    /// # Errors
+    /// [`Pause::NotYet`] when nothing earlier changes what this task depends on: the planner makes an error of it.
+    pub fn presume(&self, why: impl Into<String>) -> Observe<()> {
+        if self.lookup.may_still_come() { Ok(()) } else { Err(Pause::NotYet(why.into())) }
+    }
+}
+
+fn unexpected(answer: &Answer) -> Pause {
+    Fault::new(format!("the agent's answer is of the wrong kind: {answer:?}")).into()
+}
