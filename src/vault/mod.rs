@@ -4,17 +4,20 @@
 //! * [`VaultText`]: the text as it stands in a file, taken apart
 //! * [`Passwords`]: what can open one; filled by `cli`, since this room reads no environment and asks nobody
 //! * [`encrypt`]: the way back
+//! * [`read_yaml`], [`open_values`]: YAML files that are vaults or hold `!vault` values
 //! * [`random_text`], [`fresh_salt`]: strong randomness from the operating system
 
 mod cipher;
 mod format;
 mod passwords;
 mod random;
+mod values;
 
 pub use cipher::encrypt;
 pub use format::{VaultText, is_vault};
 pub use passwords::{Opened, Password, Passwords};
 pub use random::{Charset, fresh_salt, random_text};
+pub use values::{open_values, read_yaml};
 
 #[cfg(doc)]
 use agent::secret::Secret;
