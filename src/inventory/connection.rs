@@ -82,7 +82,7 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
         user: get("ansible_become_user").and_then(|node| errors.take(word(node))),
         password: first(["ansible_become_password", "ansible_become_pass"])
             .and_then(|node| errors.take(node.expect_str("a string")))
-            .map(|text| Secret::new(text)),
+            .map(Secret::new),
     };
     if let Some(node) = get("ansible_become_method")
         && node.as_str() != Some("sudo")
