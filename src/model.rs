@@ -100,6 +100,23 @@ impl Area {
     }
 }
 
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::Packages => f.write_str("packages"),
+            Self::Unit(unit) => write!(f, "unit {unit}"),
+            Self::Accounts => f.write_str("accounts"),
+            Self::Sysctl(key) => write!(f, "sysctl {key}"),
+            Self::Firewall => f.write_str("firewall"),
+            Self::Docker => f.write_str("docker"),
+            Self::Compose(project) => write!(f, "compose project {project}"),
+            Self::Network => f.write_str("network"),
+            Self::Everything => f.write_str("everything"),
+        }
+    }
+}
+
 /// Whether `path` is `folder` or lies below it.
 pub fn path_within(path: &str, folder: &str) -> bool {
     let folder = folder.trim_end_matches('/');
