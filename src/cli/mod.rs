@@ -1,5 +1,6 @@
 //! Verbs and flags.
 
+pub mod files;
 pub mod vault;
 pub mod vault_args;
 

@@ -4,13 +4,15 @@ use crate::{
     model::Source,
     yaml,
 };
-use std::{fs, io, path::Path};
+use agent::secret::Content;
+use std::{fs, path::Path};
 
 struct Disk;
 
 impl Files for Disk {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+    fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content> {
+        let bytes = fs::read(path).map_err(|e| Diagnostic::error(e.to_string()));
+        errors.take(bytes).map(|bytes| Content::new(bytes, false))
     }
 
     fn is_file(&self, path: &Path) -> bool {
