@@ -1,9 +1,25 @@
 //! The resource types: one file each, and one row in [`TABLE`].
 
-use crate::resource::ResourceType;
+mod shared;
+
+mod command;
+mod copy;
+mod file;
+mod link;
+mod shell;
+mod template;
+
+use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
-pub const TABLE: &[ResourceType] = &[];
+pub const TABLE: &[ResourceType] = &[
+    row::<command::Command>(),
+    row::<copy::Copy>(),
+    row::<file::File>(),
+    row::<link::Link>(),
+    row::<shell::Shell>(),
+    row::<template::Template>(),
+];
 
 /// The type with this name.
 pub fn find(name: &str) -> Option<&'static ResourceType> {
