@@ -1,19 +1,32 @@
-//! The project's files, as the language rooms want them.
+//! The files of a project as they are on disk, vaults opened.
 
 use crate::{
-    diag::Diagnostics,
+    diag::{Diagnostic, Diagnostics},
+    model::Origin,
     playbook::Files,
-    vault::{Passwords, read_yaml},
+    vault::{Passwords, VaultText, is_vault, read_yaml},
     yaml::Node,
 };
-use std::{io, path::Path, sync::Arc};
+use agent::secret::Content;
+use std::{path::Path, sync::Arc};
 
-/// The real file system; vaults are opened on the way.
-pub struct Disk(pub Arc<Passwords>);
+/// The disk, and what opens the vaults on it.
+pub struct Disk {
+    pub passwords: Arc<Passwords>,
+}
 
 impl Files for Disk {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+    fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content> {
+        let place = Origin::named(&path.display().to_string());
+        let bytes = std::fs::read(path)
+            .map_err(|e| Diagnostic::error(format!("cannot read {}", path.display())).cause(e));
+        let bytes = errors.take(bytes)?;
+        if !is_vault(&bytes) {
+            return Some(Content::new(bytes, false));
+        }
+        let vault = VaultText::parse(&String::from_utf8_lossy(&bytes));
+        let plain = vault.and_then(|vault| vault.decrypt(&self.passwords));
+        errors.take(plain.map_err(|e| e.diagnostic(&place))).map(Content::Secret)
     }
 
     fn is_file(&self, path: &Path) -> bool {
@@ -22,12 +35,13 @@ impl Files for Disk {
 
     fn list(&self, folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut names: Vec<_> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
 
     fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node> {
-        read_yaml(path, &self.0, errors)
+        read_yaml(path, &self.passwords, errors)
     }
 }
