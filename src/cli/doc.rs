@@ -45,7 +45,8 @@ fn list() -> String {
         let summary = schema["description"].as_str().unwrap_or("").lines().next().unwrap_or("").to_string();
         format!("{:width$}  {summary}\n", t.name)
     };
-    TABLE.iter().map(line).collect::<String>() + "\n`doc TYPE` shows a type, `doc helpers` the template helpers.\n"
+    TABLE.iter().map(line).collect::<String>()
+        + "\n`doc TYPE` shows a type, `doc helpers` the template helpers.\n"
 }
 
 /// A type's page: what it is, its parameters, an example.
@@ -56,7 +57,8 @@ fn page(found: &ResourceType) -> String {
         out += &format!("{text}\n\n");
     }
     out += "parameters:\n";
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let mut notes = vec![kind(property, &schema)];
         if required.contains(&name.as_str()) {
@@ -71,7 +73,10 @@ fn page(found: &ResourceType) -> String {
         }
     }
     for source in found.sources {
-        out += &format!("  {} (string)\n      A file from {}/, in place of `{}`.\n", source.key, source.folder, source.into);
+        out += &format!(
+            "  {} (string)\n      A file from {}/, in place of `{}`.\n",
+            source.key, source.folder, source.into
+        );
     }
     out + "\nexample:\n" + &found.example.lines().map(|l| format!("  {l}\n")).collect::<String>()
 }
@@ -105,7 +110,10 @@ fn kind(property: &Json, root: &Json) -> String {
 fn helpers() -> String {
     let mut out = String::new();
     for helper in HELPERS {
-        out += &format!("{}\n    {}\n    {}  ->  {}\n", helper.signature, helper.doc, helper.example.0, helper.example.1);
+        out += &format!(
+            "{}\n    {}\n    {}  ->  {}\n",
+            helper.signature, helper.doc, helper.example.0, helper.example.1
+        );
     }
     out
 }

@@ -40,7 +40,9 @@ impl Graph {
         complain(&site.warnings, color);
         let host = match &self.host {
             Some(host) => host.clone(),
-            None => site.hosts().first().cloned().ok_or_else(|| Diagnostic::error("no host is in any play"))?,
+            None => {
+                site.hosts().first().cloned().ok_or_else(|| Diagnostic::error("no host is in any play"))?
+            }
         };
         if !site.hosts().contains(&host) {
             let known = site.hosts().iter().map(String::as_str);
@@ -48,7 +50,8 @@ impl Graph {
         }
         let tasks = site.host(&host, None)?;
         let nodes = offline_nodes(&tasks)?;
-        let graph = TaskGraph::build(&nodes).map_err(|cycle| crate::plan::cycle_diagnostic(&cycle, tasks.tasks()))?;
+        let graph =
+            TaskGraph::build(&nodes).map_err(|cycle| crate::plan::cycle_diagnostic(&cycle, tasks.tasks()))?;
         let picture = match self.format {
             Format::Text => graph::text(&graph, &nodes),
             Format::Dot => graph::dot(&graph, &nodes),

@@ -48,7 +48,7 @@ impl Project {
                 .into());
         }
         let playbook = self.playbook()?;
-        let files = Arc::new(Disk(passwords.clone()));
+        let files = Arc::new(Disk { passwords: passwords.clone() });
         let extra_vars = extra_vars(&self.extra_vars, &*files)?;
         Site::load(Options {
             inventory: &self.inventory,

@@ -143,7 +143,8 @@ async fn plan_host(
     }
     let first = first_seat(&*offline);
     events(Event::HostConnecting { host: host.into() });
-    let opened = open.open(host, &first).await.map_err(fail)?;
+    let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
+    let opened = open.open(host, &first, questions.clone()).await.map_err(fail)?;
     let facts = opened.facts;
     events(Event::HostConnected {
         host: host.into(),
@@ -154,12 +155,13 @@ async fn plan_host(
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(config(&d)))?;
     let mut planner =
         Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user));
+    planner.learn(&first, questions.into_iter().zip(opened.first));
     let mut links = vec![];
     for seat in planner.seats() {
         links.push(if *seat == first {
             opened.link.clone()
         } else {
-            open.open(host, seat).await.map_err(fail)?.link
+            open.open(host, seat, vec![]).await.map_err(fail)?.link
         });
     }
     let asks: Vec<_> = links.iter().map(|link| -> Arc<dyn crate::plan::Ask> { link.clone() }).collect();

@@ -155,6 +155,9 @@ impl HostRun {
             }
             self.finish(id, done, started, &events, &mut summary, &mut progress, &mut dirty, &mut ready);
         }
+        for link in &self.links {
+            link.close().await;
+        }
         summary.unreachable = lost;
         events(Event::HostFinished { host: self.host.clone(), summary });
         if *cancel.borrow() { Exit::Cancelled } else { exit }

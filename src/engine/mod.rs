@@ -6,8 +6,10 @@
 mod act;
 mod dispatcher;
 mod executor;
+mod links;
 
 pub use dispatcher::{Approve, Hosts, RunOptions, run};
+pub use links::SshLinks;
 
 use crate::{
     event::{Event, Failure},
@@ -15,7 +17,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Apply, Facts, Output},
+    wire::{Answer, Apply, Facts, Output, Query},
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -51,6 +53,12 @@ pub trait Act: Ask {
         apply: Apply,
         progress: Box<dyn FnMut(Content) + Send + 'a>,
     ) -> Doing<'a, Result<Applied, ActError>>;
+
+    /// Ends the session and waits a moment for the far side to end.
+    fn close(&self) -> Doing<'_, ()>;
+
+    /// Round trips so far.
+    fn round_trips(&self) -> u64;
 }
 
 /// An open link.
@@ -59,12 +67,19 @@ pub struct Opened {
     pub facts: Facts,
     /// The agent had to be uploaded.
     pub uploaded: bool,
+    /// The answers to the first questions.
+    pub first: Vec<Answer>,
 }
 
 /// Opens links.
 pub trait Open: Send + Sync {
-    /// A link to where and as whom `seat` says, for this host's tasks.
-    fn open<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>>;
+    /// A link to where and as whom `seat` says, for this host's tasks. `first` is asked in the round trip of the opening.
+    fn open<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        first: Vec<Query>,
+    ) -> Doing<'a, Result<Opened, Failure>>;
 
     /// Ends an armed revert over a connection that is not any of the open ones. `false` when it had fired already.
     fn disarm<'a>(

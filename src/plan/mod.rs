@@ -6,7 +6,10 @@ mod planner;
 mod predict;
 mod result;
 
-pub use planner::{HostPlan, PlanError, Planner, Seat, TaskPlan, diagnostics_failure, task_failure};
+pub use planner::{
+    HostPlan, PlanError, Planner, Seat, TaskPlan, cycle_diagnostic, diagnostics_failure, offline_nodes,
+    task_failure,
+};
 pub use predict::areas_of;
 pub use result::{Outcome as ResultOf, node as result_node, register};
 

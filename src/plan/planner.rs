@@ -2,7 +2,7 @@
 
 use super::{Ask, predict::Overlay, result};
 use crate::{
-    diag::{Diagnostics, Exit},
+    diag::{Diagnostic, Diagnostics, Exit},
     event::{Failure, PlannedTask, Verdict},
     graph::{Node as GraphNode, TaskGraph, Why},
     model::{Area, Footprint, TaskId},
@@ -130,6 +130,30 @@ impl Planner {
     /// For each task the machine it acts on; 0 is the host.
     pub fn machine_of(&self) -> &[u16] {
         &self.machine_of
+    }
+
+    /// What one seat will surely be asked, as far as it shows before anything was answered.
+    pub fn questions(&mut self, seat: &Seat) -> Vec<Query> {
+        let Some(index) = self.seats.iter().position(|s| s == seat) else { return vec![] };
+        let (host, none, overlay) = (self.host.clone(), Registered::default(), Overlay::new(""));
+        let mut questions = BTreeSet::new();
+        for task in host.tasks().iter().filter(|t| self.seat_of[t.id.0 as usize] == index && !t.handler) {
+            let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
+            let answers = &self.answers[index];
+            let view = View { answers, overlay: &overlay, depends: &[], after: &[], tasks: host.tasks() };
+            if let Ok(Outcome::Need(queries)) = prepared.plan(&view, &self.mask) {
+                // What the user's own commands ask may depend on earlier tasks: not before the plan says so.
+                questions.extend(queries.into_iter().filter(|q| !matches!(q, Query::Test(_))));
+            }
+        }
+        questions.into_iter().collect()
+    }
+
+    /// Takes answers that were had already.
+    pub fn learn(&mut self, seat: &Seat, answers: impl IntoIterator<Item = (Query, Answer)>) {
+        if let Some(index) = self.seats.iter().position(|s| s == seat) {
+            self.answers[index].extend(answers);
+        }
     }
 
     /// Asks and predicts until every task has its verdict. `asks` are the seats' links.
@@ -325,16 +349,8 @@ impl Planner {
     }
 
     fn nodes(&self, tasks: &[HostTask], preparations: &[Preparation]) -> Vec<GraphNode> {
-        let node = |(task, preparation): (&HostTask, &Preparation)| GraphNode {
-            name: task.name.clone(),
-            footprint: match preparation {
-                Preparation::Ready(prepared) => prepared.footprint(),
-                Preparation::Skip(_) => Footprint::default(),
-                Preparation::NotYet(_) => Footprint::everything(),
-            },
-            machine: self.machine_of[task.id.0 as usize],
-            needs: task.needs.clone(),
-            notifies: task.notify.clone(),
+        let node = |(task, preparation): (&HostTask, &Preparation)| {
+            graph_node(task, preparation, self.machine_of[task.id.0 as usize])
         };
         tasks.iter().zip(preparations).map(node).collect()
     }
@@ -501,6 +517,44 @@ pub fn diagnostics_failure(task: &HostTask, diagnostics: &Diagnostics) -> Failur
     let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
     let place = Some(task.origin.to_string());
     Failure { causes: lines.collect(), hint, place, ..failure(first, Exit::TaskFailed) }
+}
+
+/// The graph's nodes as far as they are known without the host.
+///
+/// # Errors
+/// What is wrong with the tasks.
+pub fn offline_nodes(host: &dyn Prepare) -> Result<Vec<GraphNode>, Diagnostics> {
+    let mut machines = vec![Place::Host];
+    let mut errors = Diagnostics::default();
+    let mut nodes = vec![];
+    for task in host.tasks() {
+        let prepared = errors.take(host.prepare(task.id, &Registered::default()));
+        let machine = index_of(&mut machines, task.place.clone()) as u16;
+        nodes.extend(prepared.map(|p| graph_node(task, &p, machine)));
+    }
+    errors.into_result(nodes)
+}
+
+/// A cycle as an error with places.
+pub fn cycle_diagnostic(cycle: &crate::graph::Cycle, tasks: &[HostTask]) -> Diagnostic {
+    let (first, failure) = cycle_failure(cycle, tasks);
+    let diagnostic = Diagnostic::error(failure.message).at(&tasks[first.0 as usize].origin);
+    let diagnostic = failure.causes.into_iter().fold(diagnostic, Diagnostic::cause);
+    diagnostic.hint(failure.hint.unwrap_or_default())
+}
+
+fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> GraphNode {
+    GraphNode {
+        name: task.name.clone(),
+        footprint: match preparation {
+            Preparation::Ready(prepared) => prepared.footprint(),
+            Preparation::Skip(_) => Footprint::default(),
+            Preparation::NotYet(_) => Footprint::everything(),
+        },
+        machine,
+        needs: task.needs.clone(),
+        notifies: task.notify.clone(),
+    }
 }
 
 fn cycle_failure(cycle: &crate::graph::Cycle, tasks: &[HostTask]) -> (TaskId, Failure) {

@@ -135,6 +135,7 @@ fn perform(
         Op::Apt { args, lock_timeout_s } => return apt::run(args, *lock_timeout_s, progress).map(Some),
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
         Op::Wait(wait) => wait::wait(wait, progress)?,
+        Op::Note { text } => progress(text.clone()),
     }
     Ok(None)
 }
