@@ -1,24 +1,24 @@
 //! Running commands: each in its own process group with a clean environment, a time limit and bounded output.
 
+mod stream;
+
+use self::stream::{Source, Stream, memory};
 use crate::reason;
 use crate::secret::Content;
 use crate::wire::{Exec, Output};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal};
+use rustix::process::{getrlimit, kill_process_group, pidfd_open, setrlimit};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Where programs are looked for.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Bytes kept of each of stdout and stderr; what comes after is dropped with a note.
-const OUTPUT_LIMIT: usize = 4 << 20;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// At most 20 progress frames a second.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
@@ -28,6 +28,19 @@ const AFTER_EXIT: Duration = Duration::from_millis(300);
 /// Process groups that end with the agent.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// The limit of open files that the agent was started with: what its children get.
+static FILES: OnceLock<Rlimit> = OnceLock::new();
+
+/// Raises the agent's own limit of open files (a port scan opens thousands), not its children's.
+pub fn raise_file_limit() {
+    let found = getrlimit(Resource::Nofile);
+    let _ = FILES.set(found);
+    let enough = found.maximum.unwrap_or(u64::MAX).min(8192);
+    if found.current.is_some_and(|current| current < enough) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), maximum: found.maximum });
+    }
+}
 
 /// Ends every registered process group: politely, then for good. No command can be started after this.
 pub fn end_all() {
@@ -136,69 +149,6 @@ pub fn run(exec: &Exec, progress: &mut dyn FnMut(Content)) -> Result<Output, Fai
     Ok(Output { code, stdout: Content::new(stdout, exec.secret), stderr: Content::new(stderr, exec.secret) })
 }
 
-/// One stream of a child: a pipe, or for a survivor a memory file (a pipe would break with the agent).
-struct Stream {
-    source: Source,
-    kept: Vec<u8>,
-    dropped: usize,
-    /// What of `kept` was reported as progress.
-    reported: usize,
-}
-
-enum Source {
-    Pipe(File),
-    Memory { file: File, offset: u64 },
-    Closed,
-}
-
-impl Stream {
-    fn new(source: Source) -> Self {
-        Self { source, kept: vec![], dropped: 0, reported: 0 }
-    }
-
-    /// Reads what is there. False when nothing was.
-    fn read(&mut self, buffer: &mut [u8]) -> bool {
-        let read = match &mut self.source {
-            Source::Pipe(pipe) => match pipe.read(buffer) {
-                Ok(0) => {
-                    self.source = Source::Closed;
-                    return false;
-                }
-                Ok(n) => n,
-                Err(_) => return false,
-            },
-            Source::Memory { file, offset } => match file.read_at(buffer, *offset) {
-                Ok(n) if n > 0 => {
-                    *offset += n as u64;
-                    n
-                }
-                _ => return false,
-            },
-            Source::Closed => return false,
-        };
-        let room = OUTPUT_LIMIT.saturating_sub(self.kept.len()).min(read);
-        self.kept.extend_from_slice(&buffer[..room]);
-        self.dropped += read - room;
-        true
-    }
-
-    /// Whole lines not reported yet.
-    fn lines(&mut self) -> Option<&[u8]> {
-        let end = self.reported + self.kept[self.reported..].iter().rposition(|byte| *byte == b'\n')?;
-        let lines = &self.kept[self.reported..end];
-        self.reported = end + 1;
-        Some(lines).filter(|lines| !lines.is_empty())
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.kept);
-        if self.dropped > 0 {
-            bytes.extend(format!("\n[{} more bytes of output were dropped]\n", self.dropped).as_bytes());
-        }
-        bytes
-    }
-}
-
 struct Running {
     child: Child,
     group: Pid,
@@ -240,9 +190,13 @@ impl Running {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         let survive = exec.survive;
+        let files_limit = FILES.get().copied();
         // SAFETY: between fork and exec only system calls that are safe there are made, and nothing is allocated.
         unsafe {
             command.pre_exec(move || {
+                if let Some(limit) = files_limit {
+                    setrlimit(Resource::Nofile, limit)?;
+                }
                 if survive {
                     rustix::process::setsid()?;
                 } else {
@@ -386,12 +340,4 @@ impl Drop for Running {
             self.unregister();
         }
     }
-}
-
-/// A nameless file in memory that holds `bytes`, rewound: as stdin it needs no writer thread, as output no reader.
-fn memory(bytes: &[u8]) -> std::io::Result<File> {
-    let mut file = File::from(rustix::fs::memfd_create("child", rustix::fs::MemfdFlags::CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(file)
 }

@@ -11,6 +11,14 @@ fn main() -> ExitCode {
             println!("provision-agent {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
             ExitCode::SUCCESS
         }
+        // Started by an armed revert only; the plan is a private file.
+        ["revert", plan] => match agent::act::arm::revert(plan.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("provision-agent: cannot revert: {why}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
             eprintln!(
                 "usage: provision-agent [--version]\nIt is started by lustores-provision and speaks frames over stdin and stdout."

@@ -1,5 +1,7 @@
 //! The session: reads frames, hands requests to a pool of threads, writes answers as they are ready.
 
+use crate::act::journal::Journal;
+use crate::act::state::{self, Lease, NoLease};
 use crate::frame::{self, Envelope};
 use crate::observe::{Observer, facts};
 use crate::wire::{Hello, Request, Response, Session, VERSION};
@@ -66,7 +68,10 @@ struct Pool {
     queue: Mutex<Queue>,
     more: Condvar,
     output: Arc<Output>,
-    session: Session,
+    /// `None` in a read-only session.
+    journal: Option<Journal>,
+    /// Held as long as the session.
+    _lease: Option<Lease>,
 }
 
 impl Pool {
@@ -102,13 +107,18 @@ impl Pool {
                 let mut observer = Observer::default();
                 Response::Answers(queries.iter().map(|query| observer.answer(query)).collect())
             }
-            Request::Apply(_) if self.session == Session::ReadOnly => {
-                Response::Refused("the session is read-only".into())
+            Request::Apply(apply) => match &self.journal {
+                Some(journal) => act::apply(&apply, journal, &mut |line| {
+                    self.output.send(id, &Response::Progress(line));
+                }),
+                None => Response::Refused("the session is read-only".into()),
+            },
+            Request::Disarm { token } => {
+                match state::path().and_then(|folder| act::arm::disarm(&folder, &token)) {
+                    Ok(was_armed) => Response::Disarmed { was_armed },
+                    Err(why) => Response::Refused(why),
+                }
             }
-            Request::Apply(apply) => {
-                act::apply(&apply, &mut |line| self.output.send(id, &Response::Progress(line)))
-            }
-            Request::Disarm { .. } => Response::Disarmed { was_armed: false },
             Request::Ping => Response::Pong,
             Request::Open { .. } => Response::Refused("the session is open already".into()),
         }
@@ -117,6 +127,7 @@ impl Pool {
 
 /// Serves one session and ends with everything it started (but what is declared to survive).
 pub fn serve() -> ExitCode {
+    child::raise_file_limit();
     let (input, output) = match take_streams() {
         Ok(streams) => streams,
         Err(error) => {
@@ -144,15 +155,15 @@ fn session(input: &mut Input, output: &Arc<Output>) -> io::Result<()> {
     let mut pool: Option<Arc<Pool>> = None;
     while let Some(Envelope { id, body }) = input.next()? {
         match (body, &pool) {
-            (Request::Open { session, heartbeat_s, .. }, None) => {
+            (Request::Open { session, who, run, heartbeat_s }, None) => {
                 input.heartbeat = Duration::from_secs(heartbeat_s.into());
-                pool = Some(Arc::new(Pool {
-                    queue: Mutex::default(),
-                    more: Condvar::new(),
-                    output: output.clone(),
-                    session,
-                }));
-                output.send(id, &Response::Opened);
+                match open(session, &run, &who, output) {
+                    Ok(opened) => {
+                        pool = Some(Arc::new(opened));
+                        output.send(id, &Response::Opened);
+                    }
+                    Err(refused) => output.send(id, &refused),
+                }
             }
             // Never queued behind work: it says that the agent is alive.
             (Request::Ping, Some(_)) => output.send(id, &Response::Pong),
@@ -161,6 +172,25 @@ fn session(input: &mut Input, output: &Arc<Output>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A read-write session takes the lease and may write a journal; a read-only one touches nothing.
+fn open(session: Session, run: &str, who: &str, output: &Arc<Output>) -> Result<Pool, Box<Response>> {
+    let (mut journal, mut lease) = (None, None);
+    if session == Session::ReadWrite {
+        if !state::safe_name(run) {
+            return Err(Response::Refused(format!("the run {run:?} is not a plain name")).into());
+        }
+        let folder = state::folder().map_err(|why| Box::new(Response::Refused(why)))?;
+        lease = Some(Lease::take(&folder, run, who).map_err(|no| match no {
+            NoLease::Held { who, since_s } => Box::new(Response::LeaseHeld { who, since_s }),
+            NoLease::Failed(why) => Box::new(Response::Refused(why)),
+        })?);
+        state::prune(&folder, run);
+        journal = Some(Journal::new(folder, run));
+    }
+    let (queue, more) = (Mutex::default(), Condvar::new());
+    Ok(Pool { queue, more, output: output.clone(), journal, _lease: lease })
 }
 
 /// Moves stdin and stdout out of the way: a child that inherits 0 and 1 cannot touch the frames.

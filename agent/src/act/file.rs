@@ -1,7 +1,7 @@
 //! Files, folders and links: whole or not at all, and durable when the op is done.
 
 use super::walk::{Place, place, temporary};
-use super::{Done, Failed, ended};
+use super::{Failed, ended};
 use crate::observe::Names;
 use crate::secret::Content;
 use crate::wire::{Attrs, Exec};
@@ -92,7 +92,7 @@ pub(super) fn write(
     attrs: &Attrs,
     check: Option<&[String]>,
     names: &mut Names,
-) -> Done {
+) -> Result<(), Failed> {
     let failed = |error: Errno| format!("cannot write {path}: {}", reason(error));
     let place = place(path).map_err(|why| format!("cannot write {path}: {why}"))?;
     let now = look(&place).map_err(failed)?;
@@ -127,7 +127,7 @@ pub(super) fn write(
     rustix::fs::fsync(&file).map_err(failed)?;
     drop(file);
     temp.take_its_place().map_err(failed)?;
-    Ok(None)
+    Ok(())
 }
 
 fn run_check(path: &str, argv: &[String], temp: &str, secret: bool) -> Result<(), Failed> {

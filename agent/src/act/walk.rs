@@ -9,7 +9,7 @@ use crate::reason;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -22,6 +22,14 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 pub struct Place {
     pub folder: OwnedFd,
     pub name: OsString,
+}
+
+impl Place {
+    /// The path with every link on the way resolved.
+    pub fn real_path(&self) -> std::io::Result<PathBuf> {
+        let folder = std::fs::read_link(format!("/proc/self/fd/{}", self.folder.as_raw_fd()))?;
+        Ok(folder.join(&self.name))
+    }
 }
 
 /// Opens the folder that holds `path`.
@@ -106,15 +114,26 @@ fn only_ours(folder: &OwnedFd) -> Result<bool, String> {
     Ok(owner_is_trusted && stat.st_mode & 0o022 == 0)
 }
 
+const TEMPORARY: &[u8] = b".provision-";
+
+fn temporary_start(name: &OsStr) -> Vec<u8> {
+    [b".", &name.as_bytes()[..name.len().min(200)], TEMPORARY].concat()
+}
+
 /// A name for a temporary entry beside `name`.
 pub fn temporary(name: &OsStr) -> OsString {
     let mut random = [0; 8];
     let filled = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
     if !matches!(filled, Ok(8)) {
-        random = (std::process::id() as u64 ^ crate::serve::now().1).to_le_bytes();
+        random = (u64::from(std::process::id()) << 32 ^ crate::serve::now().1).to_le_bytes();
     }
-    let kept = &name.as_bytes()[..name.len().min(200)];
-    let mut bytes = [b".", kept, b".provision-"].concat();
-    bytes.extend(random.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()));
+    let mut bytes = temporary_start(name);
+    bytes.extend(format!("{:016x}", u64::from_le_bytes(random)).as_bytes());
     OsString::from_vec(bytes)
+}
+
+/// Whether an entry has a name that [`temporary`] makes for `name`.
+pub fn is_temporary(entry: &OsStr, name: &OsStr) -> bool {
+    let random = entry.as_bytes().strip_prefix(&*temporary_start(name));
+    random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit))
 }

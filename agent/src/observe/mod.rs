@@ -1,8 +1,10 @@
 //! Answers queries. Nothing here changes the host.
 
 mod account;
+mod compose;
 mod facts;
 mod file;
+mod ports;
 mod probe;
 
 pub use account::Names;
@@ -28,7 +30,9 @@ impl Observer {
             Query::User { name } => self.names.user(name).map(Answer::User),
             Query::Group { name } => self.names.group(name).map(Answer::Group),
             Query::Run(probe) => probe::run(probe).map(Answer::Output),
-            Query::Ports { .. } => Err("ports".into()),
+            Query::Ports { host, ports, timeout_ms } => {
+                ports::scan(host, ports, *timeout_ms).map(Answer::Ports)
+            }
             Query::Test(exec) => {
                 Ok(Answer::Output(child::output_or_code(child::run(exec, &mut |_| {}), exec.secret)))
             }

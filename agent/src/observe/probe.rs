@@ -30,13 +30,16 @@ pub fn run(question: &Probe) -> Result<Output, String> {
             Some(path) => output(0, path + "\n"),
             None => output(1, ""),
         },
-        Probe::Compose(_) => return Err("compose".into()),
+        Probe::Compose(project) => return super::compose::run(project),
         Probe::DockerApi => probe(&["docker", "version", "--format", "{{.Server.APIVersion}}"], None, SOON),
         Probe::Subnets => subnets(),
         Probe::MountOf { path } => {
             probe(&["findmnt", "-n", "-r", "-o", "TARGET,SOURCE,FSTYPE", "-T", path], None, SOON)
         }
-        Probe::AptLock => return Err("aptlock".into()),
+        Probe::AptLock => match crate::act::lock_holder() {
+            Some(holder) => output(0, format!("{} {} {}\n", holder.pid, holder.command, holder.age_s)),
+            None => output(0, ""),
+        },
     })
 }
 
