@@ -1,5 +1,6 @@
 //! Sessions with the real binary over pipes, on real files and processes.
 
+mod apt;
 mod arm;
 mod commands;
 mod disk;
@@ -7,4 +8,5 @@ mod files;
 mod harness;
 mod lease;
 mod ports;
+mod probes;
 mod speed;
