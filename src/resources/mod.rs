@@ -1,9 +1,20 @@
 //! The resource types: one file each, and one row in [`TABLE`].
 
-use crate::resource::ResourceType;
+mod firewall;
+mod package;
+mod service;
+mod shared;
+mod systemd_unit;
+
+use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
-pub const TABLE: &[ResourceType] = &[];
+pub const TABLE: &[ResourceType] = &[
+    row::<firewall::Firewall>(),
+    row::<package::Package>(),
+    row::<service::Service>(),
+    row::<systemd_unit::SystemdUnit>(),
+];
 
 /// The type with this name.
 pub fn find(name: &str) -> Option<&'static ResourceType> {

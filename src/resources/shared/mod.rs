@@ -1,0 +1,4 @@
+//! What several resource types need.
+
+pub mod unit;
+pub mod words;
