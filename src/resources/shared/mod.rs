@@ -1,4 +1,5 @@
 //! What several resource types need.
 
+pub mod account;
 pub mod unit;
 pub mod words;
