@@ -1,5 +1,6 @@
 //! The resource types: one file each, and one row in [`TABLE`].
 
+mod compose;
 mod firewall;
 mod group;
 mod package;
@@ -13,6 +14,7 @@ use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
+    row::<compose::Compose>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
     row::<package::Package>(),
