@@ -1,26 +1,39 @@
 //! The resource types: one file each, and one row in [`TABLE`].
 
+mod shared;
+
+mod command;
 mod compose;
+mod copy;
+mod file;
 mod firewall;
 mod group;
+mod link;
 mod package;
 mod service;
-mod shared;
+mod shell;
 mod sysctl;
 mod systemd_unit;
+mod template;
 mod user;
 
 use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
+    row::<command::Command>(),
     row::<compose::Compose>(),
+    row::<copy::Copy>(),
+    row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
+    row::<link::Link>(),
     row::<package::Package>(),
     row::<service::Service>(),
+    row::<shell::Shell>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),
+    row::<template::Template>(),
     row::<user::User>(),
 ];
 

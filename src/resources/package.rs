@@ -1,6 +1,6 @@
 //! `package`: packages of the host's distribution, by apt.
 
-use super::shared::{unit::output, words::Words};
+use super::shared::{OneOrMany, unit::output};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
@@ -19,7 +19,7 @@ pub struct Package;
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// One name or a list of names. Without versions: `nginx`, not `nginx=1.22`.
-    name: Words,
+    name: OneOrMany<String>,
     /// `present` (default) or `absent` (configuration files stay, as with `apt-get remove`).
     #[serde(default)]
     state: Wanted,

@@ -181,8 +181,13 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl de::Error for Error {
+    /// A message may bring its hint along: `message\nhint: what to do`.
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
+        let text = message.to_string();
+        match text.split_once("\nhint: ") {
+            Some((message, hint)) => Self { hint: Some(hint.into()), ..Self::new(message.into()) },
+            None => Self::new(text),
+        }
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {

@@ -8,7 +8,7 @@ mod answer;
 mod files;
 mod reasons;
 
-use super::shared::words::Words;
+use super::shared::OneOrMany;
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
@@ -33,13 +33,13 @@ pub struct Spec {
     directory: String,
     /// Compose files, relative to the folder. Default: `compose.yaml`.
     #[serde(default = "default_files")]
-    files: Words,
+    files: OneOrMany<String>,
     /// Files with the values of `${VARIABLES}` (`--env-file`), relative to the folder.
     #[serde(default)]
-    env_file: Words,
+    env_file: OneOrMany<String>,
     /// Just these services. Default: all.
     #[serde(default)]
-    services: Words,
+    services: OneOrMany<String>,
     /// Wait until what was changed runs and is healthy, and fail with the probe's last output and the log's end when it
     /// does not get there. Default: true.
     #[serde(default = "yes")]
@@ -67,8 +67,8 @@ enum Pull {
     Never,
 }
 
-fn default_files() -> Words {
-    Words(vec!["compose.yaml".into()])
+fn default_files() -> OneOrMany<String> {
+    OneOrMany(vec!["compose.yaml".into()])
 }
 
 fn default_timeout() -> u32 {

@@ -1,5 +1,24 @@
-//! What several resource types need.
+//! What several resource types have in common. Types do not use each other; they use this.
 
 pub mod account;
+mod act;
+mod file;
+mod list;
+mod path;
+mod run;
+mod touch;
 pub mod unit;
-pub mod words;
+mod words;
+
+pub use act::Act;
+pub use file::{
+    FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, parent_there,
+};
+pub use list::OneOrMany;
+pub use path::HostPath;
+pub use run::{CommandLine, Params};
+pub use touch::Touch;
+pub use words::{Words, join, quote};
+
+/// Largest file in bytes that is read to be shown or edited.
+pub const READ_LIMIT: u64 = 1 << 20;

@@ -1,0 +1,79 @@
+//! `copy`: a file with this content.
+
+use super::shared::{FileState, HostPath, Words, attrs, content_ops, observe_content};
+use crate::{
+    model::{Address, Footprint},
+    resource::{Fault, Observe, Resource, Seen, SourceParam},
+    yaml::{Mode, Text},
+};
+use agent::{secret::Content, wire::Op};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Copy;
+
+/// The parameters of `copy`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The file on the host. Its folder must be there.
+    dest: HostPath,
+    /// The content. Or `src`: the name of a file in `files/`.
+    content: Text,
+    /// Permission bits, quoted: `"0644"`. A new file has `0644`, or `0600` when its content is secret.
+    mode: Option<Mode>,
+    /// Name or number of the owner.
+    owner: Option<String>,
+    /// Name or number of the group.
+    group: Option<String>,
+    /// A command that must succeed on the new content before it takes effect; `{}` is its file: `nginx -t -c {}`.
+    validate: Option<Words>,
+    /// Treats the content as secret, wherever it comes from.
+    #[serde(default)]
+    secret: bool,
+}
+
+impl Spec {
+    fn wanted(&self) -> Content {
+        Content::new(self.content.bytes(), self.secret || self.content.is_secret())
+    }
+}
+
+impl Resource for Copy {
+    const NAME: &'static str = "copy";
+    const EXAMPLE: &'static str = "\
+name: Greet who logs in
+copy:
+  dest: /etc/motd
+  content: |
+    This host is provisioned. Changes by hand are undone.
+  mode: \"0644\"
+";
+    const SOURCES: &'static [SourceParam] =
+        &[SourceParam { key: "src", folder: "files", render: false, into: "content" }];
+
+    type Spec = Spec;
+    type State = FileState;
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(spec.dest.address())
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        Footprint::writes([spec.dest.area()])
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+        let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
+        observe_content(&spec.dest, &spec.wanted(), &named, seen)
+    }
+
+    fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
+        let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
+        Ok(observed.with_content(&spec.wanted(), &named))
+    }
+
+    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
+        content_ops(&spec.dest, &spec.wanted(), spec.validate.as_deref(), from, to)
+    }
+}

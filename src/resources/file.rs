@@ -1,0 +1,129 @@
+//! `file`: a directory, the attributes of a file, or that nothing is there.
+
+use super::shared::{FileState, HostPath, What, attrs, observe_entry};
+use crate::{
+    model::{Address, Footprint},
+    resource::{Fault, Observe, Pause, Resource, Seen},
+    yaml::Mode,
+};
+use agent::wire::{Answer, Attrs, Op, Query};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct File;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Wanted {
+    /// A file that is there already: only its attributes are set.
+    #[default]
+    File,
+    Directory,
+    Absent,
+}
+
+/// The parameters of `file`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    path: HostPath,
+    /// `directory` makes it, with missing parents; `file` must exist already; `absent` removes what is there.
+    #[serde(default)]
+    state: Wanted,
+    /// Permission bits, quoted: `"0755"`. A new directory has `0755`.
+    mode: Option<Mode>,
+    /// Name or number of the owner.
+    owner: Option<String>,
+    /// Name or number of the group.
+    group: Option<String>,
+    /// With `absent`: removes a directory with all that is in it.
+    #[serde(default)]
+    recursive: bool,
+}
+
+impl Spec {
+    fn attrs(&self) -> Attrs {
+        attrs(self.mode, self.owner.as_ref(), self.group.as_ref())
+    }
+
+    fn removable(&self, seen: &Seen) -> Observe<()> {
+        if self.recursive {
+            return Ok(());
+        }
+        match seen.get(Query::List { path: self.path.to_string() })? {
+            Answer::Names(Some(names)) if !names.is_empty() => {
+                let fault = Fault::new(format!("the directory {} is not empty", self.path));
+                Err(fault.hint("`recursive: true` removes it with all that is in it").into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Resource for File {
+    const NAME: &'static str = "file";
+    const EXAMPLE: &'static str = "\
+name: Make room for backups
+file:
+  path: /srv/backups
+  state: directory
+  mode: \"0750\"
+  owner: root
+  group: adm
+";
+
+    type Spec = Spec;
+    type State = FileState;
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(spec.path.address())
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        Footprint::writes([spec.path.area()])
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+        let path = &spec.path;
+        let (state, _) = observe_entry(path, &spec.attrs(), seen)?;
+        let fault = match (spec.state, &state.what) {
+            (Wanted::File, None) => {
+                return Err(Pause::NotYet(format!(
+                    "the file {path} does not exist and no earlier task makes it"
+                )));
+            }
+            (Wanted::Absent, Some(What::Folder)) => return spec.removable(seen).map(|()| state),
+            (Wanted::File | Wanted::Directory, Some(What::Link(target))) => {
+                Fault::new(format!("{path} is a link to {target}")).hint("name what it points to")
+            }
+            (Wanted::File, Some(What::Folder)) => {
+                Fault::new(format!("{path} is a directory")).hint("write `state: directory`")
+            }
+            (Wanted::Directory, Some(What::File)) => {
+                Fault::new(format!("{path} is a file, not a directory")).hint("remove it first")
+            }
+            _ => return Ok(state),
+        };
+        Err(fault.into())
+    }
+
+    fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
+        Ok(match spec.state {
+            Wanted::Absent => FileState::default(),
+            Wanted::File => observed.with_attrs(What::File, &spec.attrs(), 0o644),
+            Wanted::Directory => observed.with_attrs(What::Folder, &spec.attrs(), 0o755),
+        })
+    }
+
+    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
+        let path = spec.path.to_string();
+        match (&from.what, &to.what) {
+            (None, None) => vec![],
+            (Some(_), None) => vec![Op::Remove { path, recursive: spec.recursive }],
+            (None, Some(_)) => vec![Op::MakeFolder { path, attrs: to.attrs() }],
+            _ if (from.mode, &from.owner, &from.group) == (to.mode, &to.owner, &to.group) => vec![],
+            _ => vec![Op::SetAttrs { path, attrs: to.attrs() }],
+        }
+    }
+}

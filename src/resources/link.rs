@@ -1,0 +1,93 @@
+//! `link`: a symbolic link.
+
+use super::shared::{FileState, HostPath, What, observe_entry, parent_there};
+use crate::{
+    model::{Address, Footprint},
+    resource::{Fault, Observe, Resource, Seen},
+};
+use agent::wire::{Attrs, Op};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Link;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Presence {
+    #[default]
+    Present,
+    Absent,
+}
+
+/// The parameters of `link`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The link itself.
+    path: HostPath,
+    /// What it points to, as it is written into the link: absolute, or relative to the link's folder.
+    target: Option<String>,
+    #[serde(default)]
+    state: Presence,
+    /// Also replaces (or removes) a file or an empty directory that is there instead of a link.
+    #[serde(default)]
+    force: bool,
+}
+
+impl Resource for Link {
+    const NAME: &'static str = "link";
+    const EXAMPLE: &'static str = "\
+name: Enable the site
+link:
+  path: /etc/nginx/sites-enabled/app.conf
+  target: ../sites-available/app.conf
+";
+
+    type Spec = Spec;
+    type State = FileState;
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(spec.path.address())
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        Footprint::writes([spec.path.area()])
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+        let (state, _) = observe_entry(&spec.path, &Attrs::default(), seen)?;
+        match &state.what {
+            None if spec.state == Presence::Present => parent_there(&spec.path, seen)?,
+            Some(What::File | What::Folder) if !spec.force => {
+                let kind = if state.what == Some(What::File) { "file" } else { "directory" };
+                let fault = Fault::new(format!("{} is a {kind}, not a link", spec.path));
+                return Err(fault.hint("`force: true` replaces it").into());
+            }
+            _ => {}
+        }
+        Ok(state)
+    }
+
+    fn desired(spec: &Spec, _: &FileState) -> Result<FileState, Fault> {
+        if spec.state == Presence::Absent {
+            return Ok(FileState::default());
+        }
+        let target = spec.target.as_ref().filter(|t| !t.is_empty() && !t.contains('\0'));
+        let target = target.ok_or_else(|| Fault::new("a link needs a `target`"))?;
+        Ok(FileState { what: Some(What::Link(target.clone())), ..FileState::default() })
+    }
+
+    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
+        let path = spec.path.to_string();
+        match (&from.what, &to.what) {
+            (from, to) if from == to => vec![],
+            (Some(What::Folder), Some(What::Link(target))) => vec![
+                Op::Remove { path: path.clone(), recursive: false },
+                Op::MakeLink { path, target: target.clone() },
+            ],
+            (_, Some(What::Link(target))) => vec![Op::MakeLink { path, target: target.clone() }],
+            _ => vec![Op::Remove { path, recursive: false }],
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! A path with what is there: the state that all resource types about files share.
+
+use super::{HostPath, READ_LIMIT};
+use crate::{
+    resource::{Facet, Facets, Fault, Observe, Pause, Seen, State},
+    yaml::Mode,
+};
+use agent::{
+    secret::Content,
+    wire::{Answer, Attrs, Kind, Meta, Op, Query},
+};
+
+/// What kind of thing is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    File,
+    Folder,
+    Link(String),
+}
+
+/// What is at a path, as far as a task cares: mode and owner only where it names them or makes the thing anew.
+#[derive(Clone, Debug, Default)]
+pub struct FileState {
+    pub what: Option<What>,
+    pub content: Option<Facet>,
+    pub mode: Option<u32>,
+    pub owner: Option<String>,
+    pub group: Option<String>,
+}
+
+impl State for FileState {
+    fn facets(&self) -> Facets {
+        let mut facets = Facets::new();
+        let mut put = |name: &str, facet: Option<Facet>| facet.map(|facet| facets.insert(name.into(), facet));
+        put(
+            "type",
+            self.what.as_ref().map(|what| match what {
+                What::File => "file".into(),
+                What::Folder => "directory".into(),
+                What::Link(_) => "link".into(),
+            }),
+        );
+        if let Some(What::Link(target)) = &self.what {
+            put("target", Some(target.as_str().into()));
+        }
+        put("mode", self.mode.map(|mode| format!("{mode:04o}").into()));
+        put("owner", self.owner.as_deref().map(Facet::from));
+        put("group", self.group.as_deref().map(Facet::from));
+        put("content", self.content.clone());
+        facets
+    }
+}
+
+impl FileState {
+    /// The state wanted of a file or folder that has these attributes: a new one also gets `new_mode`.
+    pub fn with_attrs(&self, what: What, attrs: &Attrs, new_mode: u32) -> Self {
+        let new = self.what.as_ref() != Some(&what);
+        Self {
+            what: Some(what),
+            content: None,
+            mode: attrs.mode.or(new.then_some(new_mode)),
+            owner: attrs.owner.clone(),
+            group: attrs.group.clone(),
+        }
+    }
+
+    /// The state wanted of a file with this content. A new one is readable by all, or by nobody else if it holds a secret.
+    pub fn with_content(&self, content: &Content, attrs: &Attrs) -> Self {
+        let new_mode = if content.is_secret() { 0o600 } else { 0o644 };
+        Self { content: Some(Facet::content(content)), ..self.with_attrs(What::File, attrs, new_mode) }
+    }
+
+    pub fn attrs(&self) -> Attrs {
+        Attrs { mode: self.mode, owner: self.owner.clone(), group: self.group.clone() }
+    }
+
+    /// The content as it was read; `None` when it was not.
+    pub fn read(&self) -> Option<&Content> {
+        match &self.content {
+            Some(Facet::Content { content, .. }) => content.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// Mode and owner, from the parameters to the agent's form.
+pub fn attrs(mode: Option<Mode>, owner: Option<&String>, group: Option<&String>) -> Attrs {
+    Attrs { mode: mode.map(|m| m.0), owner: owner.cloned(), group: group.cloned() }
+}
+
+/// What is at a path, with those attributes that `named` names. Sockets and devices are refused. `None` as
+/// the second value: nothing is there.
+///
+/// # Errors
+/// As [`Seen::meta`].
+pub fn observe_entry(path: &HostPath, named: &Attrs, seen: &Seen) -> Observe<(FileState, Option<Meta>)> {
+    let Some(meta) = seen.meta(path)? else { return Ok((FileState::default(), None)) };
+    let what = match &meta.kind {
+        Kind::File { .. } => What::File,
+        Kind::Folder => What::Folder,
+        Kind::Link { target } => What::Link(target.clone()),
+        Kind::Other => {
+            let message = format!("{path} is neither a file nor a directory nor a link");
+            return Err(Fault::new(message).hint("remove it by hand if it may be replaced").into());
+        }
+    };
+    let mut state = FileState { what: Some(what), ..FileState::default() };
+    // A link has no mode or owner that matters.
+    if !matches!(state.what, Some(What::Link(_))) {
+        state.mode = named.mode.map(|_| meta.mode);
+        state.owner = match &named.owner {
+            Some(wanted) => {
+                Some(as_number(wanted, &meta.owner, || Ok(seen.user(&meta.owner)?.map(|user| user.uid)))?)
+            }
+            None => None,
+        };
+        state.group = match &named.group {
+            Some(wanted) => {
+                Some(as_number(wanted, &meta.group, || Ok(seen.group(&meta.group)?.map(|group| group.gid)))?)
+            }
+            None => None,
+        };
+    }
+    Ok((state, Some(meta)))
+}
+
+/// An owner that is wanted by number is compared by number, though the host says a name.
+fn as_number(wanted: &str, found: &str, number: impl FnOnce() -> Observe<Option<u32>>) -> Observe<String> {
+    let numeric = |text: &str| text.parse::<u32>().is_ok();
+    if wanted == found || !numeric(wanted) || numeric(found) {
+        return Ok(found.into());
+    }
+    Ok(number()?.filter(|n| n.to_string() == wanted).map_or_else(|| found.into(), |n| n.to_string()))
+}
+
+/// The folder that will hold a new entry. Fine when an earlier task may make it.
+///
+/// # Errors
+/// [`Pause::NotYet`] when nothing makes it, a fault when it is no folder.
+pub fn parent_there(path: &HostPath, seen: &Seen) -> Observe<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    match seen.meta(parent)?.map(|meta| meta.kind) {
+        Some(Kind::Folder | Kind::Link { .. }) => Ok(()),
+        Some(_) => Err(Fault::new(format!("{parent} is not a directory")).into()),
+        None => seen.presume(format!("the directory {parent} does not exist and no earlier task makes it")),
+    }
+}
+
+/// What is at the path of a file whose whole content is known. The content is read, to be shown, only when it differs.
+///
+/// # Errors
+/// As [`Seen::get`]; a directory in the place of the file is a fault.
+pub fn observe_content(path: &HostPath, wanted: &Content, named: &Attrs, seen: &Seen) -> Observe<FileState> {
+    let (mut state, meta) = observe_entry(path, named, seen)?;
+    let Some(meta) = meta else {
+        parent_there(path, seen)?;
+        return Ok(state);
+    };
+    match meta.kind {
+        Kind::File { digest: Some(digest) } => {
+            let differs = digest != wanted.digest() && meta.size <= READ_LIMIT;
+            let content = if differs { seen.content(path, READ_LIMIT, wanted.is_secret())? } else { None };
+            state.content = Some(Facet::Content { digest, size: meta.size, content });
+        }
+        Kind::File { digest: None } => return Err(unreadable(path)),
+        Kind::Folder => {
+            let fault = Fault::new(format!("{path} is a directory"));
+            return Err(fault.hint("name the file in it").into());
+        }
+        Kind::Link { .. } | Kind::Other => {}
+    }
+    Ok(state)
+}
+
+/// What is at the path of a file that is edited: it is always read. `state.content` holds it; a file that is not there
+/// gives an empty state.
+///
+/// # Errors
+/// As [`Seen::get`]; anything but a regular file is a fault.
+pub fn observe_bytes(path: &HostPath, named: &Attrs, secret: bool, seen: &Seen) -> Observe<FileState> {
+    let read = Query::Read { path: path.to_string(), limit: READ_LIMIT, secret };
+    // Together, so that they are answered in one round.
+    let [_, content] = seen.all([Query::File { path: path.to_string() }, read])?;
+    let (mut state, meta) = observe_entry(path, named, seen)?;
+    match meta.map(|meta| meta.kind) {
+        None => {}
+        Some(Kind::File { .. }) => match content {
+            Answer::Content(Some(content)) => state.content = Some(Facet::content(&content)),
+            Answer::Failed(why) => return Err(Fault::new(why).into()),
+            _ => return Err(unreadable(path)),
+        },
+        Some(Kind::Link { target }) => {
+            let fault = Fault::new(format!("{path} is a link to {target}"));
+            return Err(fault.hint("name the file that it points to").into());
+        }
+        Some(_) => return Err(Fault::new(format!("{path} is not a file")).into()),
+    }
+    Ok(state)
+}
+
+fn unreadable(path: &HostPath) -> Pause {
+    let fault = Fault::new(format!("{path} may not be read"));
+    fault.hint("`become: true` runs the task as root").into()
+}
+
+/// The ops that make a file be as wanted: its attributes set if no more differs, else written anew.
+pub fn content_ops(
+    path: &HostPath,
+    content: &Content,
+    check: Option<&[String]>,
+    from: &FileState,
+    to: &FileState,
+) -> Vec<Op> {
+    let (before, after) = (from.facets(), to.facets());
+    if before == after {
+        return vec![];
+    }
+    let path = path.to_string();
+    if from.what == to.what && from.content == to.content {
+        return vec![Op::SetAttrs { path, attrs: to.attrs() }];
+    }
+    let check = check.map(<[String]>::to_vec);
+    vec![Op::WriteFile { path, content: content.clone(), attrs: to.attrs(), check }]
+}

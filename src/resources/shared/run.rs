@@ -1,0 +1,206 @@
+//! What `command` and `shell` share: all but how the line becomes an argv.
+
+use super::{Act, HostPath, Touch, join};
+use crate::{
+    model::{Area, Footprint},
+    resource::{Fault, Observe, Seen},
+    yaml::Text,
+};
+use agent::wire::{Answer, Exec, Op, Output, Query};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// How a line becomes an argv.
+pub trait CommandLine {
+    fn argv(&self) -> Vec<String>;
+}
+
+/// A command with what is known about it. With `creates`, `removes`, `unless` or `onlyif` it is a state that is reached by
+/// running the command once; without any, it runs every time.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[serde(bound = "C: serde::de::DeserializeOwned")]
+pub struct Params<C> {
+    /// The command line. `command` splits it into words by quotes, without a shell; `shell` gives it to `/bin/sh -c`.
+    pub cmd: Option<C>,
+    /// `command` only: the program and its arguments as a list, instead of `cmd`.
+    pub argv: Option<Vec<String>>,
+    /// The folder to run in.
+    pub chdir: Option<HostPath>,
+    /// Runs only while this path does not exist.
+    pub creates: Option<HostPath>,
+    /// Runs only while this path exists.
+    pub removes: Option<HostPath>,
+    /// A shell command that only looks; runs also under `--check`. When it succeeds, the command is not needed.
+    pub unless: Option<String>,
+    /// A shell command that only looks; runs also under `--check`. When it fails, the command is not needed.
+    pub onlyif: Option<String>,
+    /// Given on standard input. The place for a secret.
+    pub stdin: Option<Text>,
+    /// Added to the command's environment.
+    #[serde(default)]
+    pub env: IndexMap<String, Text>,
+    /// Seconds until the command is ended. 0: an hour.
+    #[serde(default)]
+    pub timeout: u32,
+    /// What the command changes. Left out: it may change anything, so it runs alone, in its place in the file.
+    pub touches: Option<Vec<Touch>>,
+    /// What the command looks at, if `touches` is given.
+    #[serde(default)]
+    pub reads: Vec<Touch>,
+    /// `false`: the command only looks. It runs also under `--check`, and counts as no change.
+    #[serde(default = "yes")]
+    pub changes: bool,
+    /// What it prints is secret.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl<C: CommandLine> Params<C> {
+    fn argv(&self) -> Result<Vec<String>, Fault> {
+        match (&self.cmd, &self.argv) {
+            (Some(cmd), None) => Ok(cmd.argv()),
+            (None, Some(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => Ok(argv.clone()),
+            (None, Some(_)) => Err(Fault::new("`argv` is empty")),
+            (Some(_), Some(_)) => {
+                Err(Fault::new("`cmd` and `argv` are both given").hint("leave one of them out"))
+            }
+            (None, None) => Err(Fault::new("no command is given").hint("write it as `cmd:`")),
+        }
+    }
+
+    fn exec(&self, argv: Vec<String>) -> Exec {
+        Exec {
+            env: self.env.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect(),
+            cwd: self.chdir.as_ref().map(ToString::to_string),
+            stdin: self.stdin.as_ref().map(|text| text.0.clone()),
+            timeout_s: self.timeout,
+            // What was given a secret may print it.
+            secret: self.secret
+                || self.env.values().any(Text::is_secret)
+                || self.stdin.as_ref().is_some_and(Text::is_secret),
+            ..Exec::new(argv)
+        }
+    }
+
+    /// A guard of the user's, run in the command's folder and environment, without its standard input.
+    fn test(&self, script: &str) -> Query {
+        let exec = self.exec(vec!["/bin/sh".into(), "-c".into(), script.into()]);
+        Query::Test(Exec { stdin: None, ..exec })
+    }
+
+    fn guarded(&self) -> bool {
+        self.creates.is_some() || self.removes.is_some() || self.unless.is_some() || self.onlyif.is_some()
+    }
+
+    /// Whether it is an action rather than a state.
+    pub fn acts(&self) -> bool {
+        self.changes && !self.guarded()
+    }
+
+    /// The declared footprint; everything without one.
+    pub fn footprint(&self) -> Footprint {
+        let named = |path: &Option<HostPath>| path.as_ref().map(HostPath::area);
+        let looks = [named(&self.chdir), named(&self.creates), named(&self.removes)].into_iter().flatten();
+        let Some(touches) = &self.touches else {
+            return if self.changes { Footprint::everything() } else { Footprint::reads([Area::Everything]) };
+        };
+        let mut footprint = Footprint::reads(Touch::areas(&self.reads)).and_reads(looks);
+        if self.changes {
+            footprint.writes = Touch::areas(touches);
+            footprint.writes.extend([named(&self.creates), named(&self.removes)].into_iter().flatten());
+        } else {
+            footprint.reads.extend(Touch::areas(touches));
+        }
+        footprint
+    }
+
+    fn needed(&self, seen: &Seen) -> Observe<bool> {
+        let paths: Vec<_> = [(&self.creates, false), (&self.removes, true)]
+            .into_iter()
+            .filter_map(|(path, wanted)| Some((path.as_ref()?, wanted)))
+            .collect();
+        let there = seen.each(paths.iter().map(|(path, _)| Query::File { path: path.to_string() }))?;
+        for ((_, wanted), answer) in paths.iter().zip(there) {
+            match answer {
+                Answer::Meta(meta) if meta.is_some() == *wanted => {}
+                Answer::Failed(why) => return Err(Fault::new(why).into()),
+                _ => return Ok(false),
+            }
+        }
+        // The user's own commands only when the paths did not settle it.
+        let tests: Vec<_> = [(&self.unless, false), (&self.onlyif, true)]
+            .into_iter()
+            .filter_map(|(script, wanted)| Some((script.as_ref()?, wanted)))
+            .collect();
+        let ends = seen.each(tests.iter().map(|(script, _)| self.test(script)))?;
+        for ((_, wanted), answer) in tests.iter().zip(ends) {
+            match answer {
+                Answer::Output(output) if (output.code == 0) == *wanted => {}
+                Answer::Failed(why) => return Err(Fault::new(why).into()),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// What is there already: nothing if the command has to run, else that it ran.
+    ///
+    /// # Errors
+    /// As [`Seen::get`]; a read-only command that fails is a fault.
+    pub fn observe(&self, seen: &Seen) -> Observe<Act> {
+        let argv = self.argv()?;
+        let needed = self.needed(seen)?;
+        if needed && !self.changes {
+            let query = Query::Test(self.exec(argv.clone()));
+            if let Answer::Output(output) = seen.get(query)?
+                && output.code != 0
+            {
+                return Err(failed(&argv, &output).into());
+            }
+        }
+        Ok(if needed && self.changes { Act::default() } else { Act::new("run", self.shown(&argv)) })
+    }
+
+    /// That it ran.
+    ///
+    /// # Errors
+    /// No command, or two.
+    pub fn desired(&self) -> Result<Act, Fault> {
+        Ok(Act::new("run", self.shown(&self.argv()?)))
+    }
+
+    /// The command, if it has to run.
+    pub fn ops(&self, from: &Act) -> Vec<Op> {
+        match self.argv() {
+            Ok(argv) if from.0.is_empty() => vec![Op::Exec { exec: self.exec(argv), ok: vec![] }],
+            _ => vec![],
+        }
+    }
+
+    /// The line as a person would type it. Secrets cannot be in it: they are refused in `cmd` and `argv`.
+    fn shown(&self, argv: &[String]) -> String {
+        match argv {
+            [shell, flag, script] if shell == "/bin/sh" && flag == "-c" => script.clone(),
+            words => join(words),
+        }
+    }
+}
+
+fn failed(argv: &[String], output: &Output) -> Fault {
+    let mut message = format!("`{}` exited with {}", join(argv), output.code);
+    for (name, printed) in [("printed", &output.stdout), ("stderr", &output.stderr)] {
+        let text = String::from_utf8_lossy(printed.bytes());
+        if printed.is_secret() && !text.is_empty() {
+            message.push_str(&format!("; {name}: [secret]"));
+        } else if !text.trim().is_empty() {
+            message.push_str(&format!("; {name}: {}", text.trim()));
+        }
+    }
+    Fault::new(message)
+}

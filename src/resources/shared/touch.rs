@@ -1,0 +1,73 @@
+//! What a command touches, in words: its footprint.
+
+use super::HostPath;
+use crate::model::Area;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+
+/// An area by name: an absolute path (and all below), `packages`, `unit:NAME`, `accounts`, `sysctl:KEY`, `firewall`,
+/// `docker`, `compose:PROJECT`, `network`, `everything`, or `nothing`.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline, with = "String")]
+pub struct Touch(Option<Area>);
+
+const WORDS: [&str; 6] = ["packages", "accounts", "firewall", "docker", "network", "everything"];
+
+impl Touch {
+    fn parse(text: &str) -> Result<Self, String> {
+        let area = match text {
+            "nothing" => return Ok(Self(None)),
+            "packages" => Area::Packages,
+            "accounts" => Area::Accounts,
+            "firewall" => Area::Firewall,
+            "docker" => Area::Docker,
+            "network" => Area::Network,
+            "everything" => Area::Everything,
+            _ => match text.split_once(':') {
+                Some(("unit", name)) if !name.is_empty() => {
+                    let suffix = if name.contains('.') { "" } else { ".service" };
+                    Area::Unit(format!("{name}{suffix}"))
+                }
+                Some(("sysctl", key)) if !key.is_empty() => Area::Sysctl(key.into()),
+                Some(("compose", project)) if !project.is_empty() => Area::Compose(project.into()),
+                _ if text.starts_with('/') => HostPath::new(text)?.area(),
+                _ => {
+                    let words = WORDS.map(|word| format!("`{word}`")).join(", ");
+                    return Err(format!(
+                        "unknown area `{text}`\nhint: an absolute path, `unit:NAME`, `sysctl:KEY`, `compose:PROJECT`, {words} or `nothing`"
+                    ));
+                }
+            },
+        };
+        Ok(Self(Some(area)))
+    }
+
+    /// The areas of a list.
+    pub fn areas(list: &[Self]) -> Vec<Area> {
+        list.iter().filter_map(|touch| touch.0.clone()).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Touch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_areas() {
+        let area = |text| Touch::parse(text).map(|touch| touch.0);
+        assert_eq!(area("unit:docker"), Ok(Some(Area::Unit("docker.service".into()))));
+        assert_eq!(area("unit:x.timer"), Ok(Some(Area::Unit("x.timer".into()))));
+        assert_eq!(area("/etc//x/"), Ok(Some(Area::Path("/etc/x".into()))));
+        assert_eq!(area("nothing"), Ok(None));
+        for word in WORDS {
+            assert!(area(word).is_ok_and(|area| area.is_some()), "{word}");
+        }
+        assert!(area("dokcer").unwrap_err().contains("unknown area `dokcer`"));
+    }
+}

@@ -1,0 +1,70 @@
+//! `shell`: a line for `/bin/sh -c`.
+
+use super::shared::{Act, CommandLine, Params};
+use crate::{
+    model::{Address, Footprint},
+    resource::{Fault, Observe, Resource, Seen},
+};
+use agent::wire::Op;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Shell;
+
+/// A script, as it is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Script(String);
+
+impl CommandLine for Script {
+    fn argv(&self) -> Vec<String> {
+        vec!["/bin/sh".into(), "-c".into(), self.0.clone()]
+    }
+}
+
+impl Resource for Shell {
+    const NAME: &'static str = "shell";
+    const EXAMPLE: &'static str = "\
+name: Load the schema once
+shell:
+  cmd: psql app < /srv/app/schema.sql && touch /srv/app/.loaded
+  creates: /srv/app/.loaded
+  touches: [/srv/app]
+";
+    const FREE: Option<&'static str> = Some("cmd");
+
+    type Spec = Params<Script>;
+    type State = Act;
+
+    fn address(_: &Self::Spec) -> Option<Address> {
+        None
+    }
+
+    fn footprint(spec: &Self::Spec) -> Footprint {
+        spec.footprint()
+    }
+
+    fn observe(spec: &Self::Spec, seen: &Seen) -> Observe<Act> {
+        if spec.argv.is_some() {
+            let fault = Fault::new("`argv` is for `command`: a shell takes one line");
+            return Err(fault.hint("write it as `cmd:`, or use `command`").into());
+        }
+        spec.observe(seen)
+    }
+
+    fn desired(spec: &Self::Spec, _: &Act) -> Result<Act, Fault> {
+        spec.desired()
+    }
+
+    fn ops(spec: &Self::Spec, from: &Act, _: &Act) -> Vec<Op> {
+        spec.ops(from)
+    }
+
+    fn acts(spec: &Self::Spec) -> bool {
+        spec.acts()
+    }
+
+    fn counts_as_change(spec: &Self::Spec) -> bool {
+        spec.changes
+    }
+}

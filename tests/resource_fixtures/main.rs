@@ -1,0 +1,216 @@
+//! Every resource type on data: answers in, diff and ops out. A fixture is `tests/fixtures/resources/TYPE/CASE.yml`:
+//!
+//! ```yaml
+//! task: {dest: /etc/motd, content: "hi\n"}   # the parameters
+//! secret: [content]          # parameters that come from a vault, as dotted paths
+//! answers: {}                # what the host says: see `answers.rs`
+//! may_come: false            # whether an earlier task may bring what is missing
+//! outcome: change            # unchanged | change | need | not_yet | fault | refused (as soon as it is read)
+//! need: [file /etc/motd]     # with `need`: the questions
+//! message: no such           # with `not_yet`, `fault`, `refused`: a part of the message or the hint
+//! diff: {content: [null, "hi\n"]}   # facet: [before, after]; a secret is "[masked]", a part of a text "[secret]"
+//! ops:                       # in order; as a mapping also the content that is written or given on stdin
+//! - write_file /etc/motd 0644: "hi\n"
+//! ```
+//!
+//! Each type has `bare.yml` and, if it is a state, `converged.yml`, and for each facet that `bare` shows a case in which
+//! it is disturbed.
+
+mod answers;
+mod text;
+
+use answers::Answers;
+use lustores_provision::{
+    diag,
+    model::{Origin, Source},
+    resource::{Mask, Outcome, ResourceType},
+    resources::TABLE,
+    yaml::{self, Entry, Node, Value},
+};
+use serde_json::Value as Json;
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+
+fn parse(path: &str, text: &str) -> Node {
+    let source = Arc::new(Source { path: path.into(), text: text.into(), secret: false });
+    yaml::parse(&source).unwrap_or_else(|error| panic!("{}", diag::render(&error, false)))
+}
+
+fn taint(node: &mut Node, path: &str) {
+    let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
+    let Value::Map(map) = &mut node.value else { panic!("`{path}` is in no mapping") };
+    let entry = map.get_mut(key).unwrap_or_else(|| panic!("no parameter `{path}`"));
+    match rest {
+        Some(rest) => taint(&mut entry.node, rest),
+        None => entry.node.taint(),
+    }
+}
+
+/// What a case came to, and whether the task is an action.
+struct Ran {
+    changed: BTreeSet<String>,
+    acts: bool,
+}
+
+fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
+    let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let fixture = parse(&path.to_string_lossy(), &text);
+    let json = fixture.to_json();
+    let known = ["task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "ops"];
+    if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
+    {
+        return Err(format!("unknown key `{key}` in the fixture"));
+    }
+    let mut task = fixture.get("task").ok_or("no `task`")?.clone();
+    for secret in json["secret"].as_array().into_iter().flatten() {
+        taint(&mut task, secret.as_str().unwrap_or_default());
+    }
+    let same = |what: &str, expected: &Json, found: &Json| {
+        let pretty = |json| serde_json::to_string_pretty(json).unwrap_or_default();
+        if expected == found {
+            return Ok(());
+        }
+        Err(format!("{what} differs\nexpected: {}\nfound: {}", pretty(expected), pretty(found)))
+    };
+    let outcome = |found: &str, detail: &str| {
+        let expected = json["outcome"].as_str().unwrap_or("change");
+        let message = json["message"].as_str();
+        if expected != found {
+            return Err(format!("expected `{expected}`, found `{found}`: {detail}"));
+        }
+        match message {
+            Some(message) if !detail.contains(message) => {
+                Err(format!("expected `{message}`, found: {detail}"))
+            }
+            None if matches!(found, "not_yet" | "fault" | "refused") => Err("no `message`".into()),
+            _ => Ok(()),
+        }
+    };
+    let nothing = |acts| Ok(Ran { changed: BTreeSet::new(), acts });
+    let prepared = match (row.prepare)(&task) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            outcome("refused", &diag::render(&error, false))?;
+            return nothing(false);
+        }
+    };
+    let acts = prepared.acts();
+    let given = json["answers"].as_object().cloned().unwrap_or_default();
+    let answers = Answers::new(given, json["may_come"] == Json::Bool(true));
+    let planned = prepared.plan(&answers, &Mask::new([7; 32]));
+    if let unused @ [_, ..] = &answers.unused()[..] {
+        return Err(format!("nobody asked for {unused:?}; it came to {planned:?}"));
+    }
+    match planned {
+        Err(fault) => outcome("fault", &format!("{}\n{}", fault.message, fault.hint.unwrap_or_default()))?,
+        Ok(Outcome::NotYet(why)) => outcome("not_yet", &why)?,
+        Ok(Outcome::Need(queries)) => {
+            let queries: Vec<_> = queries.iter().map(text::query).collect();
+            outcome("need", &queries.join(", "))?;
+            same("need", &json["need"], &queries.into())?;
+        }
+        Ok(Outcome::Unchanged { .. }) => outcome("unchanged", "")?,
+        Ok(Outcome::Change(change)) => {
+            let facets = change.diff.facets.iter();
+            let facets = facets.map(|f| {
+                let values = [text::shown(&f.before), text::shown(&f.after)];
+                (f.facet.clone(), Json::from(values.to_vec()))
+            });
+            let found = Json::Object(facets.collect());
+            outcome("change", &found.to_string())?;
+            same("diff", &json["diff"], &found)?;
+            let expected = json["ops"].as_array().ok_or("no `ops`")?;
+            let ops = change.ops.iter().enumerate().map(|(index, op)| {
+                let (text, content) = text::op(op);
+                match (expected.get(index), content) {
+                    (Some(Json::Object(_)), Some(content)) => {
+                        let content = String::from_utf8_lossy(content.bytes()).into_owned();
+                        Json::Object([(text, content.into())].into_iter().collect())
+                    }
+                    _ => text.into(),
+                }
+            });
+            same("ops", &json["ops"], &ops.collect())?;
+            if format!("{change:?}").contains("hunter2") {
+                return Err("a secret is in the debug print of the change".into());
+            }
+            let changed = change.diff.facets.into_iter().map(|f| f.facet).collect();
+            return Ok(Ran { changed, acts });
+        }
+    }
+    nothing(acts)
+}
+
+#[test]
+fn every_type_does_what_its_fixtures_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/resources");
+    let mut wrong = vec![];
+    for row in TABLE {
+        let folder = root.join(row.name);
+        let cases = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let mut cases: Vec<_> = cases.filter(|path| path.extension().is_some_and(|e| e == "yml")).collect();
+        cases.sort();
+        let (mut bare, mut disturbed) = (None, BTreeSet::new());
+        let (mut converged, mut state) = (false, false);
+        for case in &cases {
+            let name = case.file_stem().unwrap().to_string_lossy();
+            match run(row, case) {
+                Err(why) => wrong.push(format!("{}: {why}", case.strip_prefix(&root).unwrap().display())),
+                Ok(ran) if name == "bare" => (bare, state) = (Some(ran.changed), !ran.acts),
+                Ok(ran) => {
+                    converged |= name == "converged";
+                    disturbed.extend(ran.changed);
+                }
+            }
+        }
+        let Some(bare) = bare else {
+            wrong.push(format!("{}: no good bare.yml", row.name));
+            continue;
+        };
+        if state && !converged {
+            wrong.push(format!("{}: no good converged.yml", row.name));
+        }
+        let missing: Vec<_> = bare.difference(&disturbed).filter(|facet| *facet != "type").collect();
+        if state && !missing.is_empty() {
+            wrong.push(format!("{}: no case disturbs {missing:?}", row.name));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_fixture_is_of_a_known_type() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/resources");
+    for folder in fs::read_dir(root).unwrap() {
+        let name = folder.unwrap().file_name().into_string().unwrap();
+        assert!(TABLE.iter().any(|row| row.name == name), "no resource type `{name}`");
+    }
+}
+
+#[test]
+fn the_table_is_sorted_and_every_example_can_be_read() {
+    let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+    assert!(names.is_sorted(), "{names:?}");
+    for row in TABLE {
+        let task = parse(&format!("example of {}", row.name), row.example);
+        assert!(task.get("name").is_some(), "{}: the example has no `name`", row.name);
+        let mut parameters =
+            task.get(row.name).unwrap_or_else(|| panic!("{}: not in its example", row.name)).clone();
+        let origin = Origin::named("example");
+        let entry = |node| Entry { key: origin.clone(), node };
+        if let (Some(free), Value::Str(_)) = (row.free, &parameters.value) {
+            let map = [(free.to_string(), entry(parameters))].into_iter().collect();
+            parameters = Node::new(Value::Map(map), origin.clone());
+        }
+        let Value::Map(map) = &mut parameters.value else { panic!("{}: no parameters", row.name) };
+        for source in row.sources {
+            if map.shift_remove(source.key).is_some() {
+                map.insert(source.into.into(), entry(Node::string("content of the file", &origin)));
+            }
+        }
+        if let Err(error) = (row.prepare)(&parameters) {
+            panic!("{}", diag::render(&error, false));
+        }
+        let schema = (row.schema)();
+        assert!(schema.get("properties").is_some(), "{}: no parameters in the schema", row.name);
+    }
+}

@@ -1,0 +1,138 @@
+//! Queries, ops and shown values as short text.
+
+use agent::{
+    secret::Content,
+    wire::{Attrs, Exec, Op, Probe, Query, Until},
+};
+use lustores_provision::model::Shown;
+use serde_json::Value;
+
+/// Words as one would type them.
+pub fn words(argv: &[String]) -> String {
+    let quoted = argv.iter().map(|word| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "%+,-./:=@_{}".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+pub fn probe(probe: &Probe) -> String {
+    match probe {
+        Probe::DpkgStatus { names } => format!("dpkg-status {}", names.join(" ")),
+        Probe::AptPolicy { names } => format!("apt-policy {}", names.join(" ")),
+        Probe::UnitState { unit } => format!("unit-state {unit}"),
+        Probe::Sysctl { key } => format!("sysctl {key}"),
+        Probe::NftTable { family, name } => format!("nft-table {family} {name}"),
+        Probe::NftCheck { .. } => "nft-check".into(),
+        Probe::Certificate { path, .. } => format!("certificate {path}"),
+        Probe::Which { program } => format!("which {program}"),
+        Probe::Compose(project) => format!("compose {}", project.project),
+        Probe::DockerApi => "docker-api".into(),
+        Probe::Subnets => "subnets".into(),
+        Probe::MountOf { path } => format!("mount-of {path}"),
+        Probe::AptLock => "apt-lock".into(),
+    }
+}
+
+pub fn query(query: &Query) -> String {
+    match query {
+        Query::File { path } => format!("file {path}"),
+        Query::Read { path, secret: false, .. } => format!("read {path}"),
+        Query::Read { path, .. } => format!("read-secret {path}"),
+        Query::List { path } => format!("names {path}"),
+        Query::User { name } => format!("user {name}"),
+        Query::Group { name } => format!("group {name}"),
+        Query::Run(it) => format!("output {}", probe(it)),
+        Query::Ports { host, .. } => format!("ports {host}"),
+        Query::Test(exec) => format!("test {}", words(&exec.argv)),
+    }
+}
+
+fn attrs(attrs: &Attrs) -> String {
+    let mode = attrs.mode.map(|mode| format!(" {mode:04o}")).unwrap_or_default();
+    let owner = attrs.owner.as_deref().map(|owner| format!(" owner={owner}")).unwrap_or_default();
+    let group = attrs.group.as_deref().map(|group| format!(" group={group}")).unwrap_or_default();
+    format!("{mode}{owner}{group}")
+}
+
+fn exec(exec: &Exec) -> String {
+    let mut text = words(&exec.argv);
+    if let Some(cwd) = &exec.cwd {
+        text.push_str(&format!(" (in {cwd})"));
+    }
+    for (key, value) in &exec.env {
+        let value =
+            if value.is_secret() { "[secret]".into() } else { String::from_utf8_lossy(value.bytes()) };
+        text.push_str(&format!(" ({key}={value})"));
+    }
+    let flags = [("stdin", exec.stdin.is_some()), ("secret", exec.secret), ("survives", exec.survive)];
+    for (flag, _) in flags.iter().filter(|(_, set)| *set) {
+        text.push_str(&format!(" ({flag})"));
+    }
+    text
+}
+
+/// An op, and the content it carries.
+pub fn op(op: &Op) -> (String, Option<&Content>) {
+    let text = match op {
+        Op::MakeFolder { path, attrs: a } => format!("make_folder {path}{}", attrs(a)),
+        Op::WriteFile { path, content, attrs: a, check } => {
+            let check = check.as_ref().map(|argv| format!(" check={}", words(argv))).unwrap_or_default();
+            return (format!("write_file {path}{}{check}", attrs(a)), Some(content));
+        }
+        Op::SetAttrs { path, attrs: a } => format!("set_attrs {path}{}", attrs(a)),
+        Op::MakeLink { path, target } => format!("make_link {path} {target}"),
+        Op::Remove { path, recursive: false } => format!("remove {path}"),
+        Op::Remove { path, .. } => format!("remove {path} (recursive)"),
+        Op::Exec { exec: e, ok } => {
+            let ok = if ok.is_empty() { String::new() } else { format!(" (ok {ok:?})") };
+            return (format!("exec {}{ok}", exec(e)), e.stdin.as_ref());
+        }
+        Op::Apt { args, .. } => format!("apt {}", args.join(" ")),
+        Op::Arm { seconds, revert, .. } => {
+            let revert: Vec<_> = revert.iter().map(exec).collect();
+            format!("arm {seconds}s: {}", revert.join("; "))
+        }
+        Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
+    };
+    (text, None)
+}
+
+fn until(until: &Until) -> String {
+    match until {
+        Until::PortOpen { host, port } => format!("port {host}:{port} open"),
+        Until::PortClosed { host, port } => format!("port {host}:{port} closed"),
+        Until::PathExists { path } => format!("path {path} exists"),
+        Until::PathAbsent { path } => format!("path {path} absent"),
+        Until::Succeeds(e) => format!("succeeds {}", exec(e)),
+        Until::Http(http) => format!("http {} {} {:?}", http.method, http.url, http.status),
+        Until::ComposeHealthy { project, services, .. } => {
+            format!("compose {project} healthy: {}", services.join(" "))
+        }
+    }
+}
+
+/// A shown value; a secret's tag is left out.
+pub fn shown(shown: &Shown) -> Value {
+    match shown {
+        Shown::Absent => Value::Null,
+        Shown::Scalar(text) => Value::from(text.as_str()),
+        Shown::Text(text) => {
+            let mut plain = String::new();
+            let mut rest = text.as_str();
+            while let Some((before, tagged)) = rest.split_once("[secret ") {
+                let (_, after) = tagged.split_once(']').expect("a tag ends");
+                plain.push_str(before);
+                plain.push_str("[secret]");
+                rest = after;
+            }
+            Value::from(plain + rest)
+        }
+        Shown::Masked(_) => "[masked]".into(),
+        Shown::Binary { size, .. } => format!("[{size} bytes]").into(),
+    }
+}
