@@ -2,6 +2,8 @@
 
 mod shared;
 
+mod apt_repository;
+mod certificate;
 mod command;
 mod compose;
 mod copy;
@@ -21,6 +23,8 @@ use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
+    row::<apt_repository::AptRepository>(),
+    row::<certificate::Certificate>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
