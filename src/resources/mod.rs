@@ -2,23 +2,43 @@
 
 mod shared;
 
+mod apt_repository;
+mod certificate;
 mod command;
+mod compose;
 mod copy;
 mod file;
+mod firewall;
+mod group;
 mod link;
+mod package;
+mod service;
 mod shell;
+mod sysctl;
+mod systemd_unit;
 mod template;
+mod user;
 
 use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
+    row::<apt_repository::AptRepository>(),
+    row::<certificate::Certificate>(),
     row::<command::Command>(),
+    row::<compose::Compose>(),
     row::<copy::Copy>(),
     row::<file::File>(),
+    row::<firewall::Firewall>(),
+    row::<group::Group>(),
     row::<link::Link>(),
+    row::<package::Package>(),
+    row::<service::Service>(),
     row::<shell::Shell>(),
+    row::<sysctl::Sysctl>(),
+    row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
+    row::<user::User>(),
 ];
 
 /// The type with this name.
