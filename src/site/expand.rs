@@ -44,15 +44,9 @@ struct Expander<'a> {
 }
 
 impl HostTasks {
-    pub(super) fn expand(
-        shared: &Arc<Shared>,
-        name: &str,
-        facts: Option<&Facts>,
-    ) -> Result<Self, Diagnostics> {
-        let Some(host) = shared.inventory.host(name) else {
-            let known = shared.inventory.hosts().map(|h| h.name.as_str());
-            return Err(Diagnostic::error(format!("no host `{name}`")).suggest(name, known).into());
-        };
+    /// The tasks, with what is wrong among them; those whose loop is wrong are left out.
+    pub(super) fn expand(shared: &Arc<Shared>, host: &Host, facts: Option<&Facts>) -> (Self, Diagnostics) {
+        let name = host.name.as_str();
         let mut wanted = vec![];
         for (index, at) in shared.index.iter().enumerate() {
             if shared.play_hosts[at.play].contains(name) && shared.selection.takes(shared.task(index)) {
@@ -81,7 +75,7 @@ impl HostTasks {
             let all = |list: &[usize]| list.iter().filter_map(|i| ids.get(i)).flatten().copied().collect();
             (host_task.notify, host_task.needs) = (all(&task.notify), all(&task.needs));
         }
-        errors.into_result(Self { shared: shared.clone(), tasks, scopes, pending })
+        (Self { shared: shared.clone(), tasks, scopes, pending }, errors)
     }
 }
 

@@ -11,8 +11,6 @@ mod prepare;
 mod scopes;
 mod selection;
 mod sources;
-#[cfg(test)]
-mod tests;
 mod types;
 mod validate;
 
@@ -21,7 +19,7 @@ pub use extra::extra_vars;
 pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
 
 use crate::{
-    diag::Diagnostics,
+    diag::{Diagnostic, Diagnostics},
     inventory::Inventory,
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
@@ -199,6 +197,12 @@ impl Site {
     /// # Errors
     /// What is wrong with names, loops and keywords; an unknown host.
     pub fn host(&self, name: &str, facts: Option<&Facts>) -> Result<HostTasks, Diagnostics> {
-        HostTasks::expand(&self.shared, name, facts)
+        let inventory = &self.shared.inventory;
+        let host = inventory.host(name).ok_or_else(|| {
+            let known = inventory.hosts().map(|h| h.name.as_str());
+            Diagnostic::error(format!("no host `{name}`")).suggest(name, known)
+        })?;
+        let (tasks, errors) = HostTasks::expand(&self.shared, host, facts);
+        errors.into_result(tasks)
     }
 }

@@ -42,14 +42,10 @@ impl Site {
     pub fn validate(&self) -> Diagnostics {
         let mut findings = Findings::default();
         for name in self.hosts() {
-            let host = match self.host(name, None) {
-                Ok(host) => host,
-                Err(errors) => {
-                    findings.add(name, errors);
-                    continue;
-                }
-            };
-            findings.add(name, host.check());
+            let Some(host) = self.inventory().host(name) else { continue };
+            let (tasks, errors) = HostTasks::expand(&self.shared, host, None);
+            findings.add(name, errors);
+            findings.add(name, tasks.check());
         }
         findings.into_diagnostics(self.hosts().len())
     }
