@@ -4,7 +4,10 @@ mod shared;
 
 mod command;
 mod copy;
+mod env_file;
 mod file;
+mod json_merge;
+mod lineinfile;
 mod link;
 mod shell;
 mod template;
@@ -15,7 +18,10 @@ use crate::resource::{ResourceType, row};
 pub const TABLE: &[ResourceType] = &[
     row::<command::Command>(),
     row::<copy::Copy>(),
+    row::<env_file::EnvFile>(),
     row::<file::File>(),
+    row::<json_merge::JsonMerge>(),
+    row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
     row::<shell::Shell>(),
     row::<template::Template>(),

@@ -1,6 +1,7 @@
 //! What several resource types have in common. Types do not use each other; they use this.
 
 mod act;
+pub mod dotenv;
 mod file;
 mod list;
 mod path;
