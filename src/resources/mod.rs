@@ -7,9 +7,12 @@ mod certificate;
 mod command;
 mod compose;
 mod copy;
+mod env_file;
 mod file;
 mod firewall;
 mod group;
+mod json_merge;
+mod lineinfile;
 mod link;
 mod package;
 mod service;
@@ -28,9 +31,12 @@ pub const TABLE: &[ResourceType] = &[
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
+    row::<env_file::EnvFile>(),
     row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
+    row::<json_merge::JsonMerge>(),
+    row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
     row::<package::Package>(),
     row::<service::Service>(),

@@ -2,6 +2,7 @@
 
 pub mod account;
 mod act;
+pub mod dotenv;
 mod file;
 mod list;
 mod path;
