@@ -4,13 +4,19 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 
 /// A text that was read, kept so that any error can show an excerpt of it.
-#[derive(Debug)]
 pub struct Source {
     /// As the user would write it.
     pub path: PathBuf,
     pub text: String,
     /// Decrypted from a vault: no excerpt is ever shown, only file and line.
     pub secret: bool,
+}
+
+impl fmt::Debug for Source {
+    /// Only the path: the text may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
 }
 
 /// A place in a file: every value knows the one it came from, also after rendering.

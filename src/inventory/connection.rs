@@ -105,6 +105,7 @@ fn kind(node: &Node) -> Result<ConnectionKind, Diagnostic> {
     match node.expect_str("`ssh` or `local`")? {
         "ssh" | "smart" => Ok(ConnectionKind::Ssh),
         "local" => Ok(ConnectionKind::Local),
+        _ if node.secret => Err(Diagnostic::error("unknown connection").at(&node.origin)),
         other => {
             let error = Diagnostic::error(format!("unknown connection `{other}`")).at(&node.origin);
             Err(error.hint("`ssh` and `local` are known").suggest(other, ["ssh", "local"]))

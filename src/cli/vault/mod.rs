@@ -61,6 +61,7 @@ pub enum Vault {
     Generate {
         /// The encrypted YAML file; made when there is none
         file: PathBuf,
+        /// Names of variables; those that the file has keep their values
         #[arg(required = true, value_name = "KEY")]
         keys: Vec<String>,
         /// Characters in each secret

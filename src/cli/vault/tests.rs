@@ -282,3 +282,45 @@ fn a_value_is_encrypted_for_a_yaml_file() {
     assert!(errors.0.is_empty() && token.secret && token.as_str() == Some("hunter2"));
     assert_eq!(node.get("after").unwrap().to_json(), 2);
 }
+
+#[test]
+fn no_mistake_in_a_decrypted_text_quotes_it() {
+    for broken in [
+        "p: *hunter2\n",
+        "p: @hunter2\n",
+        "p: %hunter2\n",
+        "p: \"\\hunter2\"\n",
+        "p: !!int hunter2\n",
+        "p: hunter2: x\n",
+        "p: 'hunter2\n",
+        "p: {hunter2\n",
+        "? hunter2\nhunter2\n",
+        "p: !!float hunter2\n",
+        "p: !!bool hunter2\n",
+        "<<: hunter2\n",
+        "p: !!binary hunter2!\n",
+        "p: &hunter2\n  *hunter3\n",
+    ] {
+        let error = parse_yaml(Path::new("v.yml"), &Secret::new(broken)).unwrap_err();
+        let text = crate::diag::render(&error, false);
+        assert!(text.contains("v.yml:") && !text.contains("hunter"), "{broken:?}: {text}");
+    }
+}
+
+#[test]
+fn the_flags_fit_together() {
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(subcommand)]
+        vault: Vault,
+    }
+    <Program as clap::CommandFactory>::command().debug_assert();
+    let line = "x generate v.yml a b --length 40 --charset hex --vault-id prod@pw --encrypt-vault-id prod";
+    let program = <Program as clap::Parser>::try_parse_from(line.split(' ')).unwrap();
+    assert!(matches!(program.vault, Vault::Generate { keys, length: 40, .. } if keys == ["a", "b"]));
+    for bad in
+        ["x encrypt", "x generate v.yml", "x encrypt v.yml --string a", "x generate v.yml a --length 3"]
+    {
+        assert!(<Program as clap::Parser>::try_parse_from(bad.split(' ')).is_err(), "{bad}");
+    }
+}
