@@ -137,7 +137,11 @@ impl Planner {
         let Some(index) = self.seats.iter().position(|s| s == seat) else { return vec![] };
         let (host, none, overlay) = (self.host.clone(), Registered::default(), Overlay::new(""));
         let mut questions = BTreeSet::new();
-        for task in host.tasks().iter().filter(|t| self.seat_of[t.id.0 as usize] == index && !t.handler) {
+        for task in host.tasks().iter().filter(|t| !t.handler) {
+            let at = task.id.0 as usize;
+            if self.seat_of[at] != index {
+                continue;
+            }
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let view = View { answers, overlay: &overlay, depends: &[], after: &[], tasks: host.tasks() };
