@@ -8,6 +8,7 @@
 mod expand;
 mod extra;
 mod prepare;
+mod reach;
 mod scopes;
 mod selection;
 mod sources;
