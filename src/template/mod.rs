@@ -6,6 +6,7 @@
 mod code;
 mod expression;
 mod helpers;
+mod path;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -178,6 +179,8 @@ struct Env<'a> {
     budget: &'a Budget,
 }
 
+type Partials<'a> = dyn Fn(&str) -> Option<Arc<Source>> + 'a;
+
 /// Where evaluation stands: in which template, inside which blocks.
 #[derive(Clone, Copy)]
 struct Cx<'a> {
@@ -186,7 +189,7 @@ struct Cx<'a> {
     budget: &'a Budget,
     code: &'a Code,
     frame: Option<&'a Frame<'a>>,
-    partials: Option<&'a dyn Fn(&str) -> Option<Arc<Source>>>,
+    partials: Option<&'a Partials<'a>>,
     includes: Option<&'a Include<'a>>,
     depth: usize,
 }

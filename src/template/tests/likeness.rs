@@ -65,7 +65,7 @@ fn template() -> impl Strategy<Value = String> {
         Just("{{@root.map.x}}".to_string()),
         Just("{{! note }}".to_string()),
         Just("\\{{name}}".to_string()),
-        "[ \n\r\tax{}]{0,6}",
+        "[ \n\r\tax]{0,6}",
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         let body = prop::collection::vec(inner, 0..4).prop_map(|parts| parts.concat());
