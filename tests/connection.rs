@@ -2,8 +2,10 @@
 
 mod sshd;
 
-use agent::wire::{Answer, Exec, Query};
-use lustores_provision::connection::{Kind, Link, LinkError, Opened, Options, Target, Way, disarm};
+use agent::wire::{Answer, Apply, Exec, Op, Query, Session};
+use lustores_provision::connection::{
+    ApplyError, Kind, Link, LinkError, Opened, Options, Target, Way, disarm,
+};
 use lustores_provision::diag::Exit;
 use sshd::{PASSWORD, Sshd, run};
 use std::fs;
@@ -197,7 +199,10 @@ async fn host_keys_are_strict() {
     let error = fails(&target, &options).await;
     assert!(error.kind == Kind::HostKey && error.message.contains("is not known"), "{error}");
     let hint = error.hint.unwrap();
-    assert!(hint.contains(&format!("ssh-keyscan -p {} 127.0.0.1 >> {}", host.port, known.display())), "{hint}");
+    assert!(
+        hint.contains(&format!("ssh-keyscan -p {} 127.0.0.1 >> {}", host.port, known.display())),
+        "{hint}"
+    );
     assert_eq!(fs::read_to_string(&known).unwrap(), "", "nothing was added");
     let other = fs::read_to_string(host.base.join("key.pub")).unwrap();
     fs::write(&known, format!("{place} {other}")).unwrap();
@@ -341,5 +346,92 @@ async fn local_is_the_same_agent_with_a_prefix() {
     target.way = Way::Local { prefix: vec!["/no/such/program".into()] };
     let error = fails(&target, &host.options()).await;
     assert!(error.message.contains("/no/such/program cannot be started"), "{error}");
-    assert!(!disarm(&Target { way: Way::Local { prefix: vec![] }, ..target }, &host.options(), "x").await.unwrap());
+    assert!(
+        !disarm(&Target { way: Way::Local { prefix: vec![] }, ..target }, &host.options(), "x")
+            .await
+            .unwrap()
+    );
+}
+
+fn command(argv: &[&str]) -> Apply {
+    let op = Op::Exec { exec: Exec::new(argv.iter().copied()), ok: vec![] };
+    Apply { task: "run it".into(), guard: vec![], ops: vec![op], then: vec![] }
+}
+
+#[tokio::test]
+async fn a_change_is_made_with_progress_and_a_failed_one_says_which_op() {
+    let host = Sshd::start();
+    let target = host.becoming("alice", "root", None);
+    let opened = Link::open(&target, &host.options()).await.unwrap();
+    let refused = opened.link.apply(command(&["true"]), |_| ()).await.unwrap_err();
+    assert!(matches!(refused, ApplyError::Refused(_)), "{refused}");
+    opened.link.close().await;
+
+    let options = Options { session: Session::ReadWrite, ..host.options() };
+    let link = Link::open(&target, &options).await.unwrap().link;
+    let mut lines = vec![];
+    let talk = command(&["sh", "-c", "echo one; echo two"]);
+    let applied = link.apply(talk, |line| lines.push(line.bytes().to_vec())).await.unwrap();
+    assert_eq!(applied.outputs[0].stdout.bytes(), b"one\ntwo\n");
+    assert_eq!(lines, [b"one", b"two"]);
+    let failed = link.apply(command(&["sh", "-c", "echo why >&2; exit 3"]), |_| ()).await.unwrap_err();
+    let ApplyError::OpFailed { index: 0, output: Some(output), .. } = failed else { panic!("{failed:?}") };
+    assert_eq!((output.code, output.stderr.bytes()), (3, &b"why\n"[..]));
+    let held = Link::open(&target, &options).await.err().expect("one run at a time");
+    assert!(held.kind == Kind::LeaseHeld && held.to_string().contains("tester"), "{held}");
+    assert_eq!(held.exit(), Exit::LockHeld);
+}
+
+/// What a run that changes nothing costs, against the least that ssh can do. Prints the figures.
+#[tokio::test]
+#[ignore = "takes a quiet machine; run it with --release"]
+async fn a_fresh_run_costs_little_more_than_ssh_itself() {
+    let host = Sshd::start();
+    let target = host.target("paula");
+    let first: Vec<_> = (0..50).map(|_| Query::File { path: "/etc/services".into() }).collect();
+    let options = Options { first: first.clone(), ..host.options() };
+    talk(&target, &options).await.unwrap();
+    let plain = || {
+        let (config, port) = (host.base.join("ssh_config"), host.port.to_string());
+        let start = Instant::now();
+        run(Command::new("ssh").arg("-F").arg(config).args([
+            "-p",
+            &port,
+            "-l",
+            "paula",
+            "127.0.0.1",
+            "true",
+        ]));
+        start.elapsed()
+    };
+    let (mut ssh, mut early, mut two, mut reused) = (vec![], vec![], vec![], vec![]);
+    let left = Options { reuse: true, ..options.clone() };
+    Link::open(&target, &left).await.unwrap().link.close().await;
+    for _ in 0..15 {
+        ssh.push(plain());
+        let start = Instant::now();
+        Link::open(&target, &options).await.unwrap().link.close().await;
+        early.push(start.elapsed());
+        let start = Instant::now();
+        let opened = Link::open(&target, &host.options()).await.unwrap();
+        opened.link.observe(first.clone()).await.unwrap();
+        opened.link.close().await;
+        two.push(start.elapsed());
+        let start = Instant::now();
+        Link::open(&target, &left).await.unwrap().link.close().await;
+        reused.push(start.elapsed());
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64() * 1e3
+    };
+    let (ssh, early) = (median(&mut ssh), median(&mut early));
+    let (two, reused) = (median(&mut two), median(&mut reused));
+    println!(
+        "ssh true {ssh:.1} ms; fresh {early:.1} ({:.2}); asking after the hello {two:.1} ({:.2}); reused {reused:.1} ({:.2})",
+        early / ssh,
+        two / ssh,
+        reused / ssh
+    );
+    assert!(early / ssh < 1.15);
 }

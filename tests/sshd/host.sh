@@ -12,7 +12,6 @@ mkdir -p etc cache
 chmod 600 etc/shadow
 chmod 440 sudoers
 for file in passwd shadow group; do mount --bind "etc/$file" "/etc/$file"; done
-[ "${NO_SUDO-}" = yes ] && mount --bind /dev/null /usr/bin/sudo
 mount --bind sudoers /etc/sudoers
 mount --bind cache /var/cache
 mount -t tmpfs -o mode=1777 tmpfs /var/tmp
@@ -48,5 +47,11 @@ sshd=$(command -v sshd || echo /usr/sbin/sshd)
 # OpenSSH 9.8 and newer would otherwise penalise many short connections.
 if "$sshd" -t -f sshd_config -o 'PerSourcePenalties no' 2>/dev/null; then
     echo "PerSourcePenalties no" >>sshd_config
+fi
+if [ "${NO_SUDO-}" = yes ]; then
+    mkdir -p bin
+    ln -sf /usr/bin/* bin/
+    rm bin/sudo
+    echo "SetEnv PATH=$BASE/bin" >>sshd_config
 fi
 exec "$sshd" -D -e -f "$BASE/sshd_config"

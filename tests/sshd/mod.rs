@@ -102,6 +102,10 @@ impl Sshd {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
+            let until = Instant::now() + Duration::from_secs(10);
+            while TcpStream::connect(("127.0.0.1", self.port)).is_ok() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
     }
 
@@ -165,8 +169,11 @@ impl Sshd {
     pub fn signal_agents(&self, uid: u32, signal: &str) -> usize {
         let ours = |dir: &Path| {
             let comm = fs::read_to_string(dir.join("comm")).unwrap_or_default();
-            comm.starts_with("agent-") && fs::metadata(dir).is_ok_and(|found| found.uid() == uid)
-                && fs::read_to_string(dir.join("environ")).unwrap_or_default().contains(self.base.to_str().unwrap())
+            comm.starts_with("agent-")
+                && fs::metadata(dir).is_ok_and(|found| found.uid() == uid)
+                && fs::read_to_string(dir.join("environ"))
+                    .unwrap_or_default()
+                    .contains(self.base.to_str().unwrap())
         };
         let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
         let agents: Vec<_> = all.filter(|dir| ours(dir)).collect();
