@@ -85,7 +85,7 @@ impl Master {
             stdin: Box::new(child.stdin().take().expect("it is piped")),
             stdout: Box::new(child.stdout().take().expect("it is piped")),
             stderr: Box::new(child.stderr().take().expect("it is piped")),
-            child: Running::Remote(child),
+            child: Running::Remote(Box::new(child)),
         })
     }
 }

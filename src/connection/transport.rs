@@ -20,7 +20,7 @@ pub(super) struct Pipes {
 
 pub(super) enum Running {
     Process(Box<tokio::process::Child>),
-    Remote(openssh::Child<Arc<Session>>),
+    Remote(Box<openssh::Child<Arc<Session>>>),
 }
 
 impl Running {
