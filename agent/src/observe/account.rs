@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Names {
     passwd: OnceCell<String>,
     group: OnceCell<String>,
+    owners: HashMap<u32, String>,
+    owning_groups: HashMap<u32, String>,
     /// `passwd` or `group` database and key, to the line that `getent` printed.
     elsewhere: HashMap<(&'static str, String), Option<String>>,
 }
@@ -61,13 +63,21 @@ impl Names {
 
     /// Owner's name, or the number when it has none.
     pub fn owner(&mut self, uid: u32) -> String {
+        if let Some(name) = self.owners.get(&uid) {
+            return name.clone();
+        }
         let number = uid.to_string();
-        self.line("passwd", &number, 2).map_or(number, |line| field(&line, 0).to_string())
+        let name = self.line("passwd", &number, 2).map_or(number, |line| field(&line, 0).to_string());
+        self.owners.entry(uid).or_insert(name).clone()
     }
 
     pub fn owning_group(&mut self, gid: u32) -> String {
+        if let Some(name) = self.owning_groups.get(&gid) {
+            return name.clone();
+        }
         let number = gid.to_string();
-        self.line("group", &number, 2).map_or(number, |line| field(&line, 0).to_string())
+        let name = self.line("group", &number, 2).map_or(number, |line| field(&line, 0).to_string());
+        self.owning_groups.entry(gid).or_insert(name).clone()
     }
 
     pub fn uid(&mut self, name: &str) -> Result<u32, String> {

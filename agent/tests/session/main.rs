@@ -6,6 +6,7 @@ mod commands;
 mod disk;
 mod files;
 mod harness;
+mod healthy;
 mod lease;
 mod ports;
 mod probes;

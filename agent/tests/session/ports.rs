@@ -19,7 +19,8 @@ fn every_listener_is_found_on_both_protocols_and_only_there() {
     let started = Instant::now();
     assert!(scan(&mut agent, "127.0.0.1").contains(&port_four));
     println!("65535 ports on IPv4 in {:?}", started.elapsed());
-    assert!(started.elapsed() < Duration::from_secs(10));
+    // Seconds on an idle machine; one port after the other would take hours where packets are dropped.
+    assert!(started.elapsed() < Duration::from_secs(60));
     let Ok(six) = TcpListener::bind("[::1]:0") else {
         println!("skipped: no IPv6 here");
         return;
