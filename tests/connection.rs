@@ -377,6 +377,7 @@ async fn a_change_is_made_with_progress_and_a_failed_one_says_which_op() {
     let failed = link.apply(command(&["sh", "-c", "echo why >&2; exit 3"]), |_| ()).await.unwrap_err();
     let ApplyError::OpFailed { index: 0, output: Some(output), .. } = failed else { panic!("{failed:?}") };
     assert_eq!((output.code, output.stderr.bytes()), (3, &b"why\n"[..]));
+    let options = Options { run: "run-2".into(), ..options };
     let held = Link::open(&target, &options).await.err().expect("one run at a time");
     assert!(held.kind == Kind::LeaseHeld && held.to_string().contains("tester"), "{held}");
     assert_eq!(held.exit(), Exit::LockHeld);

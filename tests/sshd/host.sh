@@ -16,6 +16,8 @@ mount --bind sudoers /etc/sudoers
 mount --bind cache /var/cache
 mount -t tmpfs -o mode=1777 tmpfs /var/tmp
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+# The agent's journal and lease; sudo keeps its own things there too.
+mount -t tmpfs -o mode=755 tmpfs /var/lib
 while IFS=: read -r name _ uid _ _ home _; do
     mkdir -p "$home/.ssh"
     cp key.pub "$home/.ssh/authorized_keys"
