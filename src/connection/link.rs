@@ -1,9 +1,10 @@
 //! Requests over a link: many at once, and all of them told when the link is gone.
 
 use super::error::{ApplyError, Kind, LinkError};
+use super::flow::{Far, pulse, write};
 use super::ssh::Master;
-use super::start::{Carrier, Started, read_frame, start};
-use super::transport::{Reader, Running, Stderr, Writer, end_master, lock};
+use super::start::{Carrier, Started, start};
+use super::transport::{end_master, lock};
 use super::{Options, Target, Way};
 use agent::frame::encode;
 use agent::secret::Content;
@@ -13,14 +14,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 /// Frames that may wait for the writer before a sender has to.
 const QUEUED: usize = 256;
 /// How long an end may take before it is forced.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A session with a host's agent. Cheap to clone; the session ends with the last clone, or by [`Link::close`].
 #[derive(Clone)]
@@ -52,31 +52,31 @@ pub struct Applied {
     pub answers: Vec<Answer>,
 }
 
-enum Message {
+pub(super) enum Message {
     Frame { bytes: Vec<u8>, counts: bool },
     Close,
 }
 
-struct Shared {
-    host: String,
+pub(super) struct Shared {
+    pub(super) host: String,
     next: AtomicU32,
-    requests: Mutex<Requests>,
+    pub(super) requests: Mutex<Requests>,
     /// Something came since the last flush.
-    heard: AtomicBool,
-    turns: AtomicU64,
-    last_heard: Mutex<Instant>,
+    pub(super) heard: AtomicBool,
+    pub(super) turns: AtomicU64,
+    pub(super) last_heard: Mutex<Instant>,
 }
 
 #[derive(Default)]
-struct Requests {
-    waiting: BTreeMap<u32, Waiting>,
+pub(super) struct Requests {
+    pub(super) waiting: BTreeMap<u32, Waiting>,
     lost: Option<LinkError>,
 }
 
-struct Waiting {
+pub(super) struct Waiting {
     /// For the error when the link is lost.
     what: String,
-    responses: mpsc::UnboundedSender<Response>,
+    pub(super) responses: mpsc::UnboundedSender<Response>,
 }
 
 /// A request on its way; forgotten when dropped.
@@ -115,7 +115,7 @@ impl Shared {
     }
 
     /// Fails all that waits, and all that comes.
-    fn fail(&self, error: LinkError) {
+    pub(super) fn fail(&self, error: LinkError) {
         let mut requests = lock(&self.requests);
         let pending: Vec<_> =
             std::mem::take(&mut requests.waiting).into_values().map(|waiting| waiting.what).collect();
@@ -128,7 +128,7 @@ impl Shared {
         requests.lost = Some(error.cause(pending));
     }
 
-    fn encode(&self, request: &Request) -> Result<(u32, Vec<u8>), LinkError> {
+    pub(super) fn encode(&self, request: &Request) -> Result<(u32, Vec<u8>), LinkError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let bytes = encode(id, request);
         let refused = |error: std::io::Error| {
@@ -196,7 +196,8 @@ impl Link {
         });
         let heartbeat_s = options.heartbeat.as_secs().min(u32::MAX.into()) as u32;
         let (who, run) = (options.who.clone(), options.run.clone());
-        let (open, frame) = shared.encode(&Request::Open { session: options.session, who, run, heartbeat_s })?;
+        let (open, frame) =
+            shared.encode(&Request::Open { session: options.session, who, run, heartbeat_s })?;
         let mut opening = shared.register(open, "opening the session".into())?;
         let mut frames = vec![frame];
         let mut exchange = None;
@@ -346,100 +347,6 @@ impl Drop for EndMaster {
     fn drop(&mut self) {
         if let (Some(socket), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(end_master(socket));
-        }
-    }
-}
-
-/// Writes what is queued, as much at once as there is. The end of this task closes the agent's stdin, which ends it.
-async fn write(shared: Arc<Shared>, mut frames: mpsc::Receiver<Message>, mut writer: Writer) {
-    while let Some(mut message) = frames.recv().await {
-        let mut turn = false;
-        loop {
-            let Message::Frame { bytes, counts } = message else { return };
-            turn |= counts;
-            if writer.write_all(&bytes).await.is_err() {
-                return;
-            }
-            match frames.try_recv() {
-                Ok(next) => message = next,
-                Err(_) => break,
-            }
-        }
-        if writer.flush().await.is_err() {
-            return;
-        }
-        if turn && shared.heard.swap(false, Ordering::Relaxed) {
-            shared.turns.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Sends a sign of life three times per heartbeat and returns when the far side gave none for a whole one.
-async fn pulse(shared: Arc<Shared>, frames: mpsc::WeakSender<Message>, heartbeat: Duration) {
-    if heartbeat.is_zero() {
-        return std::future::pending().await;
-    }
-    loop {
-        sleep(heartbeat / 3).await;
-        if lock(&shared.last_heard).elapsed() > heartbeat {
-            return;
-        }
-        let (Some(frames), Ok((_, bytes))) = (frames.upgrade(), shared.encode(&Request::Ping)) else {
-            return std::future::pending().await;
-        };
-        // A full queue means that the writer is stuck; then silence decides.
-        let _ = frames.try_send(Message::Frame { bytes, counts: false });
-    }
-}
-
-/// The far side, as it is heard.
-struct Far {
-    reader: BufReader<Reader>,
-    stderr: Stderr,
-    child: Running,
-}
-
-impl Far {
-    /// Hands responses to those who wait, until the end; then tells everybody.
-    async fn serve(
-        mut self,
-        shared: Arc<Shared>,
-        mut pulse: tokio::task::JoinHandle<()>,
-        heartbeat: Duration,
-    ) {
-        let why = tokio::select! {
-            why = deliver(&shared, &mut self.reader) => why,
-            _ = &mut pulse => format!("no sign of life for {} s", heartbeat.as_secs()),
-        };
-        pulse.abort();
-        let patience = if why.is_empty() { PATIENCE } else { Duration::ZERO };
-        let ended = self.child.ended(patience).await;
-        let said = self.stderr.text();
-        let last = said.lines().last().unwrap_or_default().to_string();
-        let error = LinkError::new(Kind::Lost, &shared.host, "the link to the agent is lost")
-            .cause(why)
-            .cause(ended.map(|ended| ended.text).unwrap_or_default())
-            .cause(last);
-        shared.fail(error);
-    }
-}
-
-/// Reads until the end and says what was wrong; nothing, if it just ended.
-async fn deliver(shared: &Shared, reader: &mut BufReader<Reader>) -> String {
-    loop {
-        let envelope = match read_frame(reader).await {
-            Ok(Some(envelope)) => envelope,
-            Ok(None) => return String::new(),
-            Err(error) => return error.to_string(),
-        };
-        *lock(&shared.last_heard) = Instant::now();
-        if envelope.body != Response::Pong {
-            shared.heard.store(true, Ordering::Relaxed);
-        }
-        let requests = lock(&shared.requests);
-        if let Some(waiting) = requests.waiting.get(&envelope.id) {
-            // Who no longer waits has been cancelled.
-            let _ = waiting.responses.send(envelope.body);
         }
     }
 }

@@ -3,12 +3,13 @@
 //! * `ssh` starts a master of our own, so that the user's ssh configuration, agent, jump hosts and known hosts hold,
 //!   and `explain` turns what ssh prints when it fails into an error with a hint
 //! * `bootstrap` is the shell script that finds or receives the agent; `start` is our half of that talk
-//! * `link` carries requests, many at once, and notices when the far end is gone
+//! * `link` carries requests, many at once; `flow` holds its tasks, and notices when the far end is gone
 
 mod agents;
 mod bootstrap;
 mod error;
 mod explain;
+mod flow;
 mod link;
 mod ssh;
 mod start;
