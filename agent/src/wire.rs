@@ -205,6 +205,8 @@ pub enum Op {
     Arm { token: String, seconds: u32, revert: Vec<Exec> },
     /// Repeats a query until it is answered as wanted. See [`Wait`].
     Wait(Wait),
+    /// Does nothing on the host; the text comes back as [`Response::Progress`].
+    Note { text: Content },
 }
 
 /// Mode and owner to set. `None` leaves a new file's mode 0644 (folder 0755) and owner as the agent's user, an existing one's as it is.
@@ -306,6 +308,7 @@ pub struct Apply {
     pub then: Vec<Query>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the hello is sent once a session; all others are small")]
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Response {
     /// Sent unasked (id 0) when the agent starts.
@@ -336,7 +339,8 @@ pub enum Response {
     },
     /// An op in a read-only session, a request before `Open`, ...
     Refused(String),
-    /// A line that a running op printed (same id as its request; any number, before the answer). Redacted at the sink.
+    /// Lines that a running op printed: whole ones, several joined by newlines when they come fast, at most 20 frames a second (same id as
+    /// its request; any number, before the answer). Redacted at the sink.
     Progress(Content),
     Pong,
 }

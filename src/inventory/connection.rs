@@ -82,7 +82,7 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
         user: get("ansible_become_user").and_then(|node| errors.take(word(node))),
         password: first(["ansible_become_password", "ansible_become_pass"])
             .and_then(|node| errors.take(node.expect_str("a string")))
-            .map(|text| Secret::new(text)),
+            .map(Secret::new),
     };
     if let Some(node) = get("ansible_become_method")
         && node.as_str() != Some("sudo")
@@ -105,6 +105,7 @@ fn kind(node: &Node) -> Result<ConnectionKind, Diagnostic> {
     match node.expect_str("`ssh` or `local`")? {
         "ssh" | "smart" => Ok(ConnectionKind::Ssh),
         "local" => Ok(ConnectionKind::Local),
+        _ if node.secret => Err(Diagnostic::error("unknown connection").at(&node.origin)),
         other => {
             let error = Diagnostic::error(format!("unknown connection `{other}`")).at(&node.origin);
             Err(error.hint("`ssh` and `local` are known").suggest(other, ["ssh", "local"]))

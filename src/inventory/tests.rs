@@ -380,3 +380,29 @@ site: {children: {web: , db: }}
     let local = inventory.host("localhost").unwrap();
     assert_eq!(connection_spec("localhost", &local.vars).unwrap().kind, ConnectionKind::Local);
 }
+
+proptest::proptest! {
+    #[test]
+    fn nothing_that_is_written_makes_it_panic(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "all:", "web:", "hosts:", "children:", "vars:", "a[1:3]:", "x:22", "[", "]", "{", "}", ",", "- ", "\n",
+                "\n  ", "\n    ", " ", "3", "~", "port: 1", "ansible_group_priority: x", "!vault |\n  x", "é", "*a", "&a",
+            ]),
+            0..40,
+        ),
+        pattern in "[a-z0-9*?!&~:,\\[\\]-]{0,12}",
+    ) {
+        let source = crate::model::Source { path: "t.yml".into(), text: words.concat(), secret: false };
+        let mut errors = Diagnostics::default();
+        if let Ok(node) = crate::yaml::parse(&std::sync::Arc::new(source)) {
+            Tree::read(&node, &mut errors);
+        }
+        let _ = range::expand(&pattern);
+        let origin = Origin::named("test");
+        let empty = Tree::read(&Node::new(Value::Null, origin.clone()), &mut errors);
+        let passwords = Passwords::default();
+        let merge = Merge { tree: &empty, folders: &[], passwords: &passwords, read: HashMap::new() };
+        let _ = merge.inventory(Path::new("t.yml"), &mut errors).select(&pattern, &origin);
+    }
+}

@@ -2,23 +2,49 @@
 
 mod shared;
 
+mod apt_repository;
+mod certificate;
 mod command;
+mod compose;
 mod copy;
+mod env_file;
 mod file;
+mod firewall;
+mod group;
+mod json_merge;
+mod lineinfile;
 mod link;
+mod package;
+mod service;
 mod shell;
+mod sysctl;
+mod systemd_unit;
 mod template;
+mod user;
 
 use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
+    row::<apt_repository::AptRepository>(),
+    row::<certificate::Certificate>(),
     row::<command::Command>(),
+    row::<compose::Compose>(),
     row::<copy::Copy>(),
+    row::<env_file::EnvFile>(),
     row::<file::File>(),
+    row::<firewall::Firewall>(),
+    row::<group::Group>(),
+    row::<json_merge::JsonMerge>(),
+    row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
+    row::<package::Package>(),
+    row::<service::Service>(),
     row::<shell::Shell>(),
+    row::<sysctl::Sysctl>(),
+    row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
+    row::<user::User>(),
 ];
 
 /// The type with this name.

@@ -45,7 +45,9 @@ impl Cx<'_> {
             return self.found_parameter(&expression.name, at);
         }
         let name = expression.name.as_name().unwrap_or_default();
-        let Some(helper) = helpers::find(name) else { return Err(self.unknown_helper(name, at).into()) };
+        let Some(helper) = helpers::find(name) else {
+            return Err(self.unknown_helper(name, &expression.params, at).into());
+        };
         if let Some(key) = expression.hash.keys().next() {
             let error = Diagnostic::error(format!("`{name}` takes no named argument `{}`", self.shown(key)));
             return Err(error.at(&self.code.name(at, key)).hint(usage(helper)).into());
@@ -75,9 +77,7 @@ impl Cx<'_> {
             Call::Form => return self.form(helper, params, at),
             Call::Whole(_) | Call::Parts(_) => {}
         }
-        let mut errors = Diagnostics::default();
-        let values: Vec<Node> = params.iter().filter_map(|p| errors.take(self.parameter(p, at))).collect();
-        let values = errors.into_result(values)?;
+        let values = super::all(params.iter().map(|p| self.parameter(p, at)))?;
         let args = Args { helper, values: &values };
         let fault = |fault: Fault| self.fault(helper, fault, params, at);
         let node = match helper.call {
@@ -202,15 +202,21 @@ impl Cx<'_> {
             }
         };
         let within = params[0].as_name().map(|n| self.shown(n).to_string());
-        let known = if key.secret { "…" } else { name.as_str() };
+        let hidden = key.secret.then_some("…");
         Ok(match step(&container, &name) {
-            Some(mut node) => {
+            Some(node) => {
+                let mut node = node.clone();
                 if key.secret || container.secret {
                     node.taint();
                 }
                 Found::Value(node)
             }
-            None => Found::Missing(self.no_member(&container, known, within.as_deref(), &self.code.tag(at))),
+            None => Found::Missing(self.no_member(
+                &container,
+                hidden.unwrap_or(&name),
+                within.as_deref(),
+                &self.code.tag(at),
+            )),
         })
     }
 
@@ -240,7 +246,7 @@ impl Cx<'_> {
         if let Some(first) = names.first()
             && let Some(node) = self.block_parameter(first)
         {
-            return Ok(self.walk(node.clone(), &names[..1], &names[1..], &place));
+            return Ok(self.walk(node, &names[..1], &names[1..], &place));
         }
         let mut frame = self.frame;
         for _ in 0..rules {
@@ -253,7 +259,7 @@ impl Cx<'_> {
             };
         }
         match (frame.and_then(|f| f.this), names.as_slice()) {
-            (Some(this), names) => Ok(match self.walk(this.clone(), &[], names, &place) {
+            (Some(this), names) => Ok(match self.walk(this, &[], names, &place) {
                 Found::Missing(error) => Found::Missing(self.outside_hint(names, error)),
                 found @ Found::Value(_) => found,
             }),
@@ -299,7 +305,7 @@ impl Cx<'_> {
             return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), place)));
         };
         if layer == super::Layer::Final {
-            return Ok(self.walk(node.clone(), &names[..1], &names[1..], place));
+            return Ok(self.walk(node, &names[..1], &names[1..], place));
         }
         // Only the part that is asked for is rendered: `a.x` may use `a.y`.
         let (mut node, mut used, mut secret) = (node, 1, node.secret);
@@ -313,24 +319,25 @@ impl Cx<'_> {
         if secret {
             value.taint();
         }
-        Ok(self.walk(value, &names[..used], &names[used..], place))
+        Ok(self.walk(&value, &names[..used], &names[used..], place))
     }
 
     /// Follows names into a value. `before` are those that led to it.
-    fn walk(&self, mut node: Node, before: &[&str], names: &[&str], place: &Origin) -> Found {
+    fn walk(&self, mut node: &Node, before: &[&str], names: &[&str], place: &Origin) -> Found {
         let mut secret = node.secret;
         for (index, name) in names.iter().enumerate() {
             if matches!(node.value, Value::Unknown(_)) {
                 break;
             }
-            let Some(next) = step(&node, name) else {
+            let Some(next) = step(node, name) else {
                 let within = [before, &names[..index]].concat().join(".");
                 let within = (!within.is_empty()).then(|| self.shown(&within).to_string());
-                return Found::Missing(self.no_member(&node, name, within.as_deref(), place));
+                return Found::Missing(self.no_member(node, name, within.as_deref(), place));
             };
             node = next;
             secret |= node.secret;
         }
+        let mut node = node.clone();
         if secret {
             node.taint();
         }
@@ -364,14 +371,15 @@ impl Cx<'_> {
                 }
                 let known: Vec<String> = map.keys().take(12).map(|k| format!("`{k}`")).collect();
                 let more = if map.len() > known.len() { ", ..." } else { "" };
-                let error = match known.len() {
-                    0 => error.hint("it is an empty mapping"),
-                    _ => error.hint(format!("it has {}{more}", known.join(", "))),
+                let known = match known.len() {
+                    0 => "it is an empty mapping".to_string(),
+                    _ => format!("it has {}{more}", known.join(", ")),
                 };
-                match did_you_mean(name, map.keys().map(String::as_str)) {
-                    Some(close) => error.hint(format!("did you mean `{close}`?")),
-                    None => error,
-                }
+                let close = did_you_mean(name, map.keys().map(String::as_str)).filter(|_| name != "…");
+                error.hint(match close {
+                    Some(close) => format!("did you mean `{close}`? {known}"),
+                    None => known,
+                })
             }
             Value::Seq(items) => {
                 let error = Diagnostic::error(format!("{whose} has no item `{name}`")).at(place);
@@ -401,7 +409,10 @@ impl Cx<'_> {
         let missing = helper.arguments().nth(params.len()).filter(|_| few);
         let message = match missing {
             Some(name) => format!("`{}`: argument `{name}` is missing", helper.name),
-            None => format!("`{}` takes {most} arguments, found {}", helper.name, params.len()),
+            None => {
+                let plural = if most == 1 { "" } else { "s" };
+                format!("`{}` takes {most} argument{plural}, found {}", helper.name, params.len())
+            }
         };
         Err(Diagnostic::error(message).at(&self.code.tag(at)).hint(usage(helper)).into())
     }
@@ -415,14 +426,19 @@ impl Cx<'_> {
         error.hint(fault.hint.unwrap_or_else(|| usage(helper))).into()
     }
 
-    fn unknown_helper(&self, name: &str, at: usize) -> Diagnostic {
+    fn unknown_helper(&self, name: &str, params: &[Parameter], at: usize) -> Diagnostic {
         let place = self.code.name(at, name);
         let error = Diagnostic::error(format!("unknown helper `{}`", self.shown(name))).at(&place);
         if self.code.secret {
             return error.hint("a text that is no template is tagged `!unsafe`");
         }
         if self.scope.find(name).is_some() || self.block_parameter(name).is_some() {
-            return error.hint(format!("`{name}` is a variable; helpers come first: `and {name} ...`"));
+            let word = params.first().and_then(Parameter::as_name).unwrap_or_default();
+            return error.hint(match word {
+                "is" => format!("write `defined {name}`, or `not (defined {name})`"),
+                "and" | "or" | "in" => format!("helpers come first: `{word} {name} ...`"),
+                _ => format!("`{name}` is a variable; helpers come first: `eq {name} ...`"),
+            });
         }
         error.suggest(name, helpers::HELPERS.iter().map(|h| h.name))
     }
@@ -456,10 +472,10 @@ fn usage(helper: &Helper) -> String {
     format!("write `{}`", helper.signature)
 }
 
-fn step(node: &Node, name: &str) -> Option<Node> {
+fn step<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     match &node.value {
-        Value::Map(map) => map.get(name).map(|entry| entry.node.clone()),
-        Value::Seq(items) => items.get(name.parse::<usize>().ok()?).cloned(),
+        Value::Map(map) => map.get(name).map(|entry| &entry.node),
+        Value::Seq(items) => items.get(name.parse::<usize>().ok()?),
         _ => None,
     }
 }

@@ -21,13 +21,21 @@ use crate::{
     yaml::{Entry, Map, Node, Value},
 };
 use code::{Code, is_template};
-use std::{cell::Cell, path::Path, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    path::Path,
+    sync::Arc,
+};
 use text::Output;
 
 /// Most bytes that one rendered text may have.
 const SIZE: usize = 16 << 20;
 /// Most rounds that all `each` of one rendering may make together.
 const ITERATIONS: usize = 100_000;
+
+/// Most values that lists and mappings may be built of in one rendering.
+const VALUES: usize = 1_000_000;
 
 /// What a condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +53,19 @@ pub enum Truth {
 /// # Errors
 /// All mistakes found: syntax, undefined variables, helpers called wrongly, cycles between variables, budgets.
 pub fn render(node: &Node, scope: &Scope) -> Result<Node, Diagnostics> {
-    render_in(node, &Env { scope, via: None, iterations: &Cell::new(0) })
+    render_in(node, &Env { scope, via: None, budget: &Budget::default() })
+}
+
+/// [`Scope::get`].
+fn variable(name: &str, scope: &Scope) -> Result<Option<Node>, Diagnostics> {
+    match scope.find(name) {
+        None => Ok(None),
+        Some((node, Layer::Final)) => Ok(Some(node.clone())),
+        Some((node, Layer::Raw)) => {
+            let env = Env { scope, via: None, budget: &Budget::default() };
+            env.variable(&[name], node, &node.origin, 0).map(Some)
+        }
+    }
 }
 
 /// Renders a template file to a string node. `partials` finds what `{{> name}}` includes.
@@ -59,12 +79,12 @@ pub fn render_file(
 ) -> Result<Node, Diagnostics> {
     let origin = Origin { source: source.clone(), span: 0..0 };
     let code = Code::file(&origin)?;
-    let iterations = Cell::new(0);
+    let budget = Budget::default();
     let include = Include { path: &source.path, parent: None };
     let cx = Cx {
         partials: Some(partials),
         includes: Some(&include),
-        ..Cx::new(&Env { scope, via: None, iterations: &iterations }, &code)
+        ..Cx::new(&Env { scope, via: None, budget: &budget }, &code)
     };
     let node = cx.text()?;
     Ok(node.with_secret(source.secret))
@@ -105,8 +125,8 @@ pub fn condition(node: &Node, scope: &Scope) -> Result<Truth, Diagnostics> {
                 let error = Diagnostic::error("a condition must be one expression").at(&place());
                 return Err(if text.starts_with('!') { error.hint("write `not x`") } else { error }.into());
             };
-            let iterations = Cell::new(0);
-            let env = Env { scope, via: None, iterations: &iterations };
+            let budget = Budget::default();
+            let env = Env { scope, via: None, budget: &budget };
             let result = Cx::new(&env, &code).expression(expression, 0)?;
             match result.value {
                 Value::Bool(b) => Ok(Truth::from(b)),
@@ -128,12 +148,34 @@ impl From<bool> for Truth {
     }
 }
 
+/// What one rendering has used up.
+#[derive(Default)]
+struct Budget {
+    rounds: Cell<usize>,
+    values: Cell<usize>,
+    /// Variables whose mistakes are reported already: a further use fails with nothing to add.
+    failed: RefCell<HashSet<String>>,
+}
+
+impl Budget {
+    /// Counts the values in a tree; whether they are too many.
+    fn exceeded_by(&self, node: &Node) -> bool {
+        self.values.set(self.values.get() + 1);
+        self.values.get() > VALUES
+            || match &node.value {
+                Value::Seq(items) => items.iter().any(|item| self.exceeded_by(item)),
+                Value::Map(map) => map.values().any(|entry| self.exceeded_by(&entry.node)),
+                _ => false,
+            }
+    }
+}
+
 /// What one rendering shares: variables, the ones being rendered right now, and the budget.
 #[derive(Clone, Copy)]
 struct Env<'a> {
     scope: &'a Scope,
     via: Option<&'a variable::Via<'a>>,
-    iterations: &'a Cell<usize>,
+    budget: &'a Budget,
 }
 
 /// Where evaluation stands: in which template, inside which blocks.
@@ -141,7 +183,7 @@ struct Env<'a> {
 struct Cx<'a> {
     scope: &'a Scope,
     via: Option<&'a variable::Via<'a>>,
-    iterations: &'a Cell<usize>,
+    budget: &'a Budget,
     code: &'a Code,
     frame: Option<&'a Frame<'a>>,
     partials: Option<&'a dyn Fn(&str) -> Option<Arc<Source>>>,
@@ -170,8 +212,8 @@ struct Include<'a> {
 impl<'a> Cx<'a> {
     fn new(env: &Env<'a>, code: &'a Code) -> Self {
         let depth = env.via.map_or(0, |via| via.depth);
-        let Env { scope, via, iterations } = *env;
-        Self { scope, via, iterations, code, frame: None, partials: None, includes: None, depth }
+        let Env { scope, via, budget } = *env;
+        Self { scope, via, budget, code, frame: None, partials: None, includes: None, depth }
     }
 
     /// Renders the whole template to text.
@@ -215,6 +257,10 @@ fn render_in(node: &Node, env: &Env) -> Result<Node, Diagnostics> {
                 Some(expression) => cx.expression(expression, 0)?,
                 None => cx.text()?,
             };
+            if env.budget.exceeded_by(&rendered) {
+                let error = Diagnostic::error(format!("too many values: more than {VALUES}"));
+                return Err(error.at(&node.origin).into());
+            }
             rendered.origin = node.origin.clone();
             rendered.tag = rendered.tag.or_else(|| node.tag.clone());
             if code.secret {
@@ -223,9 +269,8 @@ fn render_in(node: &Node, env: &Env) -> Result<Node, Diagnostics> {
             Ok(rendered)
         }
         Value::Seq(items) => {
-            let mut errors = Diagnostics::default();
-            let items = items.iter().filter_map(|item| errors.take(render_in(item, env))).collect();
-            errors.into_result(Node { value: Value::Seq(items), ..bare_copy(node) })
+            let items = all(items.iter().map(|item| render_in(item, env)))?;
+            Ok(Node { value: Value::Seq(items), ..bare_copy(node) })
         }
         Value::Map(map) => render_map(node, map, env),
         _ => Ok(node.clone()),
@@ -235,6 +280,7 @@ fn render_in(node: &Node, env: &Env) -> Result<Node, Diagnostics> {
 fn render_map(node: &Node, map: &Map, env: &Env) -> Result<Node, Diagnostics> {
     let mut errors = Diagnostics::default();
     let mut rendered = Map::with_capacity(map.len());
+    let mut rendered_all = true;
     let mut secret = node.secret;
     for (key, entry) in map {
         let value = errors.take(render_in(&entry.node, env));
@@ -258,14 +304,32 @@ fn render_map(node: &Node, map: &Map, env: &Env) -> Result<Node, Diagnostics> {
         } else {
             Some(key.clone())
         };
-        let (Some(name), Some(value)) = (name, value) else { continue };
+        let (Some(name), Some(value)) = (name, value) else {
+            rendered_all = false;
+            continue;
+        };
         let shown = if secret { "…".into() } else { name.clone() };
         if rendered.insert(name, Entry { key: entry.key.clone(), node: value }).is_some() {
             errors.push(Diagnostic::error(format!("two keys are both rendered to `{shown}`")).at(&entry.key));
         }
     }
     let result = Node { value: Value::Map(rendered), ..bare_copy(node) };
-    errors.into_result(result.with_secret(secret))
+    if rendered_all { errors.into_result(result.with_secret(secret)) } else { Err(errors) }
+}
+
+/// All values, or all errors.
+fn all(results: impl Iterator<Item = Result<Node, Diagnostics>>) -> Result<Vec<Node>, Diagnostics> {
+    let (mut nodes, mut errors, mut failed) = (vec![], Diagnostics::default(), false);
+    for result in results {
+        match result {
+            Ok(node) => nodes.push(node),
+            Err(more) => {
+                failed = true;
+                errors.extend(more);
+            }
+        }
+    }
+    if failed { Err(errors) } else { Ok(nodes) }
 }
 
 /// A node with the same place and marks, and no value yet.

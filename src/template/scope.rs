@@ -1,6 +1,6 @@
 //! The variables a template sees.
 
-use crate::yaml::Node;
+use crate::{diag::Diagnostics, yaml::Node};
 use indexmap::IndexMap;
 use std::{
     collections::HashMap,
@@ -55,6 +55,14 @@ impl Scope {
             return;
         }
         self.layers.push((Arc::new(IndexMap::from([(name, node)])), Layer::Final));
+    }
+
+    /// The value of a variable, rendered when it is a raw one; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`super::render`].
+    pub fn get(&self, name: &str) -> Result<Option<Node>, Diagnostics> {
+        super::variable(name, self)
     }
 
     /// The value of a variable as written, not rendered.

@@ -21,11 +21,12 @@ pub(super) struct Output {
     pub secret: bool,
     pub unknown: Option<Arc<str>>,
     errors: Diagnostics,
+    failed: bool,
 }
 
 impl Output {
     pub fn finish(self) -> Result<Self, Diagnostics> {
-        if self.errors.has_errors() { Err(self.errors) } else { Ok(self) }
+        if self.failed { Err(self.errors) } else { Ok(self) }
     }
 
     fn saw(&mut self, node: &Node) {
@@ -36,6 +37,7 @@ impl Output {
     }
 
     fn error(&mut self, error: impl Into<Diagnostics>) {
+        self.failed = true;
         self.errors.extend(error);
     }
 }
@@ -166,8 +168,8 @@ impl<'a> Cx<'a> {
         }
         let last = items.len() - 1;
         for (index, (key, item)) in items.into_iter().enumerate() {
-            let done = self.iterations.get() + 1;
-            self.iterations.set(done);
+            let done = self.budget.rounds.get() + 1;
+            self.budget.rounds.set(done);
             if done > ITERATIONS {
                 let error = Diagnostic::error(format!("more than {ITERATIONS} rounds of `each`"));
                 return out.error(error.at(&self.code.tag(at)));
@@ -184,7 +186,7 @@ impl<'a> Cx<'a> {
             let frame = Frame { this: Some(item), params, locals, inherits: false, parent: self.frame };
             self.inner(Some(&frame), block.template.as_ref(), at, out);
             // One round's mistakes are every round's mistakes.
-            if out.errors.has_errors() || out.text.len() > SIZE {
+            if out.failed || out.text.len() > SIZE {
                 return;
             }
         }
@@ -265,6 +267,7 @@ impl<'a> Cx<'a> {
         cx.template(&code.template, 0, &mut inner);
         out.secret |= inner.secret;
         out.unknown = out.unknown.take().or(inner.unknown);
+        out.failed |= inner.failed;
         out.errors.extend(inner.errors);
         // A partial alone on its line is indented as its tag is; the parser has then taken that indent away.
         let indent = partial.indent.as_deref().unwrap_or("");

@@ -18,8 +18,21 @@ pub(super) struct Via<'a> {
 }
 
 impl Cx<'_> {
-    /// A variable, or the part of one at a path, rendered; once per scope.
     pub fn variable(&self, path: &[&str], node: &Node, place: &Origin) -> Result<Node, Diagnostics> {
+        let env = Env { scope: self.scope, via: self.via, budget: self.budget };
+        env.variable(path, node, place, self.depth)
+    }
+}
+
+impl Env<'_> {
+    /// A variable, or the part of one at a path, rendered; once per scope. `place` is where it is asked for.
+    pub fn variable(
+        &self,
+        path: &[&str],
+        node: &Node,
+        place: &Origin,
+        depth: usize,
+    ) -> Result<Node, Diagnostics> {
         if !holds_template(node) {
             return Ok(node.clone());
         }
@@ -30,14 +43,19 @@ impl Cx<'_> {
         if let Some(error) = self.cycle(&key, place) {
             return Err(error.into());
         }
-        let depth = self.depth + 1;
+        let depth = depth + 1;
         if depth > DEPTH {
             let message = format!("nested deeper than {DEPTH}: blocks, variables and partials together");
             return Err(Diagnostic::error(message).at(place).into());
         }
         let via = Via { key, origin: node.origin.clone(), parent: self.via, depth };
-        let env = Env { scope: self.scope, via: Some(&via), iterations: self.iterations };
-        let rendered = render_in(node, &env)?;
+        let env = Env { scope: self.scope, via: Some(&via), budget: self.budget };
+        if self.budget.failed.borrow().contains(&via.key) {
+            return Err(Diagnostics::default());
+        }
+        let rendered = render_in(node, &env).inspect_err(|_| {
+            self.budget.failed.borrow_mut().insert(via.key.clone());
+        })?;
         self.scope.remember(&via.key, &rendered);
         Ok(rendered)
     }

@@ -13,11 +13,14 @@ pub struct Password {
     pub text: Secret,
 }
 
+/// Number of the password, and the salt.
+type PasswordAndSalt = (usize, Vec<u8>);
+
 /// All passwords of a run. Keys are derived once per password and salt.
 #[derive(Default)]
 pub struct Passwords {
     list: Vec<Password>,
-    keys: Mutex<HashMap<(usize, Vec<u8>), Arc<Keys>>>,
+    keys: Mutex<HashMap<PasswordAndSalt, Arc<Keys>>>,
 }
 
 /// A decrypted text and the password that opened it, so that it can be locked again with the same one.

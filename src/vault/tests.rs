@@ -95,7 +95,8 @@ fn damage_is_told_apart_from_a_wrong_password() {
     for (text, message) in table {
         assert_eq!(VaultText::parse(text).unwrap_err().to_string(), message, "{text:?}");
     }
-    let inner_table: [(&str, fn(&str) -> String); 6] = [
+    type Change = fn(&str) -> String;
+    let inner_table: [(&str, Change); 6] = [
         ("damaged vault: the salt is empty", |t| t.split_once('\n').map(|(_, t)| format!("\n{t}")).unwrap()),
         ("damaged vault: the salt holds a character that is not hexadecimal", |t| t.replacen("07", "0g", 1)),
         ("damaged vault: the end of the content is missing", |t| t[..t.len() - 2].into()),

@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Exit};
 use agent::secret::Secret;
-use rustix::fs::statfs;
+use rustix::fs::{FsWord, statfs};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// File systems that live in memory.
-const TMPFS: i64 = 0x0102_1994;
-const RAMFS: i64 = 0x8584_58f6;
+const TMPFS: FsWord = 0x0102_1994;
+const RAMFS: FsWord = 0x8584_58f6;
 
 /// What came out of the editor.
 pub(super) struct Edited {
@@ -172,5 +172,5 @@ impl Drop for PrivateFolder {
 }
 
 fn is_memory(path: &Path) -> io::Result<bool> {
-    Ok(matches!(i64::from(statfs(path)?.f_type), TMPFS | RAMFS))
+    Ok(matches!(statfs(path)?.f_type, TMPFS | RAMFS))
 }

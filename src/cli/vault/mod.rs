@@ -14,9 +14,10 @@ use crate::yaml::{self, Node};
 use agent::secret::Secret;
 use clap::{Args, Subcommand, ValueEnum};
 use editor::Editor;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Work with files that are encrypted like Ansible's vaults.
 #[derive(Subcommand, Clone, Debug)]
@@ -39,10 +40,13 @@ pub enum Vault {
         #[command(flatten)]
         vault: VaultArgs,
     },
-    /// Encrypt files in place
+    /// Encrypt files in place, or one value for a YAML file
     Encrypt {
-        #[arg(required = true, value_name = "FILE")]
+        #[arg(required_unless_present = "string", conflicts_with = "string", value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Read a value from the terminal or stdin and print it as `NAME: !vault ...`
+        #[arg(long, value_name = "NAME")]
+        string: Option<String>,
         #[command(flatten)]
         lock: Lock,
     },
@@ -57,6 +61,7 @@ pub enum Vault {
     Generate {
         /// The encrypted YAML file; made when there is none
         file: PathBuf,
+        /// Names of variables; those that the file has keep their values
         #[arg(required = true, value_name = "KEY")]
         keys: Vec<String>,
         /// Characters in each secret
@@ -107,7 +112,11 @@ impl Vault {
                 let printed = out.write_all(plain.expose()).and_then(|()| out.flush());
                 printed.map_err(|error| Diagnostic::error("cannot print").cause(error).into())
             }
-            Self::Encrypt { files, lock } => encrypt_files(&files, &lock),
+            Self::Encrypt { string: Some(name), lock, .. } => {
+                print!("{}", encrypt_value(&name, &read_value(&name)?, &lock)?);
+                Ok(())
+            }
+            Self::Encrypt { files, lock, .. } => encrypt_files(&files, &lock),
             Self::Decrypt { files, vault } => decrypt_files(&files, &vault),
             Self::Generate { file, keys, length, charset, lock } => {
                 let charset = match charset {
@@ -261,6 +270,26 @@ fn encrypt_files(paths: &[PathBuf], lock: &Lock) -> Result<(), Diagnostics> {
         println!("{}: encrypted", path.display());
     }
     Ok(())
+}
+
+/// A value for [`encrypt_value`]: typed unseen on a terminal, or all of stdin but one line end.
+fn read_value(name: &str) -> Result<Secret, Diagnostic> {
+    let failed = |error: io::Error| Diagnostic::error("cannot read the value").cause(error);
+    if io::stdin().is_terminal() {
+        return rpassword::prompt_password(format!("{name}: ")).map(Secret::new).map_err(failed);
+    }
+    let mut bytes = Zeroizing::new(vec![]);
+    io::stdin().read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Secret::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
+}
+
+/// A line of YAML with the value locked in it.
+fn encrypt_value(name: &str, value: &Secret, lock: &Lock) -> Result<String, Diagnostics> {
+    let passwords = lock.vault.passwords_or_ask(Typed::New)?;
+    let password = lock.choose(&passwords)?;
+    let sealed = seal(value, password, password.label.as_deref())?;
+    let lines = sealed.lines().map(|line| format!("  {line}\n"));
+    Ok(format!("{name}: !vault |\n{}", lines.collect::<String>()))
 }
 
 fn decrypt_files(paths: &[PathBuf], vault: &VaultArgs) -> Result<(), Diagnostics> {

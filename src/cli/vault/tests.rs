@@ -38,7 +38,7 @@ impl Desk {
     fn write(&self, name: &str, plain: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, plain).unwrap();
-        Vault::Encrypt { files: vec![path.clone()], lock: self.lock() }.run().unwrap();
+        Vault::Encrypt { files: vec![path.clone()], string: None, lock: self.lock() }.run().unwrap();
         path
     }
 
@@ -192,12 +192,13 @@ fn encrypt_and_decrypt_are_inverse_and_all_or_nothing() {
     fs::write(&one, "a: 1\n").unwrap();
     fs::set_permissions(&one, Permissions::from_mode(0o644)).unwrap();
     std::os::unix::fs::symlink("one.yml", desk.path("link.yml")).unwrap();
-    Vault::Encrypt { files: vec![desk.path("link.yml")], lock: desk.lock() }.run().unwrap();
+    Vault::Encrypt { files: vec![desk.path("link.yml")], string: None, lock: desk.lock() }.run().unwrap();
     assert!(is_vault(&fs::read(&one).unwrap()) && desk.path("link.yml").is_symlink());
 
     fs::write(&two, "b: 2\n").unwrap();
-    let errors =
-        Vault::Encrypt { files: vec![two.clone(), one.clone()], lock: desk.lock() }.run().unwrap_err();
+    let errors = Vault::Encrypt { files: vec![two.clone(), one.clone()], string: None, lock: desk.lock() }
+        .run()
+        .unwrap_err();
     assert!(text(&errors).contains("encrypted already"), "{}", text(&errors));
     assert_eq!(fs::read_to_string(&two).unwrap(), "b: 2\n");
     let errors = Vault::Decrypt { files: vec![one.clone(), two], vault: desk.vault() }.run().unwrap_err();
@@ -217,7 +218,8 @@ fn several_passwords_need_a_choice() {
     lock.vault.vault_id = vec![format!("prod@{}", desk.path("other").display())];
     let path = desk.path("v.yml");
     fs::write(&path, "a: 1\n").unwrap();
-    let encrypt = |lock: &Lock| Vault::Encrypt { files: vec![path.clone()], lock: lock.clone() }.run();
+    let encrypt =
+        |lock: &Lock| Vault::Encrypt { files: vec![path.clone()], string: None, lock: lock.clone() }.run();
     assert!(text(&encrypt(&lock).unwrap_err()).contains("--encrypt-vault-id"));
     lock.encrypt_vault_id = Some("prd".into());
     assert!(text(&encrypt(&lock).unwrap_err()).contains("did you mean `prod`?"));
@@ -265,4 +267,60 @@ fn generate_adds_what_is_missing_and_keeps_the_rest() {
     assert!(
         text(&generate(&desk.path("plain.yml"), &["k"], Charset::Hex).unwrap_err()).contains("not encrypted")
     );
+}
+
+#[test]
+fn a_value_is_encrypted_for_a_yaml_file() {
+    let desk = Desk::new();
+    let line = encrypt_value("token", &Secret::new("hunter2"), &desk.lock()).unwrap();
+    assert!(line.starts_with("token: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  "), "{line}");
+    fs::write(desk.path("vars.yml"), format!("before: 1\n{line}after: 2\n")).unwrap();
+    let mut errors = Diagnostics::default();
+    let passwords = desk.vault().passwords().unwrap();
+    let node = crate::vault::read_yaml(&desk.path("vars.yml"), &passwords, &mut errors).unwrap();
+    let token = node.get("token").unwrap();
+    assert!(errors.0.is_empty() && token.secret && token.as_str() == Some("hunter2"));
+    assert_eq!(node.get("after").unwrap().to_json(), 2);
+}
+
+#[test]
+fn no_mistake_in_a_decrypted_text_quotes_it() {
+    for broken in [
+        "p: *hunter2\n",
+        "p: @hunter2\n",
+        "p: %hunter2\n",
+        "p: \"\\hunter2\"\n",
+        "p: !!int hunter2\n",
+        "p: hunter2: x\n",
+        "p: 'hunter2\n",
+        "p: {hunter2\n",
+        "? hunter2\nhunter2\n",
+        "p: !!float hunter2\n",
+        "p: !!bool hunter2\n",
+        "<<: hunter2\n",
+        "p: !!binary hunter2!\n",
+        "p: &hunter2\n  *hunter3\n",
+    ] {
+        let error = parse_yaml(Path::new("v.yml"), &Secret::new(broken)).unwrap_err();
+        let text = crate::diag::render(&error, false);
+        assert!(text.contains("v.yml:") && !text.contains("hunter"), "{broken:?}: {text}");
+    }
+}
+
+#[test]
+fn the_flags_fit_together() {
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(subcommand)]
+        vault: Vault,
+    }
+    <Program as clap::CommandFactory>::command().debug_assert();
+    let line = "x generate v.yml a b --length 40 --charset hex --vault-id prod@pw --encrypt-vault-id prod";
+    let program = <Program as clap::Parser>::try_parse_from(line.split(' ')).unwrap();
+    assert!(matches!(program.vault, Vault::Generate { keys, length: 40, .. } if keys == ["a", "b"]));
+    for bad in
+        ["x encrypt", "x generate v.yml", "x encrypt v.yml --string a", "x generate v.yml a --length 3"]
+    {
+        assert!(<Program as clap::Parser>::try_parse_from(bad.split(' ')).is_err(), "{bad}");
+    }
 }

@@ -1,11 +1,14 @@
 //! What several resource types have in common. Types do not use each other; they use this.
 
+pub mod account;
 mod act;
+pub mod dotenv;
 mod file;
 mod list;
 mod path;
 mod run;
 mod touch;
+pub mod unit;
 mod words;
 
 pub use act::Act;

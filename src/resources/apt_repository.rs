@@ -1,0 +1,265 @@
+//! `apt_repository`: a package source of apt, with its key and its priority.
+
+use super::shared::OneOrMany;
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query},
+    yaml::Text,
+};
+use agent::{
+    secret::Content,
+    wire::{Attrs, Op, Query},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Bytes of a key or a source.
+const LIMIT: u64 = 1 << 20;
+const KEYRINGS: &str = "/etc/apt/keyrings";
+
+pub struct AptRepository;
+
+/// Adds a package source to apt (`/etc/apt/sources.list.d/NAME.sources`), with the key that signs it and, if wanted, the
+/// priority of its packages. The list of this source is fetched when something changed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Name of the files that are made: letters, digits, `-`, `_` and `.`.
+    name: String,
+    /// Where it is: one URI or several with the same content.
+    #[serde(default)]
+    uris: OneOrMany<String>,
+    /// E.g. `bookworm`.
+    #[serde(default)]
+    suites: OneOrMany<String>,
+    /// E.g. `main`, `stable`. None when the suite is a path that ends in `/`.
+    #[serde(default)]
+    components: OneOrMany<String>,
+    /// `deb` (default), `deb-src`.
+    #[serde(default = "deb")]
+    types: OneOrMany<String>,
+    /// E.g. `amd64`. Default: what the host uses.
+    #[serde(default)]
+    architectures: OneOrMany<String>,
+    /// The public key: text that begins with `-----BEGIN PGP PUBLIC KEY BLOCK-----`. Or `key_src`: a file in `files/`, which may
+    /// also be binary.
+    key: Option<Text>,
+    /// A keyring that is on the host already, instead of `key`.
+    signed_by: Option<String>,
+    /// Which packages are preferred from here, or not.
+    pin: Option<Pin>,
+    /// `present` (default) or `absent`.
+    #[serde(default)]
+    state: Wanted,
+}
+
+/// A priority, as in `apt_preferences(5)`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    /// Packages; default: `*`.
+    #[serde(default = "every_package")]
+    package: String,
+    /// The host name in the source's URI.
+    origin: String,
+    priority: i32,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Wanted {
+    #[default]
+    Present,
+    Absent,
+}
+
+fn deb() -> OneOrMany<String> {
+    OneOrMany(vec!["deb".into()])
+}
+
+fn every_package() -> String {
+    "*".into()
+}
+
+/// The files, in the order in which they are written: facet, path, content.
+#[derive(Default)]
+pub struct Files {
+    files: Vec<(&'static str, String, Option<Content>)>,
+    keyrings_exist: bool,
+}
+
+impl State for Files {
+    fn facets(&self) -> Facets {
+        let there = self.files.iter().filter_map(|(facet, _, content)| Some((facet, content.as_ref()?)));
+        there.map(|(facet, content)| ((*facet).to_string(), Facet::content(content))).collect()
+    }
+}
+
+impl Spec {
+    fn source_path(&self) -> String {
+        format!("/etc/apt/sources.list.d/{}.sources", self.name)
+    }
+
+    fn pin_path(&self) -> String {
+        format!("/etc/apt/preferences.d/{}", self.name)
+    }
+
+    /// apt tells the two kinds of key by the ending.
+    fn key_paths(&self) -> [String; 2] {
+        ["asc", "gpg"].map(|ending| format!("{KEYRINGS}/{}.{ending}", self.name))
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(good) {
+            let fault = Fault::new(format!("`{}` cannot be the name of a source", self.name.escape_debug()));
+            return Err(fault.hint("letters, digits, `-`, `_` and `.`"));
+        }
+        let lists = [&self.uris, &self.suites, &self.components, &self.types, &self.architectures];
+        let words = lists.iter().flat_map(|list| &list.0).chain(&self.signed_by);
+        let origin = self.pin.iter().map(|pin| &pin.origin);
+        if let Some(word) = words
+            .chain(origin)
+            .find(|w| w.is_empty() || w.contains(|c: char| c.is_whitespace() || c.is_control()))
+        {
+            return Err(Fault::new(format!("`{}` must be one word", word.escape_debug())));
+        }
+        if self.pin.as_ref().is_some_and(|pin| pin.package.contains(char::is_control)) {
+            return Err(Fault::new("`pin.package` must be one line"));
+        }
+        if self.state == Wanted::Present && (self.uris.0.is_empty() || self.suites.0.is_empty()) {
+            return Err(Fault::new("a source needs `uris` and `suites`"));
+        }
+        if self.key.is_some() && self.signed_by.is_some() {
+            return Err(Fault::new("`key` and `signed_by` exclude each other"));
+        }
+        match &self.key {
+            Some(Text(key))
+                if !is_armored(key) && key.bytes().first().is_none_or(|byte| byte & 0x80 == 0) =>
+            {
+                Err(Fault::new("`key` is not an OpenPGP key")
+                    .hint("give the key itself, not its fingerprint or a URL"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The source in apt's deb822 form.
+    fn source(&self) -> Content {
+        let mut text = String::new();
+        let mut field = |name: &str, words: &[String]| {
+            if !words.is_empty() {
+                text += &format!("{name}: {}\n", words.join(" "));
+            }
+        };
+        field("Types", &self.types.0);
+        field("URIs", &self.uris.0);
+        field("Suites", &self.suites.0);
+        field("Components", &self.components.0);
+        field("Architectures", &self.architectures.0);
+        let [armored, binary] = self.key_paths();
+        let own = self.key.as_ref().map(|Text(key)| if is_armored(key) { armored } else { binary });
+        field("Signed-By", own.or_else(|| self.signed_by.clone()).as_slice());
+        Content::from(text.as_str())
+    }
+
+    /// All files that may be there, each with its content if it should.
+    fn wanted(&self) -> Vec<(&'static str, String, Option<Content>)> {
+        let present = self.state == Wanted::Present;
+        let key = self.key.as_ref().map(|Text(key)| Content::new(key.bytes(), false));
+        let [armored, binary] = self.key_paths();
+        let of_kind = |kind: bool| key.clone().filter(|key| present && is_armored(key) == kind);
+        let pin = self.pin.as_ref().filter(|_| present).map(|pin| {
+            let text = format!(
+                "Package: {}\nPin: origin {}\nPin-Priority: {}\n",
+                pin.package, pin.origin, pin.priority
+            );
+            Content::from(text.as_str())
+        });
+        vec![
+            ("key", armored, of_kind(true)),
+            ("key (binary)", binary, of_kind(false)),
+            ("pin", self.pin_path(), pin),
+            ("source", self.source_path(), present.then(|| self.source())),
+        ]
+    }
+}
+
+fn is_armored(key: &Content) -> bool {
+    key.bytes().trim_ascii_start().starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
+}
+
+impl Resource for AptRepository {
+    const NAME: &'static str = "apt_repository";
+    const EXAMPLE: &'static str = "apt_repository:\n  name: example\n  uris: https://packages.example.org/debian\n  suites: bookworm\n  \
+        components: stable\n  signed_by: /usr/share/keyrings/debian-archive-keyring.gpg\n";
+    const SOURCES: &'static [SourceParam] =
+        &[SourceParam { key: "key_src", folder: "files", render: false, into: "key" }];
+    type Spec = Spec;
+    type State = Files;
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(Address(format!("path:{}", spec.source_path())))
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        let paths = spec.wanted().into_iter().map(|(_, path, _)| Area::Path(path));
+        Footprint::writes(paths.chain([Area::Packages]))
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<Files> {
+        spec.check()?;
+        let wanted = spec.wanted();
+        let read = |path: &str| Query::Read { path: path.into(), limit: LIMIT, secret: false };
+        let reads = wanted.iter().map(|(_, path, _)| read(path));
+        seen.each(reads.chain([file_query(KEYRINGS)]))?;
+        let mut files = vec![];
+        for (facet, path, _) in wanted {
+            let content = seen.content(&path, LIMIT, false)?;
+            files.push((facet, path, content));
+        }
+        Ok(Files { files, keyrings_exist: seen.meta(KEYRINGS)?.is_some() })
+    }
+
+    fn desired(spec: &Spec, _: &Files) -> Result<Files, Fault> {
+        Ok(Files { files: spec.wanted(), keyrings_exist: true })
+    }
+
+    fn ops(_: &Spec, from: &Files, to: &Files) -> Vec<Op> {
+        let attrs = Attrs { mode: Some(0o644), owner: Some("root".into()), group: Some("root".into()) };
+        let changed = from.files.iter().zip(&to.files).filter(|(a, b)| a.2 != b.2);
+        let (mut ops, mut source) = (vec![], None);
+        for ((facet, path, _), (_, _, content)) in changed {
+            if path.starts_with(KEYRINGS) && !from.keyrings_exist {
+                let attrs = Attrs { mode: Some(0o755), ..attrs.clone() };
+                ops.push(Op::MakeFolder { path: KEYRINGS.into(), attrs });
+            }
+            ops.push(match content.clone() {
+                Some(content) => {
+                    Op::WriteFile { path: path.clone(), content, attrs: attrs.clone(), check: None }
+                }
+                None => Op::Remove { path: path.clone(), recursive: false },
+            });
+            source =
+                to.files.last().filter(|_| *facet != "pin").and_then(|(_, path, c)| c.as_ref().map(|_| path));
+        }
+        if let Some(source) = source {
+            // Only this list: the others are as good as they were.
+            let mut args = vec!["update".to_string()];
+            for option in [
+                format!("Dir::Etc::SourceList={source}"),
+                "Dir::Etc::SourceParts=-".into(),
+                "APT::Get::List-Cleanup=0".into(),
+            ] {
+                args.extend(["-o".into(), option]);
+            }
+            ops.push(Op::Apt { args, lock_timeout_s: 600 });
+        }
+        ops
+    }
+
+    /// Which packages it offers is not known before; `package` plans on their being there.
+    fn effects(_: &Spec, _: &Files, _: &Files, _: &[Op]) -> Vec<Effect> {
+        vec![]
+    }
+}

@@ -1,0 +1,63 @@
+//! Making a certificate on the host, or putting one in place.
+
+use super::read;
+use crate::resources::shared::unit::run;
+use agent::{
+    secret::Content,
+    wire::{Attrs, Exec, Op},
+};
+use std::net::IpAddr;
+
+/// Makes a key (`$2`) and a certificate (`$1`) for `$3` days, for subject `$4` and names `$5`, with the key's mode `$6` and owner `$7`.
+/// Both are complete before the first takes its place; nobody can read the key at any time.
+const SELF_SIGNED: &str = "set -eu; umask 077; trap 'rm -f \"$1.new\" \"$2.new\"' EXIT; \
+    openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days \"$3\" -subj \"$4\" -addext \"subjectAltName=$5\" \
+    -keyout \"$2.new\" -out \"$1.new\"; chmod 0644 \"$1.new\"; chmod \"$6\" \"$2.new\"; \
+    if [ \"$7\" != : ]; then chown \"$7\" \"$2.new\"; fi; sync \"$1.new\" \"$2.new\"; mv -f \"$2.new\" \"$2\"; mv -f \"$1.new\" \"$1\"";
+
+/// Reads certificate and key from stdin. `printf` is the shell's own: nothing of it is in the arguments of a process.
+const FITS: &str = "set -eu; both=$(cat); of_certificate=$(printf '%s\\n' \"$both\" | openssl x509 -noout -pubkey); \
+    of_key=$(printf '%s\\n' \"$both\" | openssl pkey -pubout -passin pass:); \
+    if [ \"$of_certificate\" != \"$of_key\" ]; then echo 'the private key does not fit the certificate' >&2; exit 1; fi";
+
+/// The start of a digest, to be shown.
+pub fn short(digest: &[u8]) -> String {
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn self_signed(path: &str, key: &str, names: &[String], days: u32, attrs: &Attrs) -> Op {
+    let kind = |name: &String| match name.parse::<IpAddr>() {
+        Ok(address) => format!("IP:{address}"),
+        Err(_) => format!("DNS:{}", name.to_lowercase()),
+    };
+    let alternative = names.iter().map(kind).collect::<Vec<_>>().join(",");
+    // A common name has at most 64 characters; clients read the alternative names.
+    let common = names.first().filter(|name| name.len() <= 64).map_or("localhost", String::as_str);
+    let mode = format!("{:04o}", attrs.mode.unwrap_or(0o600));
+    let owner = format!(
+        "{}:{}",
+        attrs.owner.as_deref().unwrap_or_default(),
+        attrs.group.as_deref().unwrap_or_default()
+    );
+    let subject = format!("/CN={common}");
+    debug_assert!(names.iter().all(|name| read::check_name(name).is_ok()), "names are checked before");
+    run(["sh", "-c", SELF_SIGNED, "sh", path, key, &days.to_string(), &subject, &alternative, &mode, &owner])
+}
+
+pub fn supplied(path: &str, key: &str, certificate: &Content, private: &Content, attrs: Attrs) -> Vec<Op> {
+    let both = [certificate.bytes(), b"\n", private.bytes()].concat();
+    let check =
+        Exec { stdin: Some(Content::new(both, true)), secret: false, ..Exec::new(["sh", "-c", FITS]) };
+    let write = |path: &str, content: Content, attrs: Attrs| Op::WriteFile {
+        path: path.into(),
+        content,
+        attrs,
+        check: None,
+    };
+    let open = Attrs { mode: Some(0o644), ..Attrs::default() };
+    vec![
+        Op::Exec { exec: check, ok: vec![] },
+        write(key, Content::new(private.bytes(), true), attrs),
+        write(path, certificate.clone(), open),
+    ]
+}

@@ -1,0 +1,205 @@
+//! The project's files as they will be, made into a question for the host's compose.
+
+use super::Spec;
+use crate::{
+    model::{Origin, Source},
+    resource::{Fault, Observe, Pause, Seen},
+    yaml::{Node, parse},
+};
+use agent::{
+    secret::Content,
+    wire::{ComposeProbe, Query},
+};
+use std::sync::Arc;
+
+/// Bytes of a compose or environment file.
+const LIMIT: u64 = 4 << 20;
+
+/// What the agent replaces by the folder of its private copies; followed by `/` and the number of the file.
+const COPY: &str = "@PROVISION_COPY@";
+
+pub struct Files {
+    pub probe: ComposeProbe,
+    /// Services by name, with the image where it is written plainly: what is known without asking compose.
+    pub services: Vec<(String, Option<String>)>,
+    /// Values in environment files: they must not be shown.
+    pub values: Vec<String>,
+}
+
+/// An `env_file:` entry: what it names, and where it stands in the text.
+struct EnvFile {
+    path: String,
+    origin: Origin,
+}
+
+/// A path relative to the project's folder.
+pub fn join(directory: &str, file: &str) -> String {
+    if file.starts_with('/') {
+        return file.into();
+    }
+    let file = file.trim_start_matches("./");
+    format!("{}/{file}", directory.trim_end_matches('/'))
+}
+
+/// Refuses names that compose refuses, or would read as an option.
+pub fn check(spec: &Spec) -> Result<(), Fault> {
+    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let project = &spec.project;
+    if !project.starts_with(lower) || !project.chars().all(|c| lower(c) || "-_".contains(c)) {
+        let fault = Fault::new(format!("`{}` is not the name of a project", project.escape_debug()));
+        return Err(fault.hint("lowercase letters, digits, `-` and `_`, starting with a letter or digit"));
+    }
+    if !spec.directory.starts_with('/') {
+        return Err(Fault::new("`directory` must be an absolute path"));
+    }
+    let file = spec.files.0.iter().chain(&spec.env_file.0).find(|f| f.starts_with('-') || f.contains('\0'));
+    let service = spec.services.0.iter().find(|name| {
+        !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    });
+    match file.or(service) {
+        Some(bad) => Err(Fault::new(format!("`{}` cannot be used as a name here", bad.escape_debug()))),
+        None => Ok(()),
+    }
+}
+
+fn read_query(path: &str) -> Query {
+    // Compose files may hold secrets as well as environment files do; nothing of either is shown as text.
+    Query::Read { path: path.into(), limit: LIMIT, secret: true }
+}
+
+/// Reads the files, as predicted.
+pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
+    let path = |file: &String| join(&spec.directory, file);
+    let (compose, env): (Vec<String>, Vec<String>) =
+        (spec.files.0.iter().map(path).collect(), spec.env_file.0.iter().map(path).collect());
+    seen.each(compose.iter().chain(&env).map(|path| read_query(path)))?;
+    let present = |path: &str| {
+        let content = seen.content(path, LIMIT, true)?;
+        content.ok_or_else(|| Pause::NotYet(format!("there is no file {path} on the host")))
+    };
+    let mut parsed = vec![];
+    for path in &compose {
+        parsed.push(parse_file(path, &present(path)?)?);
+    }
+    let mut env_files = vec![];
+    for path in env {
+        let content = present(&path)?;
+        env_files.push((path, Some(content)));
+    }
+    let entries: Vec<Vec<EnvFile>> = parsed.iter().map(|(_, node)| env_file_entries(node)).collect();
+    let real = |entry: &EnvFile| join(&spec.directory, &entry.path);
+    seen.each(entries.iter().flatten().map(|entry| read_query(&real(entry))))?;
+
+    let mut files = vec![];
+    let mut services: Vec<(String, Option<String>)> = vec![];
+    for ((path, (source, node)), entries) in compose.into_iter().zip(&parsed).zip(&entries) {
+        let mut text = source.text.clone();
+        // From the end, so that the places before keep their offsets.
+        for entry in entries.iter().rev() {
+            // Compose decides what a missing one means: it may be optional.
+            let Some(content) = seen.content(&real(entry), LIMIT, true)? else { continue };
+            text.replace_range(entry.origin.span.clone(), &format!("\"{COPY}/{}\"", env_files.len()));
+            env_files.push((real(entry), Some(content)));
+        }
+        files.push((path, Some(Content::new(text, true))));
+        for (name, image) in named_services(node) {
+            match services.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = image.or(known.take()),
+                None => services.push((name, image)),
+            }
+        }
+    }
+    let values = env_files.iter().filter_map(|(_, content)| content.as_ref()).flat_map(values).collect();
+    let (project, directory) = (spec.project.clone(), spec.directory.clone());
+    Ok(Files { probe: ComposeProbe { project, directory, files, env_files }, services, values })
+}
+
+fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), Fault> {
+    let text = std::str::from_utf8(content.bytes())
+        .map_err(|_| Fault::new(format!("{path} is not UTF-8 text")))?
+        .to_string();
+    let source = Arc::new(Source { path: path.into(), text, secret: true });
+    let node = parse(&source).map_err(|error| Fault::new(error.to_string()))?;
+    Ok((source, node))
+}
+
+fn services(node: &Node) -> impl Iterator<Item = (&String, &Node)> {
+    let map = node.get("services").and_then(Node::as_map);
+    map.into_iter().flatten().map(|(name, entry)| (name, &entry.node))
+}
+
+/// Services that `up` would start: those that no profile holds back.
+fn named_services(node: &Node) -> Vec<(String, Option<String>)> {
+    let profiled =
+        |service: &Node| service.get("profiles").and_then(Node::as_seq).is_some_and(|p| !p.is_empty());
+    let image = |service: &Node| {
+        let image = service.get("image").and_then(Node::as_str)?;
+        (!image.contains('$')).then(|| image.to_string())
+    };
+    services(node)
+        .filter(|(_, service)| !profiled(service))
+        .map(|(name, service)| (name.clone(), image(service)))
+        .collect()
+}
+
+/// All `env_file:` entries that are named plainly, in the order in which they stand in the text.
+fn env_file_entries(node: &Node) -> Vec<EnvFile> {
+    let mut entries: Vec<EnvFile> = vec![];
+    let mut add = |node: &Node| {
+        let node = node.get("path").unwrap_or(node);
+        if let Some(path) = node.as_str().filter(|path| !path.contains('$') && !path.is_empty()) {
+            // One that several services share through an anchor stands in the text once.
+            let origin = node.origin.clone();
+            if !origin.span.is_empty() && !entries.iter().any(|known| known.origin.span == origin.span) {
+                entries.push(EnvFile { path: path.into(), origin });
+            }
+        }
+    };
+    for (_, service) in services(node) {
+        match service.get("env_file") {
+            Some(node) if node.as_seq().is_some() => node.as_seq().into_iter().flatten().for_each(&mut add),
+            Some(node) => add(node),
+            None => {}
+        }
+    }
+    entries.sort_by_key(|entry| entry.origin.span.start);
+    entries
+}
+
+/// The values of an environment file, without their quotes.
+fn values(content: &Content) -> Vec<String> {
+    let text = String::from_utf8_lossy(content.bytes()).into_owned();
+    let value = |line: &str| {
+        let value = line.split_once('=')?.1.trim();
+        let bare = value.trim_matches(['"', '\'']).to_string();
+        (!line.trim_start().starts_with('#')).then_some(bare)
+    };
+    text.lines().filter_map(value).filter(|value| value.len() >= 4).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn env_files_are_found_where_they_stand() {
+        let text = "x-e: &e ./a.env\nservices:\n  a:\n    env_file: *e\n  b:\n    env_file: ['b.env', {path: \"c.env\", \
+                    required: false}]\n  c:\n    env_file:\n      - d.env # why\n      - ${X}.env\n";
+        let (_, node) = parse_file("f", &Content::from(text)).unwrap();
+        let mut rewritten = text.to_string();
+        let entries = env_file_entries(&node);
+        for entry in entries.iter().rev() {
+            rewritten.replace_range(entry.origin.span.clone(), "\"X\"");
+        }
+        assert_eq!(
+            entries.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(),
+            ["./a.env", "b.env", "c.env", "d.env"]
+        );
+        assert_eq!(
+            rewritten,
+            "x-e: &e ./a.env\nservices:\n  a:\n    env_file: \"X\"\n  b:\n    env_file: [\"X\", {path: \"X\", required: \
+             false}]\n  c:\n    env_file:\n      - \"X\" # why\n      - ${X}.env\n"
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! `compose`: a Docker Compose project, as its files say.
+//!
+//! What a change does is not computed here: the host's own `docker compose` is asked what it would do (`--dry-run`) with
+//! the files as they will be, before they are on disk. [`files`] puts the question together, [`answer`] reads what came
+//! back, [`reasons`] says why a container is recreated.
+
+mod answer;
+mod files;
+mod reasons;
+
+use super::shared::OneOrMany;
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
+};
+use agent::wire::{Exec, Op, Probe, Until, Wait};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Compose;
+
+/// Brings the services of a Docker Compose project to what its files say, and waits until they are healthy.
+///
+/// Services that did not change are not touched. A service that somebody stopped by hand (`docker stop`) stays stopped
+/// unless `start_stopped` is set. A change in the content of a mounted file is seen by no one: give the service a label
+/// with a hash of the content.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Name of the project.
+    project: String,
+    /// The project's folder: what relative paths in its files start from.
+    directory: String,
+    /// Compose files, relative to the folder. Default: `compose.yaml`.
+    #[serde(default = "default_files")]
+    files: OneOrMany<String>,
+    /// Files with the values of `${VARIABLES}` (`--env-file`), relative to the folder.
+    #[serde(default)]
+    env_file: OneOrMany<String>,
+    /// Just these services. Default: all.
+    #[serde(default)]
+    services: OneOrMany<String>,
+    /// Wait until what was changed runs and is healthy, and fail with the probe's last output and the log's end when it
+    /// does not get there. Default: true.
+    #[serde(default = "yes")]
+    wait: bool,
+    /// Seconds to wait, and again for pulling and creating.
+    #[serde(default = "default_timeout")]
+    timeout: u32,
+    /// Whether images are pulled for services that are created or recreated.
+    #[serde(default)]
+    pull: Pull,
+    /// Remove containers of services that are no longer in the files.
+    #[serde(default)]
+    remove_orphans: bool,
+    /// Start what was stopped by hand.
+    #[serde(default)]
+    start_stopped: bool,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Pull {
+    #[default]
+    Missing,
+    Always,
+    Never,
+}
+
+fn default_files() -> OneOrMany<String> {
+    OneOrMany(vec!["compose.yaml".into()])
+}
+
+fn default_timeout() -> u32 {
+    300
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What happens to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Create,
+    Recreate,
+    Start,
+    /// It runs but is not healthy: nothing to do but wait.
+    Await,
+    /// A container whose service is no longer in the files.
+    Remove,
+    Nothing,
+}
+
+/// A service before and after.
+#[derive(Clone, Debug)]
+struct Service {
+    name: String,
+    action: Action,
+    before: Facets,
+    after: Facets,
+}
+
+pub struct Project {
+    services: Vec<Service>,
+    /// The state after the change rather than before it.
+    done: bool,
+}
+
+impl State for Project {
+    fn facets(&self) -> Facets {
+        let side = |service: &Service| if self.done { service.after.clone() } else { service.before.clone() };
+        self.services.iter().flat_map(side).collect()
+    }
+}
+
+impl Spec {
+    fn wants(&self, service: &str) -> bool {
+        self.services.0.is_empty() || self.services.0.iter().any(|name| name == service)
+    }
+
+    /// `docker compose` with this project's options.
+    fn command(&self, args: impl IntoIterator<Item = String>) -> Exec {
+        let pair = |option: &str, value: &str| [option.to_string(), value.to_string()];
+        let mut argv = vec!["docker".to_string(), "compose".into(), "--ansi".into(), "never".into()];
+        argv.extend(pair("--project-directory", &self.directory));
+        argv.extend(pair("-p", &self.project));
+        argv.extend(self.files.0.iter().flat_map(|file| pair("-f", &files::join(&self.directory, file))));
+        let env_files = self.env_file.0.iter();
+        argv.extend(env_files.flat_map(|file| pair("--env-file", &files::join(&self.directory, file))));
+        argv.extend(args);
+        Exec { cwd: Some(self.directory.clone()), timeout_s: self.timeout, ..Exec::new(argv) }
+    }
+}
+
+impl Resource for Compose {
+    const NAME: &'static str = "compose";
+    const EXAMPLE: &'static str = "compose:\n  project: shop\n  directory: /srv/shop\n  files: docker-compose.yml\n  \
+        env_file: .env\n  timeout: 300\n";
+    type Spec = Spec;
+    type State = Project;
+
+    fn address(spec: &Spec) -> Option<Address> {
+        spec.services.0.is_empty().then(|| Address(format!("compose:{}", spec.project)))
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        let named =
+            spec.files.0.iter().chain(&spec.env_file.0).map(|file| files::join(&spec.directory, file));
+        let paths = [spec.directory.clone()].into_iter().chain(named).map(Area::Path);
+        Footprint::writes([Area::Compose(spec.project.clone()), Area::Network])
+            .and_reads([Area::Docker, Area::Packages].into_iter().chain(paths))
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<Project> {
+        files::check(spec)?;
+        let files = files::read(spec, seen)?;
+        let output = seen.run(Probe::Compose(files.probe))?;
+        let services = match output.code {
+            0 => answer::services(spec, output.stdout.bytes(), &files.values)?,
+            code @ (125 | 127) => {
+                let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
+                let what = if code == 127 { "docker compose is missing" } else { "docker does not answer" };
+                seen.presume(if said.is_empty() { what.into() } else { format!("{what}: {said}") })?;
+                let named = files.services.into_iter().filter(|(name, _)| spec.wants(name));
+                named.map(|(name, image)| answer::created(&name, image.as_deref())).collect()
+            }
+            _ => {
+                let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
+                return Err(Fault::new(format!("docker compose failed: {said}")).into());
+            }
+        };
+        Ok(Project { services, done: false })
+    }
+
+    fn desired(_: &Spec, observed: &Project) -> Result<Project, Fault> {
+        Ok(Project { services: observed.services.clone(), done: true })
+    }
+
+    fn ops(spec: &Spec, from: &Project, _: &Project) -> Vec<Op> {
+        let with = |actions: &[Action]| -> Vec<String> {
+            let services = from.services.iter().filter(|service| actions.contains(&service.action));
+            services.map(|service| service.name.clone()).collect()
+        };
+        let up = with(&[Action::Create, Action::Recreate, Action::Start]);
+        // First: they may hold ports or names that a new one needs.
+        let mut ops: Vec<Op> = with(&[Action::Remove])
+            .into_iter()
+            .map(|container| Op::Exec {
+                exec: Exec::new(["docker", "rm", "-f", "--", &container]),
+                ok: vec![],
+            })
+            .collect();
+        if !up.is_empty() {
+            let pull = match spec.pull {
+                Pull::Missing => "missing",
+                Pull::Always => "always",
+                Pull::Never => "never",
+            };
+            // Named one by one and without what they depend on: an unchanged service is not even looked at, and one
+            // that was stopped by hand is not started on the way. Among those named the order stays.
+            let args = ["up", "-d", "--no-deps", "--quiet-pull", "--pull", pull].map(String::from);
+            let args = args.into_iter().chain(["--".to_string()]).chain(up);
+            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+        }
+        let changed = with(&[Action::Create, Action::Recreate, Action::Start, Action::Await]);
+        if spec.wait && !changed.is_empty() {
+            let until = Until::ComposeHealthy {
+                project: spec.project.clone(),
+                directory: spec.directory.clone(),
+                services: changed,
+            };
+            ops.push(Op::Wait(Wait { until, timeout_s: spec.timeout, interval_ms: 1000 }));
+        }
+        ops
+    }
+
+    fn effects(spec: &Spec, _: &Project, _: &Project, _: &[Op]) -> Vec<Effect> {
+        vec![Effect::Unknown(Area::Compose(spec.project.clone()))]
+    }
+}

@@ -1,0 +1,130 @@
+//! What systemd says about a unit.
+
+use crate::resource::{Effect, Fault, Observe, Seen};
+use agent::{
+    secret::Content,
+    wire::{Answer, Exec, Op, Output, Probe, Query},
+};
+
+/// A unit as `systemctl show` describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// There is such a unit.
+    pub found: bool,
+    /// `active`, `inactive`, `failed`, ...
+    pub active: String,
+    /// `UnitFileState`: `enabled`, `disabled`, `static`, `masked`, ...; empty when there is no unit file.
+    pub file_state: String,
+    /// The files on disk are newer than what systemd has loaded.
+    pub needs_reload: bool,
+}
+
+/// The question that [`unit`] asks, to be sent along with others.
+pub fn unit_query(name: &str) -> Query {
+    Query::Run(Probe::UnitState { unit: name.into() })
+}
+
+/// Full name of a unit: `.service` is what a bare name means.
+///
+/// # Errors
+/// A fault for what cannot be a unit's name.
+pub fn full_name(name: &str) -> Result<String, Fault> {
+    let good = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    if name.is_empty() || name.starts_with('-') || !name.chars().all(good) {
+        return Err(Fault::new(format!("`{}` is not the name of a unit", name.escape_debug())));
+    }
+    const KINDS: [&str; 8] =
+        [".service", ".socket", ".timer", ".path", ".mount", ".target", ".slice", ".automount"];
+    let has_kind = KINDS.iter().any(|kind| name.ends_with(kind));
+    Ok(if has_kind { name.into() } else { format!("{name}.service") })
+}
+
+/// The unit's state.
+///
+/// # Errors
+/// As [`Seen::get`], and a fault on a host that is not run by systemd.
+pub fn unit(seen: &Seen, name: &str) -> Observe<Unit> {
+    let output = seen.run(Probe::UnitState { unit: name.into() })?;
+    if output.code != 0 {
+        let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
+        let why = if output.code == 127 { "there is no systemctl".into() } else { said };
+        let fault = Fault::new(format!("systemd does not answer for `{name}`: {why}"));
+        return Err(fault.hint("units need a host whose init is systemd").into());
+    }
+    let text = String::from_utf8_lossy(output.stdout.bytes()).into_owned();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.unwrap_or_default().trim().to_string()
+    };
+    Ok(Unit {
+        found: !matches!(value("LoadState").as_str(), "not-found" | ""),
+        active: value("ActiveState"),
+        file_state: value("UnitFileState"),
+        needs_reload: value("NeedDaemonReload") == "yes",
+    })
+}
+
+impl Unit {
+    /// Running, or on the way there.
+    pub fn runs(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "reloading" | "refreshing" | "activating")
+    }
+
+    /// The state in a service manager's plainest words: `running`, `stopped`, `failed`.
+    pub fn run_word(&self) -> &str {
+        match self.active.as_str() {
+            "active" | "reloading" | "refreshing" | "activating" => "running",
+            "inactive" | "deactivating" | "" => "stopped",
+            other => other,
+        }
+    }
+
+    /// Whether it is started at boot: `enabled`, `disabled`, or systemd's word for what is neither.
+    pub fn boot_word(&self) -> &str {
+        match self.file_state.as_str() {
+            "" | "disabled" => "disabled",
+            "enabled" | "enabled-runtime" => "enabled",
+            other => other,
+        }
+    }
+
+    /// The word that [`Self::boot_word`] will be once `enabled` is as wanted. What has no install section of its own
+    /// (`static`, `generated`, ...) is started by others: it stays as it is.
+    ///
+    /// # Errors
+    /// A fault when a masked unit is to be enabled.
+    pub fn boot_wanted(&self, name: &str, enabled: bool) -> Result<&str, Fault> {
+        match self.boot_word() {
+            "masked" | "masked-runtime" if enabled => Err(Fault::new(format!("unit `{name}` is masked"))
+                .hint(format!("`systemctl unmask {name}` lets it be enabled again"))),
+            "enabled" | "disabled" => Ok(if enabled { "enabled" } else { "disabled" }),
+            other => Ok(other),
+        }
+    }
+
+    /// What systemd will answer once the unit is in this state.
+    pub fn effect(&self, name: &str) -> Effect {
+        let load = if self.found { "loaded" } else { "not-found" };
+        let reload = if self.needs_reload { "yes" } else { "no" };
+        let text = format!(
+            "LoadState={load}\nActiveState={}\nSubState=\nUnitFileState={}\nNeedDaemonReload={reload}\n",
+            self.active, self.file_state
+        );
+        Effect::Answer(unit_query(name), Answer::Output(output(0, &text)))
+    }
+}
+
+/// What a command will have printed.
+pub fn output(code: i32, stdout: &str) -> Output {
+    Output { code, stdout: Content::from(stdout), stderr: Content::from("") }
+}
+
+/// `systemctl VERB [UNIT]` as an op.
+pub fn systemctl(verb: &str, unit: Option<&str>) -> Op {
+    run(["systemctl", verb].into_iter().chain(unit.map(|_| "--")).chain(unit))
+}
+
+/// A command as an op; it must exit with 0.
+pub fn run(argv: impl IntoIterator<Item = impl Into<String>>) -> Op {
+    Op::Exec { exec: Exec::new(argv), ok: vec![] }
+}
