@@ -260,7 +260,7 @@ fn a_loop_over_what_only_a_run_can_tell() {
         &tasks("    - {command: ls, register: out}\n    - {command: x, loop: \"{{out.stdout_lines}}\"}\n"),
         &["a loop over the result of a task is not supported yet", "site.yml:4", "`out`"],
     );
-    one(&tasks("    - {command: x, loop: \"{{groups}}\"}\n"), &["expected a list to loop over", "entries"]);
+    one(&tasks("    - {command: x, loop: \"{{groups}}\"}\n"), &["expected a list to loop over", "keys x"]);
 }
 
 #[test]

@@ -2,16 +2,23 @@
 
 mod project;
 
+use agent::secret::Secret;
 use lustores_provision::{
     diag::Diagnostics,
-    model::TaskId,
+    model::{Origin, TaskId},
     site::{HostTasks, Place, Preparation, Prepare, Register, Registered, Site},
+    vault::encrypt,
+    yaml::Node,
 };
-use project::{Project, has, node};
+use project::{Project, has};
 use serde_json::json;
 
 fn names(tasks: &HostTasks) -> Vec<&str> {
     tasks.tasks().iter().map(|t| t.name.as_str()).collect()
+}
+
+fn node(json: serde_json::Value) -> Node {
+    Node::from_json(&json, &Origin::named("a test"))
 }
 
 fn prepare(tasks: &HostTasks, at: u32) -> Result<Preparation, Diagnostics> {
@@ -47,7 +54,7 @@ fn plays_of_a_host_in_file_order_with_handlers_behind_their_play() {
     assert_eq!(names(&a), ["base : first", "one", "two", "three", "again"]);
     assert_eq!(names(&project.host("c")), ["base : first", "one", "four"]);
     assert_eq!(a.tasks()[2].notify, [TaskId(4)]);
-    assert_eq!(a.tasks()[3].needs, [TaskId(1)], "of another play: by name");
+    assert_eq!(a.tasks()[3].needs, [TaskId(0), TaskId(1)], "also of another play");
     assert!(a.tasks()[4].handler);
     assert!(a.tasks().iter().enumerate().all(|(at, t)| t.id == TaskId(at as u32)));
 }
@@ -151,7 +158,7 @@ fn results_are_unknown_until_they_are_there() {
 fn facts_are_unknown_offline_and_known_later() {
     let project = Project::tasks(
         "    - {file: {path: \"/{{facts.hostname}}\", state: absent}}\n    - {command: x, when: eq facts.hostname \"other\"}\n    \
-         - {file: {path: \"/{{item}}\", state: absent}, loop: \"{{array facts.hostname facts.arch}}\"}\n",
+         - {file: {path: \"/{{item}}\", state: absent}, loop: \"{{split facts.hostname '-'}}\"}\n",
     );
     assert_eq!(project.errors(), "");
     let site: Site = project.site();
@@ -160,11 +167,11 @@ fn facts_are_unknown_offline_and_known_later() {
     for at in 0..3 {
         has(&owns(&offline, at), &["not yet: a fact of a"]);
     }
-    let facts = agent::wire::Facts { hostname: "vm1".into(), arch: "x86_64".into(), ..Default::default() };
+    let facts = agent::wire::Facts { hostname: "vm1-b".into(), ..Default::default() };
     let Ok(online) = site.host("a", Some(&facts)) else { panic!("facts are known") };
-    assert_eq!(owns(&online, 0), "path:/vm1");
+    assert_eq!(owns(&online, 0), "path:/vm1-b");
     assert_eq!(owns(&online, 1), "skip: eq facts.hostname \"other\"");
-    assert_eq!((owns(&online, 2), owns(&online, 3)), ("path:/vm1".into(), "path:/x86_64".into()));
+    assert_eq!((owns(&online, 2), owns(&online, 3)), ("path:/vm1".into(), "path:/b".into()));
 }
 
 #[test]
@@ -270,4 +277,41 @@ fn ten_thousand_tasks_are_prepared_quickly() {
     println!("loaded {loaded:?}, expanded {:?}, prepared {:?}", expanded - loaded, prepared - expanded);
     // Unoptimized, on a busy machine: the bound is only there to catch what is quadratic.
     assert!(prepared.as_secs() < 30, "{prepared:?}");
+}
+
+#[test]
+fn connections_are_rendered_and_secrets_are_found_wherever_they_stand() {
+    let vault = |text: &str| {
+        let locked = encrypt(&Secret::new(text), &Secret::new("pw"), None, [7; 32]);
+        locked.lines().map(|line| format!("    {line}\n")).collect::<String>()
+    };
+    let mut project = Project::new(&[
+        (
+            "site.yml",
+            &format!(
+                "- hosts: all\n  vars:\n   play: !vault |\n{}  tasks:\n  - copy: {{dest: /a, content: \"{{{{play}}}} {{{{list.[0].x}}}}\"}}\n  - file: {{path: \"/{{{{play}}}}\", state: absent}}\n",
+                vault("canary-play")
+            ),
+        ),
+        (
+            "group_vars/all.yml",
+            &format!(
+                "list:\n - x: !vault |\n{}address: 10.0.0.1\nansible_host: \"{{{{address}}}}\"\n",
+                vault("canary-list")
+            ),
+        ),
+    ]);
+    project.password = Some("pw");
+    let site = project.site();
+    let Ok(spec) = site.connection("a") else { panic!("it renders") };
+    assert_eq!(spec.address, "10.0.0.1");
+    assert!(site.connection("localhost").is_ok() && site.connection("zzz").is_err());
+    let mut secrets: Vec<String> =
+        site.secrets().iter().map(|s| String::from_utf8_lossy(s.expose()).into_owned()).collect();
+    secrets.sort();
+    assert_eq!(secrets, ["canary-list", "canary-play"]);
+    let errors = project.errors();
+    has(&errors, &["a secret cannot be used here", "site.yml:"]);
+    assert!(!errors.contains("canary"), "{errors}");
+    assert_eq!(owns(&project.host("a"), 0), "path:/a");
 }

@@ -72,7 +72,13 @@ impl HostTasks {
         let Expander { mut tasks, scopes, pending, errors, .. } = expander;
         for host_task in &mut tasks {
             let task = shared.task(host_task.source);
-            let all = |list: &[usize]| list.iter().filter_map(|i| ids.get(i)).flatten().copied().collect();
+            let all = |list: &[usize]| {
+                let mut found: Vec<TaskId> =
+                    list.iter().filter_map(|i| ids.get(i)).flatten().copied().collect();
+                found.sort_unstable();
+                found.dedup();
+                found
+            };
             (host_task.notify, host_task.needs) = (all(&task.notify), all(&task.needs));
         }
         (Self { shared: shared.clone(), tasks, scopes, pending }, errors)
@@ -103,9 +109,7 @@ impl Expander<'_> {
             _ => {
                 let error = items.expected("a list to loop over");
                 let error = match items.value {
-                    Value::Map(_) => {
-                        error.hint("write `entries x` to loop over `key` and `value` of a mapping")
-                    }
+                    Value::Map(_) => error.hint("loop over its `keys x` or `values x`"),
                     _ => error,
                 };
                 return self.errors.push(error.at(&repeat.items.origin));

@@ -5,6 +5,7 @@
 //! * [`Prepare::prepare`]: one task's condition and parameters, with what is known by then
 //! * [`Site::validate`]: all of it offline, so that mistakes are found before the first connection
 
+mod connection;
 mod expand;
 mod extra;
 mod prepare;
@@ -21,7 +22,7 @@ pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::Inventory,
+    inventory::{Host, Inventory},
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
@@ -55,7 +56,8 @@ pub struct Options<'a> {
     pub skip_tags: &'a [String],
 }
 
-/// An inventory and a playbook that fit together.
+/// An inventory and a playbook that fit together. Cheap to clone.
+#[derive(Clone)]
 pub struct Site {
     shared: Arc<Shared>,
     /// What is odd but no error.
@@ -198,12 +200,16 @@ impl Site {
     /// # Errors
     /// What is wrong with names, loops and keywords; an unknown host.
     pub fn host(&self, name: &str, facts: Option<&Facts>) -> Result<HostTasks, Diagnostics> {
-        let inventory = &self.shared.inventory;
-        let host = inventory.host(name).ok_or_else(|| {
-            let known = inventory.hosts().map(|h| h.name.as_str());
-            Diagnostic::error(format!("no host `{name}`")).suggest(name, known)
-        })?;
+        let host = self.known_host(name)?;
         let (tasks, errors) = HostTasks::expand(&self.shared, host, facts);
         errors.into_result(tasks)
+    }
+
+    fn known_host(&self, name: &str) -> Result<&Host, Diagnostic> {
+        let inventory = &self.shared.inventory;
+        inventory.host(name).ok_or_else(|| {
+            let known = inventory.hosts().map(|h| h.name.as_str());
+            Diagnostic::error(format!("no host `{name}`")).suggest(name, known)
+        })
     }
 }

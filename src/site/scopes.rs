@@ -134,6 +134,15 @@ impl Scopes {
     }
 }
 
+/// What the variables of a host may use outside of any play.
+pub(super) fn of_host(shared: &Shared, host: &Host) -> Scope {
+    let mut scope = Scope::new();
+    scope.push(Arc::new(host.vars.clone()), Layer::Raw);
+    scope.push(magic(shared, host, None), Layer::Final);
+    scope.push(shared.extra.clone(), Layer::Raw);
+    scope
+}
+
 /// How the reason begins for which a registered result is unknown.
 pub(super) const RESULT: &str = "the result of";
 

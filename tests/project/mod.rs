@@ -1,14 +1,14 @@
 //! A project in a folder of its own, for tests.
 
+use agent::secret::Secret;
 use lustores_provision::{
     cli::files::Disk,
     diag::{Diagnostics, render},
     resources,
     site::{HostTasks, Options, Site},
-    vault::Passwords,
-    yaml::Node,
+    vault::{Password, Passwords},
 };
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, sync::Arc};
 
 pub struct Project {
     pub dir: tempfile::TempDir,
@@ -16,6 +16,8 @@ pub struct Project {
     pub tags: Vec<String>,
     pub skip_tags: Vec<String>,
     pub extra: Vec<String>,
+    /// Of the vaults in it.
+    pub password: Option<&'static str>,
 }
 
 pub const INVENTORY: &str = "all:\n  hosts: {a: , b: , c: }\n  children:\n    web: {hosts: {a: , b: }}\n";
@@ -29,7 +31,7 @@ impl Project {
             fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
             fs::write(path, text).expect("a file");
         }
-        Self { dir, limit: None, tags: vec![], skip_tags: vec![], extra: vec![] }
+        Self { dir, limit: None, tags: vec![], skip_tags: vec![], extra: vec![], password: None }
     }
 
     /// One play for all hosts with these tasks.
@@ -42,7 +44,9 @@ impl Project {
     }
 
     pub fn load(&self) -> Result<Site, Diagnostics> {
-        let passwords = Arc::new(Passwords::default());
+        let passwords = Arc::new(Passwords::new(
+            self.password.iter().map(|text| Password { label: None, text: Secret::new(*text) }).collect(),
+        ));
         let files = Disk { passwords: passwords.clone() };
         Site::load(Options {
             inventory: &self.path("inventory.yml"),
@@ -84,14 +88,4 @@ pub fn has(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in:\n{text}");
     }
-}
-
-#[expect(dead_code, reason = "each test binary uses its part")]
-pub fn node(json: serde_json::Value) -> Node {
-    Node::from_json(&json, &lustores_provision::model::Origin::named("a test"))
-}
-
-#[expect(dead_code, reason = "each test binary uses its part")]
-pub fn read(path: &Path) -> String {
-    fs::read_to_string(path).expect("a file")
 }
