@@ -185,7 +185,7 @@ impl Exec {
 /// What may be done. Each is journalled before it acts.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Op {
-    /// Makes one folder (the parent exists). Not an error when it is there already as a folder: mode and owner are set.
+    /// Makes a folder, and missing ones above it (0755, the agent's user). Not an error when it is there already as a folder: mode and owner are set.
     MakeFolder { path: String, attrs: Attrs },
     /// Writes a file: temp file in the same folder, owner and mode before rename, fsync of file and folder, no link in
     /// the way followed. `check`, when given, is run on the temp file (`{}` in its argv is replaced) and must succeed.
@@ -240,6 +240,14 @@ pub enum Until {
     },
     PathAbsent {
         path: String,
+    },
+    /// Of these TCP ports exactly those answer that should; the ranges (both ends included) must be closed.
+    Ports {
+        host: String,
+        open: Vec<u16>,
+        closed: Vec<(u16, u16)>,
+        /// For each connection.
+        timeout_ms: u32,
     },
     /// The command exits 0. Its last output is the error when time runs out.
     Succeeds(Exec),

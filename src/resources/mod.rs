@@ -4,9 +4,11 @@ mod shared;
 
 mod apt_repository;
 mod certificate;
+mod assert;
 mod command;
 mod compose;
 mod copy;
+mod debug;
 mod env_file;
 mod file;
 mod firewall;
@@ -16,11 +18,17 @@ mod lineinfile;
 mod link;
 mod package;
 mod service;
+mod http;
+mod json_merge;
+mod lineinfile;
+mod link;
+mod port_probe;
 mod shell;
 mod sysctl;
 mod systemd_unit;
 mod template;
 mod user;
+mod wait_for;
 
 use crate::resource::{ResourceType, row};
 
@@ -28,9 +36,11 @@ use crate::resource::{ResourceType, row};
 pub const TABLE: &[ResourceType] = &[
     row::<apt_repository::AptRepository>(),
     row::<certificate::Certificate>(),
+    row::<assert::Assert>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
+    row::<debug::Debug>(),
     row::<env_file::EnvFile>(),
     row::<file::File>(),
     row::<firewall::Firewall>(),
@@ -40,11 +50,17 @@ pub const TABLE: &[ResourceType] = &[
     row::<link::Link>(),
     row::<package::Package>(),
     row::<service::Service>(),
+    row::<http::Http>(),
+    row::<json_merge::JsonMerge>(),
+    row::<lineinfile::LineInFile>(),
+    row::<link::Link>(),
+    row::<port_probe::PortProbe>(),
     row::<shell::Shell>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
     row::<user::User>(),
+    row::<wait_for::WaitFor>(),
 ];
 
 /// The type with this name.

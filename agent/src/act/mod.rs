@@ -45,7 +45,7 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
             return Response::HostChanged { query: name(query) };
         }
     }
-    let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_))) {
+    let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_) | Op::Note { .. })) {
         perform_all(apply, &[], journal, progress)
     } else {
         journalled(apply, journal, progress)
