@@ -76,7 +76,8 @@ impl State for UserState {
 
 impl Resource for User {
     const NAME: &'static str = "user";
-    const EXAMPLE: &'static str = "user:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
+    const EXAMPLE: &'static str =
+        "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
     const FREE: Option<&'static str> = Some("name");
     type Spec = Spec;
     type State = UserState;
