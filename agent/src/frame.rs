@@ -99,8 +99,10 @@ mod tests {
         assert_eq!((first.id, first.body.as_str()), (7, "hello"));
         assert_eq!(read::<String>(&mut reader).unwrap().unwrap().id, 8);
         assert!(read::<String>(&mut reader).unwrap().is_none());
-        let error = read::<String>(&mut &bytes[..bytes.len() - 20]).map(|_| read::<String>(&mut &bytes[..6]));
-        assert_eq!(error.unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        for cut in [2, 6, 16] {
+            let error = read::<String>(&mut &bytes[..cut]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "cut at {cut}");
+        }
         let huge = u32::MAX.to_le_bytes();
         assert_eq!(read::<String>(&mut &huge[..]).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }

@@ -6,7 +6,7 @@
 //! * [`wire`]: questions, answers, ops, and the requests that carry them
 //! * [`secret`]: values that travel but are never shown
 //! * [`frame`]: how a message becomes bytes
-//! * `observe` answers queries, `act` performs ops (feature `bin`)
+//! * `child` runs commands, `observe` answers queries, `act` performs ops, `serve` is the session (feature `bin`)
 
 pub mod frame;
 pub mod secret;
@@ -15,6 +15,23 @@ pub mod wire;
 #[cfg(feature = "bin")]
 pub mod act;
 #[cfg(feature = "bin")]
+pub mod child;
+#[cfg(feature = "bin")]
 pub mod observe;
 #[cfg(feature = "bin")]
 pub mod serve;
+
+/// An I/O error as the end of a sentence: `no space left on device`.
+#[cfg(feature = "bin")]
+pub(crate) fn reason(error: impl Into<std::io::Error>) -> String {
+    let text = error.into().to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        // "I/O error" stays; "No space left" does not.
+        Some(first) if !letters.as_str().starts_with('/') => {
+            first.to_lowercase().collect::<String>() + letters.as_str()
+        }
+        _ => text.to_string(),
+    }
+}

@@ -1,1 +1,29 @@
-fn main() {}
+//! `provision-agent`: speaks frames over stdin and stdout until stdin ends.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or("?")).collect();
+    match words.as_slice() {
+        [] => agent::serve::serve(),
+        ["--version"] => {
+            println!("provision-agent {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+            ExitCode::SUCCESS
+        }
+        // Started by an armed revert only; the plan is a private file.
+        ["revert", plan] => match agent::act::arm::revert(plan.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("provision-agent: cannot revert: {why}");
+                ExitCode::FAILURE
+            }
+        },
+        _ => {
+            eprintln!(
+                "usage: provision-agent [--version]\nIt is started by lustores-provision and speaks frames over stdin and stdout."
+            );
+            ExitCode::from(2)
+        }
+    }
+}

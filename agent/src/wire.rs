@@ -306,6 +306,7 @@ pub struct Apply {
     pub then: Vec<Query>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the hello is sent once a session; all others are small")]
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Response {
     /// Sent unasked (id 0) when the agent starts.
@@ -336,7 +337,8 @@ pub enum Response {
     },
     /// An op in a read-only session, a request before `Open`, ...
     Refused(String),
-    /// A line that a running op printed (same id as its request; any number, before the answer). Redacted at the sink.
+    /// Lines that a running op printed: whole ones, several joined by newlines when they come fast, at most 20 frames a second (same id as
+    /// its request; any number, before the answer). Redacted at the sink.
     Progress(Content),
     Pong,
 }

@@ -1,1 +1,165 @@
-//! (being built)
+//! Performs ops: guard first, then one op after the other, then the questions that the engine asks about the result.
+
+mod apt;
+pub mod arm;
+mod file;
+mod healthy;
+mod http;
+pub mod journal;
+mod recover;
+mod remove;
+pub mod state;
+mod wait;
+mod walk;
+
+pub use apt::lock_holder;
+
+use self::journal::Journal;
+use crate::child;
+use crate::frame;
+use crate::observe::{Names, Observer};
+use crate::secret::Content;
+use crate::wire::{Apply, Op, Output, Query, Response};
+use std::path::Path;
+
+/// Why an op did not succeed.
+pub struct Failed {
+    pub message: String,
+    /// The failing command's, if it was one.
+    pub output: Option<Output>,
+}
+
+impl From<String> for Failed {
+    fn from(message: String) -> Self {
+        Self { message, output: None }
+    }
+}
+
+type Done = Result<Option<Output>, Failed>;
+
+/// One task's change, from guard to answers.
+pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)) -> Response {
+    let mut observer = Observer::default();
+    for (query, digest) in &apply.guard {
+        if frame::digest(&observer.answer(query)) != *digest {
+            return Response::HostChanged { query: name(query) };
+        }
+    }
+    let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_))) {
+        perform_all(apply, &[], journal, progress)
+    } else {
+        journalled(apply, journal, progress)
+    };
+    match outcome {
+        Ok(outputs) => {
+            // Accounts may have come into being: nothing that was read before acting is kept.
+            let mut observer = Observer::default();
+            Response::Applied {
+                outputs,
+                answers: apply.then.iter().map(|query| observer.answer(query)).collect(),
+            }
+        }
+        Err((index, Failed { message, output })) => Response::OpFailed { index, message, output },
+    }
+}
+
+type Outcome = Result<Vec<Output>, (u32, Failed)>;
+
+/// Writes down what will be done and keeps what was there, acts, writes down how it ended.
+fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)) -> Outcome {
+    let first = |message: String| (0, Failed::from(message));
+    let mut saved = vec![];
+    for op in &apply.ops {
+        let (path, tree) = match op {
+            Op::WriteFile { path, .. } | Op::MakeLink { path, .. } => (path, false),
+            Op::Remove { path, recursive } => (path, *recursive),
+            _ => {
+                saved.push(None);
+                continue;
+            }
+        };
+        // A folder that an earlier op makes holds nothing to keep.
+        let place = walk::place(path).ok();
+        saved.push(place.map(|place| journal.save(&place, tree)).transpose().map_err(first)?.flatten());
+    }
+    let number = journal.begin(apply, &saved).map_err(first)?;
+    let outcome = perform_all(apply, &saved, journal, progress);
+    let failed = outcome.as_ref().err().map(|(index, _)| *index);
+    match (journal.end(&number, failed), outcome) {
+        (Err(message), Ok(_)) => Err((apply.ops.len() as u32 - 1, message.into())),
+        (_, outcome) => outcome,
+    }
+}
+
+fn perform_all(
+    apply: &Apply,
+    saved: &[Option<String>],
+    journal: &Journal,
+    progress: &mut dyn FnMut(Content),
+) -> Outcome {
+    let mut outputs = vec![];
+    let mut names = Names::default();
+    for (index, op) in apply.ops.iter().enumerate() {
+        let kept = saved.get(index).and_then(Option::as_deref).map(|name| journal.saved(name));
+        let done = perform(op, &mut names, journal, kept.as_deref(), progress);
+        outputs.extend(done.map_err(|failed| (index as u32, failed))?);
+        if matches!(op, Op::Exec { .. } | Op::Apt { .. }) {
+            // It may have made or changed an account.
+            names = Names::default();
+        }
+    }
+    Ok(outputs)
+}
+
+fn perform(
+    op: &Op,
+    names: &mut Names,
+    journal: &Journal,
+    kept: Option<&Path>,
+    progress: &mut dyn FnMut(Content),
+) -> Done {
+    match op {
+        Op::MakeFolder { path, attrs } => file::make_folder(path, attrs, names)?,
+        Op::WriteFile { path, content, attrs, check } => {
+            file::write(path, content, attrs, check.as_deref(), names)?;
+        }
+        Op::SetAttrs { path, attrs } => file::set_attrs(path, attrs, names)?,
+        Op::MakeLink { path, target } => file::make_link(path, target)?,
+        Op::Remove { path, recursive } => remove::remove(path, *recursive, kept)?,
+        Op::Exec { exec, ok } => {
+            let output = child::run(exec, progress).map_err(child::Failure::message)?;
+            let good = if ok.is_empty() { output.code == 0 } else { ok.contains(&output.code) };
+            let program = exec.argv.first().map_or("", String::as_str);
+            return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
+        }
+        Op::Apt { args, lock_timeout_s } => return apt::run(args, *lock_timeout_s, progress).map(Some),
+        Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
+        Op::Wait(wait) => wait::wait(wait, progress)?,
+    }
+    Ok(None)
+}
+
+/// The failure of a command that ran.
+fn ended(program: &str, output: Output) -> Failed {
+    let how = match output.code {
+        124 => "ran out of time".to_string(),
+        code if code > 128 => format!("was ended by signal {}", code - 128),
+        code => format!("exited with {code}"),
+    };
+    Failed { message: format!("`{program}` {how}"), output: Some(output) }
+}
+
+/// A query as a person would name it.
+fn name(query: &Query) -> String {
+    match query {
+        Query::File { path } | Query::Read { path, .. } | Query::List { path } => path.clone(),
+        Query::User { name } => format!("user {name}"),
+        Query::Group { name } => format!("group {name}"),
+        Query::Ports { host, .. } => format!("ports of {host}"),
+        Query::Test(exec) => format!("`{}`", exec.argv.first().map_or("", String::as_str)),
+        Query::Run(probe) => {
+            let text = format!("{probe:?}");
+            text.split([' ', '(', '{']).next().unwrap_or_default().to_lowercase()
+        }
+    }
+}

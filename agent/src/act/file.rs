@@ -1,0 +1,206 @@
+//! Files, folders and links: whole or not at all, and durable when the op is done.
+
+use super::walk::{Place, place, temporary};
+use super::{Failed, ended};
+use crate::observe::Names;
+use crate::secret::Content;
+use crate::wire::{Attrs, Exec};
+use crate::{child, reason};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+/// Mode and owner as numbers; `None` leaves what is.
+#[derive(Clone, Copy, Default)]
+struct Numbers {
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+fn numbers(attrs: &Attrs, names: &mut Names) -> Result<Numbers, String> {
+    Ok(Numbers {
+        mode: attrs.mode.map(|mode| mode & 0o7777),
+        uid: attrs.owner.as_deref().map(|name| names.uid(name)).transpose()?,
+        gid: attrs.group.as_deref().map(|name| names.gid(name)).transpose()?,
+    })
+}
+
+fn chown(folder: impl AsFd, name: &OsStr, want: Numbers, now: &Stat) -> Result<(), Errno> {
+    let uid = want.uid.filter(|uid| *uid != now.st_uid).map(Uid::from_raw);
+    let gid = want.gid.filter(|gid| *gid != now.st_gid).map(Gid::from_raw);
+    if uid.is_none() && gid.is_none() {
+        return Ok(());
+    }
+    rustix::fs::chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// What is at a place now.
+pub(super) fn look(place: &Place) -> Result<Option<Stat>, Errno> {
+    match rustix::fs::statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+/// Makes the folder's entries durable.
+pub(super) fn sync_folder(place: &Place) -> Result<(), Errno> {
+    // The folder was opened only as a place; syncing needs it opened for reading.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::fsync(rustix::fs::openat(&place.folder, ".", flags, Mode::empty())?)
+}
+
+/// Removes the temporary entry unless it was renamed away.
+struct Temporary<'a> {
+    place: &'a Place,
+    name: std::ffi::OsString,
+    kept: bool,
+}
+
+impl<'a> Temporary<'a> {
+    fn beside(place: &'a Place) -> Self {
+        Self { place, name: temporary(&place.name), kept: false }
+    }
+
+    fn take_its_place(&mut self) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.place.folder, &self.name, &self.place.folder, &self.place.name)?;
+        self.kept = true;
+        sync_folder(self.place)
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = rustix::fs::unlinkat(&self.place.folder, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+pub(super) fn write(
+    path: &str,
+    content: &Content,
+    attrs: &Attrs,
+    check: Option<&[String]>,
+    names: &mut Names,
+) -> Result<(), Failed> {
+    let failed = |error: Errno| format!("cannot write {path}: {}", reason(error));
+    let place = place(path).map_err(|why| format!("cannot write {path}: {why}"))?;
+    let now = look(&place).map_err(failed)?;
+    if now.as_ref().is_some_and(|stat| kind(stat) == FileType::Directory) {
+        return Err(format!("cannot write {path}: it is a folder").into());
+    }
+    // What is there gives mode and owner that are not asked for; a link, a socket gives none.
+    let now = now.filter(|stat| kind(stat) == FileType::RegularFile);
+    let asked = numbers(attrs, names)?;
+    let want = Numbers {
+        mode: asked.mode.or(Some(now.as_ref().map_or(0o644, |stat| stat.st_mode & 0o7777))),
+        uid: asked.uid.or(now.as_ref().map(|stat| stat.st_uid)),
+        gid: asked.gid.or(now.as_ref().map(|stat| stat.st_gid)),
+    };
+    let mut temp = Temporary::beside(&place);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let private = Mode::RUSR | Mode::WUSR;
+    let opened = rustix::fs::openat(&place.folder, &temp.name, flags, private).map_err(failed)?;
+    let mut file = File::from(opened);
+    file.write_all(content.bytes()).map_err(|error| format!("cannot write {path}: {}", reason(error)))?;
+    let made = rustix::fs::fstat(&file).map_err(failed)?;
+    // Owner before mode: a change of owner clears the set-id bits.
+    chown(&place.folder, &temp.name, want, &made)
+        .map_err(|error| format!("cannot give {path} to its owner: {}", reason(error)))?;
+    if let Some(mode) = want.mode {
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
+    }
+    if let Some(argv) = check {
+        let beside = Path::new(path).parent().unwrap_or(Path::new("/")).join(&temp.name);
+        run_check(path, argv, &beside.to_string_lossy(), content.is_secret())?;
+    }
+    rustix::fs::fsync(&file).map_err(failed)?;
+    drop(file);
+    temp.take_its_place().map_err(failed)?;
+    Ok(())
+}
+
+fn run_check(path: &str, argv: &[String], temp: &str, secret: bool) -> Result<(), Failed> {
+    let mut exec = Exec::new(argv.iter().map(|word| word.replace("{}", temp)));
+    exec.secret = secret;
+    exec.timeout_s = 60;
+    let output = child::run(&exec, &mut |_| {}).map_err(child::Failure::message)?;
+    if output.code == 0 {
+        return Ok(());
+    }
+    let mut failed = ended(&exec.argv[0], output);
+    failed.message = format!("the new {path} was not put in place: its check {}", failed.message);
+    Err(failed)
+}
+
+pub(super) fn make_folder(path: &str, attrs: &Attrs, names: &mut Names) -> Result<(), String> {
+    let failed = |error: Errno| format!("cannot make the folder {path}: {}", reason(error));
+    let place = place(path).map_err(|why| format!("cannot make the folder {path}: {why}"))?;
+    let mut want = numbers(attrs, names)?;
+    let made = match rustix::fs::mkdirat(&place.folder, &place.name, Mode::RWXU) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
+        Err(error) => return Err(failed(error)),
+    };
+    let now = look(&place).map_err(failed)?.ok_or_else(|| failed(Errno::NOENT))?;
+    if kind(&now) != FileType::Directory {
+        return Err(format!("cannot make the folder {path}: something else is there"));
+    }
+    if made {
+        want.mode = want.mode.or(Some(0o755));
+    }
+    change(&place, want, &now).map_err(failed)?;
+    if made { sync_folder(&place).map_err(failed) } else { Ok(()) }
+}
+
+pub(super) fn set_attrs(path: &str, attrs: &Attrs, names: &mut Names) -> Result<(), String> {
+    let failed = |error: Errno| format!("cannot set mode and owner of {path}: {}", reason(error));
+    let place = place(path).map_err(|why| format!("cannot set mode and owner of {path}: {why}"))?;
+    let want = numbers(attrs, names)?;
+    let now = look(&place).map_err(failed)?.ok_or_else(|| failed(Errno::NOENT))?;
+    change(&place, want, &now).map_err(failed)
+}
+
+/// Sets owner, then mode, of what is at a place, without following a link (which has no mode of its own).
+fn change(place: &Place, want: Numbers, now: &Stat) -> Result<(), Errno> {
+    // Held open, so that owner and mode go to the same thing.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = rustix::fs::openat(&place.folder, &place.name, flags, Mode::empty())?;
+    let (uid, gid) = (want.uid.map(Uid::from_raw), want.gid.map(Gid::from_raw));
+    let moves =
+        want.uid.is_some_and(|uid| uid != now.st_uid) || want.gid.is_some_and(|gid| gid != now.st_gid);
+    if moves {
+        rustix::fs::chownat(&held, "", uid, gid, AtFlags::EMPTY_PATH)?;
+    }
+    // A change of owner clears set-id bits: what was there is set again.
+    let mode = want.mode.or(moves.then_some(now.st_mode & 0o7777));
+    let Some(mode) = mode.filter(|mode| moves || *mode != now.st_mode & 0o7777) else { return Ok(()) };
+    if kind(now) == FileType::Symlink {
+        return Ok(());
+    }
+    use std::os::fd::AsRawFd;
+    // fchmod refuses a descriptor opened only as a place; the kernel's own name for it does not.
+    let through = format!("/proc/self/fd/{}", held.as_raw_fd());
+    rustix::fs::chmod(through, Mode::from_raw_mode(mode))
+}
+
+pub(super) fn make_link(path: &str, target: &str) -> Result<(), String> {
+    let failed = |error: Errno| format!("cannot make the link {path}: {}", reason(error));
+    let place = place(path).map_err(|why| format!("cannot make the link {path}: {why}"))?;
+    if look(&place).map_err(failed)?.is_some_and(|stat| kind(&stat) == FileType::Directory) {
+        return Err(format!("cannot make the link {path}: a folder is there"));
+    }
+    let mut temp = Temporary::beside(&place);
+    rustix::fs::symlinkat(target, &place.folder, &temp.name).map_err(failed)?;
+    temp.take_its_place().map_err(failed)
+}

@@ -1,0 +1,116 @@
+//! HTTP through curl. Everything is told on its stdin, so that no header or body is in an argument list.
+
+use super::wait::NotYet;
+use crate::child;
+use crate::wire::Http;
+use std::net::Ipv6Addr;
+use std::time::Duration;
+
+/// Makes the request once.
+///
+/// # Errors
+/// What came back instead of what is wanted.
+pub fn ask(request: &Http) -> Result<(), NotYet> {
+    let seconds = if request.timeout_s == 0 { 30 } else { request.timeout_s };
+    let config = config(request, seconds)?;
+    let argv = ["curl", "-q", "--config", "-"];
+    let output = child::probe(&argv, Some(&config), Duration::from_secs(u64::from(seconds) + 5));
+    if output.code == 127 {
+        return Err("program `curl` not found".to_string().into());
+    }
+    let bytes = output.stdout.bytes();
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let status: u16 = String::from_utf8_lossy(&bytes[end..]).trim().parse().unwrap_or(0);
+    if output.code != 0 {
+        let text = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
+        let why = text.trim().trim_start_matches("curl: ").to_string();
+        return Err(if why.is_empty() { format!("curl exits with {}", output.code) } else { why }.into());
+    }
+    let wanted = if request.status.is_empty() {
+        (200..300).contains(&status)
+    } else {
+        request.status.contains(&status)
+    };
+    if !wanted {
+        return Err(format!("it is answered with status {status}").into());
+    }
+    let body = &bytes[..end];
+    match &request.contains {
+        Some(part)
+            if !part.is_empty() && !body.windows(part.len()).any(|window| window == part.as_bytes()) =>
+        {
+            Err(format!("it is answered with status {status}, but without {part:?}").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn config(request: &Http, seconds: u32) -> Result<Vec<u8>, String> {
+    let mut config =
+        b"silent\nshow-error\ngloboff\nproto = \"=http,https\"\nwrite-out = \"\\n%{http_code}\"\n".to_vec();
+    let mut option = |name: &str, value: &[u8]| -> Result<(), String> {
+        config.extend(name.as_bytes());
+        config.extend(b" = \"");
+        for byte in value {
+            match byte {
+                b'"' | b'\\' => config.extend([b'\\', *byte]),
+                b'\n' => config.extend(b"\\n"),
+                b'\r' => config.extend(b"\\r"),
+                b'\t' => config.extend(b"\\t"),
+                0 => return Err(format!("the {name} of the request holds a zero byte")),
+                _ => config.push(*byte),
+            }
+        }
+        config.extend(b"\"\n");
+        Ok(())
+    };
+    option("url", request.url.as_bytes())?;
+    option("max-time", seconds.to_string().as_bytes())?;
+    for (name, value) in &request.headers {
+        option("header", &[name.as_bytes(), b": ", value.bytes()].concat())?;
+    }
+    if let Some(body) = &request.body {
+        option("data-raw", body.bytes())?;
+    }
+    if let Some(ca) = &request.ca {
+        option("cacert", ca.as_bytes())?;
+    }
+    if let Some(address) = &request.connect_to {
+        option("connect-to", connect_to(address).as_bytes())?;
+    }
+    match request.method.as_str() {
+        "" => {}
+        "HEAD" => config.extend(b"head\n"),
+        method => option("request", method.as_bytes())?,
+    }
+    if request.insecure {
+        config.extend(b"insecure\n");
+    }
+    Ok(config)
+}
+
+/// `HOST1:PORT1:HOST2:PORT2` of curl for an address, with or without a port of its own.
+fn connect_to(address: &str) -> String {
+    if address.parse::<Ipv6Addr>().is_ok() {
+        return format!("::[{address}]:");
+    }
+    let after_host = address.rsplit(']').next().unwrap_or(address);
+    match after_host.matches(':').count() {
+        0 => format!("::{address}:"),
+        1 => format!("::{address}"),
+        _ => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_to_curl_with_and_without_port() {
+        assert_eq!(connect_to("10.0.0.1"), "::10.0.0.1:");
+        assert_eq!(connect_to("10.0.0.1:8443"), "::10.0.0.1:8443");
+        assert_eq!(connect_to("fe80::1"), "::[fe80::1]:");
+        assert_eq!(connect_to("[::1]:443"), "::[::1]:443");
+    }
+}

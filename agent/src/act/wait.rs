@@ -1,0 +1,127 @@
+//! Waiting: a question repeated until it is answered as wanted.
+
+use super::{Failed, healthy, http};
+use crate::secret::Content;
+use crate::wire::{Output, Until, Wait};
+use crate::{child, reason};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+/// What was seen instead of what is waited for.
+pub struct NotYet {
+    pub why: String,
+    pub output: Option<Output>,
+}
+
+impl From<String> for NotYet {
+    fn from(why: String) -> Self {
+        Self { why, output: None }
+    }
+}
+
+/// Returns once the answer is as wanted.
+///
+/// # Errors
+/// When time runs out: what was waited for and what was seen last.
+pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed> {
+    let deadline = Instant::now() + Duration::from_secs(wait.timeout_s.into());
+    let interval = Duration::from_millis(wait.interval_ms.clamp(50, 60_000).into());
+    let mut last = String::new();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Err(NotYet { why, output }) = look(&wait.until, left) else { return Ok(()) };
+        if Instant::now() + interval >= deadline {
+            // The last look may have been long ago; one more would be too late.
+            std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+            let Err(NotYet { why, output }) =
+                look(&wait.until, Duration::from_secs(1)).map_err(|late| match late.output {
+                    None if output.is_some() => NotYet { why: late.why, output },
+                    _ => late,
+                })
+            else {
+                return Ok(());
+            };
+            let more = explain(&wait.until);
+            let message = format!(
+                "ran out of time after {} s waiting for {}: {why}{more}",
+                wait.timeout_s,
+                goal(&wait.until)
+            );
+            return Err(Failed { message, output });
+        }
+        if why != last {
+            progress(Content::Clear(format!("waiting for {}: {why}", goal(&wait.until)).into_bytes()));
+            last = why;
+        }
+        std::thread::sleep(interval);
+    }
+}
+
+fn goal(until: &Until) -> String {
+    match until {
+        Until::PortOpen { host, port } => format!("port {port} of {host} to open"),
+        Until::PortClosed { host, port } => format!("port {port} of {host} to close"),
+        Until::PathExists { path } => format!("{path} to appear"),
+        Until::PathAbsent { path } => format!("{path} to go"),
+        Until::Succeeds(exec) => format!("`{}` to succeed", exec.argv.first().map_or("", String::as_str)),
+        Until::Http(request) => format!("{} to answer", request.url),
+        Until::ComposeHealthy { services, .. } => format!("healthy services ({})", services.join(", ")),
+    }
+}
+
+fn explain(until: &Until) -> String {
+    match until {
+        Until::ComposeHealthy { project, services, .. } => healthy::explain(project, services),
+        _ => String::new(),
+    }
+}
+
+fn look(until: &Until, left: Duration) -> Result<(), NotYet> {
+    let exists = |path: &str| match rustix::fs::lstat(path) {
+        Ok(_) => Ok(true),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(false),
+        Err(error) => Err(reason(error)),
+    };
+    match until {
+        Until::PortOpen { host, port } => connect(host, *port, left).map_err(NotYet::from),
+        Until::PortClosed { host, port } => match connect(host, *port, left) {
+            Ok(()) => Err("it is open".to_string().into()),
+            Err(_) => Ok(()),
+        },
+        Until::PathExists { path } => match exists(path)? {
+            true => Ok(()),
+            false => Err("it is not there".to_string().into()),
+        },
+        Until::PathAbsent { path } => match exists(path)? {
+            true => Err("it is there".to_string().into()),
+            false => Ok(()),
+        },
+        Until::Succeeds(exec) => {
+            let mut exec = exec.clone();
+            let seconds = left.as_secs().max(1) as u32;
+            exec.timeout_s = if exec.timeout_s == 0 { seconds } else { exec.timeout_s.min(seconds) };
+            let output = child::run(&exec, &mut |_| {}).map_err(child::Failure::message)?;
+            match output.code {
+                0 => Ok(()),
+                code => Err(NotYet { why: format!("it exits with {code}"), output: Some(output) }),
+            }
+        }
+        Until::Http(request) => http::ask(request),
+        Until::ComposeHealthy { project, services, .. } => {
+            healthy::look(project, services).map_err(NotYet::from)
+        }
+    }
+}
+
+fn connect(host: &str, port: u16, left: Duration) -> Result<(), String> {
+    let limit = left.clamp(Duration::from_millis(200), Duration::from_secs(5));
+    let addresses = (host, port).to_socket_addrs().map_err(|error| format!("{host}: {}", reason(error)))?;
+    let mut why = format!("{host} has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(_) => return Ok(()),
+            Err(error) => why = reason(error),
+        }
+    }
+    Err(why)
+}

@@ -1,0 +1,103 @@
+//! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
+
+use crate::child::{probe, which};
+use crate::secret::Content;
+use crate::wire::{Output, Probe};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
+    Output { code, stdout: Content::Clear(stdout.into()), stderr: Content::from("") }
+}
+
+pub fn run(question: &Probe) -> Result<Output, String> {
+    Ok(match question {
+        Probe::DpkgStatus { names } => {
+            let format = "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n";
+            with_names(&["dpkg-query", "-W", "-f", format, "--"], names)
+        }
+        Probe::AptPolicy { names } => with_names(&["apt-cache", "policy", "--"], names),
+        Probe::UnitState { unit } => {
+            let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
+            probe(&["systemctl", "show", "-p", fields, "--", unit], None, SOON)
+        }
+        Probe::Sysctl { key } => probe(&["sysctl", "-n", "--", key], None, SOON),
+        Probe::NftTable { family, name } => probe(&["nft", "-s", "list", "table", family, name], None, SOON),
+        Probe::NftCheck { ruleset } => probe(&["nft", "-c", "-f", "-"], Some(ruleset.as_bytes()), SOON),
+        Probe::Certificate { path, key, expires_within_s } => certificate(path, key, *expires_within_s),
+        Probe::Which { program } => match which(program) {
+            Some(path) => output(0, path + "\n"),
+            None => output(1, ""),
+        },
+        Probe::Compose(project) => return super::compose::run(project),
+        Probe::DockerApi => probe(&["docker", "version", "--format", "{{.Server.APIVersion}}"], None, SOON),
+        Probe::Subnets => subnets(),
+        Probe::MountOf { path } => {
+            probe(&["findmnt", "-n", "-r", "-o", "TARGET,SOURCE,FSTYPE", "-T", path], None, SOON)
+        }
+        Probe::AptLock => match crate::act::lock_holder() {
+            Some(holder) => output(0, format!("{} {} {}\n", holder.pid, holder.command, holder.age_s)),
+            None => output(0, ""),
+        },
+    })
+}
+
+fn with_names(argv: &[&str], names: &[String]) -> Output {
+    let argv: Vec<&str> = argv.iter().copied().chain(names.iter().map(String::as_str)).collect();
+    probe(&argv, None, Duration::from_secs(60))
+}
+
+/// What the certificate says, then `expires:` and `key:` lines.
+fn certificate(path: &str, key: &str, expires_within_s: u64) -> Output {
+    let x509 = |args: &[&str]| {
+        let argv: Vec<&str> =
+            ["openssl", "x509", "-in", path, "-noout"].into_iter().chain(args.iter().copied()).collect();
+        probe(&argv, None, SOON)
+    };
+    let mut shown =
+        x509(&["-subject", "-issuer", "-enddate", "-ext", "subjectAltName", "-fingerprint", "-sha256"]);
+    if shown.code != 0 {
+        return shown;
+    }
+    let expires = x509(&["-checkend", &expires_within_s.to_string()]).code != 0;
+    let fits = if std::fs::metadata(key).is_ok() {
+        let certified = x509(&["-pubkey"]);
+        let own = probe(&["openssl", "pkey", "-in", key, "-pubout", "-passin", "pass:"], None, SOON);
+        if own.code == 0 && own.stdout == certified.stdout { "matches" } else { "differs" }
+    } else {
+        "missing"
+    };
+    let expires = if expires { "yes" } else { "no" };
+    let mut text = shown.stdout.bytes().to_vec();
+    text.extend(format!("expires: {expires}\nkey: {fits}\n").as_bytes());
+    shown.stdout = Content::Clear(text);
+    shown
+}
+
+/// `NAME SUBNET` for every docker network, `route:DEVICE SUBNET` for every IPv4 route but the default.
+fn subnets() -> Output {
+    let routes = probe(&["ip", "-4", "route"], None, SOON);
+    let mut lines: Vec<String> = vec![];
+    for route in String::from_utf8_lossy(routes.stdout.bytes()).lines() {
+        let words: Vec<&str> = route.split_whitespace().collect();
+        let device = words.windows(2).find(|pair| pair[0] == "dev").map_or("?", |pair| pair[1]);
+        if let Some(subnet) = words.first().filter(|subnet| subnet.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            lines.push(format!("route:{device} {subnet}"));
+        }
+    }
+    let ids = probe(&["docker", "network", "ls", "-q"], None, SOON);
+    let ids = String::from_utf8_lossy(ids.stdout.bytes()).into_owned();
+    let ids: Vec<&str> = ids.split_whitespace().collect();
+    if !ids.is_empty() {
+        let format = "{{$n := .Name}}{{range .IPAM.Config}}{{$n}} {{.Subnet}}\n{{end}}";
+        let argv: Vec<&str> = ["docker", "network", "inspect", "-f", format].into_iter().chain(ids).collect();
+        let networks = probe(&argv, None, SOON);
+        let text = String::from_utf8_lossy(networks.stdout.bytes()).into_owned();
+        lines.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_string));
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    output(0, lines.into_iter().map(|line| line + "\n").collect::<String>())
+}

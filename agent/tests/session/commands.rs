@@ -1,0 +1,223 @@
+use crate::harness::*;
+use agent::secret::{Content, Secret};
+use agent::wire::*;
+use std::time::{Duration, Instant};
+
+fn session() -> (tempfile::TempDir, Agent) {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = Agent::open(&folder.path().join("state"), Session::ReadWrite, "run-1");
+    (folder, agent)
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(output.stdout.bytes()).into_owned()
+}
+
+#[test]
+fn a_command_gets_stdin_a_clean_environment_and_streams_its_lines() {
+    let (_folder, mut agent) = session();
+    let mut exec = shell("cat; echo $A; env | grep -c .; echo oops >&2; exit 3");
+    exec.stdin = Some("from stdin\n".into());
+    exec.env = vec![("A".into(), "value".into())];
+    let outputs = agent.done(Op::Exec { exec, ok: vec![0, 3] });
+    // PATH, LANG, HOME, A, PWD and what the shell itself sets.
+    let text = stdout(&outputs[0]);
+    assert!(text.starts_with("from stdin\nvalue\n"), "{text}");
+    assert!(text.trim().lines().last().unwrap().parse::<u32>().unwrap() <= 7, "{text}");
+    assert_eq!((outputs[0].code, outputs[0].stderr.bytes()), (3, &b"oops\n"[..]));
+    assert!(agent.progress.concat().contains("from stdin"), "{:?}", agent.progress);
+}
+
+#[test]
+fn failures_of_commands_are_told() {
+    let (_folder, mut agent) = session();
+    let missing = Op::Exec { exec: Exec::new(["no-such-program"]), ok: vec![] };
+    assert_eq!(agent.fails(missing), "program `no-such-program` not found");
+    let Response::OpFailed { index, message, output } =
+        agent.ask(change(vec![exec("true"), exec("echo bad; exit 9")]))
+    else {
+        panic!()
+    };
+    assert_eq!((index, message.as_str()), (1, "`sh` exited with 9"));
+    assert_eq!(stdout(&output.unwrap()), "bad\n");
+    let answer = agent.observe(Query::Test(Exec::new(["no-such-program"])));
+    assert!(matches!(answer, Answer::Output(Output { code: 127, .. })));
+}
+
+#[test]
+fn a_command_out_of_time_is_ended_with_its_group() {
+    let (folder, mut agent) = session();
+    let pid_file = folder.path().join("pid");
+    let mut exec = shell(&format!("sleep 300 & echo $! > {}; wait", pid_file.display()));
+    exec.timeout_s = 1;
+    let Response::OpFailed { message, output, .. } = agent.act(Op::Exec { exec, ok: vec![] }) else {
+        panic!()
+    };
+    assert_eq!((message.as_str(), output.unwrap().code), ("`sh` ran out of time", 124));
+    let pid = std::fs::read_to_string(pid_file).unwrap();
+    eventually("the end of the grandchild", || !alive(pid.trim()));
+}
+
+#[test]
+fn much_output_is_bounded_and_a_daemon_left_behind_is_not_waited_for() {
+    let (_folder, mut agent) = session();
+    let output = agent.done(exec("head -c 6000000 /dev/zero")).remove(0);
+    assert!(output.stdout.bytes().len() < (4 << 20) + 100);
+    assert!(stdout(&output).ends_with("[1805696 more bytes of output were dropped]\n"));
+    let started = Instant::now();
+    let output = agent.done(exec("sleep 20 & echo $!")).remove(0);
+    assert!(started.elapsed() < Duration::from_secs(5));
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(stdout(&output).trim().parse().unwrap()).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+}
+
+#[test]
+fn children_and_grandchildren_end_with_the_session_but_survivors_live() {
+    let (folder, mut agent) = session();
+    let pids = folder.path().join("pids");
+    let script = format!("sleep 300 & echo $! >> {0}; echo $$ >> {0}; wait", pids.display());
+    agent.send(change(vec![exec(&script)]));
+    let late = folder.path().join("late");
+    let mut survivor = shell(&format!("sleep 1; echo out; echo err >&2; touch {}", late.display()));
+    survivor.survive = true;
+    agent.send(change(vec![Op::Exec { exec: survivor, ok: vec![] }]));
+    let read = || std::fs::read_to_string(&pids).unwrap_or_default();
+    eventually("the start", || read().lines().count() == 2);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(agent.hang_up().success());
+    for pid in read().lines() {
+        eventually("the end of the children", || !alive(pid));
+    }
+    eventually("the survivor's end", || late.exists());
+}
+
+#[test]
+fn a_survivor_is_heard_and_gets_its_exit_code() {
+    let (_folder, mut agent) = session();
+    let mut exec = shell("cat; echo err >&2; exit 4");
+    exec.stdin = Some("in\n".into());
+    exec.survive = true;
+    let output = agent.done(Op::Exec { exec, ok: vec![4] }).remove(0);
+    assert_eq!((stdout(&output).as_str(), output.stderr.bytes(), output.code), ("in\n", &b"err\n"[..], 4));
+}
+
+#[test]
+fn silence_ends_the_agent_and_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid_file = folder.path().join("pid");
+    let mut agent = Agent::start(&folder.path().join("state"));
+    assert_eq!(agent.ask(open(Session::ReadWrite, "r", 1)), Response::Opened);
+    agent.send(change(vec![exec(&format!("echo $$ > {}; sleep 300", pid_file.display()))]));
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(agent.ask(Request::Ping), Response::Pong);
+    }
+    eventually("the agent's end", || !alive(&agent.pid().to_string()));
+    let pid = std::fs::read_to_string(pid_file).unwrap();
+    eventually("the child's end", || !alive(pid.trim()));
+}
+
+#[test]
+fn secrets_are_neither_in_the_journal_nor_in_any_argv() {
+    let (folder, mut agent) = session();
+    let secret = "hunter2-canary";
+    let content = || Content::Secret(Secret::new(secret));
+    let path = folder.path().join("s");
+    let mut exec = shell("cat > /dev/null; sleep 0.5");
+    (exec.stdin, exec.secret) = (Some(content()), true);
+    exec.env = vec![("S".into(), content())];
+    let write = Op::WriteFile { path: text(&path), content: content(), attrs: Attrs::default(), check: None };
+    let http = Http {
+        url: "http://127.0.0.1:1/".into(),
+        method: "POST".into(),
+        connect_to: None,
+        headers: vec![("authorization".into(), content())],
+        body: Some(content()),
+        status: vec![],
+        contains: None,
+        ca: None,
+        insecure: false,
+        timeout_s: 1,
+    };
+    let wait = Op::Wait(Wait { until: Until::Http(http), timeout_s: 1, interval_ms: 50 });
+    let id = agent.send(change(vec![write, Op::Exec { exec, ok: vec![] }, wait]));
+    let until = Instant::now() + Duration::from_millis(1200);
+    while Instant::now() < until {
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let argv = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&argv).contains(secret));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let Response::OpFailed { index: 2, message, .. } = agent.answer(id) else { panic!() };
+    assert!(
+        message.starts_with("ran out of time after 1 s waiting for http://127.0.0.1:1/ to answer"),
+        "{message}"
+    );
+    assert!(!message.contains(secret));
+    let journal = std::fs::read_to_string(folder.path().join("state/runs/run-1/journal")).unwrap();
+    assert!(!journal.contains(secret));
+    assert!(journal.contains(r#""task":"web : a task","ops":[{"op":"write_file","what":""#), "{journal}");
+    assert!(journal.lines().last().unwrap().contains(r#""state":"failed","op":2"#), "{journal}");
+}
+
+#[test]
+fn waiting_ends_when_it_comes_true_and_says_why_it_did_not() {
+    let (folder, mut agent) = session();
+    let path = folder.path().join("flag");
+    let wait = |until| Op::Wait(Wait { until, timeout_s: 5, interval_ms: 50 });
+    let id = agent.send(change(vec![wait(Until::PathExists { path: text(&path) })]));
+    std::thread::sleep(Duration::from_millis(200));
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(agent.answer(id), Response::Applied { .. }));
+    let until = Until::Succeeds(shell("echo not yet; false"));
+    let wait = Op::Wait(Wait { until, timeout_s: 1, interval_ms: 100 });
+    let Response::OpFailed { message, output, .. } = agent.act(wait) else { panic!() };
+    assert_eq!(message, "ran out of time after 1 s waiting for `sh` to succeed: it exits with 1");
+    assert_eq!(stdout(&output.unwrap()), "not yet\n");
+}
+
+#[test]
+fn http_is_asked_with_what_was_given() {
+    use std::io::{Read, Write};
+    if agent::child::which("curl").is_none() {
+        println!("skipped: there is no curl here");
+        return;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut text = String::new();
+        let mut buffer = [0; 4096];
+        while !text.contains("the \"body\"") {
+            let n = stream.read(&mut buffer).unwrap();
+            text += &String::from_utf8_lossy(&buffer[..n]);
+        }
+        stream.write_all(b"HTTP/1.1 418 No\r\ncontent-length: 6\r\n\r\nteapot").unwrap();
+        text
+    });
+    let (_folder, mut agent) = session();
+    let request = Http {
+        url: format!("http://example.test:{port}/health?a=[1]"),
+        method: "PUT".into(),
+        connect_to: Some("127.0.0.1".into()),
+        headers: vec![("X-Token".into(), "a\\b\"c".into())],
+        body: Some("the \"body\"".into()),
+        status: vec![418],
+        contains: Some("tea".into()),
+        ca: None,
+        insecure: false,
+        timeout_s: 5,
+    };
+    agent.done(Op::Wait(Wait { until: Until::Http(request), timeout_s: 5, interval_ms: 100 }));
+    let text = server.join().unwrap();
+    assert!(text.starts_with("PUT /health?a=[1] HTTP/1.1\r\n"), "{text}");
+    assert!(
+        text.contains("X-Token: a\\b\"c\r\n") && text.contains(&format!("Host: example.test:{port}\r\n")),
+        "{text}"
+    );
+}

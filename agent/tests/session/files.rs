@@ -1,0 +1,90 @@
+use crate::harness::*;
+use agent::frame;
+use agent::secret::{Content, Secret};
+use agent::wire::*;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+fn session() -> (tempfile::TempDir, Agent) {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = Agent::open(&folder.path().join("state"), Session::ReadWrite, "run-1");
+    (folder, agent)
+}
+
+#[test]
+fn a_written_file_is_seen_as_written() {
+    let (folder, mut agent) = session();
+    let path = folder.path().join("hello.conf");
+    agent.done(Op::WriteFile {
+        path: text(&path),
+        content: Content::Secret(Secret::new("hello")),
+        attrs: Attrs { mode: Some(0o640), owner: None, group: Some("daemon".into()) },
+        check: Some(vec!["grep".into(), "hello".into(), "{}".into()]),
+    });
+    assert_eq!(fs::read_to_string(&path).unwrap(), "hello");
+    let Answer::Meta(Some(meta)) = agent.observe(Query::File { path: text(&path) }) else { panic!() };
+    assert_eq!((meta.mode, meta.group.as_str(), meta.size), (0o640, "daemon", 5));
+    assert_eq!(meta.kind, Kind::File { digest: Some(Content::from("hello").digest()) });
+    // A later write that names no mode and owner leaves them.
+    agent.done(write(&path, "other"));
+    let meta = fs::metadata(&path).unwrap();
+    assert_eq!((meta.permissions().mode() & 0o7777, meta.gid()), (0o640, 1));
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("provision-")), "{names:?}");
+}
+
+#[test]
+fn a_failing_check_leaves_the_old_file_and_no_other() {
+    let (folder, mut agent) = session();
+    let path = folder.path().join("f");
+    fs::write(&path, "old").unwrap();
+    let check = Some(vec!["grep".into(), "-q".into(), "never".into(), "{}".into()]);
+    let op = Op::WriteFile { path: text(&path), content: "new".into(), attrs: Attrs::default(), check };
+    assert!(agent.fails(op).contains("its check `grep` exited with 1"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the file and the state folder");
+}
+
+#[test]
+fn a_guard_that_does_not_hold_does_nothing() {
+    let (folder, mut agent) = session();
+    let path = folder.path().join("f");
+    let absent = frame::digest(&Answer::Meta(None));
+    let guarded = |content: &str| {
+        Request::Apply(Apply {
+            task: "t".into(),
+            guard: vec![(Query::File { path: text(&path) }, absent)],
+            ops: vec![write(&path, content)],
+            then: vec![Query::Read { path: text(&path), limit: 100, secret: false }],
+        })
+    };
+    let Response::Applied { answers, .. } = agent.ask(guarded("one")) else { panic!() };
+    assert_eq!(answers, [Answer::Content(Some("one".into()))]);
+    assert_eq!(agent.ask(guarded("two")), Response::HostChanged { query: text(&path) });
+    assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+}
+
+#[test]
+fn a_link_in_the_way_is_replaced_or_refused_but_never_followed() {
+    let (folder, mut agent) = session();
+    let target = folder.path().join("target");
+    fs::write(&target, "precious").unwrap();
+    let link = folder.path().join("link");
+    symlink(&target, &link).unwrap();
+    agent.done(write(&link, "new"));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+    assert!(fs::symlink_metadata(&link).unwrap().is_file());
+
+    // A folder that others can write: a link on the way is refused; the same link in a private folder is followed.
+    let open_folder = folder.path().join("open");
+    fs::create_dir(&open_folder).unwrap();
+    fs::create_dir(folder.path().join("real")).unwrap();
+    symlink(folder.path().join("real"), open_folder.join("way")).unwrap();
+    fs::set_permissions(&open_folder, fs::Permissions::from_mode(0o1777)).unwrap();
+    let message = agent.fails(write(open_folder.join("way/f"), "x"));
+    assert!(message.contains("is a link in a folder that others can write"), "{message}");
+    assert!(!folder.path().join("real/f").exists());
+    fs::set_permissions(&open_folder, fs::Permissions::from_mode(0o755)).unwrap();
+    agent.done(write(open_folder.join("way/f"), "x"));
+    assert_eq!(fs::read_to_string(folder.path().join("real/f")).unwrap(), "x");
+}

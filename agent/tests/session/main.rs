@@ -1,0 +1,13 @@
+//! Sessions with the real binary over pipes, on real files and processes.
+
+mod apt;
+mod arm;
+mod commands;
+mod disk;
+mod files;
+mod harness;
+mod healthy;
+mod lease;
+mod ports;
+mod probes;
+mod speed;
