@@ -191,7 +191,7 @@ fn is_armored(key: &Content) -> bool {
 
 impl Resource for AptRepository {
     const NAME: &'static str = "apt_repository";
-    const EXAMPLE: &'static str = "apt_repository:\n  name: example\n  uris: https://packages.example.org/debian\n  suites: bookworm\n  \
+    const EXAMPLE: &'static str = "name: Packages of example.org\napt_repository:\n  name: example\n  uris: https://packages.example.org/debian\n  suites: bookworm\n  \
         components: stable\n  signed_by: /usr/share/keyrings/debian-archive-keyring.gpg\n";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "key_src", folder: "files", render: false, into: "key" }];

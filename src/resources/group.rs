@@ -46,7 +46,7 @@ impl State for GroupState {
 
 impl Resource for Group {
     const NAME: &'static str = "group";
-    const EXAMPLE: &'static str = "group:\n  name: deploy\n  gid: 2000\n";
+    const EXAMPLE: &'static str = "name: A group for deployments\ngroup:\n  name: deploy\n  gid: 2000\n";
     const FREE: Option<&'static str> = Some("name");
     type Spec = Spec;
     type State = GroupState;

@@ -71,7 +71,8 @@ impl Packages {
 
 impl Resource for Package {
     const NAME: &'static str = "package";
-    const EXAMPLE: &'static str = "package:\n  name: [ca-certificates, nftables]\n  state: present\n";
+    const EXAMPLE: &'static str =
+        "name: What every host needs\npackage:\n  name: [ca-certificates, nftables]\n  state: present\n";
     const FREE: Option<&'static str> = Some("name");
     type Spec = Spec;
     type State = Packages;

@@ -66,7 +66,8 @@ impl State for ServiceState {
 
 impl Resource for Service {
     const NAME: &'static str = "service";
-    const EXAMPLE: &'static str = "service:\n  name: docker\n  state: started\n  enabled: true\n";
+    const EXAMPLE: &'static str =
+        "name: Docker runs\nservice:\n  name: docker\n  state: started\n  enabled: true\n";
     type Spec = Spec;
     type State = ServiceState;
 

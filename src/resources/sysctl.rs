@@ -59,7 +59,8 @@ fn plain(value: &str) -> String {
 
 impl Resource for Sysctl {
     const NAME: &'static str = "sysctl";
-    const EXAMPLE: &'static str = "sysctl:\n  name: vm.overcommit_memory\n  value: 1\n";
+    const EXAMPLE: &'static str =
+        "name: Redis asks for it\nsysctl:\n  name: vm.overcommit_memory\n  value: 1\n";
     type Spec = Spec;
     type State = SysctlState;
 

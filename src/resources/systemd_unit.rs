@@ -89,7 +89,7 @@ fn mode(content: &Content) -> u32 {
 
 impl Resource for SystemdUnit {
     const NAME: &'static str = "systemd_unit";
-    const EXAMPLE: &'static str = "systemd_unit:\n  name: hello.service\n  enabled: true\n  content: |\n    [Service]\n    \
+    const EXAMPLE: &'static str = "name: A unit of our own\nsystemd_unit:\n  name: hello.service\n  enabled: true\n  content: |\n    [Service]\n    \
         ExecStart=/bin/echo hello\n    [Install]\n    WantedBy=multi-user.target\n";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "templates", render: true, into: "content" }];

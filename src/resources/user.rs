@@ -52,6 +52,8 @@ pub struct UserState {
     user: Option<Known>,
     /// Which facets the task is about.
     named: Vec<&'static str>,
+    /// A group of the account's name is there already: a new account becomes a member instead of making it.
+    joins: bool,
 }
 
 impl State for UserState {
@@ -76,7 +78,8 @@ impl State for UserState {
 
 impl Resource for User {
     const NAME: &'static str = "user";
-    const EXAMPLE: &'static str = "user:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
+    const EXAMPLE: &'static str =
+        "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
     const FREE: Option<&'static str> = Some("name");
     type Spec = Spec;
     type State = UserState;
@@ -99,7 +102,8 @@ impl Resource for User {
         let groups: Vec<&String> = spec.group.iter().chain(spec.groups.iter().flatten()).collect();
         let query = |name: &&String| Query::Group { name: (*name).clone() };
         let user = Query::User { name: spec.name.clone() };
-        seen.each([user].into_iter().chain(groups.iter().map(query)))?;
+        let own = Query::Group { name: spec.name.clone() };
+        seen.each([user, own].into_iter().chain(groups.iter().map(query)))?;
         if spec.state == account::Wanted::Present {
             for name in groups {
                 account::check_name("group", name)?;
@@ -117,7 +121,8 @@ impl Resource for User {
             ("comment", spec.comment.is_some()),
         ];
         let named = named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
-        Ok(UserState { name: spec.name.clone(), user: seen.user(&spec.name)?, named })
+        let joins = spec.group.is_none() && seen.group(&spec.name)?.is_some();
+        Ok(UserState { name: spec.name.clone(), user: seen.user(&spec.name)?, named, joins })
     }
 
     fn desired(spec: &Spec, observed: &UserState) -> Result<UserState, Fault> {
@@ -173,6 +178,7 @@ impl Resource for User {
         let uid = before.as_ref().map(|b| b.uid) != Some(user.uid);
         option("--uid", spec.uid.is_some(), user.uid.to_string(), uid);
         option("--gid", spec.group.is_some(), user.group.clone(), differs(|u| &u.group));
+        option("--gid", from.joins && before.is_none(), spec.name.clone(), true);
         let groups = before.as_ref().map(|b| &b.groups) != Some(&user.groups);
         option("--groups", spec.groups.is_some(), user.groups.join(","), groups);
         let home = if before.is_some() { "--home" } else { "--home-dir" };

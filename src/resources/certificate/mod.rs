@@ -123,7 +123,7 @@ impl Spec {
 
 impl Resource for Certificate {
     const NAME: &'static str = "certificate";
-    const EXAMPLE: &'static str = "certificate:\n  path: /etc/ssl/site/fullchain.pem\n  key: /etc/ssl/site/privkey.pem\n  \
+    const EXAMPLE: &'static str = "name: A certificate for the first start\ncertificate:\n  path: /etc/ssl/site/fullchain.pem\n  key: /etc/ssl/site/privkey.pem\n  \
         method: self_signed\n  names: [www.example.org, 192.0.2.10]\n";
     const SOURCES: &'static [SourceParam] = &[
         SourceParam { key: "content_src", folder: "files", render: false, into: "content" },

@@ -135,7 +135,7 @@ impl Spec {
 
 impl Resource for Compose {
     const NAME: &'static str = "compose";
-    const EXAMPLE: &'static str = "compose:\n  project: shop\n  directory: /srv/shop\n  files: docker-compose.yml\n  \
+    const EXAMPLE: &'static str = "name: The shop runs\ncompose:\n  project: shop\n  directory: /srv/shop\n  files: docker-compose.yml\n  \
         env_file: .env\n  timeout: 300\n";
     type Spec = Spec;
     type State = Project;

@@ -177,7 +177,7 @@ impl State for FirewallState {
 
 impl Resource for Firewall {
     const NAME: &'static str = "firewall";
-    const EXAMPLE: &'static str = "firewall:\n  public: [80, 443]\n  allow:\n    - port: 22\n      from: [10.0.0.0/8, \"2001:db8::/32\"]\n";
+    const EXAMPLE: &'static str = "name: Close all but the web and ssh for administrators\nfirewall:\n  public: [80, 443]\n  allow:\n    - port: 22\n      from: [10.0.0.0/8, \"2001:db8::/32\"]\n";
     type Spec = Spec;
     type State = FirewallState;
 

@@ -136,16 +136,18 @@ fn span((first, last): &(u16, u16)) -> String {
     if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
+const INTERFACE: &str = "an interface's name";
+
 /// Refuses what nft would read as something else.
-fn check_name(kind: &str, name: &str) -> Result<(), Fault> {
+fn check_name(what: &str, name: &str) -> Result<(), Fault> {
     let good = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let stem = name.strip_suffix('*').filter(|_| kind == "interface").unwrap_or(name);
-    let (first, most) = (stem.chars().next(), if kind == "interface" { 15 } else { 64 });
+    let stem = name.strip_suffix('*').filter(|_| what == INTERFACE).unwrap_or(name);
+    let (first, most) = (stem.chars().next(), if what == INTERFACE { 15 } else { 64 });
     let starts = first.is_some_and(|c| c.is_ascii_alphabetic());
     if starts && stem.chars().all(good) && stem.len() <= most {
         return Ok(());
     }
-    Err(Fault::new(format!("`{}` is not the name of a {kind}", name.escape_debug())))
+    Err(Fault::new(format!("`{}` is not {what}", name.escape_debug())))
 }
 
 impl Policy<'_> {
@@ -166,8 +168,8 @@ impl Policy<'_> {
     /// A fault for names and networks that are none.
     pub fn render(&self) -> Result<String, Fault> {
         let table = self.table;
-        check_name("table", table)?;
-        self.trusted.iter().try_for_each(|name| check_name("interface", name))?;
+        check_name("a table's name", table)?;
+        self.trusted.iter().try_for_each(|name| check_name(INTERFACE, name))?;
         let mut text = format!(
             "#!/usr/sbin/nft -f\n# Written by provisioning: changes made here are lost.\n\
              table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n\tchain prerouting {{\n"
