@@ -3,8 +3,8 @@
 mod shared;
 
 mod apt_repository;
-mod certificate;
 mod assert;
+mod certificate;
 mod command;
 mod compose;
 mod copy;
@@ -13,16 +13,13 @@ mod env_file;
 mod file;
 mod firewall;
 mod group;
-mod json_merge;
-mod lineinfile;
-mod link;
-mod package;
-mod service;
 mod http;
 mod json_merge;
 mod lineinfile;
 mod link;
+mod package;
 mod port_probe;
+mod service;
 mod shell;
 mod sysctl;
 mod systemd_unit;
@@ -35,8 +32,8 @@ use crate::resource::{ResourceType, row};
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
     row::<apt_repository::AptRepository>(),
-    row::<certificate::Certificate>(),
     row::<assert::Assert>(),
+    row::<certificate::Certificate>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
@@ -45,16 +42,13 @@ pub const TABLE: &[ResourceType] = &[
     row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
-    row::<json_merge::JsonMerge>(),
-    row::<lineinfile::LineInFile>(),
-    row::<link::Link>(),
-    row::<package::Package>(),
-    row::<service::Service>(),
     row::<http::Http>(),
     row::<json_merge::JsonMerge>(),
     row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
+    row::<package::Package>(),
     row::<port_probe::PortProbe>(),
+    row::<service::Service>(),
     row::<shell::Shell>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),

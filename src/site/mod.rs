@@ -9,7 +9,6 @@ mod connection;
 mod expand;
 mod extra;
 mod prepare;
-mod reach;
 mod scopes;
 mod selection;
 mod sources;
