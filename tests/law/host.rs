@@ -115,8 +115,9 @@ impl Lookup for Answers {
 /// A task from its type and its parameters in YAML.
 pub fn task(name: &str, parameters: &str) -> Box<dyn Prepared> {
     let source = Arc::new(Source { path: name.into(), text: parameters.into(), secret: false });
-    let read = yaml::parse(&source).and_then(|node| (resources::find(name).unwrap().prepare)(&node));
-    read.unwrap_or_else(|error| panic!("{}", diag::render(&error, false)))
+    let node = yaml::parse(&source).unwrap_or_else(|error| panic!("{}", diag::render(&error, false)));
+    let row = resources::find(name).expect("a type of the table");
+    (row.prepare)(&node).unwrap_or_else(|error| panic!("{}", diag::render(&error, false)))
 }
 
 /// Mode, owner, group and content (or target) of all that is below a folder.
