@@ -88,9 +88,9 @@ pub(super) fn explain(host: &str, stderr: &str, settings: &Settings) -> LinkErro
     }
     let place = format!("{address} port {port}");
     let (message, hint) = if let Some(line) = line("Could not resolve hostname") {
-        return error(Kind::Unreachable, format!("the name {address} is not known")).cause(line).hint(
-            "give the host an `address` in the inventory, or a `Host` entry in the ssh configuration",
-        );
+        return error(Kind::Unreachable, format!("the name {address} is not known"))
+            .cause(line)
+            .hint("give the host an `address` in the inventory, or a `Host` entry in the ssh configuration");
     } else if stderr.contains("Connection refused") {
         (format!("{place} refuses the connection"), "is sshd running there, and on this port?")
     } else if stderr.contains("timed out") {

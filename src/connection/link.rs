@@ -196,7 +196,8 @@ impl Link {
         });
         let heartbeat_s = options.heartbeat.as_secs().min(u32::MAX.into()) as u32;
         let (who, run) = (options.who.clone(), options.run.clone());
-        let (open, frame) = shared.encode(&Request::Open { session: options.session, who, run, heartbeat_s })?;
+        let (open, frame) =
+            shared.encode(&Request::Open { session: options.session, who, run, heartbeat_s })?;
         let mut opening = shared.register(open, "opening the session".into())?;
         let mut frames = vec![frame];
         let mut exchange = None;

@@ -101,7 +101,8 @@ fn own_folder(dir: &Path) -> io::Result<()> {
         _ => {}
     }
     let found = fs::symlink_metadata(dir)?;
-    let ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw() && found.mode() & 0o077 == 0;
+    let ours =
+        found.is_dir() && found.uid() == rustix::process::getuid().as_raw() && found.mode() & 0o077 == 0;
     if ours { Ok(()) } else { Err(io::Error::other("it is not a folder that only you can use")) }
 }
 
@@ -167,12 +168,7 @@ fn command(ssh: &Ssh, options: &Options) -> Command {
 }
 
 /// Connects and leaves a master listening at the socket.
-async fn start_master(
-    target: &Target,
-    ssh: &Ssh,
-    options: &Options,
-    socket: &Path,
-) -> Result<(), LinkError> {
+async fn start_master(target: &Target, ssh: &Ssh, options: &Options, socket: &Path) -> Result<(), LinkError> {
     let mut tries = 0;
     loop {
         let mut master = command(ssh, options);

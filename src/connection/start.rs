@@ -146,14 +146,16 @@ async fn try_once(
     }
     match timeout(options.connect_timeout, read_frame(&mut talk.reader)).await {
         Err(_) => Err(silent(target, options, "say hello").into()),
-        Ok(Ok(Some(Envelope { body: Response::Hello(hello), .. }))) if hello.version == VERSION => Ok(Started {
-            reader: talk.reader,
-            writer: talk.writer,
-            stderr: talk.stderr,
-            child: talk.child.take().expect("it is taken once"),
-            hello,
-            uploaded,
-        }),
+        Ok(Ok(Some(Envelope { body: Response::Hello(hello), .. }))) if hello.version == VERSION => {
+            Ok(Started {
+                reader: talk.reader,
+                writer: talk.writer,
+                stderr: talk.stderr,
+                child: talk.child.take().expect("it is taken once"),
+                hello,
+                uploaded,
+            })
+        }
         Ok(Ok(Some(_))) => Err(LinkError::new(Kind::Agent, host, "the agent speaks another language").into()),
         // Cut short, damaged, or on a file system that became noexec.
         Ok(_) if !uploaded && !attempt.force => {
@@ -161,7 +163,9 @@ async fn try_once(
         }
         Ok(_) => {
             let said = talk.stderr.whole().await;
-            Err(LinkError::new(Kind::Agent, host, "the agent ended before it said hello").cause(last(&said)).into())
+            Err(LinkError::new(Kind::Agent, host, "the agent ended before it said hello")
+                .cause(last(&said))
+                .into())
         }
     }
 }
@@ -274,7 +278,8 @@ impl Talk<'_> {
     fn sudo_failed(&self, user: &str, said: &str) -> Option<LinkError> {
         let line = |part: &str| said.lines().map(str::trim).find(|line| line.contains(part));
         let error = if said.contains("'sudo': No such file") || said.contains("sudo: not found") {
-            self.become_error("there is no sudo on the host").hint("install it, or log in as the user (become: false)")
+            self.become_error("there is no sudo on the host")
+                .hint("install it, or log in as the user (become: false)")
         } else if let Some(line) = line("a password is required") {
             self.become_error(format!("sudo wants a password for becoming {user}"))
                 .cause(line)
@@ -288,7 +293,9 @@ impl Talk<'_> {
         } else if line("incorrect password attempt").is_some() {
             self.become_error(format!("sudo refuses the password for becoming {user}"))
         } else if let Some(line) = line("must have a tty") {
-            self.become_error("sudo wants a terminal").cause(line).hint("remove `requiretty` from the host's sudoers")
+            self.become_error("sudo wants a terminal")
+                .cause(line)
+                .hint("remove `requiretty` from the host's sudoers")
         } else {
             let line = line("sudo: ")?;
             self.become_error(format!("sudo cannot become {user}")).cause(line)
@@ -333,7 +340,10 @@ pub(super) async fn read_frame(reader: &mut BufReader<Reader>) -> io::Result<Opt
         Err(error) => return Err(error),
     };
     if length > MAX_FRAME {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "something else writes into the agent's frames"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "something else writes into the agent's frames",
+        ));
     }
     let mut bytes = vec![0; length];
     reader.read_exact(&mut bytes).await?;

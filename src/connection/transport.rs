@@ -28,7 +28,9 @@ impl Running {
     pub async fn ended(self, patience: Duration) -> Option<Ended> {
         match self {
             Self::Process(mut child) => match tokio::time::timeout(patience, child.wait()).await {
-                Ok(status) => status.ok().map(|status| Ended { code: status.code(), text: status.to_string() }),
+                Ok(status) => {
+                    status.ok().map(|status| Ended { code: status.code(), text: status.to_string() })
+                }
                 Err(_) => {
                     let _ = child.start_kill();
                     None
@@ -36,7 +38,9 @@ impl Running {
             },
             Self::Remote(child) => match tokio::time::timeout(patience, child.wait()).await.ok()? {
                 Ok(status) => Some(Ended { code: status.code(), text: status.to_string() }),
-                Err(openssh::Error::Remote(_)) => Some(Ended { code: Some(127), text: "exit status: 127".into() }),
+                Err(openssh::Error::Remote(_)) => {
+                    Some(Ended { code: Some(127), text: "exit status: 127".into() })
+                }
                 Err(openssh::Error::RemoteProcessTerminated) => {
                     Some(Ended { code: None, text: "ended by a signal or with the connection".into() })
                 }
