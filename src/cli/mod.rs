@@ -2,7 +2,7 @@
 
 pub mod apply;
 pub mod doc;
-mod files;
+pub mod files;
 pub mod graph;
 pub mod lab;
 pub mod project;
