@@ -210,7 +210,7 @@ impl Overlay {
         }
         let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
         let gone = ends.filter_map(|at| self.files.get(&path[..at]));
-        gone.filter(|f| f.meta.is_none()).last()
+        gone.rev().find(|f| f.meta.is_none())
     }
 }
 
