@@ -4,13 +4,19 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 
 /// A text that was read, kept so that any error can show an excerpt of it.
-#[derive(Debug)]
 pub struct Source {
     /// As the user would write it.
     pub path: PathBuf,
     pub text: String,
     /// Decrypted from a vault: no excerpt is ever shown, only file and line.
     pub secret: bool,
+}
+
+impl fmt::Debug for Source {
+    /// Only the path: the text may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
 }
 
 /// A place in a file: every value knows the one it came from, also after rendering.
@@ -96,6 +102,23 @@ impl Area {
             (Path(a), Path(b)) => path_within(a, b) || path_within(b, a),
             (Docker, Compose(_)) | (Compose(_), Docker) => true,
             (a, b) => a == b,
+        }
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::Packages => f.write_str("packages"),
+            Self::Unit(unit) => write!(f, "unit {unit}"),
+            Self::Accounts => f.write_str("accounts"),
+            Self::Sysctl(key) => write!(f, "sysctl {key}"),
+            Self::Firewall => f.write_str("firewall"),
+            Self::Docker => f.write_str("docker"),
+            Self::Compose(project) => write!(f, "compose project {project}"),
+            Self::Network => f.write_str("network"),
+            Self::Everything => f.write_str("everything"),
         }
     }
 }

@@ -185,7 +185,7 @@ impl Exec {
 /// What may be done. Each is journalled before it acts.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Op {
-    /// Makes one folder (the parent exists). Not an error when it is there already as a folder: mode and owner are set.
+    /// Makes a folder, and missing ones above it (0755, the agent's user). Not an error when it is there already as a folder: mode and owner are set.
     MakeFolder { path: String, attrs: Attrs },
     /// Writes a file: temp file in the same folder, owner and mode before rename, fsync of file and folder, no link in
     /// the way followed. `check`, when given, is run on the temp file (`{}` in its argv is replaced) and must succeed.
@@ -205,6 +205,8 @@ pub enum Op {
     Arm { token: String, seconds: u32, revert: Vec<Exec> },
     /// Repeats a query until it is answered as wanted. See [`Wait`].
     Wait(Wait),
+    /// Does nothing on the host; the text comes back as [`Response::Progress`].
+    Note { text: Content },
 }
 
 /// Mode and owner to set. `None` leaves a new file's mode 0644 (folder 0755) and owner as the agent's user, an existing one's as it is.
@@ -238,6 +240,14 @@ pub enum Until {
     },
     PathAbsent {
         path: String,
+    },
+    /// Of these TCP ports exactly those answer that should; the ranges (both ends included) must be closed.
+    Ports {
+        host: String,
+        open: Vec<u16>,
+        closed: Vec<(u16, u16)>,
+        /// For each connection.
+        timeout_ms: u32,
     },
     /// The command exits 0. Its last output is the error when time runs out.
     Succeeds(Exec),

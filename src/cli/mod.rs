@@ -1,6 +1,93 @@
-//! Verbs and flags.
+//! Verbs and flags; the only place that prints besides `report` and `lab`, and the only one that reads the environment.
 
-/// Runs the program; the exit code is one of [`crate::diag::Exit`].
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub mod apply;
+pub mod doc;
+mod files;
+pub mod graph;
+pub mod lab;
+pub mod project;
+pub mod validate;
+pub mod vault;
+pub mod vault_args;
+
+use crate::diag::{Diagnostics, Exit, render};
+use clap::Parser;
+use std::{io::IsTerminal, process::ExitCode};
+
+/// From bare VMs to running servers over SSH, with a diff for every change.
+#[derive(Debug, Parser)]
+#[command(name = "lustores-provision", version, about, max_term_width = 100)]
+struct Cli {
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t)]
+    color: Color,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Whether to colour what goes to a stream that is (not) a terminal. `NO_COLOR` is honoured.
+    pub fn on(self, terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Show what would change, ask, and do it (`--check`: only show)
+    Apply(apply::Apply),
+    /// Find every mistake that can be found without a connection
+    Validate(validate::Validate),
+    /// Show the graph of a host's tasks: what waits for what, and why
+    Graph(graph::Graph),
+    /// Create and change encrypted files
+    #[command(subcommand)]
+    Vault(vault::Vault),
+    /// Throw-away Debian VMs on this machine
+    #[command(subcommand)]
+    Lab(lab::Lab),
+    /// Documentation of resource types and template helpers
+    Doc(doc::Doc),
+}
+
+/// Runs the program; the exit code is one of [`crate::diag::Exit`] (2 is clap's).
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.verb {
+        Verb::Apply(apply) => apply.run(cli.color),
+        Verb::Validate(validate) => validate.run(cli.color),
+        Verb::Graph(graph) => graph.run(cli.color),
+        Verb::Vault(vault) => vault.run().map(|()| Exit::Done),
+        Verb::Lab(lab) => lab.run().map(|()| Exit::Done),
+        Verb::Doc(doc) => doc.run(cli.color),
+    };
+    let exit = result.unwrap_or_else(|diagnostics| {
+        complain(&diagnostics, cli.color);
+        diagnostics.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Prints diagnostics to stderr, errors last so that they are what is seen.
+pub fn complain(diagnostics: &Diagnostics, color: Color) {
+    let color = color.on(std::io::stderr().is_terminal());
+    for diagnostic in &diagnostics.0 {
+        anstream::eprintln!("{}\n", render(diagnostic, color).trim_end());
+    }
+    let errors = diagnostics.0.iter().filter(|d| d.severity == crate::diag::Severity::Error).count();
+    if errors > 1 {
+        anstream::eprintln!("{errors} errors");
+    }
 }

@@ -1,1 +1,91 @@
-//! (being built)
+//! The run: connect, plan, ask for approval, act, report. Hosts are independent of each other.
+//!
+//! [`run`] is the dispatcher; `executor` works through one host's graph; `act` does one task. They report through events
+//! only.
+
+mod act;
+mod dispatcher;
+mod executor;
+mod links;
+
+pub use dispatcher::{Approve, Hosts, RunOptions, run};
+pub use links::SshLinks;
+
+use crate::{
+    event::{Event, Failure},
+    plan::{Ask, Seat},
+};
+use agent::{
+    secret::Content,
+    wire::{Answer, Apply, Facts, Output, Query},
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+
+/// A boxed future.
+pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where events go.
+pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// What came of an applied change.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    pub outputs: Vec<Output>,
+    pub answers: Vec<Answer>,
+}
+
+/// Why a change was not (wholly) applied.
+#[derive(Clone, Debug)]
+pub enum ActError {
+    /// A guard did not hold; nothing was done. Names the query.
+    HostChanged(String),
+    /// Op number `index` failed; those before it were done.
+    OpFailed { index: u32, message: String, output: Option<Output> },
+    /// The link is gone, or the agent refuses.
+    Link(Failure),
+}
+
+/// A link that can act as well as answer.
+pub trait Act: Ask {
+    /// Applies one task's change; `progress` gets what its commands print.
+    fn apply<'a>(
+        &'a self,
+        apply: Apply,
+        progress: Box<dyn FnMut(Content) + Send + 'a>,
+    ) -> Doing<'a, Result<Applied, ActError>>;
+
+    /// Ends the session and waits a moment for the far side to end.
+    fn close(&self) -> Doing<'_, ()>;
+
+    /// Round trips so far.
+    fn round_trips(&self) -> u64;
+}
+
+/// An open link.
+pub struct Opened {
+    pub link: Arc<dyn Act>,
+    pub facts: Facts,
+    /// The agent had to be uploaded.
+    pub uploaded: bool,
+    /// The answers to the first questions.
+    pub first: Vec<Answer>,
+}
+
+/// Opens links.
+pub trait Open: Send + Sync {
+    /// A link to where and as whom `seat` says, for this host's tasks. `first` is asked in the round trip of the opening.
+    fn open<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        first: Vec<Query>,
+    ) -> Doing<'a, Result<Opened, Failure>>;
+
+    /// Ends an armed revert over a connection that is not any of the open ones. `false` when it had fired already.
+    fn disarm<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        token: &'a str,
+    ) -> Doing<'a, Result<bool, Failure>>;
+}

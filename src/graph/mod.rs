@@ -1,1 +1,261 @@
-//! (being built)
+//! Footprints to a graph: which task waits for which, and why.
+//!
+//! Tasks mean what they would mean run one by one in file order. Two whose footprints conflict keep that order; all others
+//! may run in parallel. Only the edges that matter are kept: an area's last writers, and its readers since.
+
+mod areas;
+mod picture;
+
+pub use picture::{dot, mermaid, text};
+
+use crate::model::{Area, Footprint, TaskId};
+use areas::Areas;
+use petgraph::{
+    Direction,
+    graph::{DiGraph, NodeIndex},
+    visit::EdgeRef,
+};
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+/// Why one task waits for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `needs:` says so.
+    Declared,
+    /// The earlier one writes what the later one reads or writes.
+    Footprint(Area),
+    /// The later one writes what the earlier one reads: order only, no dependence.
+    Order(Area),
+    /// The later one is a handler that the earlier one notifies.
+    Notify,
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Declared => f.write_str("needs"),
+            Self::Footprint(area) => write!(f, "{area}"),
+            Self::Order(area) => write!(f, "{area} is read before"),
+            Self::Notify => f.write_str("notify"),
+        }
+    }
+}
+
+/// A task as the graph sees it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub name: String,
+    pub footprint: Footprint,
+    /// Which machine the footprint is about: tasks on different machines conflict only over the network.
+    pub machine: u16,
+    pub needs: Vec<TaskId>,
+    pub notifies: Vec<TaskId>,
+}
+
+/// The graph of one host's tasks; node `n` is task `n` in file order.
+#[derive(Clone, Debug)]
+pub struct TaskGraph {
+    graph: DiGraph<(), Why>,
+    order: Vec<TaskId>,
+}
+
+/// A dependency cycle: each task waits for the next one because of what is beside it, the last for the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycle(pub Vec<(TaskId, Why)>);
+
+impl TaskGraph {
+    /// Builds the graph.
+    ///
+    /// # Errors
+    /// A cycle, which only `needs` can make.
+    pub fn build(nodes: &[Node]) -> Result<Self, Cycle> {
+        let mut graph = DiGraph::with_capacity(nodes.len(), nodes.len() * 2);
+        for _ in nodes {
+            graph.add_node(());
+        }
+        let mut areas = Areas::default();
+        let mut edges = vec![];
+        for (at, node) in nodes.iter().enumerate() {
+            areas.add(at as u32, node.machine, &node.footprint, &mut edges);
+            edges.extend(node.needs.iter().map(|need| (need.0, at as u32, Why::Declared)));
+            edges.extend(node.notifies.iter().map(|handler| (at as u32, handler.0, Why::Notify)));
+        }
+        for (from, to, why) in edges {
+            let (from, to) = (NodeIndex::new(from as usize), NodeIndex::new(to as usize));
+            // The strongest reason stays: a declared one, then a dependence, then mere order.
+            match graph.find_edge(from, to) {
+                Some(edge) if matches!(graph[edge], Why::Order(_)) => graph[edge] = why,
+                Some(_) => {}
+                None => {
+                    graph.add_edge(from, to, why);
+                }
+            }
+        }
+        let mut built = Self { graph, order: vec![] };
+        built.order = built.topological().ok_or_else(|| built.cycle())?;
+        Ok(built)
+    }
+
+    /// Tasks in an order that respects every edge, and file order where edges leave a choice.
+    pub fn order(&self) -> &[TaskId] {
+        &self.order
+    }
+
+    /// What this task waits for.
+    pub fn before(&self, task: TaskId) -> impl Iterator<Item = (TaskId, &Why)> {
+        let edges = self.graph.edges_directed(NodeIndex::new(task.0 as usize), Direction::Incoming);
+        edges.map(|edge| (TaskId(edge.source().index() as u32), edge.weight()))
+    }
+
+    /// What waits for this task.
+    pub fn after(&self, task: TaskId) -> impl Iterator<Item = (TaskId, &Why)> {
+        let edges = self.graph.edges_directed(NodeIndex::new(task.0 as usize), Direction::Outgoing);
+        edges.map(|edge| (TaskId(edge.target().index() as u32), edge.weight()))
+    }
+
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Kahn's algorithm with a heap, so that the smallest task number goes first. `None` when there is a cycle.
+    fn topological(&self) -> Option<Vec<TaskId>> {
+        let count = |index| self.graph.edges_directed(index, Direction::Incoming).count();
+        let mut waiting: Vec<usize> = self.graph.node_indices().map(count).collect();
+        let ready = self.graph.node_indices().filter(|i| waiting[i.index()] == 0);
+        let mut ready: BinaryHeap<_> = ready.map(|i| Reverse(i.index())).collect();
+        let mut order = Vec::with_capacity(self.len());
+        while let Some(Reverse(at)) = ready.pop() {
+            order.push(TaskId(at as u32));
+            for next in self.graph.neighbors(NodeIndex::new(at)) {
+                waiting[next.index()] -= 1;
+                if waiting[next.index()] == 0 {
+                    ready.push(Reverse(next.index()));
+                }
+            }
+        }
+        (order.len() == self.len()).then_some(order)
+    }
+
+    /// A shortest cycle through the first task that is on one.
+    fn cycle(&self) -> Cycle {
+        let components = petgraph::algo::tarjan_scc(&self.graph);
+        let component = components.iter().filter(|c| c.len() > 1 || self.graph.contains_edge(c[0], c[0]));
+        let component = component.min_by_key(|c| c.iter().min()).expect("no order, so there is a cycle");
+        let start = *component.iter().min().expect("components are not empty");
+        let mut came: Vec<Option<NodeIndex>> = vec![None; self.len()];
+        let mut queue = std::collections::VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            for next in self.graph.neighbors(at) {
+                if next == start {
+                    let mut path = vec![at];
+                    while let Some(previous) = came[path[path.len() - 1].index()] {
+                        path.push(previous);
+                    }
+                    path.reverse();
+                    let step = |(i, node): (usize, &NodeIndex)| {
+                        let to = path[(i + 1) % path.len()];
+                        let edge = self.graph.find_edge(*node, to).expect("neighbours have an edge");
+                        (TaskId(node.index() as u32), self.graph[edge].clone())
+                    };
+                    return Cycle(path.iter().enumerate().map(step).collect());
+                }
+                if next != start && came[next.index()].is_none() && component.contains(&next) {
+                    came[next.index()] = Some(at);
+                    queue.push_back(next);
+                }
+            }
+        }
+        unreachable!("a strongly connected component leads back to its start")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(writes: &[&str], reads: &[&str]) -> Node {
+        let path = |p: &&str| if *p == "*" { Area::Everything } else { Area::Path((*p).into()) };
+        let footprint =
+            Footprint { reads: reads.iter().map(path).collect(), writes: writes.iter().map(path).collect() };
+        Node { name: String::new(), footprint, machine: 0, needs: vec![], notifies: vec![] }
+    }
+
+    fn edges(nodes: &[Node]) -> Vec<(u32, u32)> {
+        let graph = TaskGraph::build(nodes).unwrap();
+        let mut edges: Vec<_> = (0..nodes.len() as u32)
+            .flat_map(|t| graph.before(TaskId(t)).map(move |(b, _)| (b.0, t)).collect::<Vec<_>>())
+            .collect();
+        edges.sort_unstable();
+        edges
+    }
+
+    #[test]
+    fn folders_come_before_what_is_in_them_and_siblings_run_in_parallel() {
+        let nodes = [
+            node(&["/a"], &[]),
+            node(&["/a/b"], &[]),
+            node(&["/a/c"], &[]),
+            node(&["/ab"], &[]),
+            node(&[], &["/a"]),
+        ];
+        assert_eq!(edges(&nodes), [(0, 1), (0, 2), (0, 4), (1, 4), (2, 4)]);
+    }
+
+    #[test]
+    fn readers_share_and_a_later_writer_waits_for_them() {
+        let nodes = [
+            node(&["/a"], &[]),
+            node(&[], &["/a"]),
+            node(&[], &["/a"]),
+            node(&["/a"], &[]),
+            node(&[], &["/a"]),
+        ];
+        assert_eq!(edges(&nodes), [(0, 1), (0, 2), (0, 3), (1, 3), (2, 3), (3, 4)]);
+    }
+
+    #[test]
+    fn a_command_without_footprint_is_a_barrier() {
+        let nodes = [
+            node(&["/a"], &[]),
+            node(&[], &["/b"]),
+            node(&["*"], &[]),
+            node(&["/a"], &[]),
+            node(&["*"], &[]),
+        ];
+        assert_eq!(edges(&nodes), [(0, 2), (1, 2), (2, 3), (2, 4), (3, 4)]);
+    }
+
+    #[test]
+    fn a_cycle_is_told_with_its_reasons() {
+        let mut nodes = [node(&["/a"], &[]), node(&[], &["/a"])];
+        nodes[0].needs.push(TaskId(1));
+        let cycle = TaskGraph::build(&nodes).unwrap_err();
+        let area = Area::Path("/a".into());
+        assert_eq!(cycle, Cycle(vec![(TaskId(0), Why::Footprint(area)), (TaskId(1), Why::Declared)]));
+    }
+
+    #[test]
+    fn needs_on_a_later_task_is_honoured() {
+        let mut nodes = [node(&["/a"], &[]), node(&["/b"], &[])];
+        nodes[0].needs.push(TaskId(1));
+        assert_eq!(TaskGraph::build(&nodes).unwrap().order(), [TaskId(1), TaskId(0)]);
+    }
+
+    #[test]
+    fn ten_thousand_tasks_have_few_edges() {
+        let nodes: Vec<_> =
+            (0..10_000).map(|i| node(&[&format!("/srv/{}/{}", i % 100, i / 100)], &["/srv"])).collect();
+        let nodes: Vec<_> = nodes
+            .into_iter()
+            .map(|mut n| {
+                n.footprint.reads.clear();
+                n
+            })
+            .collect();
+        assert_eq!(TaskGraph::build(&nodes).unwrap().order().len(), 10_000);
+    }
+}

@@ -1,1 +1,26 @@
-//! (being built)
+//! The plan: rounds of questions, predicted answers, a verdict for every task.
+//!
+//! `--check` and `apply` plan with the same code here; nothing in this room can act.
+
+mod planner;
+mod predict;
+mod result;
+
+pub use planner::{
+    HostPlan, PlanError, Planner, Seat, TaskPlan, cycle_diagnostic, diagnostics_failure, offline_nodes,
+    task_failure,
+};
+pub use predict::areas_of;
+pub use result::{Outcome as ResultOf, node as result_node, register};
+
+use agent::wire::{Answer, Query};
+use std::{future::Future, pin::Pin};
+
+/// A future as a trait object: answers take a while.
+pub type Asking<'a> = Pin<Box<dyn Future<Output = Result<Vec<Answer>, crate::event::Failure>> + Send + 'a>>;
+
+/// Who answers queries: a host over ssh, this machine, a recording.
+pub trait Ask: Send + Sync {
+    /// Asks all of these in one round trip; the answers come in the same order.
+    fn ask(&self, queries: Vec<Query>) -> Asking<'_>;
+}

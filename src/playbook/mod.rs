@@ -1,1 +1,118 @@
-//! (being built)
+//! YAML to plays, roles and tasks, every value with its place in the file. Knows nothing of hosts, and does not render.
+//!
+//! What a play, a role, a block or an import says (`when`, `tags`, `become`, ...) is handed down while loading: a
+//! [`Play`] holds its tasks as a flat list in file order, each with all of the [`Keywords`] that hold for it.
+
+mod files;
+mod keywords;
+mod load;
+mod names;
+mod resolve;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use files::Files;
+pub use keywords::{Connection, Keywords};
+
+use crate::{
+    model::Origin,
+    yaml::{Map, Node},
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// A resource type as far as loading needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownType<'a> {
+    pub name: &'a str,
+    /// The parameter that a bare string stands for.
+    pub free: Option<&'a str>,
+}
+
+#[derive(Debug)]
+pub struct Playbook {
+    pub path: PathBuf,
+    /// The folder of the file: its `templates/` and `files/` serve tasks outside of roles.
+    pub folder: PathBuf,
+    pub plays: Vec<Play>,
+    /// How many tasks and handlers there are: [`Task::index`] is below.
+    pub task_count: usize,
+}
+
+#[derive(Debug)]
+pub struct Play {
+    pub name: Option<String>,
+    /// A pattern over hosts and groups, with its place.
+    pub hosts: (String, Origin),
+    pub origin: Origin,
+    pub vars: Map,
+    /// The content of all `vars_files`, later files over earlier ones.
+    pub file_vars: Map,
+    /// The roles in the order in which they run, dependencies included.
+    pub roles: Vec<RoleUse>,
+    /// `pre_tasks`, the roles' tasks, `tasks`, `post_tasks`.
+    pub tasks: Vec<Task>,
+    pub handlers: Vec<Task>,
+}
+
+/// A role as one play uses it.
+#[derive(Debug)]
+pub struct RoleUse {
+    pub role: Arc<Role>,
+    /// The variables given where it is used.
+    pub vars: Map,
+    pub origin: Origin,
+}
+
+#[derive(Debug)]
+pub struct Role {
+    pub name: String,
+    pub folder: PathBuf,
+    pub defaults: Map,
+    pub vars: Map,
+}
+
+#[derive(Debug)]
+pub struct Task {
+    /// Its number in the playbook, handlers included.
+    pub index: usize,
+    /// As written, perhaps with templates.
+    pub name: Option<Node>,
+    /// The resource type by name, and where it stands.
+    pub resource: (String, Origin),
+    /// The parameters, always a mapping.
+    pub params: Node,
+    pub keywords: Keywords,
+    pub repeat: Option<Loop>,
+    pub register: Option<(String, Origin)>,
+    /// The handlers it notifies, by [`Task::index`].
+    pub notify: Vec<usize>,
+    /// The tasks that must come before it, by [`Task::index`].
+    pub needs: Vec<usize>,
+    names: Names,
+    pub handler: bool,
+    /// Further names under which a handler is notified.
+    pub listen: Vec<String>,
+    /// Which of [`Play::roles`] it belongs to.
+    pub role: Option<usize>,
+    /// Its name, or its resource key when it has none.
+    pub origin: Origin,
+}
+
+/// The names a task refers to, with their places.
+#[derive(Debug, Default)]
+struct Names {
+    notify: Vec<(String, Origin)>,
+    needs: Vec<(String, Origin)>,
+}
+
+#[derive(Debug)]
+pub struct Loop {
+    /// A list, or a template that gives one.
+    pub items: Node,
+    /// The variable that holds the item.
+    pub var: String,
+    pub index_var: Option<String>,
+    /// What to show for an item instead of the item.
+    pub label: Option<Node>,
+}

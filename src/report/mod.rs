@@ -1,1 +1,274 @@
-//! (being built)
+//! One event stream, shown: on a terminal, as plain prefixed lines (CI), or as JSON lines. Everything that leaves passes the
+//! redactor.
+
+mod diff;
+mod plan;
+mod redact;
+mod table;
+
+pub use diff::lines as diff_lines;
+pub use redact::Redactor;
+
+use crate::event::{Event, Failure, Status, Summary, Verdict};
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use plan::PlanView;
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// How to show a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Progress lines that move, colours.
+    Terminal,
+    /// A line per event, prefixed with the host.
+    Plain,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Shows events. Cloneable: all clones are one.
+#[derive(Clone)]
+pub struct Reporter {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    format: Format,
+    color: bool,
+    redactor: Redactor,
+    out: Box<dyn Write + Send>,
+    progress: MultiProgress,
+    bars: BTreeMap<String, ProgressBar>,
+    plan: PlanView,
+    check: bool,
+    acting: bool,
+    summaries: BTreeMap<String, Summary>,
+    order: Vec<String>,
+    width: usize,
+}
+
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const RED: Style = AnsiColor::Red.on_default();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const BOLD: Style = Style::new().bold();
+
+/// `text` in a style, or bare.
+pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
+    if color { format!("{style}{text}{style:#}") } else { text.into() }
+}
+
+impl Reporter {
+    /// Shows on `out`; progress lines go to the terminal's stderr.
+    pub fn new(format: Format, color: bool, redactor: Redactor, out: Box<dyn Write + Send>) -> Self {
+        let progress = MultiProgress::new();
+        let inner = Inner {
+            format,
+            color,
+            redactor,
+            out,
+            progress,
+            bars: BTreeMap::new(),
+            plan: PlanView::default(),
+            check: false,
+            acting: false,
+            summaries: BTreeMap::new(),
+            order: vec![],
+            width: 0,
+        };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    pub fn show(&self, event: Event) {
+        self.inner.lock().expect("no panic holds it").show(event);
+    }
+
+    /// Takes the moving lines away while something else uses the terminal (a question).
+    pub fn suspended<T>(&self, question: impl FnOnce() -> T) -> T {
+        let progress = self.inner.lock().expect("no panic holds it").progress.clone();
+        progress.suspend(question)
+    }
+}
+
+impl Inner {
+    fn show(&mut self, event: Event) {
+        if self.format == Format::Json {
+            if let Ok(json) = serde_json::to_string(&event) {
+                self.line(&json);
+            }
+            return;
+        }
+        match event {
+            Event::RunStarted { check, hosts, .. } => {
+                self.check = check;
+                self.width = hosts.iter().map(String::len).max().unwrap_or(0);
+                self.order = hosts;
+            }
+            Event::HostConnecting { host } => self.bar(&host, "connecting"),
+            Event::HostConnected { host, os, arch, uploaded } => {
+                self.bar(&host, "planning");
+                if self.format == Format::Plain {
+                    let sent = if uploaded { ", agent uploaded" } else { "" };
+                    self.host_line(&host, &format!("connected ({os}, {arch}{sent})"));
+                }
+            }
+            Event::HostFailed { host, failure } => self.failure(&host, None, &failure),
+            Event::HostPlanned { host, tasks } => {
+                self.bar(&host, "planned");
+                self.plan.add(&host, tasks);
+            }
+            Event::PlanComplete { .. } => {
+                self.bars.values().for_each(ProgressBar::finish_and_clear);
+                self.bars.clear();
+                let text = self.plan.render(self.color, self.check);
+                self.text(&text);
+                self.acting = !self.check;
+            }
+            Event::TaskStarted { host, name, .. } => {
+                self.bar(&host, &name);
+                if self.format == Format::Plain {
+                    self.host_line(&host, &format!("... {name}"));
+                }
+            }
+            Event::TaskOutput { host, line, .. } => {
+                let line = self.redactor.redact(&line);
+                match self.format {
+                    Format::Plain => self.host_line(&host, &format!("    {line}")),
+                    _ => self.message(&host, &line),
+                }
+            }
+            Event::TaskFinished { host, name, status, diff, failure, millis, task } => {
+                if let Some(failure) = failure {
+                    self.failure(&host, Some(&name), &failure);
+                    if let Some(diff) = diff {
+                        let lines = diff_lines(&diff, self.color);
+                        self.text(&lines.iter().map(|l| format!("    {l}\n")).collect::<String>());
+                    }
+                } else if self.acting {
+                    self.finished(&host, task, &name, status, diff.as_ref(), millis);
+                }
+            }
+            Event::HostFinished { host, summary } => {
+                if let Some(bar) = self.bars.remove(&host) {
+                    bar.finish_and_clear();
+                }
+                self.summaries.insert(host, summary);
+            }
+            Event::Warning { host, message } => {
+                let warning = paint("warning:", YELLOW, self.color);
+                let host = host.map(|h| format!("{h}: ")).unwrap_or_default();
+                self.line(&format!("{warning} {host}{message}"));
+            }
+            Event::RunFinished { millis, .. } => {
+                let table = table::render(&self.order, &self.summaries, self.check, self.color);
+                self.text(&table);
+                let seconds = Duration::from_millis(millis).as_secs_f64();
+                self.line(&paint(&format!("finished in {seconds:.1} s"), DIM, self.color));
+            }
+        }
+    }
+
+    fn finished(
+        &mut self,
+        host: &str,
+        task: crate::model::TaskId,
+        name: &str,
+        status: Status,
+        diff: Option<&crate::model::Diff>,
+        millis: u64,
+    ) {
+        let (word, style) = match status {
+            Status::Changed => ("changed", YELLOW),
+            Status::Blocked => ("blocked", RED),
+            _ => return,
+        };
+        let seconds =
+            if millis >= 1000 { format!(" ({:.1} s)", millis as f64 / 1000.0) } else { String::new() };
+        self.host_line(host, &format!("{} {name}{seconds}", paint(word, style, self.color)));
+        // The plan has shown the diff already, unless it could not know it.
+        let planned = match self.plan.verdict(host, task) {
+            Some(Verdict::Change { diff } | Verdict::Run { diff, .. }) => Some(diff),
+            _ => None,
+        };
+        if let Some(diff) = diff
+            && planned != Some(diff)
+        {
+            let lines = diff_lines(diff, self.color);
+            self.text(&lines.iter().map(|l| format!("    {l}\n")).collect::<String>());
+        }
+    }
+
+    fn failure(&mut self, host: &str, task: Option<&str>, failure: &Failure) {
+        let head = paint("error:", RED, self.color);
+        let place = failure.place.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
+        let task = task.map(|t| format!("{t}: ")).unwrap_or_default();
+        let mut text = format!("{head} {host}: {task}{}{place}\n", failure.message);
+        for cause in &failure.causes {
+            text += &format!("  cause: {}\n", cause.replace('\n', "\n         "));
+        }
+        if !failure.output.is_empty() {
+            text += "  it printed:\n";
+            text += &failure.output.iter().map(|line| format!("    | {line}\n")).collect::<String>();
+        }
+        if let Some(hint) = &failure.hint {
+            text += &format!("  {} {hint}\n", paint("hint:", CYAN, self.color));
+        }
+        self.text(&text);
+    }
+
+    fn host_line(&mut self, host: &str, text: &str) {
+        let host = format!("{host:width$}", width = self.width);
+        let line = format!("{} {text}", paint(&host, BOLD, self.color));
+        self.line(&line);
+    }
+
+    fn bar(&mut self, host: &str, task: &str) {
+        if self.format != Format::Terminal {
+            return;
+        }
+        let bar = self.bars.entry(host.into()).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = self.progress.add(ProgressBar::new_spinner().with_style(style));
+            bar.set_prefix(format!("{host:width$}", width = self.width));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(task.to_string());
+        bar.reset_elapsed();
+    }
+
+    fn message(&mut self, host: &str, line: &str) {
+        if let Some(bar) = self.bars.get(host) {
+            let task = bar.message();
+            let task = task.split("  | ").next().unwrap_or_default().to_string();
+            bar.set_message(format!("{task}  | {line}"));
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text(&format!("{line}\n"));
+    }
+
+    fn text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let text = self.redactor.redact(text);
+        // A reader that went away (`| head`) is no reason to stop working on hosts.
+        let out = &mut self.out;
+        self.progress.suspend(|| {
+            let _ = out.write_all(text.as_bytes());
+            let _ = out.flush();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

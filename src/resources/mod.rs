@@ -3,42 +3,58 @@
 mod shared;
 
 mod apt_repository;
+mod assert;
 mod certificate;
 mod command;
 mod compose;
 mod copy;
+mod debug;
+mod env_file;
 mod file;
 mod firewall;
 mod group;
+mod http;
+mod json_merge;
+mod lineinfile;
 mod link;
 mod package;
+mod port_probe;
 mod service;
 mod shell;
 mod sysctl;
 mod systemd_unit;
 mod template;
 mod user;
+mod wait_for;
 
 use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
     row::<apt_repository::AptRepository>(),
+    row::<assert::Assert>(),
     row::<certificate::Certificate>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
+    row::<debug::Debug>(),
+    row::<env_file::EnvFile>(),
     row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
+    row::<http::Http>(),
+    row::<json_merge::JsonMerge>(),
+    row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
     row::<package::Package>(),
+    row::<port_probe::PortProbe>(),
     row::<service::Service>(),
     row::<shell::Shell>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
     row::<user::User>(),
+    row::<wait_for::WaitFor>(),
 ];
 
 /// The type with this name.

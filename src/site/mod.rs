@@ -1,1 +1,214 @@
-//! (being built)
+//! Inventory and playbook together: the tasks of each host, rendered on demand.
+//!
+//! * [`Site::load`]: reads both, and checks what needs no rendering: hosts, roles, handlers, tags, the limit
+//! * [`Site::host`]: the tasks of one host as a flat list ([`HostTasks`]), loops expanded
+//! * [`Prepare::prepare`]: one task's condition and parameters, with what is known by then
+//! * [`Site::validate`]: all of it offline, so that mistakes are found before the first connection
+
+mod connection;
+mod expand;
+mod extra;
+mod prepare;
+mod scopes;
+mod selection;
+mod sources;
+mod types;
+mod validate;
+
+pub use expand::HostTasks;
+pub use extra::extra_vars;
+pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    inventory::{Host, Inventory},
+    model::Origin,
+    playbook::{Files, KnownType, Playbook, Task},
+    resource::ResourceType,
+    vault::Passwords,
+    yaml::Node,
+};
+use agent::wire::Facts;
+use indexmap::IndexMap;
+use scopes::PlayLayers;
+use selection::Selection;
+use sources::Sources;
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+/// What a run is about.
+pub struct Options<'a> {
+    pub inventory: &'a Path,
+    pub playbook: &'a Path,
+    pub passwords: &'a Passwords,
+    pub files: Arc<dyn Files>,
+    /// The table of resource types.
+    pub types: &'static [ResourceType],
+    /// Variables from the command line: they win over all others. [`extra_vars`] reads them.
+    pub extra_vars: IndexMap<String, Node>,
+    pub limit: Option<&'a str>,
+    /// Only tasks with one of these, and those tagged `always`. Empty: all but those tagged `never`.
+    pub tags: &'a [String],
+    pub skip_tags: &'a [String],
+}
+
+/// An inventory and a playbook that fit together. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    shared: Arc<Shared>,
+    /// What is odd but no error.
+    pub warnings: Diagnostics,
+}
+
+struct Shared {
+    inventory: Inventory,
+    playbook: Playbook,
+    /// Where each task of the playbook is, by its index.
+    index: Vec<TaskAt>,
+    types: Vec<TypeInfo>,
+    extra: Arc<IndexMap<String, Node>>,
+    /// After the limit, in the inventory's order.
+    hosts: Vec<String>,
+    /// The hosts of each play.
+    play_hosts: Vec<HashSet<String>>,
+    layers: Vec<PlayLayers>,
+    selection: Selection,
+    sources: Sources,
+}
+
+#[derive(Clone, Copy)]
+struct TaskAt {
+    play: usize,
+    handler: bool,
+    at: usize,
+}
+
+/// A resource type, with the names of its parameters.
+struct TypeInfo {
+    row: &'static ResourceType,
+    parameters: OnceLock<Vec<String>>,
+}
+
+impl TypeInfo {
+    fn parameters(&self) -> &[String] {
+        self.parameters.get_or_init(|| {
+            let schema = (self.row.schema)();
+            let properties = schema.get("properties").and_then(|p| p.as_object());
+            properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()
+        })
+    }
+
+    fn has(&self, parameter: &str) -> bool {
+        self.parameters().iter().any(|p| p == parameter)
+    }
+}
+
+impl Shared {
+    fn task(&self, index: usize) -> &Task {
+        let TaskAt { play, handler, at } = self.index[index];
+        let play = &self.playbook.plays[play];
+        if handler { &play.handlers[at] } else { &play.tasks[at] }
+    }
+
+    fn type_of(&self, task: &Task) -> &TypeInfo {
+        let found = self.types.iter().find(|t| t.row.name == task.resource.0);
+        found.expect("the playbook was loaded with this table")
+    }
+}
+
+impl Site {
+    /// Reads an inventory and a playbook.
+    ///
+    /// # Errors
+    /// All mistakes that show without rendering anything.
+    pub fn load(options: Options) -> Result<Self, Diagnostics> {
+        let mut errors = Diagnostics::default();
+        let folder =
+            options.playbook.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let inventory = Inventory::load(options.inventory, Some(folder), options.passwords, &mut errors);
+        let known: Vec<KnownType> =
+            options.types.iter().map(|t| KnownType { name: t.name, free: t.free }).collect();
+        let playbook = Playbook::load(options.playbook, &known, &*options.files, &mut errors);
+        let limit = options.limit.and_then(|pattern| {
+            let hosts = errors.take(inventory.limit(pattern, &Origin::named("--limit")))?;
+            Some(hosts.iter().map(|h| h.name.clone()).collect::<HashSet<_>>())
+        });
+        let mut play_hosts = vec![];
+        for play in &playbook.plays {
+            let (pattern, origin) = &play.hosts;
+            let hosts = if pattern.trim().is_empty() {
+                vec![]
+            } else {
+                errors.take(inventory.select(pattern, origin)).unwrap_or_default()
+            };
+            play_hosts.push(hosts.iter().map(|h| h.name.clone()).collect::<HashSet<_>>());
+        }
+        let wanted = |name: &&str| {
+            limit.as_ref().is_none_or(|l| l.contains(*name)) && play_hosts.iter().any(|p| p.contains(*name))
+        };
+        // `localhost` is known without standing in the inventory.
+        let named = inventory.hosts().map(|h| h.name.as_str());
+        let mut hosts: Vec<String> = named.filter(wanted).map(str::to_string).collect();
+        if wanted(&"localhost") && !hosts.iter().any(|h| h == "localhost") {
+            hosts.push("localhost".into());
+        }
+        let selection = Selection::new(options.tags, options.skip_tags, &playbook, &mut errors);
+        let mut index = vec![];
+        for (play, content) in playbook.plays.iter().enumerate() {
+            index.extend((0..content.tasks.len()).map(|at| TaskAt { play, handler: false, at }));
+            index.extend((0..content.handlers.len()).map(|at| TaskAt { play, handler: true, at }));
+        }
+        let types = options.types.iter().map(|row| TypeInfo { row, parameters: OnceLock::new() }).collect();
+        let shared = Shared {
+            layers: playbook.plays.iter().map(PlayLayers::new).collect(),
+            sources: Sources::new(options.files, playbook.folder.clone()),
+            extra: Arc::new(options.extra_vars),
+            inventory,
+            playbook,
+            index,
+            types,
+            hosts,
+            play_hosts,
+            selection,
+        };
+        if errors.has_errors() {
+            return Err(errors);
+        }
+        Ok(Self { shared: Arc::new(shared), warnings: errors })
+    }
+
+    /// The hosts that any play runs on, after the limit, in the inventory's order.
+    pub fn hosts(&self) -> &[String] {
+        &self.shared.hosts
+    }
+
+    pub fn inventory(&self) -> &Inventory {
+        &self.shared.inventory
+    }
+
+    pub fn playbook(&self) -> &Playbook {
+        &self.shared.playbook
+    }
+
+    /// The tasks of a host, over all plays that name it. Without facts they are unknown, and what depends on them is
+    /// not known yet.
+    ///
+    /// # Errors
+    /// What is wrong with names, loops and keywords; an unknown host.
+    pub fn host(&self, name: &str, facts: Option<&Facts>) -> Result<HostTasks, Diagnostics> {
+        let host = self.known_host(name)?;
+        let (tasks, errors) = HostTasks::expand(&self.shared, host, facts);
+        errors.into_result(tasks)
+    }
+
+    fn known_host(&self, name: &str) -> Result<&Host, Diagnostic> {
+        let inventory = &self.shared.inventory;
+        inventory.host(name).ok_or_else(|| {
+            let known = inventory.hosts().map(|h| h.name.as_str());
+            Diagnostic::error(format!("no host `{name}`")).suggest(name, known)
+        })
+    }
+}

@@ -10,3 +10,11 @@ mod typed;
 pub use node::{Entry, Map, Node, Value};
 pub use parse::{parse, parse_documents};
 pub use typed::{Mode, Text, from_node};
+
+/// A tree as YAML text. Secrets are included.
+///
+/// # Errors
+/// What the writer could not express.
+pub fn to_text(node: &Node) -> Result<String, String> {
+    serde_saphyr::to_string(&node.to_json()).map_err(|error| error.to_string())
+}

@@ -97,6 +97,7 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let revert: Vec<_> = revert.iter().map(exec).collect();
             format!("arm {seconds}s: {}", revert.join("; "))
         }
+        Op::Note { text } => return ("note".into(), Some(text)),
         Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
     };
     (text, None)
@@ -108,6 +109,7 @@ fn until(until: &Until) -> String {
         Until::PortClosed { host, port } => format!("port {host}:{port} closed"),
         Until::PathExists { path } => format!("path {path} exists"),
         Until::PathAbsent { path } => format!("path {path} absent"),
+        Until::Ports { host, open, closed, .. } => format!("ports {host} open {open:?} closed {closed:?}"),
         Until::Succeeds(e) => format!("succeeds {}", exec(e)),
         Until::Http(http) => format!("http {} {} {:?}", http.method, http.url, http.status),
         Until::ComposeHealthy { project, services, .. } => {

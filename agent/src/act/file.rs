@@ -145,6 +145,11 @@ fn run_check(path: &str, argv: &[String], temp: &str, secret: bool) -> Result<()
 
 pub(super) fn make_folder(path: &str, attrs: &Attrs, names: &mut Names) -> Result<(), String> {
     let failed = |error: Errno| format!("cannot make the folder {path}: {}", reason(error));
+    if let Some(parent) = Path::new(path).parent().and_then(Path::to_str)
+        && matches!(rustix::fs::stat(parent), Err(Errno::NOENT))
+    {
+        make_folder(parent, &Attrs::default(), names)?;
+    }
     let place = place(path).map_err(|why| format!("cannot make the folder {path}: {why}"))?;
     let mut want = numbers(attrs, names)?;
     let made = match rustix::fs::mkdirat(&place.folder, &place.name, Mode::RWXU) {

@@ -190,6 +190,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::Apt { args, .. } => ("apt", args.first().map_or("", String::as_str)),
         Op::Arm { token, .. } => ("arm", token.as_str()),
         Op::Wait(_) => ("wait", ""),
+        Op::Note { .. } => ("note", ""),
     };
     let saved = saved.map(|name| format!(r#","saved":{}"#, json(name))).unwrap_or_default();
     format!(r#"{{"op":"{name}","what":{}{saved}}}"#, json(what))

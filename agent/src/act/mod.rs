@@ -45,7 +45,7 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
             return Response::HostChanged { query: name(query) };
         }
     }
-    let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_))) {
+    let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_) | Op::Note { .. })) {
         perform_all(apply, &[], journal, progress)
     } else {
         journalled(apply, journal, progress)
@@ -135,6 +135,7 @@ fn perform(
         Op::Apt { args, lock_timeout_s } => return apt::run(args, *lock_timeout_s, progress).map(Some),
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
         Op::Wait(wait) => wait::wait(wait, progress)?,
+        Op::Note { text } => progress(text.clone()),
     }
     Ok(None)
 }

@@ -3,7 +3,7 @@
 use super::{Failed, healthy, http};
 use crate::secret::Content;
 use crate::wire::{Output, Until, Wait};
-use crate::{child, reason};
+use crate::{child, observe::ports, reason};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,7 @@ fn goal(until: &Until) -> String {
         Until::PortClosed { host, port } => format!("port {port} of {host} to close"),
         Until::PathExists { path } => format!("{path} to appear"),
         Until::PathAbsent { path } => format!("{path} to go"),
+        Until::Ports { host, .. } => format!("the ports of {host} to be open and closed as wanted"),
         Until::Succeeds(exec) => format!("`{}` to succeed", exec.argv.first().map_or("", String::as_str)),
         Until::Http(request) => format!("{} to answer", request.url),
         Until::ComposeHealthy { services, .. } => format!("healthy services ({})", services.join(", ")),
@@ -96,6 +97,7 @@ fn look(until: &Until, left: Duration) -> Result<(), NotYet> {
             true => Err("it is there".to_string().into()),
             false => Ok(()),
         },
+        Until::Ports { host, open, closed, timeout_ms } => Ok(probe(host, open, closed, *timeout_ms)?),
         Until::Succeeds(exec) => {
             let mut exec = exec.clone();
             let seconds = left.as_secs().max(1) as u32;
@@ -111,6 +113,20 @@ fn look(until: &Until, left: Duration) -> Result<(), NotYet> {
             healthy::look(project, services).map_err(NotYet::from)
         }
     }
+}
+
+/// Which ports are not as they should be.
+fn probe(host: &str, open: &[u16], closed: &[(u16, u16)], timeout_ms: u32) -> Result<(), String> {
+    let ranges: Vec<_> = open.iter().map(|port| (*port, *port)).chain(closed.iter().copied()).collect();
+    let found = ports::scan(host, &ranges, timeout_ms)?;
+    let list = |ports: Vec<&u16>| ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let shut: Vec<_> = open.iter().filter(|port| !found.contains(port)).collect();
+    let in_closed = |port: &u16| closed.iter().any(|(first, last)| (first..=last).contains(&port));
+    let stray: Vec<_> = found.iter().filter(|port| in_closed(port) && !open.contains(port)).collect();
+    let wrong = [("closed but should be open", shut), ("open but should be closed", stray)];
+    let wrong = wrong.into_iter().filter(|(_, ports)| !ports.is_empty());
+    let wrong: Vec<_> = wrong.map(|(how, ports)| format!("{how}: {}", list(ports))).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
 fn connect(host: &str, port: u16, left: Duration) -> Result<(), String> {

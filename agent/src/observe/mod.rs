@@ -4,7 +4,7 @@ mod account;
 mod compose;
 mod facts;
 mod file;
-mod ports;
+pub(crate) mod ports;
 mod probe;
 
 pub use account::Names;

@@ -2,6 +2,7 @@
 
 pub mod account;
 mod act;
+pub mod dotenv;
 mod file;
 mod list;
 mod path;
@@ -18,7 +19,7 @@ pub use list::OneOrMany;
 pub use path::HostPath;
 pub use run::{CommandLine, Params};
 pub use touch::Touch;
-pub use words::{Words, join, quote};
+pub use words::{Words, join};
 
 /// Largest file in bytes that is read to be shown or edited.
 pub const READ_LIMIT: u64 = 1 << 20;

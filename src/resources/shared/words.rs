@@ -49,10 +49,6 @@ impl Words {
         }
         Ok(Self(words))
     }
-
-    pub fn into_vec(self) -> Vec<String> {
-        self.0
-    }
 }
 
 impl Deref for Words {
@@ -70,7 +66,7 @@ impl<'de> Deserialize<'de> for Words {
 }
 
 /// A word as one would type it in a shell.
-pub fn quote(word: &str) -> String {
+fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "%+,-./:=@_".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.into();
@@ -100,7 +96,7 @@ mod tests {
             assert!(Words::split(line).unwrap_err().contains(message), "{line}");
         }
         let words = Words::split("a 'b c'd \"e \\\"f\\x\" '' g\\ h \\\n i").unwrap();
-        assert_eq!(words.into_vec(), ["a", "b cd", "e \"f\\x", "", "g h", "i"]);
+        assert_eq!(words.to_vec(), ["a", "b cd", "e \"f\\x", "", "g h", "i"]);
     }
 
     proptest! {
@@ -108,7 +104,7 @@ mod tests {
         #[test]
         fn joined_words_split_into_themselves(first in "[^\0]{1,8}", rest in prop::collection::vec("[^\0]{0,8}", 0..4)) {
             let words: Vec<String> = std::iter::once(first).chain(rest).collect();
-            prop_assert_eq!(Words::split(&join(&words)).unwrap().into_vec(), words);
+            prop_assert_eq!(Words::split(&join(&words)).unwrap().to_vec(), words);
         }
 
         #[test]

@@ -1,0 +1,203 @@
+//! `apply`.
+
+use super::{Color, complain, project::Project};
+use crate::{
+    connection,
+    diag::{Diagnostic, Diagnostics, Exit},
+    engine::{Approve, Doing, Events, RunOptions, SshLinks, run},
+    event::Event,
+    report::{Format, Redactor, Reporter},
+    resource::Mask,
+    site::Site,
+};
+use agent::{secret::Secret, wire::Session};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::sync::watch;
+
+#[derive(Debug, clap::Args)]
+pub struct Apply {
+    #[command(flatten)]
+    project: Project,
+    /// Show what would change, and change nothing; exit code 10 when something would
+    #[arg(short = 'C', long)]
+    check: bool,
+    /// Do not ask before applying
+    #[arg(short, long)]
+    yes: bool,
+    /// Hosts to work on at a time
+    #[arg(short, long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    forks: u16,
+    /// Print events as JSON, one a line
+    #[arg(long)]
+    json: bool,
+    /// Ask for the password that sudo wants on the hosts
+    #[arg(short = 'K', long)]
+    ask_become_pass: bool,
+    /// Configuration file for ssh, in place of your own
+    #[arg(long, value_name = "FILE")]
+    ssh_config: Option<PathBuf>,
+    /// Seconds for a connection to be made
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    connect_timeout: u16,
+    /// Open new connections, and leave none open for the next run
+    #[arg(long)]
+    fresh: bool,
+}
+
+impl Apply {
+    /// Plans, shows, asks, acts.
+    ///
+    /// # Errors
+    /// What is wrong with the project or the flags: found before anything is touched.
+    pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        let site = self.project.load()?;
+        let mut problems = site.validate();
+        problems.extend(site.warnings.clone());
+        problems.clone().into_result(())?;
+        complain(&problems, color);
+        let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
+        if !self.check && !self.yes && (self.json || !terminal || !asks) {
+            let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
+            return Err(error.hint("add `--yes` to apply without asking, or `--check` to only look").into());
+        }
+        let become_password = self.ask_become_pass.then(ask_password).transpose()?;
+        connection::raise_open_files();
+        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8));
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+        let runtime = runtime.map_err(|e| Diagnostic::error("cannot start").cause(e).exit(Exit::Bug))?;
+        let exit = runtime.block_on(self.go(site, color, terminal, become_password));
+        // A thread that waits for a line of input must not hold up the end.
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        exit
+    }
+
+    async fn go(
+        self,
+        site: Site,
+        color: Color,
+        terminal: bool,
+        become_password: Option<Secret>,
+    ) -> Result<Exit, Diagnostics> {
+        let mut secrets = site.secrets();
+        secrets.extend(become_password.clone());
+        let format = match (self.json, terminal) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Terminal,
+            _ => Format::Plain,
+        };
+        let out = Box::new(std::io::stdout());
+        let reporter = Reporter::new(format, color.on(terminal), Redactor::new(&secrets), out);
+        let events: Events = {
+            let reporter = reporter.clone();
+            Arc::new(move |event: Event| reporter.show(event))
+        };
+        let mut random = [0; 40];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(|e| Diagnostic::error("no random numbers from the system").cause(e).exit(Exit::Bug))?;
+        let key: [u8; 32] = random[..32].try_into().expect("32 bytes");
+        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let run_id = format!("{seconds:x}-{:02x}{:02x}{:02x}", random[32], random[33], random[34]);
+        let site = Arc::new(site);
+        let links = SshLinks::new(
+            site.clone(),
+            connection::Options {
+                connect_timeout: Duration::from_secs(self.connect_timeout.into()),
+                session: if self.check { Session::ReadOnly } else { Session::ReadWrite },
+                who: who(),
+                run: run_id.clone(),
+                heartbeat: Duration::from_secs(30),
+                control_dir: connection::control_dir(),
+                reuse: !self.fresh,
+                first: vec![],
+            },
+            self.ssh_config.clone(),
+            become_password,
+        );
+        let options = RunOptions {
+            run: run_id,
+            check: self.check,
+            forks: self.forks.into(),
+            mask: Mask::new(key),
+            cancel: cancel_on_signal(reporter.clone()),
+        };
+        let question = Question { yes: self.yes, reporter };
+        Ok(run(site, Arc::new(links), options, events, &question).await)
+    }
+}
+
+struct Question {
+    yes: bool,
+    reporter: Reporter,
+}
+
+impl Approve for Question {
+    fn approve(&self, changes: usize, deferred: usize) -> Doing<'_, bool> {
+        let reporter = self.reporter.clone();
+        Box::pin(async move {
+            if self.yes {
+                return true;
+            }
+            let later =
+                if deferred > 0 { format!(" and decide {deferred} on the way") } else { String::new() };
+            let prompt =
+                format!("\nmake {changes} change{}{later}? [y/N] ", if changes == 1 { "" } else { "s" });
+            let ask = move || {
+                reporter.suspended(|| {
+                    anstream::print!("{prompt}");
+                    let _ = std::io::stdout().flush();
+                    let mut line = String::new();
+                    let read = std::io::stdin().read_line(&mut line).is_ok();
+                    read && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+                })
+            };
+            tokio::task::spawn_blocking(ask).await.unwrap_or(false)
+        })
+    }
+}
+
+/// The first signal lets running tasks finish; the second one ends the program.
+fn cancel_on_signal(reporter: Reporter) -> watch::Receiver<bool> {
+    let (cancel, cancelled) = watch::channel(false);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        for round in 0..2 {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if round == 0 {
+                let message =
+                    "stopping: tasks that run are finished, no new one is started (again: stop at once)";
+                reporter.show(Event::Warning { host: None, message: message.into() });
+                let _ = cancel.send(true);
+            }
+        }
+        std::process::exit(Exit::Cancelled as i32);
+    });
+    cancelled
+}
+
+/// `user@machine (pid n)`: what another run is told that finds the host taken.
+fn who() -> String {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{machine} (pid {})", std::process::id())
+}
+
+fn ask_password() -> Result<Secret, Diagnostics> {
+    let typed = rpassword::prompt_password("sudo password on the hosts: ");
+    Ok(Secret::new(typed.map_err(|e| Diagnostic::error("cannot ask for the sudo password").cause(e))?))
+}

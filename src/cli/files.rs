@@ -1,0 +1,47 @@
+//! The files of a project as they are on disk, vaults opened.
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::Origin,
+    playbook::Files,
+    vault::{Passwords, VaultText, is_vault, read_yaml},
+    yaml::Node,
+};
+use agent::secret::Content;
+use std::{path::Path, sync::Arc};
+
+/// The disk, and what opens the vaults on it.
+pub struct Disk {
+    pub passwords: Arc<Passwords>,
+}
+
+impl Files for Disk {
+    fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content> {
+        let place = Origin::named(&path.display().to_string());
+        let bytes = std::fs::read(path)
+            .map_err(|e| Diagnostic::error(format!("cannot read {}", path.display())).cause(e));
+        let bytes = errors.take(bytes)?;
+        if !is_vault(&bytes) {
+            return Some(Content::new(bytes, false));
+        }
+        let vault = VaultText::parse(&String::from_utf8_lossy(&bytes));
+        let plain = vault.and_then(|vault| vault.decrypt(&self.passwords));
+        errors.take(plain.map_err(|e| e.diagnostic(&place))).map(Content::Secret)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+
+    fn list(&self, folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node> {
+        read_yaml(path, &self.passwords, errors)
+    }
+}

@@ -1,0 +1,97 @@
+//! The flags that name a project's files, shared by the verbs that read them.
+
+use super::{files::Disk, vault_args::VaultArgs};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    resources::TABLE,
+    site::{Options, Site, extra_vars},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Project {
+    /// Inventory file (Ansible's YAML form)
+    pub inventory: PathBuf,
+    /// Playbook; by default `playbooks/site.yml` or `site.yml`, looked for upwards from the inventory
+    #[arg(short, long, value_name = "FILE")]
+    pub playbook: Option<PathBuf>,
+    /// Only these hosts: names, groups, patterns (`a:b:&c:!d`)
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// Only tasks with one of these tags
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Not the tasks with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub skip_tags: Vec<String>,
+    /// A variable: `name=value`, a JSON or YAML mapping, or `@file`
+    #[arg(short, long, value_name = "VARS")]
+    pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    pub vault: VaultArgs,
+}
+
+impl Project {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// All that is wrong with it, as far as it shows without rendering.
+    pub fn load(&self) -> Result<Site, Diagnostics> {
+        let passwords = Arc::new(self.vault.passwords()?);
+        if !self.inventory.exists() {
+            let shown = self.inventory.display();
+            return Err(Diagnostic::error(format!("no such inventory: {shown}"))
+                .hint("name a file such as `inventory/prod.yml`")
+                .into());
+        }
+        let playbook = self.playbook()?;
+        let files = Arc::new(Disk { passwords: passwords.clone() });
+        let extra_vars = extra_vars(&self.extra_vars, &*files)?;
+        Site::load(Options {
+            inventory: &self.inventory,
+            playbook: &playbook,
+            passwords: &passwords,
+            files,
+            types: TABLE,
+            extra_vars,
+            limit: self.limit.as_deref(),
+            tags: &self.tags,
+            skip_tags: &self.skip_tags,
+        })
+    }
+
+    fn playbook(&self) -> Result<PathBuf, Diagnostics> {
+        if let Some(playbook) = &self.playbook {
+            if playbook.is_file() {
+                return Ok(playbook.clone());
+            }
+            return Err(Diagnostic::error(format!("no such playbook: {}", playbook.display())).into());
+        }
+        let parent = self.inventory.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folders = [parent.to_path_buf(), parent.join("..")];
+        let candidates = folders.iter().flat_map(|f| [f.join("playbooks/site.yml"), f.join("site.yml")]);
+        let found = candidates.map(|path| tidy(&path)).find(|path| path.is_file());
+        found.ok_or_else(|| {
+            Diagnostic::error("no playbook found beside the inventory")
+                .hint("write `--playbook FILE`, or put it at playbooks/site.yml")
+                .into()
+        })
+    }
+}
+
+/// `inventory/../playbooks` as `playbooks`, for the eye; only where no link is in the way.
+fn tidy(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        let up = part == std::path::Component::ParentDir;
+        if up && out.file_name().is_some() && !out.is_symlink() {
+            out.pop();
+        } else {
+            out.push(part);
+        }
+    }
+    out
+}

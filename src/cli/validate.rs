@@ -1,0 +1,30 @@
+//! `validate`.
+
+use super::{Color, complain, project::Project};
+use crate::diag::{Diagnostics, Exit};
+
+#[derive(Debug, clap::Args)]
+pub struct Validate {
+    #[command(flatten)]
+    project: Project,
+}
+
+impl Validate {
+    /// Reports everything that is wrong, at once.
+    ///
+    /// # Errors
+    /// All mistakes found.
+    pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        let site = self.project.load()?;
+        let mut found = site.warnings.clone();
+        found.extend(site.validate());
+        let warnings = found.into_result(()).err();
+        if let Some(errors) = warnings {
+            return Err(errors);
+        }
+        complain(&site.warnings, color);
+        let hosts = site.hosts().len();
+        anstream::println!("{hosts} host{}: no mistakes found", if hosts == 1 { "" } else { "s" });
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,263 @@
+//! One task: the planned ops under their guard, or planned anew where something before it has moved the host.
+
+use super::{ActError, Events, executor::HostRun};
+use crate::{
+    diag::Exit,
+    event::{Event, Failure, Status},
+    model::{Diff, TaskId},
+    plan::{ResultOf, TaskPlan, diagnostics_failure, result_node, task_failure},
+    resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
+    site::{HostTask, Preparation},
+    yaml::Node,
+};
+use agent::wire::{Answer, Apply, Output, Query};
+use std::{collections::HashMap, sync::Arc};
+
+/// How a task came out.
+pub(super) struct Done {
+    pub status: Status,
+    pub diff: Option<Diff>,
+    pub failure: Option<Failure>,
+    pub result: Option<Node>,
+}
+
+impl Done {
+    pub fn quiet(status: Status) -> Self {
+        let result = matches!(status, Status::Skipped | Status::Ok)
+            .then(|| result_node(&ResultOf { skipped: status == Status::Skipped, ..Default::default() }));
+        Self { status, diff: None, failure: None, result }
+    }
+
+    fn failed(failure: Failure, output: Option<&Output>) -> Self {
+        let result = result_node(&ResultOf { failed: true, output, ..Default::default() });
+        Self { status: Status::Failed, diff: None, failure: Some(failure), result: Some(result) }
+    }
+}
+
+/// The host's own answers, gathered for one task.
+struct Fresh(HashMap<Query, Answer>);
+
+impl Lookup for Fresh {
+    fn look(&self, query: &Query) -> Look {
+        self.0.get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))
+    }
+
+    fn may_still_come(&self) -> bool {
+        false
+    }
+}
+
+impl HostRun {
+    /// Does a task. `dirty`: something it depends on has changed the host since it was planned.
+    pub(super) async fn do_task(&self, id: TaskId, dirty: bool, notified: bool, events: &Events) -> Done {
+        let at = id.0 as usize;
+        let task = &self.prepare.tasks()[at];
+        let registered = self.registered.lock().expect("no panic holds it").clone();
+        let prepared = match (&self.plan.prepared[at], registered.0.is_empty()) {
+            (Some(prepared), true) => prepared.clone(),
+            _ => match self.prepare.prepare(id, &registered) {
+                Ok(Preparation::Ready(prepared)) => prepared,
+                Ok(Preparation::Skip(_)) => return Done::quiet(Status::Skipped),
+                Ok(Preparation::NotYet(why)) => {
+                    let fault = Fault::new(format!("{why} is not known"))
+                        .hint("the task that should have set it was skipped or failed");
+                    return Done::failed(task_failure(task, &fault), None);
+                }
+                Err(diagnostics) => return Done::failed(diagnostics_failure(task, &diagnostics), None),
+            },
+        };
+        let planned = match &self.plan.tasks[at] {
+            TaskPlan::Change(change) if registered.0.is_empty() => Some(change.clone()),
+            _ => None,
+        };
+        let fresh = planned.is_none();
+        let outcome = match planned {
+            Some(change) => Ok((Some(change), HashMap::new())),
+            None => self.observe(task, &*prepared).await,
+        };
+        let (change, answers) = match outcome {
+            Ok((Some(change), answers)) => (change, answers),
+            Ok((None, answers)) => {
+                let output = answers.iter().find_map(|(q, a)| match (q, a) {
+                    (Query::Test(_), Answer::Output(output)) => Some(output),
+                    _ => None,
+                });
+                let result = result_node(&ResultOf { output, ..Default::default() });
+                return Done { result: Some(result), ..Done::quiet(Status::Ok) };
+            }
+            Err(failure) => return Done::failed(failure, None),
+        };
+        drop(answers);
+        events(Event::TaskStarted { host: self.host.clone(), task: id, name: task.name.clone() });
+        match self.apply(task, &prepared, &change, events).await {
+            // The plan was made on predictions, and something before this task has acted: look again, once.
+            Err(ActError::HostChanged(_)) if (dirty || notified) && !fresh => {
+                match self.observe(task, &*prepared).await {
+                    Ok((Some(change), _)) => self.conclude(task, &prepared, &change, events).await,
+                    Ok((None, _)) => Done::quiet(Status::Ok),
+                    Err(failure) => Done::failed(failure, None),
+                }
+            }
+            result => self.judge(task, &prepared, &change, result).await,
+        }
+    }
+
+    async fn conclude(
+        &self,
+        task: &HostTask,
+        prepared: &Arc<dyn Prepared>,
+        change: &Change,
+        events: &Events,
+    ) -> Done {
+        let result = self.apply(task, prepared, change, events).await;
+        self.judge(task, prepared, change, result).await
+    }
+
+    async fn apply(
+        &self,
+        task: &HostTask,
+        prepared: &Arc<dyn Prepared>,
+        change: &Change,
+        events: &Events,
+    ) -> Result<super::Applied, ActError> {
+        let link = &self.links[self.seat_of[task.id.0 as usize]];
+        let then = if prepared.acts() { vec![] } else { change.asked() };
+        let apply =
+            Apply { task: task.name.clone(), guard: change.guard.clone(), ops: change.ops.clone(), then };
+        let progress = |content: agent::secret::Content| {
+            if content.is_secret() || task.no_log {
+                return;
+            }
+            for line in String::from_utf8_lossy(content.bytes()).lines() {
+                let (host, line) = (self.host.clone(), line.to_string());
+                events(Event::TaskOutput { host, task: task.id, line });
+            }
+        };
+        link.apply(apply, Box::new(progress)).await
+    }
+
+    /// After acting: disarm what was armed, look again, and say what came of it.
+    async fn judge(
+        &self,
+        task: &HostTask,
+        prepared: &Arc<dyn Prepared>,
+        change: &Change,
+        result: Result<super::Applied, ActError>,
+    ) -> Done {
+        let applied = match result {
+            Ok(applied) => applied,
+            Err(ActError::Link(failure)) => {
+                return Done::failed(Failure { place: Some(task.origin.to_string()), ..failure }, None);
+            }
+            Err(ActError::HostChanged(query)) => {
+                let fault =
+                    Fault::new("the host changed since the plan").hint("plan again and look at the diff");
+                let failure = Failure {
+                    causes: vec![query],
+                    exit: Exit::HostChanged as u8,
+                    ..task_failure(task, &fault)
+                };
+                return Done::failed(failure, None);
+            }
+            Err(ActError::OpFailed { index, message, output }) => {
+                let mut failure = task_failure(task, &Fault::new(message));
+                if change.ops.len() > 1 {
+                    failure.causes.push(format!(
+                        "step {} of {}; those before it were done",
+                        index + 1,
+                        change.ops.len()
+                    ));
+                }
+                failure.output = output.as_ref().filter(|_| !task.no_log).map(tail).unwrap_or_default();
+                return Done::failed(failure, output.as_ref());
+            }
+        };
+        if let Some(token) = change.armed()
+            && let Err(failure) = self.confirm(task, token).await
+        {
+            return Done::failed(failure, None);
+        }
+        let output = applied.outputs.last();
+        let changed = prepared.counts_as_change();
+        let result = Some(result_node(&ResultOf { changed, output, ..Default::default() }));
+        let status = if changed { Status::Changed } else { Status::Ok };
+        if !prepared.acts() {
+            let answers: HashMap<_, _> = change.asked().into_iter().zip(applied.answers).collect();
+            match self.settle(task, &**prepared, answers).await {
+                Ok((None, _)) => {}
+                Ok((Some(left), _)) => {
+                    let fault = Fault::new("did not converge: after acting, this is still different");
+                    let causes = left.diff.facets.iter().map(|f| f.facet.clone()).collect();
+                    let failure =
+                        Failure { causes, exit: Exit::NotConverged as u8, ..task_failure(task, &fault) };
+                    return Done { diff: Some(left.diff), ..Done::failed(failure, output) };
+                }
+                Err(failure) => return Done::failed(failure, output),
+            }
+        }
+        Done { status, diff: Some(change.diff.clone()), failure: None, result }
+    }
+
+    /// Disarms over a fresh connection: proof that the change has not cut us off.
+    async fn confirm(&self, task: &HostTask, token: &str) -> Result<(), Failure> {
+        let seat = &self.seats[self.seat_of[task.id.0 as usize]];
+        let hint = "the change reverts itself; check what it lets in";
+        match self.open.disarm(&self.host, seat, token).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let fault = Fault::new("the change was reverted before it could be confirmed").hint(hint);
+                Err(task_failure(task, &fault))
+            }
+            Err(failure) => {
+                let fault = Fault::new("after this change no new connection gets through").hint(hint);
+                let mut causes = vec![failure.message];
+                causes.extend(failure.causes);
+                Err(Failure { causes, ..task_failure(task, &fault) })
+            }
+        }
+    }
+
+    /// Observes a task from nothing and plans it on what the host says now.
+    async fn observe(
+        &self,
+        task: &HostTask,
+        prepared: &dyn Prepared,
+    ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Failure> {
+        self.settle(task, prepared, HashMap::new()).await
+    }
+
+    async fn settle(
+        &self,
+        task: &HostTask,
+        prepared: &dyn Prepared,
+        answers: HashMap<Query, Answer>,
+    ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Failure> {
+        let link = &self.links[self.seat_of[task.id.0 as usize]];
+        let mut fresh = Fresh(answers);
+        for _ in 0..16 {
+            match prepared.plan(&fresh, &self.mask).map_err(|fault| task_failure(task, &fault))? {
+                Outcome::Need(queries) => {
+                    let answers = link.ask(queries.clone()).await?;
+                    fresh.0.extend(queries.into_iter().zip(answers));
+                }
+                Outcome::NotYet(why) => return Err(task_failure(task, &Fault::new(why))),
+                Outcome::Unchanged { .. } => return Ok((None, fresh.0)),
+                Outcome::Change(change) => return Ok((Some(change), fresh.0)),
+            }
+        }
+        let fault =
+            Fault::new(format!("bug in resource type `{}`: it never stops asking", prepared.type_name()));
+        Err(Failure { exit: Exit::Bug as u8, ..task_failure(task, &fault) })
+    }
+}
+
+/// The last lines of what a failing command printed, if they may be shown.
+fn tail(output: &Output) -> Vec<String> {
+    const LINES: usize = 20;
+    let texts = [&output.stdout, &output.stderr].into_iter().filter(|c| !c.is_secret());
+    let lines: Vec<String> = texts
+        .flat_map(|c| String::from_utf8_lossy(c.bytes()).lines().map(str::to_string).collect::<Vec<_>>())
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(LINES)..].to_vec()
+}

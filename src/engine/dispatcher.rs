@@ -1,0 +1,238 @@
+//! All hosts of a run: planned in parallel, approved together, then each worked through on its own.
+
+use super::{Doing, Events, Open, executor::HostRun};
+use crate::{
+    diag::{Diagnostics, Exit},
+    event::{Event, Failure, Status, Summary},
+    plan::{PlanError, Planner, Seat, TaskPlan, task_failure},
+    resource::{Fault, Mask},
+    site::{Place, Prepare},
+};
+use agent::wire::Facts;
+use std::{collections::HashMap, sync::Arc, time::Instant};
+use tokio::sync::{Semaphore, watch};
+
+/// Whose tasks a run has.
+pub trait Hosts: Send + Sync {
+    fn names(&self) -> Vec<String>;
+
+    /// The tasks of a host; without facts as far as they are known offline.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    fn tasks(&self, host: &str, facts: Option<&Facts>) -> Result<Arc<dyn Prepare>, Diagnostics>;
+}
+
+/// Asked once, when the plans of all hosts are there and something would change.
+pub trait Approve: Send + Sync {
+    fn approve(&self, changes: usize, deferred: usize) -> Doing<'_, bool>;
+}
+
+pub struct RunOptions {
+    pub run: String,
+    /// Plan and show only.
+    pub check: bool,
+    /// Hosts worked on at a time.
+    pub forks: usize,
+    pub mask: Mask,
+    /// Turns true when the user wants to stop: nothing new is started.
+    pub cancel: watch::Receiver<bool>,
+}
+
+/// Runs everything. The last event is `RunFinished`.
+pub async fn run(
+    hosts: Arc<dyn Hosts>,
+    open: Arc<dyn Open>,
+    options: RunOptions,
+    events: Events,
+    approve: &dyn Approve,
+) -> Exit {
+    let started = Instant::now();
+    let names = hosts.names();
+    events(Event::RunStarted { run: options.run.clone(), check: options.check, hosts: names.clone() });
+    let forks = Arc::new(Semaphore::new(options.forks.max(1)));
+    let mut exits = vec![];
+    let mut planning = tokio::task::JoinSet::new();
+    for (order, host) in names.iter().cloned().enumerate() {
+        let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
+        let (forks, mut cancel) = (forks.clone(), options.cancel.clone());
+        planning.spawn(async move {
+            let _permit = forks.acquire_owned().await;
+            if *cancel.borrow() {
+                return (order, Err(Exit::Cancelled));
+            }
+            tokio::select! {
+                planned = plan_host(&host, &*hosts, open, &events, mask) => (order, planned),
+                _ = cancel.wait_for(|c| *c) => (order, Err(Exit::Cancelled)),
+            }
+        });
+    }
+    let mut planned: Vec<Option<HostRun>> = names.iter().map(|_| None).collect();
+    while let Some(result) = planning.join_next().await {
+        match result {
+            Ok((order, Ok(host))) => planned[order] = Some(host),
+            Ok((_, Err(exit))) => exits.push(exit),
+            Err(_) => exits.push(Exit::Bug),
+        }
+    }
+    let planned: Vec<HostRun> = planned.into_iter().flatten().collect();
+    let changes = planned.iter().map(HostRun::changes).sum();
+    let deferred = planned.iter().map(HostRun::deferred).sum();
+    events(Event::PlanComplete { changes, deferred });
+    let acts = planned.iter().any(HostRun::acts);
+    if options.check {
+        exits.extend(planned.iter().map(|host| host.report_check(&events)));
+    } else if *options.cancel.borrow()
+        || (acts && changes + deferred > 0 && !approve.approve(changes, deferred).await)
+    {
+        exits.push(Exit::Cancelled);
+    } else {
+        let mut running = tokio::task::JoinSet::new();
+        for host in planned {
+            let (forks, events, cancel) = (forks.clone(), events.clone(), options.cancel.clone());
+            running.spawn(async move {
+                let _permit = forks.acquire_owned().await;
+                Arc::new(host).execute(events, cancel).await
+            });
+        }
+        while let Some(result) = running.join_next().await {
+            exits.push(result.unwrap_or(Exit::Bug));
+        }
+    }
+    let exit = exits.into_iter().max().unwrap_or(Exit::Done);
+    events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
+    exit
+}
+
+/// Connects and plans; says what went wrong itself.
+async fn plan_host(
+    host: &str,
+    hosts: &dyn Hosts,
+    open: Arc<dyn Open>,
+    events: &Events,
+    mask: Mask,
+) -> Result<HostRun, Exit> {
+    let fail = |failure: Failure| {
+        let unreachable = failure.exit == Exit::Unreachable as u8;
+        let exit =
+            [Exit::Unreachable, Exit::LockHeld, Exit::Config, Exit::Bug, Exit::TaskFailed, Exit::HostChanged]
+                .into_iter()
+                .find(|e| *e as u8 == failure.exit)
+                .unwrap_or(Exit::TaskFailed);
+        events(Event::HostFailed { host: host.into(), failure });
+        let summary = Summary { unreachable, ..Summary::default() };
+        events(Event::HostFinished { host: host.into(), summary });
+        exit
+    };
+    let config = |diagnostics: &Diagnostics| {
+        let mut lines = diagnostics.0.iter().map(ToString::to_string);
+        let message = lines.next().unwrap_or_default();
+        let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
+        Failure {
+            message,
+            causes: lines.collect(),
+            hint,
+            exit: Exit::Config as u8,
+            place: None,
+            output: vec![],
+        }
+    };
+    let offline = hosts.tasks(host, None).map_err(|d| fail(config(&d)))?;
+    if offline.tasks().is_empty() {
+        events(Event::Warning { host: Some(host.into()), message: "no task is for this host".into() });
+    }
+    let first = first_seat(&*offline);
+    events(Event::HostConnecting { host: host.into() });
+    let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
+    let opened = open.open(host, &first, questions.clone()).await.map_err(fail)?;
+    let facts = opened.facts;
+    events(Event::HostConnected {
+        host: host.into(),
+        os: facts.os.pretty.clone(),
+        arch: facts.arch.clone(),
+        uploaded: opened.uploaded,
+    });
+    let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(config(&d)))?;
+    let mut planner =
+        Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user));
+    planner.learn(&first, questions.into_iter().zip(opened.first));
+    let mut links = vec![];
+    for seat in planner.seats() {
+        links.push(if *seat == first {
+            opened.link.clone()
+        } else {
+            open.open(host, seat, vec![]).await.map_err(fail)?.link
+        });
+    }
+    let asks: Vec<_> = links.iter().map(|link| -> Arc<dyn crate::plan::Ask> { link.clone() }).collect();
+    let plan = match planner.plan(&asks).await {
+        Ok(plan) => plan,
+        Err(PlanError::Link(failure)) => return Err(fail(failure)),
+        Err(PlanError::Tasks(failures)) => {
+            let mut exit = Exit::TaskFailed;
+            for (id, failure) in &failures {
+                if failure.exit == Exit::Config as u8 {
+                    exit = Exit::Config;
+                }
+                let name = tasks.tasks()[id.0 as usize].name.clone();
+                events(Event::TaskFinished {
+                    host: host.into(),
+                    task: *id,
+                    name,
+                    status: Status::Failed,
+                    diff: None,
+                    failure: Some(failure.clone()),
+                    millis: 0,
+                });
+            }
+            let summary = Summary { failed: failures.len(), ..Summary::default() };
+            events(Event::HostFinished { host: host.into(), summary });
+            return Err(exit);
+        }
+    };
+    let owners = owners(&plan, tasks.tasks());
+    if let Some((second, first, address)) = owners {
+        let fault =
+            Fault::new(format!("`{address}` is owned by two tasks: `{}` and `{}`", first.name, second.name))
+                .hint(format!(
+                    "the other one is at {}: remove one, or make their `when` exclude each other",
+                    first.origin
+                ));
+        return Err(fail(Failure { exit: Exit::Config as u8, ..task_failure(second, &fault) }));
+    }
+    events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
+    Ok(HostRun::new(host, tasks, plan, planner, links, open, mask))
+}
+
+/// The seat that most tasks on the host itself have: its link is opened first and brings the facts.
+fn first_seat(offline: &dyn Prepare) -> Seat {
+    let mut counts: HashMap<Seat, usize> = HashMap::new();
+    for task in offline.tasks() {
+        *counts
+            .entry(Seat { place: task.place.clone(), become_user: task.become_user.clone() })
+            .or_default() += 1;
+    }
+    let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
+    let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
+    let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
+    best.or(any).map_or(Seat { place: Place::Host, become_user: None }, |(seat, _)| seat.clone())
+}
+
+/// The first two tasks that own one address, neither of them skipped.
+fn owners<'a>(
+    plan: &crate::plan::HostPlan,
+    tasks: &'a [crate::site::HostTask],
+) -> Option<(&'a crate::site::HostTask, &'a crate::site::HostTask, crate::model::Address)> {
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for (at, prepared) in plan.prepared.iter().enumerate() {
+        if matches!(plan.tasks[at], TaskPlan::Skipped { .. }) {
+            continue;
+        }
+        let address = prepared.as_ref().and_then(|p| p.address().map(|a| (a, p.acts())));
+        let Some((address, false)) = address else { continue };
+        if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at) {
+            return Some((&tasks[at], &tasks[first], address));
+        }
+    }
+    None
+}

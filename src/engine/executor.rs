@@ -1,0 +1,275 @@
+//! One host's graph, worked through as far as failures allow.
+
+use super::{Act, Events, Open, act::Done};
+use crate::{
+    diag::Exit,
+    event::{Event, Failure, Status, Summary},
+    graph::Why,
+    model::TaskId,
+    plan::{HostPlan, Planner, Seat, TaskPlan, register},
+    resource::Mask,
+    site::{HostTask, Prepare, Registered},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Tasks of one host in flight at a time.
+const IN_FLIGHT: usize = 32;
+
+/// A planned host, ready to be acted on.
+pub struct HostRun {
+    pub(super) host: String,
+    pub(super) prepare: Arc<dyn Prepare>,
+    pub(super) plan: HostPlan,
+    pub(super) links: Vec<Arc<dyn Act>>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) seat_of: Vec<usize>,
+    pub(super) open: Arc<dyn Open>,
+    pub(super) mask: Mask,
+    pub(super) registered: Mutex<Registered>,
+}
+
+/// How far a task has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Waiting(usize),
+    Running,
+    Finished(Status),
+}
+
+impl HostRun {
+    pub(super) fn new(
+        host: &str,
+        prepare: Arc<dyn Prepare>,
+        plan: HostPlan,
+        planner: Planner,
+        links: Vec<Arc<dyn Act>>,
+        open: Arc<dyn Open>,
+        mask: Mask,
+    ) -> Self {
+        let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
+        let registered = Mutex::default();
+        Self { host: host.into(), prepare, plan, links, seats, seat_of, open, mask, registered }
+    }
+
+    fn tasks(&self) -> &[HostTask] {
+        self.prepare.tasks()
+    }
+
+    /// How many tasks will change something.
+    pub(super) fn changes(&self) -> usize {
+        self.tasks().iter().filter(|t| self.plan.changes(t.id)).count()
+    }
+
+    pub(super) fn deferred(&self) -> usize {
+        self.plan.tasks.iter().filter(|p| matches!(p, TaskPlan::Deferred { .. })).count()
+    }
+
+    /// Whether anything at all would be sent.
+    pub(super) fn acts(&self) -> bool {
+        self.plan.tasks.iter().any(|p| matches!(p, TaskPlan::Change(_) | TaskPlan::Deferred { .. }))
+    }
+
+    /// Says what each task would do. Checks that only look (waits, requests) count as nothing pending.
+    pub(super) fn report_check(&self, events: &Events) -> Exit {
+        let mut summary = Summary::default();
+        for task in self.tasks() {
+            let (status, diff) = match &self.plan.tasks[task.id.0 as usize] {
+                TaskPlan::Unchanged { .. } => (Status::Ok, None),
+                TaskPlan::Skipped { .. } => (Status::Skipped, None),
+                TaskPlan::Deferred { .. } => (Status::Deferred, None),
+                TaskPlan::Change(change) if self.plan.changes(task.id) => {
+                    (Status::WouldChange, Some(change.diff.clone()))
+                }
+                TaskPlan::Change(_) => (Status::Ok, None),
+            };
+            count(&mut summary, status);
+            self.finished(events, task, status, diff, None, Instant::now());
+        }
+        events(Event::HostFinished { host: self.host.clone(), summary });
+        if self.changes() + self.deferred() > 0 { Exit::Pending } else { Exit::Done }
+    }
+
+    /// Works through the graph. Handlers whose notifier changed run even when another task failed.
+    pub(super) async fn execute(self: Arc<Self>, events: Events, cancel: watch::Receiver<bool>) -> Exit {
+        let count_before = |task: &HostTask| self.plan.graph.before(task.id).count();
+        let mut progress: Vec<_> = self.tasks().iter().map(|t| Progress::Waiting(count_before(t))).collect();
+        let mut dirty = vec![false; progress.len()];
+        let mut exit = Exit::Done;
+        let mut lost = false;
+        let mut summary = Summary::default();
+        let mut running: JoinSet<(TaskId, Instant, Done)> = JoinSet::new();
+        let mut ready: std::collections::BTreeSet<TaskId> = self.tasks().iter().map(|t| t.id).collect();
+        ready.retain(|id| progress[id.0 as usize] == Progress::Waiting(0));
+        loop {
+            while running.len() < IN_FLIGHT
+                && let Some(id) = ready.pop_first()
+            {
+                let at = id.0 as usize;
+                let stopped = lost || *cancel.borrow();
+                let settled = if stopped {
+                    Some(Done::quiet(Status::Blocked))
+                } else {
+                    self.settled(id, &progress, dirty[at])
+                };
+                match settled {
+                    Some(done) => {
+                        self.finish(
+                            id,
+                            done,
+                            Instant::now(),
+                            &events,
+                            &mut summary,
+                            &mut progress,
+                            &mut dirty,
+                            &mut ready,
+                        );
+                    }
+                    None => {
+                        progress[at] = Progress::Running;
+                        let (run, events, dirty) = (self.clone(), events.clone(), dirty[at]);
+                        let notified = self.notified(id, &progress);
+                        running.spawn(async move {
+                            let started = Instant::now();
+                            (id, started, run.do_task(id, dirty, notified, &events).await)
+                        });
+                    }
+                }
+            }
+            if !ready.is_empty() && running.len() < IN_FLIGHT {
+                continue;
+            }
+            let Some(joined) = running.join_next().await else { break };
+            let Ok((id, started, done)) = joined else {
+                exit = exit.max(Exit::Bug);
+                continue;
+            };
+            if let Some(failure) = &done.failure
+                && !self.tasks()[id.0 as usize].ignore_errors
+            {
+                lost |= failure.exit == Exit::Unreachable as u8;
+                exit = exit.max(exit_of(failure));
+            }
+            self.finish(id, done, started, &events, &mut summary, &mut progress, &mut dirty, &mut ready);
+        }
+        for link in &self.links {
+            link.close().await;
+        }
+        summary.unreachable = lost;
+        events(Event::HostFinished { host: self.host.clone(), summary });
+        if *cancel.borrow() { Exit::Cancelled } else { exit }
+    }
+
+    /// The outcome of a task that needs no work, known at once.
+    fn settled(&self, id: TaskId, progress: &[Progress], dirty: bool) -> Option<Done> {
+        let task = &self.tasks()[id.0 as usize];
+        let failed = |id: TaskId| {
+            matches!(progress[id.0 as usize], Progress::Finished(Status::Failed | Status::Blocked))
+                && !self.tasks()[id.0 as usize].ignore_errors
+        };
+        let stands_on_failed = self.plan.graph.before(id).any(|(before, why)| match why {
+            Why::Declared => failed(before),
+            // A handler that is owed runs all the same.
+            Why::Footprint(_) => !task.handler && failed(before),
+            Why::Order(_) | Why::Notify => false,
+        });
+        if stands_on_failed {
+            return Some(Done::quiet(Status::Blocked));
+        }
+        if task.handler && !self.notified(id, progress) {
+            return Some(Done::quiet(Status::Skipped));
+        }
+        let registered = !self.registered.lock().expect("no panic holds it").0.is_empty();
+        match &self.plan.tasks[id.0 as usize] {
+            TaskPlan::Unchanged { .. } if !dirty && !registered && task.register.is_none() => {
+                Some(Done::quiet(Status::Ok))
+            }
+            TaskPlan::Skipped { .. } if !registered && !task.handler && task.register.is_none() => {
+                Some(Done::quiet(Status::Skipped))
+            }
+            _ => None,
+        }
+    }
+
+    fn notified(&self, id: TaskId, progress: &[Progress]) -> bool {
+        let changed = |id: TaskId| progress[id.0 as usize] == Progress::Finished(Status::Changed);
+        self.plan.graph.before(id).any(|(before, why)| matches!(why, Why::Notify) && changed(before))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the loop's own state, taken apart for the borrow checker")]
+    fn finish(
+        &self,
+        id: TaskId,
+        done: Done,
+        started: Instant,
+        events: &Events,
+        summary: &mut Summary,
+        progress: &mut [Progress],
+        dirty: &mut [bool],
+        ready: &mut std::collections::BTreeSet<TaskId>,
+    ) {
+        let task = &self.tasks()[id.0 as usize];
+        if let (Some(register_as), Some(result)) = (&task.register, done.result) {
+            register(&mut self.registered.lock().expect("no panic holds it"), register_as, result);
+        }
+        count(summary, done.status);
+        progress[id.0 as usize] = Progress::Finished(done.status);
+        // A failed task may have done half of its ops.
+        let moved = matches!(done.status, Status::Changed | Status::Failed) || dirty[id.0 as usize];
+        for (next, why) in self.plan.graph.after(id) {
+            let at = next.0 as usize;
+            if moved && !matches!(why, Why::Order(_)) {
+                dirty[at] = true;
+            }
+            if let Progress::Waiting(left) = &mut progress[at] {
+                *left -= 1;
+                if *left == 0 {
+                    ready.insert(next);
+                }
+            }
+        }
+        self.finished(events, task, done.status, done.diff, done.failure, started);
+    }
+
+    fn finished(
+        &self,
+        events: &Events,
+        task: &HostTask,
+        status: Status,
+        diff: Option<crate::model::Diff>,
+        failure: Option<Failure>,
+        started: Instant,
+    ) {
+        events(Event::TaskFinished {
+            host: self.host.clone(),
+            task: task.id,
+            name: task.name.clone(),
+            status,
+            diff,
+            failure,
+            millis: started.elapsed().as_millis() as u64,
+        });
+    }
+}
+
+fn count(summary: &mut Summary, status: Status) {
+    let counter = match status {
+        Status::Ok => &mut summary.ok,
+        Status::Changed | Status::WouldChange => &mut summary.changed,
+        Status::Skipped => &mut summary.skipped,
+        Status::Failed => &mut summary.failed,
+        Status::Blocked => &mut summary.blocked,
+        Status::Deferred => &mut summary.deferred,
+    };
+    *counter += 1;
+}
+
+fn exit_of(failure: &Failure) -> Exit {
+    [Exit::Unreachable, Exit::HostChanged, Exit::NotConverged, Exit::LockHeld, Exit::Bug]
+        .into_iter()
+        .find(|exit| *exit as u8 == failure.exit)
+        .unwrap_or(Exit::TaskFailed)
+}

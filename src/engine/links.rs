@@ -1,0 +1,164 @@
+//! Links over ssh and to local processes, as the inventory says.
+
+use super::{Act, ActError, Applied, Doing, Open, Opened};
+use crate::{
+    connection::{self, ApplyError, Become, Link, LinkError, Options, Ssh, Target, Way},
+    diag::{Diagnostics, Exit},
+    event::Failure,
+    inventory::{ConnectionKind, ConnectionSpec},
+    plan::{Ask, Asking, Seat},
+    site::{Place, Site},
+};
+use agent::{
+    secret::{Content, Secret},
+    wire::{Apply, Query},
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// Opens links to the hosts of a site.
+pub struct SshLinks {
+    site: Arc<Site>,
+    options: Options,
+    ssh_config: Option<PathBuf>,
+    become_password: Option<Secret>,
+}
+
+impl SshLinks {
+    /// `options.first` is ignored. `become_password` is for hosts whose inventory names none.
+    pub fn new(
+        site: Arc<Site>,
+        options: Options,
+        ssh_config: Option<PathBuf>,
+        become_password: Option<Secret>,
+    ) -> Self {
+        Self { site, options, ssh_config, become_password }
+    }
+
+    fn target(&self, host: &str, seat: &Seat) -> Result<Target, Failure> {
+        let name = match &seat.place {
+            Place::Host => host,
+            Place::Delegate(other) => other,
+        };
+        let spec = self.site.connection(name).map_err(|d| config_failure(&d))?;
+        let password = spec.become_.password.clone().or_else(|| self.become_password.clone());
+        let r#become = seat.become_user.clone().map(|user| Become { user, password });
+        Ok(Target { name: name.into(), way: way(spec, self.ssh_config.clone()), r#become })
+    }
+}
+
+fn way(spec: ConnectionSpec, config: Option<PathBuf>) -> Way {
+    match spec.kind {
+        ConnectionKind::Local => Way::Local { prefix: spec.command_prefix },
+        ConnectionKind::Ssh => Way::Ssh(Ssh {
+            address: Some(spec.address),
+            port: spec.port,
+            user: spec.user,
+            key: spec.key,
+            config,
+            args: spec.ssh_args,
+        }),
+    }
+}
+
+impl Open for SshLinks {
+    fn open<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        first: Vec<Query>,
+    ) -> Doing<'a, Result<Opened, Failure>> {
+        Box::pin(async move {
+            let target = self.target(host, seat)?;
+            let options = Options { first, ..self.options.clone() };
+            let opened = Link::open(&target, &options).await.map_err(link_failure)?;
+            let link = Arc::new(SshLink(opened.link));
+            Ok(Opened { link, facts: opened.hello.facts, uploaded: opened.uploaded, first: opened.first })
+        })
+    }
+
+    fn disarm<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        token: &'a str,
+    ) -> Doing<'a, Result<bool, Failure>> {
+        Box::pin(async move {
+            let target = self.target(host, seat)?;
+            connection::disarm(&target, &self.options, token).await.map_err(link_failure)
+        })
+    }
+}
+
+struct SshLink(Link);
+
+impl Ask for SshLink {
+    fn ask(&self, queries: Vec<Query>) -> Asking<'_> {
+        Box::pin(async move { self.0.observe(queries).await.map_err(link_failure) })
+    }
+}
+
+impl Act for SshLink {
+    fn apply<'a>(
+        &'a self,
+        apply: Apply,
+        progress: Box<dyn FnMut(Content) + Send + 'a>,
+    ) -> Doing<'a, Result<Applied, ActError>> {
+        Box::pin(async move {
+            match self.0.apply(apply, progress).await {
+                Ok(applied) => Ok(Applied { outputs: applied.outputs, answers: applied.answers }),
+                Err(ApplyError::HostChanged { query }) => Err(ActError::HostChanged(query)),
+                Err(ApplyError::OpFailed { index, message, output }) => {
+                    Err(ActError::OpFailed { index, message, output })
+                }
+                Err(ApplyError::Refused(why)) => {
+                    Err(ActError::Link(failure(&format!("refused: {why}"), Exit::Bug)))
+                }
+                Err(ApplyError::Link(error)) => Err(ActError::Link(link_failure(error))),
+            }
+        })
+    }
+
+    fn close(&self) -> Doing<'_, ()> {
+        Box::pin(self.0.close())
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.0.round_trips()
+    }
+}
+
+fn failure(message: &str, exit: Exit) -> Failure {
+    Failure {
+        message: message.into(),
+        causes: vec![],
+        hint: None,
+        exit: exit as u8,
+        place: None,
+        output: vec![],
+    }
+}
+
+fn link_failure(error: LinkError) -> Failure {
+    let exit = error.exit();
+    Failure { causes: error.causes, hint: error.hint, ..failure(&error.message, exit) }
+}
+
+fn config_failure(diagnostics: &Diagnostics) -> Failure {
+    let lines: Vec<String> = diagnostics.0.iter().map(ToString::to_string).collect();
+    let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
+    Failure { hint, ..failure(&lines.join("; "), Exit::Config) }
+}
+
+impl super::Hosts for Site {
+    fn names(&self) -> Vec<String> {
+        self.hosts().to_vec()
+    }
+
+    fn tasks(
+        &self,
+        host: &str,
+        facts: Option<&agent::wire::Facts>,
+    ) -> Result<Arc<dyn crate::site::Prepare>, Diagnostics> {
+        Ok(Arc::new(self.host(host, facts)?))
+    }
+}

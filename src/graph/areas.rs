@@ -1,0 +1,110 @@
+//! Who touched which area last. Areas become hierarchical keys, so that one rule serves all: an area overlaps with those
+//! above and below it in the hierarchy.
+
+use super::Why;
+use crate::model::{Area, Footprint};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+struct Touched {
+    writers: Vec<u32>,
+    readers: Vec<u32>,
+}
+
+#[derive(Default)]
+pub(super) struct Areas {
+    touched: BTreeMap<String, Touched>,
+    /// The last task that writes everything, per machine, and the tasks since.
+    barriers: BTreeMap<u16, u32>,
+    since: BTreeMap<u16, Vec<u32>>,
+}
+
+impl Areas {
+    /// Adds the next task in file order and the edges it needs.
+    pub fn add(&mut self, task: u32, machine: u16, footprint: &Footprint, edges: &mut Vec<(u32, u32, Why)>) {
+        let everything = |areas: &[Area]| areas.contains(&Area::Everything);
+        if everything(&footprint.writes) || everything(&footprint.reads) {
+            let since = self.since.remove(&machine).unwrap_or_default();
+            let barrier = self.barriers.insert(machine, task);
+            edges.extend(
+                since.into_iter().chain(barrier).map(|b| (b, task, Why::Footprint(Area::Everything))),
+            );
+            let prefix = format!("{machine}/");
+            self.touched.retain(|key, _| !key.starts_with(&prefix));
+            // The network is seen from every machine.
+            let network = self.touched.entry(key(machine, &Area::Network)).or_default();
+            edges.extend(network.readers.drain(..).map(|r| (r, task, Why::Order(Area::Network))));
+            edges.extend(network.writers.drain(..).map(|w| (w, task, Why::Footprint(Area::Network))));
+            network.writers.push(task);
+            edges.retain(|(from, to, _)| from != to);
+            return;
+        }
+        if let Some(barrier) = self.barriers.get(&machine) {
+            edges.push((*barrier, task, Why::Footprint(Area::Everything)));
+        }
+        self.since.entry(machine).or_default().push(task);
+        for area in &footprint.reads {
+            let key = key(machine, area);
+            self.above(&key, |_, touched| {
+                edges.extend(touched.writers.iter().map(|w| (*w, task, Why::Footprint(area.clone()))));
+            });
+            for (_, touched) in self.below(&key) {
+                edges.extend(touched.writers.iter().map(|w| (*w, task, Why::Footprint(area.clone()))));
+            }
+            self.touched.entry(key).or_default().readers.push(task);
+        }
+        for area in &footprint.writes {
+            let key = key(machine, area);
+            let mut wait = |touched: &Touched| {
+                edges.extend(touched.writers.iter().map(|w| (*w, task, Why::Footprint(area.clone()))));
+                edges.extend(touched.readers.iter().map(|r| (*r, task, Why::Order(area.clone()))));
+            };
+            self.above(&key, |_, touched| wait(touched));
+            let below: Vec<String> = self
+                .below(&key)
+                .map(|(k, touched)| {
+                    wait(touched);
+                    k.clone()
+                })
+                .collect();
+            // Whoever comes later waits for this task, and through it for these.
+            for key in below {
+                self.touched.remove(&key);
+            }
+            let mine = self.touched.entry(key).or_default();
+            *mine = Touched { writers: vec![task], readers: vec![] };
+        }
+        edges.retain(|(from, to, _)| from != to);
+    }
+
+    /// The key itself and those above it.
+    fn above(&self, key: &str, mut visit: impl FnMut(&str, &Touched)) {
+        let ends = key.match_indices('/').map(|(at, _)| at).chain([key.len()]);
+        for end in ends {
+            if let Some(touched) = self.touched.get(&key[..end]) {
+                visit(&key[..end], touched);
+            }
+        }
+    }
+
+    fn below<'a>(&'a self, key: &str) -> impl Iterator<Item = (&'a String, &'a Touched)> + use<'a> {
+        let prefix = format!("{key}/");
+        let end = format!("{key}0"); // '0' follows '/' in ASCII
+        self.touched.range(prefix..end)
+    }
+}
+
+fn key(machine: u16, area: &Area) -> String {
+    match area {
+        Area::Path(path) => format!("{machine}/path{}", path.trim_end_matches('/')),
+        Area::Packages => format!("{machine}/packages"),
+        Area::Unit(unit) => format!("{machine}/unit/{}", unit.replace('/', "-")),
+        Area::Accounts => format!("{machine}/accounts"),
+        Area::Sysctl(name) => format!("{machine}/sysctl/{}", name.replace('/', ".")),
+        Area::Firewall => format!("{machine}/firewall"),
+        Area::Docker => format!("{machine}/docker"),
+        Area::Compose(project) => format!("{machine}/docker/{project}"),
+        Area::Network => "network".into(),
+        Area::Everything => format!("{machine}"),
+    }
+}

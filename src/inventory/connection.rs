@@ -1,0 +1,233 @@
+//! How a host is reached, read from its variables after they were rendered.
+
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::yaml::{Node, Value};
+use agent::secret::Secret;
+use indexmap::IndexMap;
+use std::path::PathBuf;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionKind {
+    Ssh,
+    /// A child process on the controller.
+    Local,
+}
+
+/// How a host is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSpec {
+    pub kind: ConnectionKind,
+    /// Name or address; an alias of the user's ssh configuration is good too.
+    pub address: String,
+    pub port: Option<u16>,
+    pub user: Option<String>,
+    /// Private key file.
+    pub key: Option<PathBuf>,
+    /// More arguments for ssh, one word each.
+    pub ssh_args: Vec<String>,
+    /// Stands before the agent's command on a local connection (`ip netns exec lab`).
+    pub command_prefix: Vec<String>,
+    pub become_: BecomeSpec,
+}
+
+/// What the inventory says about rights; a play and a task may say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BecomeSpec {
+    pub enabled: Option<bool>,
+    pub user: Option<String>,
+    /// For sudo on that host.
+    pub password: Option<Secret>,
+}
+
+/// Variables that Ansible has and that cannot be honoured here: silence would connect in another way than meant.
+const REFUSED: [(&str, &str); 4] = [
+    ("ansible_password", "log in with a key"),
+    ("ansible_ssh_pass", "log in with a key"),
+    ("ansible_ssh_executable", "the ssh found in PATH is used"),
+    ("ansible_become_exe", "`sudo` is used"),
+];
+
+/// Reads the connection variables of the host `name` from its rendered variables.
+///
+/// # Errors
+/// All wrong types and values at once, each at its place.
+pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<ConnectionSpec, Diagnostics> {
+    let mut errors = Diagnostics::default();
+    // An explicit null is as good as nothing.
+    let get = |key: &str| vars.get(key).filter(|node| !node.is_null());
+    let first = |keys: [&str; 2]| keys.into_iter().find_map(get);
+    for (key, hint) in REFUSED {
+        if let Some(node) = get(key) {
+            errors.push(Diagnostic::error(format!("`{key}` is not supported")).at(&node.origin).hint(hint));
+        }
+    }
+    let kind = get("ansible_connection").and_then(|node| errors.take(kind(node)));
+    let kind = kind.unwrap_or(ConnectionKind::Ssh);
+    let address = first(["ansible_host", "ansible_ssh_host"]).and_then(|node| errors.take(word(node)));
+    let port = first(["ansible_port", "ansible_ssh_port"]).and_then(|node| errors.take(port(node)));
+    let user = first(["ansible_user", "ansible_ssh_user"]).and_then(|node| errors.take(word(node)));
+    let key = first(["ansible_ssh_private_key_file", "ansible_private_key_file"]);
+    let key = key.and_then(|node| errors.take(word(node))).map(PathBuf::from);
+    let args = ["ansible_ssh_common_args", "ansible_ssh_extra_args"].into_iter().filter_map(get);
+    let ssh_args: Vec<Vec<String>> = args.filter_map(|node| errors.take(words(node))).collect();
+    let command_prefix = get("connection_command").and_then(|node| {
+        if kind != ConnectionKind::Local {
+            let error = Diagnostic::error("`connection_command` needs a local connection").at(&node.origin);
+            errors.push(error.hint("set `connection: local`, or remove it"));
+        }
+        errors.take(list(node))
+    });
+    let become_ = BecomeSpec {
+        enabled: get("ansible_become").and_then(|node| errors.take(node.expect_bool("a boolean"))),
+        user: get("ansible_become_user").and_then(|node| errors.take(word(node))),
+        password: first(["ansible_become_password", "ansible_become_pass"])
+            .and_then(|node| errors.take(node.expect_str("a string")))
+            .map(Secret::new),
+    };
+    if let Some(node) = get("ansible_become_method")
+        && node.as_str() != Some("sudo")
+    {
+        errors.push(Diagnostic::error("the only way to become another user is `sudo`").at(&node.origin));
+    }
+    errors.into_result(ConnectionSpec {
+        kind,
+        address: address.unwrap_or_else(|| name.to_owned()),
+        port,
+        user,
+        key,
+        ssh_args: ssh_args.concat(),
+        command_prefix: command_prefix.unwrap_or_default(),
+        become_,
+    })
+}
+
+fn kind(node: &Node) -> Result<ConnectionKind, Diagnostic> {
+    match node.expect_str("`ssh` or `local`")? {
+        "ssh" | "smart" => Ok(ConnectionKind::Ssh),
+        "local" => Ok(ConnectionKind::Local),
+        _ if node.secret => Err(Diagnostic::error("unknown connection").at(&node.origin)),
+        other => {
+            let error = Diagnostic::error(format!("unknown connection `{other}`")).at(&node.origin);
+            Err(error.hint("`ssh` and `local` are known").suggest(other, ["ssh", "local"]))
+        }
+    }
+}
+
+/// A text that ssh takes as one argument: not empty, and not mistaken for an option.
+fn word(node: &Node) -> Result<String, Diagnostic> {
+    let text = match &node.value {
+        Value::Int(number) => number.to_string(),
+        _ => node.expect_str("a string")?.to_owned(),
+    };
+    if text.is_empty() || text.starts_with('-') || text.contains(char::is_control) {
+        let error =
+            Diagnostic::error("this must be a name: not empty, without `-` in front").at(&node.origin);
+        return Err(error);
+    }
+    Ok(text)
+}
+
+fn port(node: &Node) -> Result<u16, Diagnostic> {
+    let number = match &node.value {
+        Value::Int(number) => u16::try_from(*number).ok(),
+        Value::Str(text) => text.parse().ok(),
+        _ => None,
+    };
+    number.filter(|port| *port > 0).ok_or_else(|| node.expected("a port from 1 to 65535"))
+}
+
+/// A list of words, or one string split as a shell does.
+fn words(node: &Node) -> Result<Vec<String>, Diagnostic> {
+    match &node.value {
+        Value::Str(text) => split_words(text)
+            .ok_or_else(|| Diagnostic::error("a quote is not closed in these arguments").at(&node.origin)),
+        _ => list(node),
+    }
+}
+
+fn list(node: &Node) -> Result<Vec<String>, Diagnostic> {
+    let items = node.expect_seq("a list of strings")?;
+    items.iter().map(|item| Ok(item.expect_str("a string")?.to_owned())).collect()
+}
+
+/// Splits at spaces, with quotes and backslashes as in a shell; `None` when a quote stays open.
+fn split_words(text: &str) -> Option<Vec<String>> {
+    let mut words = vec![];
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (None | Some('"'), '\\') => word.get_or_insert_default().push(characters.next()?),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Origin;
+
+    fn spec(json: serde_json::Value) -> Result<ConnectionSpec, String> {
+        let origin = Origin::named("test");
+        let vars = json.as_object().unwrap().iter();
+        let vars = vars.map(|(key, value)| (key.clone(), Node::from_json(value, &origin))).collect();
+        connection_spec("vm1", &vars)
+            .map_err(|errors| errors.0.iter().map(|d| crate::diag::render(d, false)).collect())
+    }
+
+    #[test]
+    fn variables_become_a_connection() {
+        let bare = spec(serde_json::json!({})).unwrap();
+        assert_eq!((bare.kind, bare.address.as_str(), bare.port), (ConnectionKind::Ssh, "vm1", None));
+        let full = spec(serde_json::json!({
+            "ansible_host": "10.0.0.1", "ansible_port": "2222", "ansible_user": "deploy",
+            "ansible_ssh_private_key_file": "~/key", "ansible_ssh_common_args": "-o 'ProxyJump=a b' -v",
+            "ansible_ssh_extra_args": ["-4"], "ansible_become": true, "ansible_become_password": "hunter2",
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }))
+        .unwrap();
+        assert_eq!(full.ssh_args, ["-o", "ProxyJump=a b", "-v", "-4"]);
+        assert_eq!((full.port, full.user.as_deref()), (Some(2222), Some("deploy")));
+        assert_eq!(full.become_.enabled, Some(true));
+        assert!(!format!("{full:?}").contains("hunter2"));
+        let local = spec(serde_json::json!({
+            "ansible_connection": "local", "connection_command": ["ip", "netns", "exec", "lab"]
+        }))
+        .unwrap();
+        assert_eq!((local.kind, local.command_prefix.len()), (ConnectionKind::Local, 4));
+    }
+
+    #[test]
+    fn mistakes_are_reported_together() {
+        let errors = spec(serde_json::json!({
+            "ansible_host": "-oProxyCommand=x", "ansible_port": 70000, "ansible_connection": "locla",
+            "ansible_become": "yes", "ansible_ssh_common_args": "-o 'x", "ansible_password": "hunter2",
+            "ansible_become_method": "su", "connection_command": "ip",
+        }))
+        .unwrap_err();
+        for part in [
+            "without `-` in front",
+            "1 to 65535",
+            "did you mean `local`?",
+            "write `true`",
+            "a quote is not closed",
+            "`ansible_password` is not supported",
+            "the only way to become",
+            "`connection_command` needs a local connection",
+            "expected a list of strings",
+        ] {
+            assert!(errors.contains(part), "{part}: {errors}");
+        }
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+}

@@ -1,0 +1,295 @@
+//! The inventory file itself: groups, their children, hosts, and the variables written there.
+
+use super::range;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::Origin;
+use crate::yaml::{Entry, Map, Node, Value};
+use indexmap::{IndexMap, IndexSet};
+
+pub(super) const ALL: &str = "all";
+pub(super) const UNGROUPED: &str = "ungrouped";
+const SECTIONS: [&str; 3] = ["hosts", "children", "vars"];
+
+pub(super) type Vars = IndexMap<String, Node>;
+
+/// Short names that may be written in an inventory file, and the Ansible names they stand for.
+pub(super) const SHORT_NAMES: [(&str, &str); 6] = [
+    ("host", "ansible_host"),
+    ("port", "ansible_port"),
+    ("user", "ansible_user"),
+    ("key", "ansible_ssh_private_key_file"),
+    ("connection", "ansible_connection"),
+    ("ssh_args", "ansible_ssh_common_args"),
+];
+
+#[derive(Debug)]
+pub(super) struct Group {
+    pub origin: Origin,
+    pub children: IndexSet<String>,
+    /// Hosts named in this group itself.
+    pub hosts: IndexSet<String>,
+    pub vars: Vars,
+    /// `ansible_group_priority`; a higher one wins among groups of one depth.
+    pub priority: i64,
+    /// Longest way down from `all`.
+    pub depth: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct HostEntry {
+    pub origin: Origin,
+    pub vars: Vars,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub groups: IndexMap<String, Group>,
+    pub hosts: IndexMap<String, HostEntry>,
+}
+
+impl Tree {
+    pub(super) fn read(root: &Node, errors: &mut Diagnostics) -> Self {
+        let mut tree = Self::default();
+        let start = Origin { span: 0..0, ..root.origin.clone() };
+        tree.group(ALL, &start);
+        if root.is_null() {
+            errors.push(Diagnostic::error("the inventory is empty").at(&start));
+        } else if let Some(map) = errors.take(root.expect_map("a mapping of groups")) {
+            if let Some(plugin) = map.get("plugin") {
+                errors.push(Diagnostic::error("inventory plugins are not supported").at(&plugin.key).hint(
+                    "write the hosts down, for example with `ansible-inventory --list --export --yaml`",
+                ));
+                return tree;
+            }
+            for (name, entry) in map {
+                // The slip of leaving out the group is common and would make groups called `hosts` and `vars`.
+                if SECTIONS.contains(&name.as_str()) {
+                    let error =
+                        Diagnostic::error(format!("`{name}` stands outside of any group")).at(&entry.key);
+                    errors.push(error.hint(format!("write `all:` above it and indent `{name}:` below that")));
+                    continue;
+                }
+                tree.read_group(name, entry, errors);
+            }
+        }
+        tree.group(UNGROUPED, &start);
+        tree.complete(errors);
+        tree
+    }
+
+    fn group(&mut self, name: &str, origin: &Origin) -> &mut Group {
+        self.groups.entry(name.to_owned()).or_insert_with(|| Group {
+            origin: origin.clone(),
+            children: IndexSet::new(),
+            hosts: IndexSet::new(),
+            vars: Vars::new(),
+            priority: 1,
+            depth: 0,
+        })
+    }
+
+    fn read_group(&mut self, name: &str, entry: &Entry, errors: &mut Diagnostics) {
+        self.group(name, &entry.key);
+        if entry.node.is_null() {
+            return;
+        }
+        let Some(map) = errors.take(entry.node.expect_map("a group: `hosts`, `children`, `vars`")) else {
+            return;
+        };
+        for (section, entry) in map {
+            match section.as_str() {
+                "vars" => {
+                    for_each(&entry.node, "variables", errors, |key, entry, errors| {
+                        self.group_var(name, key, entry, errors);
+                    });
+                    let vars = &mut self.group(name, &entry.key).vars;
+                    add_long_names(vars);
+                }
+                "children" => for_each(&entry.node, "groups", errors, |child, entry, errors| {
+                    self.read_group(child, entry, errors);
+                    self.group(name, &entry.key).children.insert(child.to_owned());
+                }),
+                "hosts" => for_each(&entry.node, "hosts", errors, |host, entry, errors| {
+                    self.read_host(name, host, entry, errors);
+                }),
+                other => {
+                    let error =
+                        Diagnostic::error(format!("unknown key `{other}` in group `{name}`")).at(&entry.key);
+                    let hint = match entry.node.value {
+                        Value::Map(_) => format!("a group inside `{name}` is written below `children:`"),
+                        _ => format!("a variable of `{name}` is written below `vars:`"),
+                    };
+                    errors.push(error.hint(hint).suggest(other, SECTIONS));
+                }
+            }
+        }
+    }
+
+    fn group_var(&mut self, group: &str, key: &str, entry: &Entry, errors: &mut Diagnostics) {
+        let group = self.group(group, &entry.key);
+        if key != "ansible_group_priority" {
+            group.vars.insert(key.to_owned(), entry.node.clone());
+            return;
+        }
+        let number = match &entry.node.value {
+            Value::Int(number) => Some(*number),
+            Value::Str(text) => text.parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) => group.priority = number,
+            None => errors.push(entry.node.expected("an integer")),
+        }
+    }
+
+    fn read_host(&mut self, group: &str, written: &str, entry: &Entry, errors: &mut Diagnostics) {
+        let (name, port) = split_port(written);
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || ",!&".contains(c)) {
+            let error = Diagnostic::error(format!("`{written}` cannot be the name of a host")).at(&entry.key);
+            errors.push(error.hint("write one host per line, without spaces, `,`, `!` and `&`"));
+            return;
+        }
+        let names = match range::expand(name) {
+            Ok(names) => names,
+            Err(cause) => {
+                let error = Diagnostic::error(format!("bad host range `{written}`")).at(&entry.key);
+                return errors
+                    .push(error.cause(cause).hint("ranges look like vm[01:20].example.org or db[a:f]"));
+            }
+        };
+        let mut vars = Vars::new();
+        if let Some(port) = port {
+            vars.insert("ansible_port".into(), Node::new(Value::Int(port.into()), entry.key.clone()));
+        }
+        for_each(&entry.node, "variables", errors, |key, entry, _| {
+            vars.insert(key.to_owned(), entry.node.clone());
+        });
+        add_long_names(&mut vars);
+        for name in names {
+            self.group(group, &entry.key).hosts.insert(name.clone());
+            let host = self.hosts.entry(name);
+            let host = host.or_insert_with(|| HostEntry { origin: entry.key.clone(), vars: Vars::new() });
+            host.vars.extend(vars.clone());
+        }
+    }
+
+    /// What Ansible adds: every group lies below `all`, every host in some group; then depths.
+    fn complete(&mut self, errors: &mut Diagnostics) {
+        let children: IndexSet<String> =
+            self.groups.values().flat_map(|g| g.children.iter().cloned()).collect();
+        let tops: Vec<String> =
+            self.groups.keys().filter(|name| *name != ALL && !children.contains(*name)).cloned().collect();
+        self.groups[ALL].children.extend(tops);
+
+        let elsewhere = |host: &String| {
+            self.groups.iter().any(|(name, g)| name != ALL && name != UNGROUPED && g.hosts.contains(host))
+        };
+        let alone = self.hosts.keys().filter(|host| !elsewhere(host)).cloned().collect();
+        self.groups[UNGROUPED].hosts = alone;
+
+        for (name, host) in &self.hosts {
+            if let Some(group) = self.groups.get(name) {
+                let warning = Diagnostic::warning(format!("`{name}` is the name of a host and of a group"));
+                errors.push(warning.at(&host.origin).related(&group.origin, "the group"));
+            }
+        }
+        // A cycle that nothing above leads into would otherwise not be reached from `all`.
+        let names: Vec<String> = self.groups.keys().cloned().collect();
+        let mut done = IndexSet::new();
+        for name in names {
+            self.descend(&name, &mut vec![], &mut done, errors);
+        }
+        if !errors.has_errors() {
+            self.set_depths();
+        }
+    }
+
+    /// Finds cycles; each group is entered once.
+    fn descend(
+        &self,
+        name: &str,
+        way: &mut Vec<String>,
+        done: &mut IndexSet<String>,
+        errors: &mut Diagnostics,
+    ) {
+        if let Some(at) = way.iter().position(|above| above == name) {
+            let cycle = [&way[at..], &[name.to_owned()]].concat().join(" > ");
+            let error = Diagnostic::error(format!("group `{name}` is inside itself"));
+            return errors.push(error.at(&self.groups[name].origin).cause(cycle));
+        }
+        if !done.insert(name.to_owned()) {
+            return;
+        }
+        way.push(name.to_owned());
+        for child in &self.groups[name].children {
+            self.descend(child, way, done, errors);
+        }
+        way.pop();
+    }
+
+    /// Longest ways from `all`; there is no cycle.
+    fn set_depths(&mut self) {
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for index in 0..self.groups.len() {
+                let below = self.groups[index].depth + 1;
+                for child in self.groups[index].children.clone() {
+                    let child = &mut self.groups[&child];
+                    if child.depth < below {
+                        child.depth = below;
+                        changed = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Calls `each` for every key; a lone string counts as a key without value, as in Ansible.
+fn for_each(
+    node: &Node,
+    what: &str,
+    errors: &mut Diagnostics,
+    mut each: impl FnMut(&str, &Entry, &mut Diagnostics),
+) {
+    match &node.value {
+        Value::Null => {}
+        Value::Map(map) => map.iter().for_each(|(key, entry)| each(key, entry, errors)),
+        Value::Str(name) if what != "variables" => {
+            let nothing = Node::new(Value::Null, node.origin.clone());
+            each(name, &Entry { key: node.origin.clone(), node: nothing }, errors);
+        }
+        Value::Seq(_) => errors.push(
+            node.expected(&format!("a mapping of {what}"))
+                .hint("write each name on a line of its own with a colon behind it, instead of `- name`"),
+        ),
+        _ => errors.push(node.expected(&format!("a mapping of {what}"))),
+    }
+}
+
+/// Where only a short name is written, the long one gets its value.
+fn add_long_names(vars: &mut Vars) {
+    for (short, long) in SHORT_NAMES {
+        if let Some(value) = vars.get(short).cloned() {
+            vars.entry(long.to_owned()).or_insert(value);
+        }
+    }
+}
+
+/// `name:2222` has a port; an IPv6 address has more than one colon and none.
+fn split_port(written: &str) -> (&str, Option<u16>) {
+    let outside = written.rsplit(']').next().unwrap_or(written);
+    match outside.rsplit_once(':') {
+        Some((before, port)) if !before.contains(':') => match port.parse() {
+            Ok(number) => (&written[..written.len() - port.len() - 1], Some(number)),
+            Err(_) => (written, None),
+        },
+        _ => (written, None),
+    }
+}
+
+/// The variables of a file or section.
+pub(super) fn to_vars(map: &Map) -> Vars {
+    map.iter().map(|(key, entry)| (key.clone(), entry.node.clone())).collect()
+}

@@ -1,0 +1,99 @@
+//! How guests are run: `/dev/kvm` where it really works, plain emulation elsewhere.
+
+use super::Lab;
+use super::command::{Result, on, run};
+use super::image::Image;
+use super::progress::{Step, say};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A KVM that works says so within two seconds; one that does not may hang.
+const TRIAL: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accel {
+    Kvm,
+    Emulation,
+}
+
+impl Accel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Emulation => "emulation",
+        }
+    }
+
+    pub fn arguments(self) -> [&'static str; 4] {
+        match self {
+            Self::Kvm => ["-accel", "kvm", "-cpu", "host"],
+            // A CPU without wide vectors: those are slow to emulate.
+            Self::Emulation => ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "Nehalem-v1"],
+        }
+    }
+}
+
+pub(super) fn qemu_version() -> Result<String> {
+    let text = run(Command::new("qemu-system-x86_64").arg("--version"))?;
+    Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned())
+}
+
+/// Finds out, once per boot of this machine, whether KVM runs the guests' kernel.
+pub(super) fn choose(lab: &Lab, image: &Image) -> Result<Accel> {
+    if !Path::new("/dev/kvm").exists() {
+        return Ok(Accel::Emulation);
+    }
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let key = super::key_of(&[&qemu_version()?, &boot, &image.key]);
+    let memo = lab.dir.join("accel");
+    let known = fs::read_to_string(&memo).unwrap_or_default();
+    for accel in [Accel::Kvm, Accel::Emulation] {
+        if known == format!("{key} {}", accel.name()) {
+            return Ok(accel);
+        }
+    }
+    let step = Step::start("trying /dev/kvm", "5 s");
+    let accel = if kvm_runs(lab, image)? { Accel::Kvm } else { Accel::Emulation };
+    step.done();
+    if accel == Accel::Emulation {
+        say("/dev/kvm does not run this kernel: guests are emulated, which is slower");
+    }
+    fs::write(&memo, format!("{key} {}", accel.name())).map_err(on("write", &memo))?;
+    Ok(accel)
+}
+
+/// Boots the kernel far enough to run our initrd, which then says so.
+fn kvm_runs(lab: &Lab, image: &Image) -> Result<bool> {
+    let console = lab.dir.join("kvm-trial.log");
+    let file = fs::File::create(&console).map_err(on("create", &console))?;
+    let mut command = Command::new("qemu-system-x86_64");
+    command.args(Accel::Kvm.arguments()).args(["-smp", "2", "-m", "512", "-machine", "pc"]);
+    command.args(["-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-serial", "stdio"]);
+    command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());
+    command.args(["-append", "console=ttyS0 panic=-1 quiet lab.probe"]);
+    command.stdin(Stdio::null()).stderr(file.try_clone().map_err(on("open", &console))?).stdout(file);
+    let Ok(mut child) = command.spawn() else { return Ok(false) };
+    let runs = watch(&mut child, &console);
+    let _ = child.kill();
+    let _ = child.wait();
+    Ok(runs)
+}
+
+fn watch(child: &mut Child, console: &Path) -> bool {
+    let deadline = Instant::now() + TRIAL;
+    while Instant::now() < deadline {
+        let ended = !matches!(child.try_wait(), Ok(None));
+        let text = fs::read(console).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        if text.contains("lab-kernel-runs") {
+            return true;
+        }
+        if ended || text.contains("KVM internal error") {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    false
+}

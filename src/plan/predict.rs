@@ -1,0 +1,256 @@
+//! What a host will say once the changes planned so far are made: their effects, laid over its answers.
+
+use crate::{
+    model::{Area, path_within},
+    resource::{Effect, Look},
+};
+use agent::{
+    secret::Content,
+    wire::{Answer, Attrs, Kind, Meta, Op, Probe, Query},
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// The parts of a host that the answer to a query depends on.
+pub fn areas_of(query: &Query) -> Vec<Area> {
+    let path = |p: &str| Area::Path(p.to_string());
+    match query {
+        Query::File { path: p } | Query::Read { path: p, .. } | Query::List { path: p } => vec![path(p)],
+        Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
+        Query::Ports { .. } => vec![Area::Network],
+        Query::Test(_) => vec![Area::Everything],
+        Query::Run(probe) => match probe {
+            Probe::DpkgStatus { .. } | Probe::AptPolicy { .. } | Probe::AptLock => vec![Area::Packages],
+            Probe::UnitState { unit } => vec![Area::Unit(unit.clone())],
+            Probe::Sysctl { key } => vec![Area::Sysctl(key.clone())],
+            Probe::NftTable { .. } | Probe::NftCheck { .. } => vec![Area::Firewall],
+            Probe::Certificate { path: p, key, .. } => vec![path(p), path(key)],
+            Probe::Which { .. } => vec![Area::Packages],
+            Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],
+            Probe::MountOf { path: p } => vec![path(p)],
+        },
+    }
+}
+
+/// A file as it will be.
+#[derive(Clone, Debug)]
+struct Predicted {
+    meta: Option<Meta>,
+    /// Of a regular file.
+    content: Option<Content>,
+    /// Its content is known to change, but not to what.
+    seq: usize,
+}
+
+/// The effects of planned changes on one machine.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    files: BTreeMap<String, Predicted>,
+    answers: HashMap<Query, (Answer, usize)>,
+    unknown: Vec<(Area, String, usize)>,
+    seq: usize,
+    /// The agent's user: owner of files that name none.
+    user: String,
+}
+
+impl Overlay {
+    pub fn new(user: &str) -> Self {
+        Self { user: user.into(), ..Self::default() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.seq == 0
+    }
+
+    /// Adds what a task's change will do. `real` answers what the host says now.
+    pub fn add(
+        &mut self,
+        task: &str,
+        ops: &[Op],
+        effects: &[Effect],
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) {
+        for op in ops {
+            self.seq += 1;
+            match op {
+                Op::MakeFolder { path, attrs } => self.set(path, Kind::Folder, None, attrs, 0o755, real),
+                Op::WriteFile { path, content, attrs, .. } => {
+                    let kind = Kind::File { digest: Some(content.digest()) };
+                    self.set(path, kind, Some(content.clone()), attrs, 0o644, real);
+                }
+                Op::SetAttrs { path, attrs } => {
+                    let Look::Known(Answer::Meta(Some(meta))) =
+                        self.look_or(&Query::File { path: path.clone() }, real)
+                    else {
+                        continue;
+                    };
+                    let kind = meta.kind.clone();
+                    let content =
+                        self.files.get(path).and_then(|f| f.content.clone()).or_else(|| {
+                            match real(&Query::Read { path: path.clone(), limit: 1 << 20, secret: false }) {
+                                Some(Answer::Content(content)) => content,
+                                _ => None,
+                            }
+                        });
+                    self.set(path, kind, content, attrs, meta.mode, real);
+                }
+                Op::MakeLink { path, target } => {
+                    self.set(
+                        path,
+                        Kind::Link { target: target.clone() },
+                        None,
+                        &Attrs::default(),
+                        0o777,
+                        real,
+                    );
+                }
+                Op::Remove { path, .. } => {
+                    self.files.retain(|known, _| !path_within(known, path));
+                    self.files.insert(path.clone(), Predicted { meta: None, content: None, seq: self.seq });
+                }
+                Op::Exec { .. } | Op::Apt { .. } | Op::Arm { .. } | Op::Wait(_) | Op::Note { .. } => {}
+            }
+        }
+        for effect in effects {
+            self.seq += 1;
+            match effect {
+                Effect::Answer(query, answer) => {
+                    self.answers.insert(query.clone(), (answer.clone(), self.seq));
+                }
+                Effect::Unknown(area) => self.unknown.push((area.clone(), task.into(), self.seq)),
+            }
+        }
+    }
+
+    /// Everything a task writes is unknown: it could not be planned itself.
+    pub fn add_unknown(&mut self, task: &str, writes: &[Area]) {
+        self.seq += 1;
+        self.unknown.extend(writes.iter().map(|area| (area.clone(), task.to_string(), self.seq)));
+    }
+
+    fn set(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        content: Option<Content>,
+        attrs: &Attrs,
+        default_mode: u32,
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) {
+        let before = match self.look_or(&Query::File { path: path.into() }, real) {
+            Look::Known(Answer::Meta(meta)) => meta,
+            _ => None,
+        };
+        let same_kind = before.filter(|m| std::mem::discriminant(&m.kind) == std::mem::discriminant(&kind));
+        let size =
+            content.as_ref().map_or(same_kind.as_ref().map_or(0, |m| m.size), |c| c.bytes().len() as u64);
+        let owner = |named: &Option<String>, before: Option<String>| {
+            named.clone().or(before).unwrap_or_else(|| self.user.clone())
+        };
+        let meta = Meta {
+            mode: attrs.mode.or(same_kind.as_ref().map(|m| m.mode)).unwrap_or(default_mode),
+            owner: owner(&attrs.owner, same_kind.as_ref().map(|m| m.owner.clone())),
+            group: owner(&attrs.group, same_kind.as_ref().map(|m| m.group.clone())),
+            size,
+            kind,
+        };
+        self.files.insert(path.into(), Predicted { meta: Some(meta), content, seq: self.seq });
+    }
+
+    fn look_or(&self, query: &Query, real: &dyn Fn(&Query) -> Option<Answer>) -> Look {
+        self.look(query, &[]).or_else(|| real(query).map(Look::Known)).unwrap_or(Look::NotAsked)
+    }
+
+    /// What the changes so far make of a query; `None` when they do not touch it. `depends` is what a [`Query::Test`] is
+    /// declared to depend on.
+    pub fn look(&self, query: &Query, depends: &[Area]) -> Option<Look> {
+        if self.is_empty() {
+            return None;
+        }
+        let (known, known_at) = self.known(query);
+        let own = areas_of(query);
+        let areas = if matches!(query, Query::Test(_)) { depends } else { &own };
+        let covers = |(area, ..): &&(Area, String, usize)| areas.iter().any(|a| a.overlaps(area));
+        let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
+        match unknown {
+            Some((area, task, seq)) if *seq > known_at => {
+                Some(Look::Unknown(format!("`{task}` changes {area} in a way that cannot be told before")))
+            }
+            _ => known.map(Look::Known),
+        }
+    }
+
+    fn known(&self, query: &Query) -> (Option<Answer>, usize) {
+        if let Some((answer, seq)) = self.answers.get(query) {
+            return (Some(answer.clone()), *seq);
+        }
+        match query {
+            Query::File { path } => match self.node(path) {
+                Some(file) => (Some(Answer::Meta(file.meta.clone())), file.seq),
+                None => (None, 0),
+            },
+            Query::Read { path, secret, .. } => match self.node(path) {
+                Some(Predicted { meta: None, seq, .. }) => (Some(Answer::Content(None)), *seq),
+                Some(Predicted { content: Some(content), seq, .. }) => {
+                    let content = Content::new(content.bytes(), content.is_secret() || *secret);
+                    (Some(Answer::Content(Some(content))), *seq)
+                }
+                Some(Predicted { meta: Some(meta), seq, .. }) if !matches!(meta.kind, Kind::File { .. }) => {
+                    (Some(Answer::Content(None)), *seq)
+                }
+                _ => (None, 0),
+            },
+            _ => (None, 0),
+        }
+    }
+
+    /// The path's own prediction, or that of a folder above that will be gone.
+    fn node(&self, path: &str) -> Option<&Predicted> {
+        if let Some(file) = self.files.get(path) {
+            return Some(file);
+        }
+        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+        let gone = ends.filter_map(|at| self.files.get(&path[..at]));
+        gone.filter(|f| f.meta.is_none()).last()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> Query {
+        Query::File { path: path.into() }
+    }
+
+    fn write(path: &str, text: &str) -> Op {
+        Op::WriteFile {
+            path: path.into(),
+            content: Content::from(text),
+            attrs: Attrs::default(),
+            check: None,
+        }
+    }
+
+    #[test]
+    fn a_written_file_is_there_with_its_content() {
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", &[write("/a", "hi")], &[], &|_| Some(Answer::Meta(None)));
+        let Some(Look::Known(Answer::Meta(Some(meta)))) = overlay.look(&file("/a"), &[]) else { panic!() };
+        assert_eq!((meta.mode, meta.owner.as_str(), meta.size), (0o644, "root", 2));
+        let read = Query::Read { path: "/a".into(), limit: 10, secret: false };
+        let Some(Look::Known(Answer::Content(Some(content)))) = overlay.look(&read, &[]) else { panic!() };
+        assert_eq!(content.bytes(), b"hi");
+        assert!(overlay.look(&file("/b"), &[]).is_none());
+    }
+
+    #[test]
+    fn what_comes_later_wins() {
+        let mut overlay = Overlay::new("root");
+        overlay.add("first", &[], &[Effect::Unknown(Area::Path("/etc".into()))], &|_| None);
+        assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Unknown(_))));
+        overlay.add("second", &[write("/etc/x", "")], &[], &|_| None);
+        assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Known(_))));
+        overlay.add("third", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
+        let Some(Look::Known(Answer::Meta(None))) = overlay.look(&file("/etc/x"), &[]) else { panic!() };
+    }
+}

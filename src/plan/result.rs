@@ -1,0 +1,77 @@
+//! What `register` keeps of a task.
+
+use crate::{
+    model::Origin,
+    site::{Register, Registered},
+    yaml::{Entry, Map, Node, Value},
+};
+use agent::wire::Output;
+use std::sync::Arc;
+
+/// How a task came out, as far as a later condition may ask.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome<'a> {
+    pub changed: bool,
+    pub failed: bool,
+    pub skipped: bool,
+    pub output: Option<&'a Output>,
+    /// Only predicted: what it printed is not known. Holds the task's name.
+    pub predicted: Option<&'a str>,
+}
+
+/// The registered mapping: `changed, failed, skipped`, and for what ran a command `rc, stdout, stderr, stdout_lines`.
+pub fn node(outcome: &Outcome) -> Node {
+    let origin = Origin::named("registered result");
+    let mut map = Map::new();
+    let mut put = |key: &str, value: Value, secret: bool| {
+        let node = Node::new(value, origin.clone()).with_secret(secret);
+        map.insert(key.into(), Entry { key: origin.clone(), node });
+    };
+    put("changed", Value::Bool(outcome.changed), false);
+    put("failed", Value::Bool(outcome.failed), false);
+    put("skipped", Value::Bool(outcome.skipped), false);
+    if let Some(output) = outcome.output {
+        put("rc", Value::Int(output.code.into()), false);
+        for (key, content) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            let text = String::from_utf8_lossy(content.bytes());
+            put(key, Value::str(text.trim_end_matches('\n')), content.is_secret());
+        }
+        let secret = output.stdout.is_secret();
+        let text = String::from_utf8_lossy(output.stdout.bytes());
+        let line = |l: &str| Node::string(l, &origin).with_secret(secret);
+        put("stdout_lines", Value::Seq(text.lines().map(line).collect()), secret);
+    } else if let Some(task) = outcome.predicted {
+        for key in ["rc", "stdout", "stderr", "stdout_lines"] {
+            put(key, Value::Unknown(Arc::from(format!("what `{task}` prints"))), false);
+        }
+    }
+    Node::new(Value::Map(map), origin)
+}
+
+/// Keeps a result under its name; one of a loop's in the list of `results`.
+pub fn register(registered: &mut Registered, register: &Register, result: Node) {
+    let Some((index, count)) = register.item else {
+        registered.0.insert(register.name.clone(), result);
+        return;
+    };
+    let origin = result.origin.clone();
+    let pending =
+        || Node::new(Value::Unknown(Arc::from(format!("the result of `{}`", register.name))), origin.clone());
+    let slot = registered.0.entry(register.name.clone()).or_insert_with(pending);
+    let mut results = match slot.get("results").and_then(Node::as_seq) {
+        Some(items) if items.len() == count => items.to_vec(),
+        _ => (0..count).map(|_| pending()).collect(),
+    };
+    results[index] = result;
+    let any =
+        |key: &str| results.iter().any(|r| matches!(r.get(key).map(|n| &n.value), Some(Value::Bool(true))));
+    let entries = [
+        ("changed", Value::Bool(any("changed"))),
+        ("failed", Value::Bool(any("failed"))),
+        ("results", Value::Seq(results.clone())),
+    ];
+    let entry = |(key, value): (&str, Value)| {
+        (key.to_string(), Entry { key: origin.clone(), node: Node::new(value, origin.clone()) })
+    };
+    *slot = Node::new(Value::Map(entries.into_iter().map(entry).collect()), origin.clone());
+}

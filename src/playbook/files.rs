@@ -1,0 +1,17 @@
+//! Where files come from: given by the caller, so that loading can be tested and knows no passwords.
+
+use crate::{diag::Diagnostics, yaml::Node};
+use agent::secret::Content;
+use std::path::Path;
+
+/// The files of a project. Paths are as the user would write them, relative to the working folder or absolute.
+pub trait Files: Send + Sync {
+    /// The content of a file; that of a vault is decrypted, and secret. What is wrong with it goes into `errors`.
+    fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content>;
+    /// Whether this is a file that can be read.
+    fn is_file(&self, path: &Path) -> bool;
+    /// The names in a folder, sorted; none when it isn't there.
+    fn list(&self, folder: &Path) -> Vec<String>;
+    /// A YAML file with its vault values opened. What is wrong with it goes into `errors`.
+    fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node>;
+}

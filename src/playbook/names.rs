@@ -1,0 +1,167 @@
+//! The keys of the language: which are known where, which are Ansible's but not ours yet.
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    yaml::Map,
+};
+
+pub(super) const COMMON: &[&str] = &[
+    "name",
+    "when",
+    "tags",
+    "become",
+    "become_user",
+    "vars",
+    "environment",
+    "no_log",
+    "ignore_errors",
+    "delegate_to",
+    "connection",
+];
+pub(super) const TASK: &[&str] = &["loop", "loop_control", "register", "notify", "needs"];
+pub(super) const BLOCK: &[&str] = &["block"];
+pub(super) const IMPORT: &[&str] = &["import_tasks"];
+pub(super) const HANDLER: &[&str] = &["listen"];
+pub(super) const PLAY: &[&str] = &[
+    "hosts",
+    "name",
+    "become",
+    "become_user",
+    "connection",
+    "vars",
+    "vars_files",
+    "roles",
+    "pre_tasks",
+    "tasks",
+    "post_tasks",
+    "handlers",
+    "tags",
+    "environment",
+    "no_log",
+    "ignore_errors",
+    "gather_facts",
+];
+pub(super) const ROLE_USE: &[&str] = &[
+    "role",
+    "name",
+    "vars",
+    "when",
+    "tags",
+    "become",
+    "become_user",
+    "environment",
+    "delegate_to",
+    "connection",
+    "no_log",
+    "ignore_errors",
+];
+pub(super) const META: &[&str] = &["dependencies", "galaxy_info", "argument_specs", "allow_duplicates"];
+
+/// Ansible's keywords that are not ours yet, and what to do instead where there is something.
+const LATER: &[(&str, &str)] = &[
+    ("rescue", ""),
+    ("always", ""),
+    ("until", "`wait_for` and `http` wait by themselves"),
+    ("retries", "`wait_for` and `http` wait by themselves"),
+    ("delay", "`wait_for` and `http` wait by themselves"),
+    ("changed_when", "a `command` that only reads says `changes: false`"),
+    ("failed_when", ""),
+    ("run_once", ""),
+    ("timeout", "resources that wait have a `timeout` of their own"),
+    ("async", ""),
+    ("poll", ""),
+    ("any_errors_fatal", ""),
+    ("max_fail_percentage", ""),
+    ("serial", ""),
+    ("strategy", ""),
+    ("order", ""),
+    ("throttle", ""),
+    ("force_handlers", "handlers that are owed always run here"),
+    ("check_mode", ""),
+    ("diff", "diffs are always shown here"),
+    ("debugger", ""),
+    ("module_defaults", ""),
+    ("collections", ""),
+    ("vars_prompt", "use `-e name=value` or a vault"),
+    ("remote_user", "set `ansible_user` in the inventory"),
+    ("port", "set `ansible_port` in the inventory"),
+    ("become_method", "sudo is used"),
+    ("become_flags", "sudo is used"),
+    ("become_exe", "sudo is used"),
+    ("gather_subset", ""),
+    ("gather_timeout", ""),
+    ("fact_path", ""),
+    ("ignore_unreachable", ""),
+    ("delegate_facts", ""),
+    ("action", "write the resource itself as the key"),
+    ("local_action", "use `delegate_to: localhost`"),
+    ("args", "write the parameters below the resource, e.g. `command: {cmd: ..., chdir: ...}`"),
+    ("include_tasks", "use `import_tasks`, perhaps with `when`"),
+    ("include_role", "list the role under `roles:` of a play or `dependencies:` in its meta/main.yml"),
+    ("import_role", "list the role under `roles:` of a play or `dependencies:` in its meta/main.yml"),
+    ("include_vars", "use `vars_files:` of the play"),
+    ("import_playbook", "write the plays into one playbook"),
+    ("include", "use `import_tasks`"),
+    ("set_fact", "use `vars`"),
+    ("meta", ""),
+];
+
+/// Ansible's modules whose work another name does here.
+const OTHER_NAME: &[(&str, &str)] = &[
+    ("apt", "package"),
+    ("apt_key", "apt_repository"),
+    ("deb822_repository", "apt_repository"),
+    ("systemd", "service"),
+    ("systemd_service", "service"),
+    ("uri", "http"),
+    ("docker_compose", "compose"),
+    ("docker_compose_v2", "compose"),
+    ("x509_certificate", "certificate"),
+    ("openssl_certificate", "certificate"),
+    ("nftables", "firewall"),
+    ("ufw", "firewall"),
+    ("fail", "assert"),
+    ("stat", "wait_for"),
+    ("raw", "shell"),
+];
+
+/// Reports each key of `map` that is not in `known`. `what` is where we are: `a play`.
+/// Returns whether all were known.
+pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut Diagnostics) -> bool {
+    let mut good = true;
+    for (key, entry) in map {
+        if known.iter().any(|list| list.contains(&key.as_str())) {
+            continue;
+        }
+        good = false;
+        let later = LATER.iter().find(|(name, _)| name == key).map(|(_, hint)| *hint);
+        let later = later.or_else(|| key.starts_with("with_").then_some("use `loop`"));
+        let all = || known.iter().flat_map(|list| list.iter().copied());
+        let diagnostic = if let Some(hint) = later {
+            let diagnostic = Diagnostic::error(format!("`{key}` is not supported yet"));
+            if hint.is_empty() { diagnostic } else { diagnostic.hint(hint) }
+        } else if let Some(short) = builtin(key).filter(|short| all().any(|name| name == *short)) {
+            Diagnostic::error(format!("unknown key `{key}` in {what}")).hint(format!("write `{short}`"))
+        } else if let Some((_, ours)) = OTHER_NAME
+            .iter()
+            .find(|(theirs, ours)| *theirs == builtin(key).unwrap_or(key) && all().any(|name| name == *ours))
+        {
+            Diagnostic::error(format!("unknown resource `{key}`")).hint(format!("`{ours}` does this here"))
+        } else if known.len() == 1 {
+            let listed = all().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            Diagnostic::error(format!("unknown key `{key}` in {what}"))
+                .hint(format!("known here: {listed}"))
+                .suggest(key, all())
+        } else {
+            Diagnostic::error(format!("unknown key or resource `{key}` in {what}")).suggest(key, all())
+        };
+        errors.push(diagnostic.at(&entry.key));
+    }
+    good
+}
+
+/// The short name of `ansible.builtin.copy` and the like.
+fn builtin(key: &str) -> Option<&str> {
+    let (_, short) = key.rsplit_once('.')?;
+    (key.matches('.').count() == 2).then_some(short)
+}

@@ -1,0 +1,191 @@
+//! Lists of tasks: single ones, blocks and imports, flattened.
+
+use super::{
+    Loop, Names, Task,
+    keywords::{Keywords, is_template},
+    load::{Loader, Place},
+    names,
+};
+use crate::{
+    diag::Diagnostic,
+    model::Origin,
+    yaml::{Entry, Map, Node, Value},
+};
+
+impl Loader<'_> {
+    pub(super) fn tasks(&mut self, node: &Node, outer: &Keywords, place: &Place) -> Vec<Task> {
+        let mut tasks = vec![];
+        for item in self.list(node, "a list of tasks").unwrap_or_default() {
+            let Some(map) = self.errors.take(item.expect_map("a task")) else { continue };
+            let entry = |key: &str| map.get(key);
+            if let Some(block) = entry("block") {
+                names::check_keys(map, "a block", &[names::COMMON, names::BLOCK], self.errors);
+                let keywords = Keywords::read(map, true, self.errors).under(outer);
+                tasks.extend(self.tasks(&block.node, &keywords, place));
+            } else if let Some(import) = entry("import_tasks") {
+                names::check_keys(map, "an import", &[names::COMMON, names::IMPORT], self.errors);
+                let keywords = Keywords::read(map, true, self.errors).under(outer);
+                tasks.extend(self.import(import, &keywords, place).unwrap_or_default());
+            } else {
+                tasks.extend(self.task(item, map, outer, place));
+            }
+        }
+        tasks
+    }
+
+    fn import(&mut self, entry: &Entry, keywords: &Keywords, place: &Place) -> Option<Vec<Task>> {
+        let node = entry.node.get("file").unwrap_or(&entry.node);
+        let name = self.errors.take(node.expect_str("a file of tasks"))?;
+        if is_template(node) {
+            let error =
+                Diagnostic::error("a template is not supported yet in `import_tasks`").at(&node.origin);
+            self.errors.push(error.hint("import each file, with a `when`"));
+            return None;
+        }
+        let path = place.folder.join(name);
+        if place.imports.contains(&path) || place.imports.len() > 40 {
+            let error = Diagnostic::error(format!("{} imports itself", path.display()));
+            self.errors.push(error.at(&node.origin));
+            return None;
+        }
+        let content = self.yaml(&path, Some(&node.origin))?;
+        let mut inner = place.clone();
+        inner.folder = path.parent().unwrap_or(&place.folder).to_path_buf();
+        inner.imports.push(path);
+        Some(self.tasks(&content, keywords, &inner))
+    }
+
+    fn task(&mut self, item: &Node, map: &Map, outer: &Keywords, place: &Place) -> Option<Task> {
+        let what = if place.handlers { "a handler" } else { "a task" };
+        let types: Vec<&str> = self.types.iter().map(|t| t.name).collect();
+        let own: &[&str] = if place.handlers { names::HANDLER } else { &[] };
+        let all_known = names::check_keys(map, what, &[names::COMMON, names::TASK, own, &types], self.errors);
+        let keywords = Keywords::read(map, true, self.errors).under(outer);
+        let name = map.get("name").map(|e| e.node.clone());
+        if let Some(node) = &name {
+            self.errors.take(node.expect_str("a name").map(|_| ()));
+        }
+        let mut resources = map.iter().filter(|(key, _)| types.contains(&key.as_str()));
+        let first = resources.next();
+        for (key, entry) in resources {
+            let (other, at) = first.expect("this is at least the second");
+            self.errors.push(
+                Diagnostic::error(format!("a task has one resource, here are `{other}` and `{key}`"))
+                    .at(&entry.key)
+                    .related(&at.key, "the first one")
+                    .hint("make it two tasks: begin this one with `- `"),
+            );
+        }
+        let start = map.first().map_or(&item.origin, |(_, e)| &e.key);
+        let Some((resource, entry)) = first else {
+            // An unknown key is most likely the resource, and was reported.
+            if all_known {
+                let error = Diagnostic::error(format!("{what} without a resource")).at(start);
+                self.errors.push(error.hint("say what is to be there, e.g. `package: {name: curl}`"));
+            }
+            return None;
+        };
+        let params = self.params(resource, entry);
+        let origin = map.get("name").map_or(&entry.key, |e| &e.node.origin).clone();
+        let mut task = Task {
+            index: 0,
+            name,
+            resource: (resource.clone(), entry.key.clone()),
+            params: params?,
+            keywords,
+            repeat: self.repeat(map),
+            register: self.register(map),
+            notify: vec![],
+            needs: vec![],
+            names: Names::default(),
+            handler: place.handlers,
+            listen: vec![],
+            role: place.role,
+            origin,
+        };
+        task.names.notify = self.references(map, "notify", "the name of a handler");
+        task.names.needs = self.references(map, "needs", "the name of a task, or `role:NAME`");
+        if place.handlers {
+            task.listen =
+                self.references(map, "listen", "a name").into_iter().map(|(name, _)| name).collect();
+            if task.name.is_none() && task.listen.is_empty() {
+                let error = Diagnostic::error("a handler without a name").at(&task.origin);
+                self.errors.push(error.hint("tasks notify it by its `name`, or by `listen`"));
+            }
+        }
+        Some(task)
+    }
+
+    fn params(&mut self, resource: &str, entry: &Entry) -> Option<Node> {
+        let free = self.types.iter().find(|t| t.name == resource).and_then(|t| t.free);
+        let node = &entry.node;
+        let empty = || Node::new(Value::Map(Map::default()), entry.key.clone());
+        match (&node.value, free) {
+            (Value::Map(_), _) => Some(node.clone()),
+            (Value::Null, _) => Some(empty()),
+            (Value::Seq(_), _) | (_, None) => {
+                let error = node.expected(&format!("the parameters of `{resource}`"));
+                self.errors.push(error.hint("write them below it, one a line: `key: value`"));
+                None
+            }
+            (_, Some(free)) => {
+                let param = Entry { key: entry.key.clone(), node: node.clone() };
+                let map = Map::from([(free.to_string(), param)]);
+                Some(Node::new(Value::Map(map), node.origin.clone()))
+            }
+        }
+    }
+
+    fn repeat(&mut self, map: &Map) -> Option<Loop> {
+        let control = map.get("loop_control");
+        let Some(entry) = map.get("loop") else {
+            if let Some(control) = control {
+                self.errors.push(Diagnostic::error("`loop_control` without `loop`").at(&control.key));
+            }
+            return None;
+        };
+        if entry.node.as_seq().is_none() && !is_template(&entry.node) {
+            let error = entry.node.expected("a list, or a template that gives one");
+            let error = match entry.node.as_str() {
+                Some(text) => error.hint(format!("write `loop: \"{{{{{text}}}}}\"`")),
+                None => error,
+            };
+            self.errors.push(error);
+            return None;
+        }
+        let mut repeat = Loop { items: entry.node.clone(), var: "item".into(), index_var: None, label: None };
+        let Some(control) = control else { return Some(repeat) };
+        let control = self.errors.take(control.node.expect_map("`loop_var`, `index_var`, `label`"))?;
+        names::check_keys(control, "`loop_control`", &[&["loop_var", "index_var", "label"]], self.errors);
+        if let Some(entry) = control.get("loop_var") {
+            repeat.var = self.variable_name(&entry.node)?;
+        }
+        if let Some(entry) = control.get("index_var") {
+            repeat.index_var = Some(self.variable_name(&entry.node)?);
+        }
+        repeat.label = control.get("label").map(|e| e.node.clone());
+        Some(repeat)
+    }
+
+    fn register(&mut self, map: &Map) -> Option<(String, Origin)> {
+        let node = &map.get("register")?.node;
+        Some((self.variable_name(node)?, node.origin.clone()))
+    }
+
+    fn variable_name(&mut self, node: &Node) -> Option<String> {
+        let name = self.errors.take(node.expect_str("the name of a variable"))?;
+        let good = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !good {
+            let error = Diagnostic::error("not the name of a variable").at(&node.origin);
+            self.errors.push(error.hint("letters, digits and `_`, not beginning with a digit"));
+            return None;
+        }
+        Some(name.to_string())
+    }
+
+    fn references(&mut self, map: &Map, key: &str, what: &str) -> Vec<(String, Origin)> {
+        let Some(entry) = map.get(key) else { return vec![] };
+        self.errors.take(entry.node.expect_strings(what)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,95 @@
+use super::*;
+use crate::{
+    event::PlannedTask,
+    model::{Diff, FacetDiff, Shown, TaskId},
+};
+use agent::secret::Secret;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn change(mode: &str) -> Verdict {
+    let facet = FacetDiff {
+        facet: "mode".into(),
+        before: Shown::Scalar("0644".into()),
+        after: Shown::Scalar(mode.into()),
+    };
+    Verdict::Change { diff: Diff { facets: vec![facet] } }
+}
+
+fn planned(verdict: Verdict) -> Vec<PlannedTask> {
+    let (name, resource, place) = ("base : motd".into(), "file".into(), "site.yml:3:5".into());
+    vec![PlannedTask { task: TaskId(0), name, resource, place, verdict }]
+}
+
+fn show(format: Format, events: Vec<Event>) -> String {
+    let buffer = Buffer::default();
+    let reporter =
+        Reporter::new(format, false, Redactor::new(&[Secret::new("hunter2")]), Box::new(buffer.clone()));
+    events.into_iter().for_each(|e| reporter.show(e));
+    let bytes = buffer.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn hosts_that_agree_share_one_diff() {
+    let hosts = vec!["a".to_string(), "b".into(), "c".into()];
+    let text = show(
+        Format::Plain,
+        vec![
+            Event::RunStarted { run: "r".into(), check: true, hosts },
+            Event::HostPlanned { host: "a".into(), tasks: planned(change("0600")) },
+            Event::HostPlanned { host: "c".into(), tasks: planned(change("0640")) },
+            Event::HostPlanned { host: "b".into(), tasks: planned(change("0600")) },
+            Event::PlanComplete { changes: 3, deferred: 0 },
+        ],
+    );
+    assert_eq!(text.matches("mode: 0644 -> 0600").count(), 1, "{text}");
+    assert!(text.contains("~ base : motd  [a, b] site.yml:3:5"), "{text}");
+    assert!(text.contains("~ base : motd  [c] site.yml:3:5"), "{text}");
+}
+
+#[test]
+fn nothing_secret_leaves_whatever_the_format() {
+    let output =
+        || Event::TaskOutput { host: "a".into(), task: TaskId(0), line: "the password is hunter2".into() };
+    for format in [Format::Plain, Format::Json] {
+        let text = show(format, vec![output()]);
+        assert!(!text.contains("hunter2") && text.contains("[secret]"), "{text}");
+    }
+}
+
+#[test]
+fn a_failure_shows_host_task_place_output_and_hint() {
+    let failure = Failure {
+        message: "the command failed with exit code 3".into(),
+        causes: vec!["step 2 of 2".into()],
+        hint: Some("look at the log".into()),
+        exit: 40,
+        place: Some("site.yml:9:5".into()),
+        output: vec!["boom".into()],
+    };
+    let event = Event::TaskFinished {
+        host: "a".into(),
+        task: TaskId(0),
+        name: "x".into(),
+        status: Status::Failed,
+        diff: None,
+        failure: Some(failure),
+        millis: 5,
+    };
+    let text = show(Format::Plain, vec![event]);
+    let wanted = "error: a: x: the command failed with exit code 3 (site.yml:9:5)\n  cause: step 2 of 2\n  it printed:\n    | boom\n  hint: look at the log\n";
+    assert_eq!(text, wanted);
+}

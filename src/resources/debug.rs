@@ -1,0 +1,63 @@
+//! `debug`: shows a message.
+
+use super::shared::Act;
+use crate::resource::Facet;
+use crate::{
+    model::{Address, Footprint},
+    resource::{Fault, Observe, Resource, Seen},
+    yaml::Text,
+};
+use agent::wire::Op;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Debug;
+
+/// The parameters of `debug`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The message. A secret in it is masked.
+    msg: Text,
+}
+
+impl Resource for Debug {
+    const NAME: &'static str = "debug";
+    const EXAMPLE: &'static str = "\
+name: Say where we are
+debug:
+  msg: this is {{facts.hostname}}
+";
+    const FREE: Option<&'static str> = Some("msg");
+
+    type Spec = Spec;
+    type State = Act;
+
+    fn address(_: &Spec) -> Option<Address> {
+        None
+    }
+
+    fn footprint(_: &Spec) -> Footprint {
+        Footprint::default()
+    }
+
+    fn observe(_: &Spec, _: &Seen) -> Observe<Act> {
+        Ok(Act::default())
+    }
+
+    fn desired(spec: &Spec, _: &Act) -> Result<Act, Fault> {
+        Ok(Act::new("msg", Facet::content(&spec.msg.0)))
+    }
+
+    fn ops(spec: &Spec, _: &Act, _: &Act) -> Vec<Op> {
+        vec![Op::Note { text: spec.msg.0.clone() }]
+    }
+
+    fn acts(_: &Spec) -> bool {
+        true
+    }
+
+    fn counts_as_change(_: &Spec) -> bool {
+        false
+    }
+}

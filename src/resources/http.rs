@@ -1,0 +1,130 @@
+//! `http`: a request that must be answered as wanted.
+
+use super::shared::{Act, OneOrMany};
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Fault, Observe, Resource, Seen},
+    yaml::Text,
+};
+use agent::wire::{self, Op, Until, Wait};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Http;
+
+/// The parameters of `http`. The request is made from where the task runs; `delegate_to` makes that another host.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    url: String,
+    #[serde(default = "get")]
+    method: String,
+    #[serde(default)]
+    headers: IndexMap<String, Text>,
+    body: Option<Text>,
+    /// The status wanted, or a list of them.
+    #[serde(default = "ok")]
+    status: OneOrMany<u16>,
+    /// A text that the answer must hold.
+    contains: Option<String>,
+    /// A PEM file with the authority to trust, where the task runs.
+    ca: Option<String>,
+    /// Does not check the certificate.
+    #[serde(default)]
+    insecure: bool,
+    /// The address to connect to instead of the one that the name in `url` resolves to: `HOST` or `HOST:PORT`.
+    connect_to: Option<String>,
+    /// Seconds to keep trying in all.
+    #[serde(default = "timeout")]
+    timeout: u32,
+    /// Seconds for one request.
+    #[serde(default = "request_timeout")]
+    request_timeout: u32,
+    /// Milliseconds between two tries.
+    #[serde(default = "interval")]
+    interval_ms: u32,
+}
+
+fn get() -> String {
+    "GET".into()
+}
+
+fn ok() -> OneOrMany<u16> {
+    OneOrMany(vec![200])
+}
+
+fn timeout() -> u32 {
+    30
+}
+
+fn request_timeout() -> u32 {
+    10
+}
+
+fn interval() -> u32 {
+    1000
+}
+
+impl Resource for Http {
+    const NAME: &'static str = "http";
+    const EXAMPLE: &'static str = "\
+name: The site answers
+http:
+  url: https://app.example/health
+  status: [200, 204]
+  timeout: 60
+";
+    const FREE: Option<&'static str> = Some("url");
+
+    type Spec = Spec;
+    type State = Act;
+
+    fn address(_: &Spec) -> Option<Address> {
+        None
+    }
+
+    fn footprint(_: &Spec) -> Footprint {
+        // In its place in the file: after all that writes before it, before all that writes after it.
+        Footprint::reads([Area::Everything])
+    }
+
+    fn observe(_: &Spec, _: &Seen) -> Observe<Act> {
+        Ok(Act::default())
+    }
+
+    fn desired(spec: &Spec, _: &Act) -> Result<Act, Fault> {
+        if !spec.url.starts_with("http://") && !spec.url.starts_with("https://") {
+            let fault = Fault::new(format!("`{}` is no URL", spec.url));
+            return Err(fault.hint("begin it with `http://` or `https://`"));
+        }
+        let status: Vec<_> = spec.status.0.iter().map(ToString::to_string).collect();
+        let what = format!("{} {} answers {}", spec.method, spec.url, status.join(" or "));
+        Ok(Act::new("until", what))
+    }
+
+    fn ops(spec: &Spec, _: &Act, _: &Act) -> Vec<Op> {
+        let request = wire::Http {
+            url: spec.url.clone(),
+            method: spec.method.to_uppercase(),
+            connect_to: spec.connect_to.clone(),
+            headers: spec.headers.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect(),
+            body: spec.body.as_ref().map(|body| body.0.clone()),
+            status: spec.status.0.clone(),
+            contains: spec.contains.clone(),
+            ca: spec.ca.clone(),
+            insecure: spec.insecure,
+            timeout_s: spec.request_timeout,
+        };
+        let until = Until::Http(request);
+        vec![Op::Wait(Wait { until, timeout_s: spec.timeout, interval_ms: spec.interval_ms })]
+    }
+
+    fn acts(_: &Spec) -> bool {
+        true
+    }
+
+    fn counts_as_change(_: &Spec) -> bool {
+        false
+    }
+}

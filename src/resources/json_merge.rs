@@ -1,0 +1,141 @@
+//! `json_merge`: values inside a JSON file.
+
+use super::shared::{FileState, HostPath, attrs, content_ops, observe_bytes, parent_there};
+use crate::{
+    model::{Address, Footprint},
+    resource::{Facet, Fault, Observe, Pause, Resource, Seen},
+    yaml::Mode,
+};
+use agent::{
+    secret::Content,
+    wire::{Attrs, Op},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub struct JsonMerge;
+
+/// The parameters of `json_merge`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    path: HostPath,
+    /// Merged into the file's object: mappings key by key, anything else replaces what is there, `null` removes the key.
+    values: Map<String, Value>,
+    /// Makes the file when it is missing.
+    #[serde(default = "yes")]
+    create: bool,
+    /// Shows keys but no values of the file.
+    #[serde(default)]
+    secret: bool,
+    /// Permission bits, quoted: `"0644"`.
+    mode: Option<Mode>,
+    /// Name or number of the owner.
+    owner: Option<String>,
+    /// Name or number of the group.
+    group: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Spec {
+    fn attrs(&self) -> Attrs {
+        attrs(self.mode, self.owner.as_ref(), self.group.as_ref())
+    }
+
+    fn pretty(&self, map: &Map<String, Value>) -> Content {
+        let text = serde_json::to_string_pretty(map).expect("JSON has text keys");
+        Content::new(text + "\n", self.secret)
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Map::new());
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(map)) => Ok(map),
+            Ok(_) => Err(Fault::new(format!("{} holds no JSON object", self.path))),
+            Err(error) => {
+                // Line and column only: the rest may quote the file.
+                let place = format!("line {}, column {}", error.line(), error.column());
+                let fault = Fault::new(format!("{} is not JSON ({place})", self.path));
+                Err(fault.hint("mend it by hand, or write it whole with `copy`"))
+            }
+        }
+    }
+}
+
+/// As RFC 7396 merges.
+fn merge(into: &mut Map<String, Value>, values: &Map<String, Value>) {
+    for (key, value) in values {
+        match value {
+            Value::Null => {
+                into.shift_remove(key);
+            }
+            Value::Object(values) => {
+                let there = into.entry(key).or_insert(Value::Null);
+                if !there.is_object() {
+                    *there = Value::Object(Map::new());
+                }
+                if let Value::Object(there) = there {
+                    merge(there, values);
+                }
+            }
+            value => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+impl Resource for JsonMerge {
+    const NAME: &'static str = "json_merge";
+    const EXAMPLE: &'static str = "\
+name: Rotate the logs of containers
+json_merge:
+  path: /etc/docker/daemon.json
+  values:
+    log-driver: json-file
+    log-opts: { max-size: 10m, max-file: \"3\" }
+";
+
+    type Spec = Spec;
+    type State = FileState;
+
+    /// Several tasks may each own keys.
+    fn address(_: &Spec) -> Option<Address> {
+        None
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        Footprint::writes([spec.path.area()])
+    }
+
+    /// The content in the state is the file's meaning, laid out as we would: a layout by hand is no difference.
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+        let mut state = observe_bytes(&spec.path, &spec.attrs(), spec.secret, seen)?;
+        if let Some(content) = state.read() {
+            state.content = Some(Facet::content(&spec.pretty(&spec.read(content.bytes())?)));
+        } else if !spec.create {
+            let why = format!("the file {} does not exist (`create: true` makes it)", spec.path);
+            return Err(Pause::NotYet(why));
+        } else {
+            parent_there(&spec.path, seen)?;
+        }
+        Ok(state)
+    }
+
+    fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
+        let mut map = spec.read(observed.read().map_or(&b""[..], Content::bytes))?;
+        merge(&mut map, &spec.values);
+        Ok(observed.with_content(&spec.pretty(&map), &spec.attrs()))
+    }
+
+    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
+        let content = to.read();
+        content.map(|content| content_ops(&spec.path, content, None, from, to)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,129 @@
+//! `wait_for`: a port, a path or a command that is to come or go.
+
+use super::shared::{Act, HostPath};
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Fault, Observe, Resource, Seen},
+};
+use agent::wire::{Exec, Op, Until, Wait};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct WaitFor;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Wanted {
+    #[default]
+    Started,
+    Present,
+    Stopped,
+    Absent,
+}
+
+/// The parameters of `wait_for`: one of `port`, `path` and `succeeds`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// A TCP port that accepts connections.
+    port: Option<u16>,
+    /// Where the port is.
+    #[serde(default = "local")]
+    host: String,
+    /// A path that exists.
+    path: Option<HostPath>,
+    /// A shell command that only looks and succeeds.
+    succeeds: Option<String>,
+    /// `started` or `present` (the default): until it is there; `stopped` or `absent`: until it is gone.
+    #[serde(default)]
+    state: Wanted,
+    /// Seconds until it is given up.
+    #[serde(default = "timeout")]
+    timeout: u32,
+    /// Milliseconds between two looks.
+    #[serde(default = "interval")]
+    interval_ms: u32,
+}
+
+fn local() -> String {
+    "127.0.0.1".into()
+}
+
+fn timeout() -> u32 {
+    300
+}
+
+fn interval() -> u32 {
+    500
+}
+
+impl Spec {
+    fn until(&self) -> Result<(Until, String), Fault> {
+        let gone = matches!(self.state, Wanted::Stopped | Wanted::Absent);
+        let host = self.host.clone();
+        Ok(match (self.port, &self.path, &self.succeeds) {
+            (Some(port), None, None) if gone => {
+                (Until::PortClosed { host, port }, format!("port {port} of {} closed", self.host))
+            }
+            (Some(port), None, None) => {
+                (Until::PortOpen { host, port }, format!("port {port} of {} open", self.host))
+            }
+            (None, Some(path), None) if gone => {
+                (Until::PathAbsent { path: path.to_string() }, format!("{path} absent"))
+            }
+            (None, Some(path), None) => {
+                (Until::PathExists { path: path.to_string() }, format!("{path} present"))
+            }
+            (None, None, Some(script)) if !gone => {
+                (Until::Succeeds(Exec::new(["/bin/sh", "-c", script])), script.clone())
+            }
+            (None, None, Some(_)) => return Err(Fault::new("`succeeds` has no opposite `state`")),
+            _ => return Err(Fault::new("give one of `port`, `path` and `succeeds`")),
+        })
+    }
+}
+
+impl Resource for WaitFor {
+    const NAME: &'static str = "wait_for";
+    const EXAMPLE: &'static str = "\
+name: Wait for the database
+wait_for:
+  port: 5432
+  timeout: 60
+";
+
+    type Spec = Spec;
+    type State = Act;
+
+    fn address(_: &Spec) -> Option<Address> {
+        None
+    }
+
+    fn footprint(_: &Spec) -> Footprint {
+        // In its place in the file: after all that writes before it, before all that writes after it.
+        Footprint::reads([Area::Everything])
+    }
+
+    fn observe(_: &Spec, _: &Seen) -> Observe<Act> {
+        Ok(Act::default())
+    }
+
+    fn desired(spec: &Spec, _: &Act) -> Result<Act, Fault> {
+        spec.until().map(|(_, what)| Act::new("until", what))
+    }
+
+    fn ops(spec: &Spec, _: &Act, _: &Act) -> Vec<Op> {
+        let until = spec.until().map(|(until, _)| until);
+        let wait = |until| Wait { until, timeout_s: spec.timeout, interval_ms: spec.interval_ms };
+        until.into_iter().map(|until| Op::Wait(wait(until))).collect()
+    }
+
+    fn acts(_: &Spec) -> bool {
+        true
+    }
+
+    fn counts_as_change(_: &Spec) -> bool {
+        false
+    }
+}

@@ -1,0 +1,85 @@
+//! What the rest of a run needs from the variables besides tasks: how hosts are reached, and what must never be shown.
+
+use super::{Site, scopes};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    inventory::{ConnectionSpec, connection_spec},
+    playbook::Play,
+    template::render,
+    yaml::{Map, Node, Value},
+};
+use agent::secret::Secret;
+use indexmap::IndexMap;
+use std::collections::BTreeSet;
+
+impl Site {
+    /// How a host of the inventory is reached; `localhost` is always known.
+    ///
+    /// # Errors
+    /// An unknown host; variables that are wrong, or that would need facts.
+    pub fn connection(&self, name: &str) -> Result<ConnectionSpec, Diagnostics> {
+        let shared = &self.shared;
+        let host = self.known_host(name)?;
+        let scope = scopes::of_host(shared, host);
+        let mut errors = Diagnostics::default();
+        let mut vars = IndexMap::new();
+        let written = host.vars.iter().chain(shared.extra.iter());
+        for (name, _) in
+            written.filter(|(name, _)| name.starts_with("ansible_") || *name == "connection_command")
+        {
+            let Some(node) = scope.written(name) else { continue };
+            let Some(node) = errors.take(render(node, &scope)) else { continue };
+            if let Some(why) = node.unknown() {
+                let error = Diagnostic::error(format!("`{name}` must be known before connecting"));
+                errors.push(error.at(&node.origin).cause(format!("it needs {why}")));
+                continue;
+            }
+            vars.insert(name.clone(), node);
+        }
+        let spec = errors.take(connection_spec(name, &vars));
+        match spec {
+            Some(spec) => errors.into_result(spec),
+            None => Err(errors),
+        }
+    }
+
+    /// Every secret value in any variable, each once: what a report must never show.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let mut found = BTreeSet::new();
+        let inventory = &self.shared.inventory;
+        for host in inventory.hosts().chain(inventory.host("localhost")) {
+            host.vars.values().for_each(|node| leaves(node, &mut found));
+        }
+        self.shared.extra.values().for_each(|node| leaves(node, &mut found));
+        for map in self.playbook().plays.iter().flat_map(maps) {
+            map.values().for_each(|entry| leaves(&entry.node, &mut found));
+        }
+        for task in self.playbook().plays.iter().flat_map(|p| p.tasks.iter().chain(&p.handlers)) {
+            leaves(&task.params, &mut found);
+            task.keywords.environment.iter().for_each(|node| leaves(node, &mut found));
+            task.repeat.iter().for_each(|repeat| leaves(&repeat.items, &mut found));
+        }
+        found.into_iter().collect()
+    }
+}
+
+/// All mappings of variables in a play.
+fn maps(play: &Play) -> impl Iterator<Item = &Map> {
+    let roles = play.roles.iter().flat_map(|u| [&u.vars, &u.role.vars, &u.role.defaults]);
+    let tasks = play.tasks.iter().chain(&play.handlers);
+    let own = tasks.flat_map(|task| task.keywords.vars.iter().map(|map| &**map));
+    [&play.vars, &play.file_vars].into_iter().chain(roles).chain(own)
+}
+
+fn leaves(node: &Node, found: &mut BTreeSet<Secret>) {
+    match &node.value {
+        Value::Seq(items) => items.iter().for_each(|item| leaves(item, found)),
+        Value::Map(map) => map.values().for_each(|entry| leaves(&entry.node, found)),
+        _ if !node.secret => {}
+        Value::Str(text) => drop(found.insert(Secret::new(text.as_bytes()))),
+        Value::Bytes(bytes) => drop(found.insert(Secret::new(&**bytes))),
+        Value::Int(n) => drop(found.insert(Secret::new(n.to_string()))),
+        Value::Float(n) => drop(found.insert(Secret::new(n.to_string()))),
+        Value::Bool(_) | Value::Null | Value::Unknown(_) => {}
+    }
+}

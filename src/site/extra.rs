@@ -1,0 +1,46 @@
+//! `-e`: variables from the command line.
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::{Origin, Source},
+    playbook::Files,
+    yaml::{self, Node, Value},
+};
+use indexmap::IndexMap;
+use std::{path::Path, sync::Arc};
+
+/// Reads the values of `-e`: `name=value` (a string), a JSON or YAML mapping, or `@file`. Later ones win.
+///
+/// # Errors
+/// All that are none of these.
+pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<String, Node>, Diagnostics> {
+    let mut errors = Diagnostics::default();
+    let mut all = IndexMap::new();
+    let origin = Origin::named("-e");
+    for value in values {
+        let tree = if let Some(path) = value.strip_prefix('@') {
+            let path = Path::new(path);
+            if !files.is_file(path) {
+                errors.push(Diagnostic::error(format!("no such file: {}", path.display())).at(&origin));
+                continue;
+            }
+            files.yaml(path, &mut errors)
+        } else if value.trim_start().starts_with('{') && !value.trim_start().starts_with("{{") {
+            let source = Source { path: "-e".into(), text: value.clone(), secret: false };
+            errors.take(yaml::parse(&Arc::new(source)))
+        } else if let Some((name, value)) = value.split_once('=') {
+            all.insert(name.trim().to_string(), Node::string(value, &origin));
+            continue;
+        } else {
+            let error = Diagnostic::error("a variable without a value").at(&origin);
+            errors.push(error.hint("write `-e name=value`, `-e '{name: value}'` or `-e @file.yml`"));
+            continue;
+        };
+        match tree.map(|node| node.value) {
+            Some(Value::Map(map)) => all.extend(map.into_iter().map(|(name, entry)| (name, entry.node))),
+            Some(Value::Null) | None => {}
+            Some(_) => errors.push(Diagnostic::error("expected variables as `name: value`").at(&origin)),
+        }
+    }
+    errors.into_result(all)
+}

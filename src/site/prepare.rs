@@ -1,0 +1,211 @@
+//! One task with what is known by now: its conditions, then its parameters.
+
+use super::{HostTask, HostTasks, Preparation, Prepare, Registered, TypeInfo};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::TaskId,
+    playbook::Task,
+    resource::SourceParam,
+    template::{Scope, Truth, condition, render, render_file},
+    yaml::{Entry, Map, Node, Value},
+};
+use std::{path::Path, sync::Arc};
+
+/// How thorough to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    Run,
+    /// Offline: look at the parameters although the condition is not known yet.
+    Check,
+}
+
+impl Prepare for HostTasks {
+    fn tasks(&self) -> &[HostTask] {
+        &self.tasks
+    }
+
+    fn prepare(&self, task: TaskId, registered: &Registered) -> Result<Preparation, Diagnostics> {
+        self.prepare_for(task, registered, Aim::Run)
+    }
+}
+
+impl HostTasks {
+    pub(super) fn prepare_for(
+        &self,
+        id: TaskId,
+        registered: &Registered,
+        aim: Aim,
+    ) -> Result<Preparation, Diagnostics> {
+        let host_task = &self.tasks[id.0 as usize];
+        let task = self.shared.task(host_task.source);
+        if let Some(why) = self.pending.get(&id) {
+            return Ok(Preparation::NotYet(why.to_string()));
+        }
+        let scope = self.scopes.of(&self.shared, host_task, registered);
+        let mut unknown = None;
+        for node in &task.keywords.when {
+            match condition(node, &scope)? {
+                Truth::True => {}
+                Truth::False => return Ok(Preparation::Skip(condition_text(node))),
+                Truth::Unknown(why) => unknown = unknown.or(Some(why)),
+            }
+        }
+        if let (Some(why), Aim::Run) = (&unknown, aim) {
+            return Ok(Preparation::NotYet(why.to_string()));
+        }
+        let preparation = self.resource(host_task, task, &scope)?;
+        Ok(unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string())))
+    }
+
+    fn resource(&self, host_task: &HostTask, task: &Task, scope: &Scope) -> Result<Preparation, Diagnostics> {
+        let kind = self.shared.type_of(task);
+        let mut errors = Diagnostics::default();
+        let written = task.params.as_map().expect("the playbook gives a mapping");
+        let mut rest = written.clone();
+        let mut brought = vec![];
+        for param in kind.row.sources {
+            if let Some(entry) = rest.shift_remove(param.key) {
+                let content = self.source(task, param, &entry.node, scope);
+                brought.extend(errors.take(content).map(|node| (param, Entry { node, ..entry })));
+            }
+        }
+        let that = if kind.row.name == "assert" { rest.shift_remove("that") } else { None };
+        let that = that.and_then(|entry| {
+            let node = errors.take(conditions(&entry.node, scope))?;
+            Some(Entry { node, ..entry })
+        });
+        let rest = Node { value: Value::Map(rest), ..task.params.clone() };
+        let rendered = errors.take(render(&rest, scope));
+        let environment = if kind.has("env") { self.environment(task, scope, &mut errors) } else { None };
+        let Some(Node { value: Value::Map(mut map), .. }) = rendered else { return Err(errors) };
+        for (param, entry) in brought {
+            if let Some(other) = map.get(param.into) {
+                let error = Diagnostic::error(format!("`{}` and `{}` are both given", param.key, param.into));
+                errors
+                    .push(error.at(&other.key).related(&entry.key, "the other one").hint("use one of them"));
+            }
+            map.insert(param.into.to_string(), entry);
+        }
+        map.extend(that.map(|entry| ("that".to_string(), entry)));
+        if let Some(environment) = environment {
+            let own = map.get("env").and_then(|e| e.node.as_map()).cloned().unwrap_or_default();
+            let mut all = environment;
+            all.extend(own);
+            let node = Node::new(Value::Map(all), task.params.origin.clone());
+            map.insert("env".into(), Entry { key: task.params.origin.clone(), node });
+        }
+        if host_task.no_log && kind.has("secret") {
+            let node = Node::new(Value::Bool(true), task.params.origin.clone());
+            map.insert("secret".into(), Entry { key: task.params.origin.clone(), node });
+        }
+        if errors.has_errors() {
+            return Err(errors);
+        }
+        let params = Node { value: Value::Map(map), ..task.params.clone() };
+        if let Some(why) = params.unknown() {
+            known_parameters(kind, &params)?;
+            return Ok(Preparation::NotYet(why.to_string()));
+        }
+        match (kind.row.prepare)(&params) {
+            Ok(prepared) => Ok(Preparation::Ready(Arc::from(prepared))),
+            Err(diagnostic) => Err(placed(diagnostic, task).into()),
+        }
+    }
+
+    /// The content of a file that the task brings along.
+    fn source(
+        &self,
+        task: &Task,
+        param: &SourceParam,
+        name: &Node,
+        scope: &Scope,
+    ) -> Result<Node, Diagnostics> {
+        let name = render(name, scope)?;
+        if let Value::Unknown(_) = name.value {
+            return Ok(name);
+        }
+        if name.secret {
+            return Err(Diagnostic::error("a secret cannot be the name of a file").at(&name.origin).into());
+        }
+        let play = self.shared.index[task.index].play;
+        let role: Option<&Path> =
+            task.role.map(|at| self.shared.playbook.plays[play].roles[at].role.folder.as_path());
+        let sources = &self.shared.sources;
+        let path = sources.find(role, param.folder, name.expect_str("the name of a file")?, &name.origin)?;
+        if !param.render {
+            return sources.bytes(&path);
+        }
+        let partials = |name: &str| sources.partial(role, param.folder, name);
+        render_file(&sources.text(&path)?, scope, &partials)
+    }
+
+    fn environment(&self, task: &Task, scope: &Scope, errors: &mut Diagnostics) -> Option<Map> {
+        let mut all = Map::default();
+        for node in &task.keywords.environment {
+            let rendered = errors.take(render(node, scope))?;
+            let map = errors.take(rendered.expect_map("variables as `NAME: value`"))?;
+            all.extend(map.iter().map(|(name, entry)| (name.clone(), entry.clone())));
+        }
+        (!all.is_empty()).then_some(all)
+    }
+}
+
+/// The conditions of an `assert` as a list of `{text, holds}`; one that is not known yet makes it unknown.
+fn conditions(node: &Node, scope: &Scope) -> Result<Node, Diagnostics> {
+    let items = match &node.value {
+        Value::Seq(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut errors = Diagnostics::default();
+    let mut list = vec![];
+    for item in items {
+        let Some(truth) = errors.take(condition(item, scope)) else { continue };
+        let origin = &item.origin;
+        let holds = match truth {
+            Truth::True => Value::Bool(true),
+            Truth::False => Value::Bool(false),
+            Truth::Unknown(why) => Value::Unknown(why),
+        };
+        let entry = |node: Node| Entry { key: origin.clone(), node };
+        let map = Map::from([
+            ("text".to_string(), entry(Node::string(condition_text(item), origin))),
+            ("holds".to_string(), entry(Node::new(holds, origin.clone()))),
+        ]);
+        list.push(Node::new(Value::Map(map), origin.clone()));
+    }
+    errors.into_result(Node::new(Value::Seq(list), node.origin.clone()))
+}
+
+fn condition_text(node: &Node) -> String {
+    match &node.value {
+        Value::Str(text) => text.to_string(),
+        Value::Bool(b) => b.to_string(),
+        _ => "condition".into(),
+    }
+}
+
+/// While a parameter is not known yet, the names of all of them are.
+fn known_parameters(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostics> {
+    let known = kind.parameters();
+    let mut errors = Diagnostics::default();
+    for (name, entry) in params.as_map().into_iter().flatten() {
+        if !known.is_empty() && !known.contains(name) {
+            let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            let error = Diagnostic::error(format!("unknown parameter `{name}`")).at(&entry.key);
+            let error = error.hint(format!("known here: {listed}"));
+            errors.push(error.suggest(name, known.iter().map(String::as_str)));
+        }
+    }
+    errors.into_result(())
+}
+
+/// An error about the parameters as a whole stands at the resource's key: the mapping's own place says little.
+fn placed(diagnostic: Diagnostic, task: &Task) -> Diagnostic {
+    let whole = match &diagnostic.place {
+        Some((origin, _)) => {
+            Arc::ptr_eq(&origin.source, &task.params.origin.source) && origin.span == task.params.origin.span
+        }
+        None => true,
+    };
+    if whole { diagnostic.at(&task.resource.1) } else { diagnostic }
+}

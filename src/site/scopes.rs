@@ -1,0 +1,202 @@
+//! The variables that a task sees, layer over layer. The order is Ansible's; `docs/language.md` has it.
+
+use super::{HostTask, Registered, Shared};
+use crate::{
+    inventory::Host,
+    model::Origin,
+    playbook::{Play, Task},
+    template::{Layer, Scope},
+    yaml::{Entry, Map, Node, Value},
+};
+use agent::wire::Facts;
+use indexmap::IndexMap;
+use std::{collections::HashMap, sync::Arc};
+
+pub(super) type Variables = Arc<IndexMap<String, Node>>;
+
+pub(super) fn variables(map: &Map) -> Variables {
+    Arc::new(map.iter().map(|(name, entry)| (name.clone(), entry.node.clone())).collect())
+}
+
+/// The variables of a play and its roles: the same for all hosts.
+pub(super) struct PlayLayers {
+    /// Of all its roles: a role may use another's.
+    defaults: Variables,
+    role_vars: Variables,
+    vars: Variables,
+    file_vars: Variables,
+    /// For each use of a role: defaults, vars, what it was given, its name.
+    roles: Vec<[Variables; 4]>,
+}
+
+impl PlayLayers {
+    pub fn new(play: &Play) -> Self {
+        let all = |of: fn(&crate::playbook::Role) -> &Map| {
+            let roles = play.roles.iter().flat_map(|u| of(&u.role));
+            Arc::new(roles.map(|(name, entry)| (name.clone(), entry.node.clone())).collect())
+        };
+        let role = |u: &crate::playbook::RoleUse| {
+            let name = IndexMap::from([("role_name".into(), Node::string(&u.role.name, &u.origin))]);
+            [variables(&u.role.defaults), variables(&u.role.vars), variables(&u.vars), Arc::new(name)]
+        };
+        Self {
+            defaults: all(|role| &role.defaults),
+            role_vars: all(|role| &role.vars),
+            vars: variables(&play.vars),
+            file_vars: variables(&play.file_vars),
+            roles: play.roles.iter().map(role).collect(),
+        }
+    }
+}
+
+/// The scopes of one host's tasks.
+pub(super) struct Scopes {
+    /// For each play and role: all layers below those of a single task; and the whole for tasks without own ones.
+    bases: HashMap<(usize, Option<usize>), (Scope, Scope)>,
+    /// Every name that a task registers, not known yet.
+    unknown: Variables,
+    extra: Variables,
+    /// Variables of blocks and tasks, converted once.
+    own: HashMap<usize, Vec<Variables>>,
+}
+
+impl Scopes {
+    /// `tasks`: those the host has, by index in the playbook.
+    pub fn new(shared: &Shared, host: &Host, facts: Option<&Facts>, tasks: &[usize]) -> Self {
+        let magic = magic(shared, host, facts);
+        let host_vars: Variables = Arc::new(host.vars.clone());
+        let mut unknown = IndexMap::new();
+        let mut scopes = Self {
+            bases: HashMap::new(),
+            unknown: Variables::default(),
+            extra: shared.extra.clone(),
+            own: HashMap::new(),
+        };
+        for index in tasks {
+            let task = shared.task(*index);
+            if let Some((name, origin)) = &task.register {
+                let why = Value::Unknown(Arc::from(format!("{RESULT} `{name}`")));
+                unknown.insert(name.clone(), Node::new(why, origin.clone()));
+            }
+            if !task.keywords.vars.is_empty() {
+                scopes.own.insert(*index, task.keywords.vars.iter().map(|map| variables(map)).collect());
+            }
+        }
+        scopes.unknown = Arc::new(unknown);
+        for index in tasks {
+            let key = (shared.index[*index].play, shared.task(*index).role);
+            if scopes.bases.contains_key(&key) {
+                continue;
+            }
+            let below = below(&shared.layers[key.0], key.1, &host_vars, &magic);
+            let mut whole = below.clone();
+            whole.push(scopes.unknown.clone(), Layer::Final);
+            whole.push(scopes.extra.clone(), Layer::Raw);
+            scopes.bases.insert(key, (below, whole));
+        }
+        scopes
+    }
+
+    pub fn of(&self, shared: &Shared, host_task: &HostTask, registered: &Registered) -> Scope {
+        let item = host_task.item.as_ref().map(|item| Arc::new(item.iter().cloned().collect()));
+        self.with(shared, host_task.source, item, registered)
+    }
+
+    /// The scope of a task, with its loop's variables and what is registered.
+    pub fn with(
+        &self,
+        shared: &Shared,
+        index: usize,
+        item: Option<Variables>,
+        registered: &Registered,
+    ) -> Scope {
+        let task: &Task = shared.task(index);
+        let (below, whole) = &self.bases[&(shared.index[index].play, task.role)];
+        let own = self.own.get(&index);
+        if own.is_none() && item.is_none() && registered.0.is_empty() {
+            // The scope that others use too: what was rendered once is kept in it.
+            return whole.clone();
+        }
+        let mut scope = below.clone();
+        for layer in own.into_iter().flatten() {
+            scope.push(layer.clone(), Layer::Raw);
+        }
+        if let Some(item) = item {
+            scope.push(item, Layer::Final);
+        }
+        scope.push(self.unknown.clone(), Layer::Final);
+        if !registered.0.is_empty() {
+            let known = registered.0.iter().map(|(name, node)| (name.clone(), node.clone()));
+            scope.push(Arc::new(known.collect()), Layer::Final);
+        }
+        scope.push(self.extra.clone(), Layer::Raw);
+        scope
+    }
+}
+
+/// What the variables of a host may use outside of any play.
+pub(super) fn of_host(shared: &Shared, host: &Host) -> Scope {
+    let mut scope = Scope::new();
+    scope.push(Arc::new(host.vars.clone()), Layer::Raw);
+    scope.push(magic(shared, host, None), Layer::Final);
+    scope.push(shared.extra.clone(), Layer::Raw);
+    scope
+}
+
+/// How the reason begins for which a registered result is unknown.
+pub(super) const RESULT: &str = "the result of";
+
+fn below(layers: &PlayLayers, role: Option<usize>, host_vars: &Variables, magic: &Variables) -> Scope {
+    let role = role.map(|at| &layers.roles[at]);
+    let mut scope = Scope::new();
+    scope.push(layers.defaults.clone(), Layer::Raw);
+    if let Some([defaults, ..]) = role {
+        scope.push(defaults.clone(), Layer::Raw);
+    }
+    scope.push(host_vars.clone(), Layer::Raw);
+    scope.push(layers.vars.clone(), Layer::Raw);
+    scope.push(layers.file_vars.clone(), Layer::Raw);
+    scope.push(layers.role_vars.clone(), Layer::Raw);
+    if let Some([_, vars, given, name]) = role {
+        scope.push(vars.clone(), Layer::Raw);
+        scope.push(given.clone(), Layer::Raw);
+        scope.push(name.clone(), Layer::Final);
+    }
+    scope.push(magic.clone(), Layer::Final);
+    scope
+}
+
+/// What is always in scope.
+fn magic(shared: &Shared, host: &Host, facts: Option<&Facts>) -> Variables {
+    let origin = Origin::named("built in");
+    let text = |text: &str| Node::string(text, &origin);
+    let list = |items: Vec<Node>| Node::new(Value::Seq(items), origin.clone());
+    let facts = match facts {
+        Some(facts) => {
+            let json = serde_json::to_value(facts).expect("facts are plain data");
+            Node::from_json(&json, &Origin::named(&format!("facts of {}", host.name)))
+        }
+        None => {
+            let why = format!("a fact of {}, which was not asked yet", host.name);
+            Node::new(Value::Unknown(Arc::from(why)), origin.clone())
+        }
+    };
+    let group = |(name, hosts): (&str, Vec<Node>)| {
+        (name.to_string(), Entry { key: origin.clone(), node: list(hosts) })
+    };
+    let groups = shared.inventory.groups().map(|(name, hosts)| (name, hosts.map(text).collect()));
+    let groups = Node::new(Value::Map(groups.map(group).collect()), origin.clone());
+    let folder = |path: &std::path::Path| {
+        let path = path.to_string_lossy();
+        text(if path.is_empty() { "." } else { &path })
+    };
+    Arc::new(IndexMap::from([
+        ("facts".into(), facts),
+        ("inventory_hostname".into(), text(&host.name)),
+        ("host".into(), text(&host.name)),
+        ("groups".into(), groups),
+        ("group_names".into(), list(host.groups.iter().map(|g| text(g)).collect())),
+        ("playbook_dir".into(), folder(&shared.playbook.folder)),
+        ("inventory_dir".into(), folder(shared.inventory.path.parent().unwrap_or(std::path::Path::new("")))),
+    ]))
+}

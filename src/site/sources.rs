@@ -1,0 +1,113 @@
+//! The files that tasks bring along: from `templates/` and `files/` of the role, else of the playbook.
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::{Origin, Source},
+    playbook::Files,
+    yaml::{Node, Value},
+};
+use agent::secret::Content;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Reads each file once.
+pub(super) struct Sources {
+    files: Arc<dyn Files>,
+    /// The playbook's.
+    folder: PathBuf,
+    read: Mutex<HashMap<PathBuf, Result<Arc<Content>, Diagnostics>>>,
+    texts: Mutex<HashMap<PathBuf, Result<Arc<Source>, Diagnostics>>>,
+}
+
+impl Sources {
+    pub fn new(files: Arc<dyn Files>, folder: PathBuf) -> Self {
+        Self { files, folder, read: Mutex::default(), texts: Mutex::default() }
+    }
+
+    /// The path of `name` in `folder` (`templates`, `files`) of the role or the playbook.
+    ///
+    /// # Errors
+    /// Where it was looked for, and what is there with a similar name.
+    pub fn find(
+        &self,
+        role: Option<&Path>,
+        folder: &str,
+        name: &str,
+        at: &Origin,
+    ) -> Result<PathBuf, Diagnostic> {
+        let folders: Vec<PathBuf> = match Path::new(name).is_absolute() {
+            true => vec![PathBuf::new()],
+            false => role.into_iter().chain([self.folder.as_path()]).map(|base| base.join(folder)).collect(),
+        };
+        let mut there = vec![];
+        for folder in &folders {
+            let path = folder.join(name);
+            if self.files.is_file(&path) {
+                return Ok(path);
+            }
+            there.extend(self.files.list(folder));
+        }
+        let is_folder = folders.iter().any(|folder| !self.files.list(&folder.join(name)).is_empty());
+        let mut diagnostic = Diagnostic::error(match is_folder {
+            true => format!("`{name}` is a folder; one file is wanted"),
+            false => format!("no such file: `{name}`"),
+        });
+        for folder in folders.iter().filter(|f| !f.as_os_str().is_empty()) {
+            diagnostic = diagnostic.cause(format!("looked in {}/", folder.display()));
+        }
+        if is_folder {
+            diagnostic = diagnostic.hint("name each file, perhaps with a `loop`");
+        }
+        Err(diagnostic.at(at).suggest(name, there.iter().map(String::as_str)))
+    }
+
+    fn content(&self, path: &Path) -> Result<Arc<Content>, Diagnostics> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = || {
+            let mut errors = Diagnostics::default();
+            let content = self.files.read(path, &mut errors);
+            content.map(Arc::new).ok_or(errors)
+        };
+        read.entry(path.to_path_buf()).or_insert_with(load).clone()
+    }
+
+    /// A file as it is.
+    ///
+    /// # Errors
+    /// That it cannot be read or decrypted.
+    pub fn bytes(&self, path: &Path) -> Result<Node, Diagnostics> {
+        let content = self.content(path)?;
+        let origin = Origin::named(&path.display().to_string());
+        Ok(Node::new(Value::Bytes(Arc::from(content.bytes())), origin).with_secret(content.is_secret()))
+    }
+
+    /// A file as the text of a template.
+    ///
+    /// # Errors
+    /// As [`Self::bytes`], and that it is no UTF-8.
+    pub fn text(&self, path: &Path) -> Result<Arc<Source>, Diagnostics> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = || {
+            let content = self.content(path)?;
+            let text = String::from_utf8(content.bytes().to_vec()).map_err(|e| {
+                let at = Origin::named(&path.display().to_string());
+                let error = Diagnostic::error("the template is not UTF-8").at(&at).cause(e.utf8_error());
+                error.hint("use `copy` for files that are no text")
+            })?;
+            Ok(Arc::new(Source { path: path.to_path_buf(), text, secret: content.is_secret() }))
+        };
+        texts.entry(path.to_path_buf()).or_insert_with(load).clone()
+    }
+
+    /// A partial: another file in the same kind of folder, with or without an ending.
+    pub fn partial(&self, role: Option<&Path>, folder: &str, name: &str) -> Option<Arc<Source>> {
+        let at = Origin::named("a template");
+        let path = ["", ".hbs", ".j2"]
+            .iter()
+            .find_map(|end| self.find(role, folder, &format!("{name}{end}"), &at).ok())?;
+        self.text(&path).ok()
+    }
+}

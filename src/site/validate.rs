@@ -1,0 +1,79 @@
+//! All that can be found without a host.
+
+use super::{HostTask, HostTasks, Place, Preparation, Prepare, Registered, Site, prepare::Aim};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::Address,
+};
+use indexmap::IndexMap;
+use std::collections::HashMap;
+
+/// Mistakes by message and place, with the hosts that have them.
+#[derive(Default)]
+struct Findings(IndexMap<(String, String), (Diagnostic, Vec<String>)>);
+
+impl Findings {
+    fn add(&mut self, host: &str, found: Diagnostics) {
+        for diagnostic in found.0 {
+            let place = diagnostic.place.as_ref().map(|(origin, _)| origin.to_string());
+            let key = (diagnostic.message.clone(), place.unwrap_or_default());
+            let (_, hosts) = self.0.entry(key).or_insert_with(|| (diagnostic, vec![]));
+            if hosts.last().is_none_or(|last| last != host) {
+                hosts.push(host.to_string());
+            }
+        }
+    }
+
+    fn into_diagnostics(self, hosts: usize) -> Diagnostics {
+        let named = |(diagnostic, on): (Diagnostic, Vec<String>)| match on.len() {
+            count if count == hosts => diagnostic,
+            count if count > 3 => {
+                diagnostic.cause(format!("on {}, {} and {} more hosts", on[0], on[1], count - 2))
+            }
+            _ => diagnostic.cause(format!("on {}", on.join(", "))),
+        };
+        Diagnostics(self.0.into_values().map(named).collect())
+    }
+}
+
+impl Site {
+    /// Prepares every task of every host without facts and results. Each mistake is reported once, with the hosts it
+    /// is on when these are not all.
+    pub fn validate(&self) -> Diagnostics {
+        let mut findings = Findings::default();
+        for name in self.hosts() {
+            let Some(host) = self.inventory().host(name) else { continue };
+            let (tasks, errors) = HostTasks::expand(&self.shared, host, None);
+            findings.add(name, errors);
+            findings.add(name, tasks.check());
+        }
+        findings.into_diagnostics(self.hosts().len())
+    }
+}
+
+impl HostTasks {
+    fn check(&self) -> Diagnostics {
+        let mut errors = Diagnostics::default();
+        let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
+        let nothing = Registered::default();
+        for task in self.tasks() {
+            let preparation = errors.take(self.prepare_for(task.id, &nothing, Aim::Check));
+            let Some(Preparation::Ready(prepared)) = preparation else { continue };
+            let Some(address) = prepared.address() else { continue };
+            if let Some(first) = owners.get(&(&task.place, address.clone())) {
+                errors.push(two_owners(&address, first, task));
+            } else {
+                owners.insert((&task.place, address), task);
+            }
+        }
+        errors
+    }
+}
+
+/// The error for two tasks that own the same thing.
+fn two_owners(address: &Address, first: &HostTask, second: &HostTask) -> Diagnostic {
+    Diagnostic::error(format!("two tasks own `{address}`"))
+        .labelled(&second.origin, format!("`{}`", second.name))
+        .related(&first.origin, format!("`{}` owns it already", first.name))
+        .hint("make them one task, or give them `when`s that exclude each other")
+}

@@ -1,0 +1,242 @@
+//! A compiled template, and where its parts stand in the file they were written in.
+
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::Origin,
+};
+use handlebars::{
+    Template, TemplateErrorReason,
+    template::{HelperTemplate, TemplateElement, TemplateMapping},
+};
+use std::{ops::Range, sync::Arc};
+
+/// How deep blocks, subexpressions, partials and variables may nest. The parser is recursive: what is deeper must not
+/// reach it.
+pub(super) const DEPTH: usize = 64;
+
+pub(super) struct Code {
+    pub template: Template,
+    /// The place of the whole text.
+    pub origin: Origin,
+    /// Nothing of the text may be shown.
+    pub secret: bool,
+    text: Arc<str>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A YAML scalar: its text stands in the file, perhaps indented or with escapes.
+    Scalar,
+    /// As a scalar, with the braces around it added by us.
+    Condition,
+    /// The text is the file.
+    File,
+}
+
+impl Code {
+    pub fn scalar(text: &Arc<str>, origin: &Origin, secret: bool) -> Result<Self, Diagnostics> {
+        Self::compile(text.clone(), origin.clone(), secret, Form::Scalar)
+    }
+
+    pub fn file(origin: &Origin) -> Result<Self, Diagnostics> {
+        Self::compile(Arc::from(&*origin.source.text), origin.clone(), false, Form::File)
+    }
+
+    /// The text of a condition, written without braces.
+    pub fn condition(text: &str, origin: &Origin, secret: bool) -> Result<Self, Diagnostics> {
+        Self::compile(format!("{{{{{text}}}}}").into(), origin.clone(), secret, Form::Condition)
+    }
+
+    fn compile(text: Arc<str>, origin: Origin, secret: bool, form: Form) -> Result<Self, Diagnostics> {
+        let secret = secret || origin.source.secret;
+        let mut code = Self { template: Template::new(), origin, secret, text, form };
+        if nesting(&code.text) > DEPTH {
+            return Err(Diagnostic::error(format!("template nested deeper than {DEPTH}"))
+                .at(&code.origin)
+                .into());
+        }
+        match Template::compile(&code.text) {
+            Ok(template) => {
+                code.template = template;
+                Ok(code)
+            }
+            Err(error) => Err(code.syntax(&error).into()),
+        }
+    }
+
+    fn syntax(&self, error: &handlebars::TemplateError) -> Diagnostic {
+        let at = error.pos().map_or(0, |(line, column)| offset(&self.text, line, column));
+        let tag_at = self.text[..at].rfind("{{").unwrap_or(at);
+        let tag = &self.text[tag_at..tag_end(&self.text, tag_at)];
+        let what = match error.reason() {
+            TemplateErrorReason::MismatchingClosedHelper(open, close)
+            | TemplateErrorReason::MismatchingClosedDecorator(open, close)
+                if !self.secret =>
+            {
+                let bare = |name: &str| name.trim_matches('"').to_string();
+                format!("`{{{{#{}}}}}` is closed by `{{{{/{}}}}}`", bare(open), bare(close))
+            }
+            TemplateErrorReason::InvalidParam(written) if !self.secret => {
+                format!("`{written}` is no valid number or string")
+            }
+            _ => "it is not valid Handlebars".into(),
+        };
+        let subject = if self.form == Form::Condition { "condition" } else { "template" };
+        let place = if at >= self.text.len() { self.tag(tag_at) } else { self.place(at..at + 1) };
+        let diagnostic = Diagnostic::error(format!("invalid {subject}: {what}")).at(&place);
+        match self.syntax_hint(tag, at - tag_at) {
+            Some(hint) => diagnostic.hint(hint),
+            None => diagnostic,
+        }
+    }
+
+    /// What people who know Jinja write, and what to write here.
+    fn syntax_hint(&self, tag: &str, at: usize) -> Option<String> {
+        let words: Vec<&str> = tag.trim_matches(['{', '}', '~', ' ']).split_whitespace().collect();
+        let has = |word: &str| words.contains(&word);
+        let operators = [("==", "eq"), ("!=", "ne"), ("<=", "le"), (">=", "ge"), ("<", "lt"), (">", "gt")];
+        if let Some((sign, helper)) = operators.iter().find(|(sign, _)| has(sign)) {
+            return Some(format!("instead of `a {sign} b` write `{helper} a b`"));
+        }
+        if has("is") && has("defined") {
+            return Some("write `defined x`, or `not (defined x)`".into());
+        }
+        let piped = tag.find('|').is_some_and(|pipe| !tag[..pipe].trim_end().ends_with(" as"));
+        if piped {
+            return Some("there are no filters: instead of `x | lower` write `lower x`".into());
+        }
+        if tag.starts_with("{{") && !tag.ends_with("}}") {
+            return Some(
+                "a `{{` is not closed; to write the braces themselves, put a `\\` before them".into(),
+            );
+        }
+        if tag.starts_with("{{") && (tag[2..].starts_with('%') || at == 2) {
+            return Some(
+                "an expression is a path such as `a.b`, or a helper with arguments: `lower a.b`".into(),
+            );
+        }
+        let opened = self.text.matches("{{#").count();
+        (opened > self.text.matches("{{/").count())
+            .then(|| "every `{{#block}}` needs its `{{/block}}`".to_string())
+    }
+
+    /// The one expression that is the whole template, if it is that.
+    pub fn bare(&self) -> Option<&HelperTemplate> {
+        match self.template.elements.as_slice() {
+            [TemplateElement::Expression(e) | TemplateElement::HtmlExpression(e)] => Some(e),
+            _ => None,
+        }
+    }
+
+    /// Byte offset of an element of a (nested) template; `None` where the parser kept no position.
+    pub fn element(&self, template: &Template, index: usize) -> Option<usize> {
+        let start: &TemplateMapping = template.mapping.get(index)?;
+        Some(offset(&self.text, start.0, start.1))
+    }
+
+    /// The place of the tag at a byte offset.
+    pub fn tag(&self, at: usize) -> Origin {
+        self.place(at..tag_end(&self.text, at))
+    }
+
+    /// The place of a name in the tag at `at`, or in a later one where the parser kept no position.
+    pub fn name(&self, at: usize, name: &str) -> Origin {
+        let within = self.text.get(at..).unwrap_or("");
+        let part = |c: char| c.is_alphanumeric() || "_-.@$".contains(c);
+        let mut hits = within.match_indices(name).map(|(hit, _)| at + hit);
+        let hit = hits.find(|&hit| {
+            let (before, after) = (&self.text[..hit], &self.text[hit + name.len()..]);
+            let inside =
+                before.rfind("{{") > before.rfind("}}") || (before.contains("{{") && !before.contains("}}"));
+            inside && !before.ends_with(part) && !after.starts_with(part)
+        });
+        hit.map_or_else(|| self.tag(at), |hit| self.place(hit..hit + name.len()))
+    }
+
+    /// The place in the file of a part of the text.
+    fn place(&self, part: Range<usize>) -> Origin {
+        let part = self.text.floor_char_boundary(part.start)..self.text.ceil_char_boundary(part.end);
+        let first_line = self.text[part.clone()].find('\n').map_or(part.end, |n| part.start + n);
+        let source = &self.origin.source;
+        if self.form == Form::File {
+            return Origin { source: source.clone(), span: part.start..first_line };
+        }
+        // A scalar's text stands in the file line by line; the same part is the one with as many likes before it.
+        let mut needle = &self.text[part.start..first_line];
+        let mut before = &self.text[..part.start];
+        if self.form == Form::Condition {
+            needle = needle.strip_prefix("{{").unwrap_or(needle);
+            needle = needle.strip_suffix("}}").unwrap_or(needle);
+            before = before.strip_prefix("{{").unwrap_or(before);
+        }
+        let start = self.origin.span.start.min(source.text.len());
+        let lines = self.text.lines().count();
+        let end = (start + 2 * self.text.len() + 64 * (lines + 1)).min(source.text.len());
+        let window = source.text.get(start..source.text.floor_char_boundary(end)).unwrap_or("");
+        let found = |needle: &str, count: usize| {
+            let (hit, text) = window.match_indices(needle).nth(count)?;
+            Some(start + hit..start + hit + text.len())
+        };
+        if needle.trim().is_empty() {
+            return self.origin.clone();
+        }
+        let count = before.matches(needle).count();
+        let escaped = needle.replace('\\', "\\\\").replace('"', "\\\"");
+        let span = found(needle, count).or_else(|| found(&escaped, count)).or_else(|| {
+            let doubled = needle.replace('\'', "''");
+            found(&doubled, count)
+        });
+        span.map_or_else(|| self.origin.clone(), |span| Origin { source: source.clone(), span })
+    }
+}
+
+/// Whether a text holds anything for the parser to do.
+pub(super) fn is_template(text: &str) -> bool {
+    text.contains("{{")
+}
+
+/// Byte offset of a line and column, both from 1; the column counts characters.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    let start = starts.take(line.max(1)).last().unwrap_or(0);
+    text[start..].char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(at, _)| start + at)
+}
+
+fn tag_end(text: &str, at: usize) -> usize {
+    let rest = &text[at..];
+    let Some(close) = rest.find("}}") else { return text.len() };
+    let braces = rest[close..].len() - rest[close..].trim_start_matches('}').len();
+    at + close + braces.min(4)
+}
+
+/// An upper bound of how deep the parser would recurse.
+fn nesting(text: &str) -> usize {
+    let (mut blocks, mut brackets, mut most) = (0_usize, 0_usize, 0);
+    let mut rest = text;
+    let mut inside = false;
+    while let Some(c) = rest.chars().next() {
+        if rest.starts_with("{{") {
+            inside = true;
+            brackets = 0;
+            let tag = rest.trim_start_matches(['{', '~']);
+            if tag.starts_with('#') {
+                blocks += 1;
+            } else if tag.starts_with('/') {
+                blocks = blocks.saturating_sub(1);
+            }
+            rest = tag;
+            most = most.max(blocks);
+            continue;
+        }
+        match c {
+            '}' if rest.starts_with("}}") => inside = false,
+            '(' | '[' | '{' if inside => brackets += 1,
+            ')' | ']' | '}' => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(blocks + brackets);
+        rest = &rest[c.len_utf8()..];
+    }
+    most
+}

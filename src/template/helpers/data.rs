@@ -1,0 +1,108 @@
+//! Comparing, and writing data as text.
+
+use super::{Args, Fault};
+use crate::yaml::{Node, Value};
+use std::cmp::Ordering;
+
+pub(super) fn eq(args: &Args) -> Result<Value, Fault> {
+    comparable(args)?;
+    Ok(Value::Bool(equal(&args.values[0], &args.values[1])))
+}
+
+pub(super) fn ne(args: &Args) -> Result<Value, Fault> {
+    comparable(args)?;
+    Ok(Value::Bool(!equal(&args.values[0], &args.values[1])))
+}
+
+pub(super) fn lt(args: &Args) -> Result<Value, Fault> {
+    compare(args, Ordering::is_lt)
+}
+
+pub(super) fn le(args: &Args) -> Result<Value, Fault> {
+    compare(args, Ordering::is_le)
+}
+
+pub(super) fn gt(args: &Args) -> Result<Value, Fault> {
+    compare(args, Ordering::is_gt)
+}
+
+pub(super) fn ge(args: &Args) -> Result<Value, Fault> {
+    compare(args, Ordering::is_ge)
+}
+
+pub(super) fn contains(args: &Args) -> Result<Value, Fault> {
+    let needle = &args.values[0];
+    let found = match &args.values[1].value {
+        Value::Seq(items) => items.iter().any(|item| equal(item, needle)),
+        Value::Map(map) => map.contains_key(&args.text(0)?),
+        Value::Str(text) => text.contains(&args.text(0)?),
+        _ => return Err(args.fault(1, "a list, a mapping or a string")),
+    };
+    Ok(Value::Bool(found))
+}
+
+pub(super) fn to_json(args: &Args) -> Result<Value, Fault> {
+    Ok(Value::str(args.values[0].to_json().to_string()))
+}
+
+pub(super) fn to_json_pretty(args: &Args) -> Result<Value, Fault> {
+    Ok(Value::str(format!("{:#}", args.values[0].to_json())))
+}
+
+pub(super) fn to_yaml(args: &Args) -> Result<Value, Fault> {
+    crate::yaml::to_text(&args.values[0]).map(Value::str).map_err(Fault::new)
+}
+
+/// A string is never equal to a number or boolean: to compare them is a slip, not a question.
+fn comparable(args: &Args) -> Result<(), Fault> {
+    let is_text = |node: &Node| matches!(node.value, Value::Str(_));
+    let is_plain = |node: &Node| matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_));
+    let (a, b) = (&args.values[0], &args.values[1]);
+    if (is_text(a) && is_plain(b)) || (is_plain(a) && is_text(b)) {
+        let message = format!("{} and {} are never equal", a.value.kind(), b.value.kind());
+        return Err(Fault::new(message)
+            .hint("in an expression strings are quoted; numbers, `true` and `false` are not"));
+    }
+    Ok(())
+}
+
+fn equal(a: &Node, b: &Node) -> bool {
+    match (&a.value, &b.value) {
+        (Value::Seq(a), Value::Seq(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(k, e)| b.get(k).is_some_and(|other| equal(&e.node, &other.node)))
+        }
+        (Value::Null, Value::Null) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (a, b) => order(a, b) == Some(Ordering::Equal),
+    }
+}
+
+fn compare(args: &Args, holds: fn(Ordering) -> bool) -> Result<Value, Fault> {
+    let (a, b) = (&args.values[0].value, &args.values[1].value);
+    match order(a, b) {
+        Some(ordering) => Ok(Value::Bool(holds(ordering))),
+        None => {
+            let message = format!("wants two numbers or two strings, found {} and {}", a.kind(), b.kind());
+            Err(Fault::new(message))
+        }
+    }
+}
+
+/// The order of two numbers or two strings.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an integer is compared with a float only when one is written"
+)]
+pub(super) fn order(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::Int(a), Value::Float(b)) => (*a as f64).partial_cmp(b),
+        (Value::Float(a), Value::Int(b)) => a.partial_cmp(&(*b as f64)),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Str(a), Value::Str(b)) => Some(a.cmp(b)),
+        _ => None,
+    }
+}

@@ -1,0 +1,203 @@
+//! Paths: what a name means at a place.
+
+use super::{
+    Cx,
+    expression::{Found, usage},
+    helpers,
+};
+use crate::{
+    diag::{Diagnostic, Diagnostics, did_you_mean},
+    model::Origin,
+    yaml::{Node, Value},
+};
+use handlebars::{Path, PathSeg};
+
+impl Cx<'_> {
+    pub fn path(&self, path: &Path, at: usize) -> Result<Found, Diagnostics> {
+        let (segments, raw) = match path {
+            Path::Local((level, name, raw)) => return Ok(self.local(*level, name, raw, at)),
+            Path::Relative((segments, raw)) => (segments, raw.as_str()),
+        };
+        match raw {
+            "true" => return Ok(Found::Value(self.node(Value::Bool(true)))),
+            "false" => return Ok(Found::Value(self.node(Value::Bool(false)))),
+            _ => {}
+        }
+        let rules = segments.iter().filter(|s| matches!(s, PathSeg::Ruled(_))).count();
+        let names: Vec<&str> = segments
+            .iter()
+            .filter_map(|s| match s {
+                PathSeg::Named(name) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
+        let from_root = raw.trim_start_matches("this").trim_start_matches(['.', '/']).starts_with("@root");
+        let place = self.code.name(at, raw);
+        if from_root {
+            return self.variable_path(&names, &place);
+        }
+        if let Some(first) = names.first()
+            && let Some(node) = self.block_parameter(first)
+        {
+            return Ok(self.walk(node, &names[..1], &names[1..], &place));
+        }
+        let mut frame = self.frame;
+        for _ in 0..rules {
+            frame = match frame {
+                Some(inner) => inner.parent,
+                None => {
+                    let error = Diagnostic::error(format!("`{}` leads out of the template", self.shown(raw)));
+                    return Ok(Found::Missing(error.at(&place).hint("`../` leaves one `each` or `with`")));
+                }
+            };
+        }
+        match (frame.and_then(|f| f.this), names.as_slice()) {
+            (Some(this), names) => Ok(match self.walk(this, &[], names, &place) {
+                Found::Missing(error) => Found::Missing(self.outside_hint(names, error)),
+                found @ Found::Value(_) => found,
+            }),
+            (None, []) => {
+                let error = Diagnostic::error("`this` means nothing here").at(&place);
+                Ok(Found::Missing(error.hint("it is the item inside `each` and `with`")))
+            }
+            (None, names) => self.variable_path(names, &place),
+        }
+    }
+
+    pub fn block_parameter(&self, name: &str) -> Option<&Node> {
+        let mut frame = self.frame;
+        while let Some(inner) = frame {
+            if let Some((_, node)) = inner.params.iter().find(|(n, _)| n == name) {
+                return Some(node);
+            }
+            frame = inner.parent;
+        }
+        None
+    }
+
+    fn local(&self, level: usize, name: &str, raw: &str, at: usize) -> Found {
+        let mut frame = self.frame;
+        for _ in 0..level {
+            frame = frame.and_then(|f| f.parent);
+        }
+        while let Some(inner) = frame {
+            if let Some((_, node)) = inner.locals.iter().find(|(n, _)| *n == name) {
+                return Found::Value(node.clone());
+            }
+            frame = if inner.inherits { inner.parent } else { None };
+        }
+        let error =
+            Diagnostic::error(format!("undefined `{}`", self.shown(raw))).at(&self.code.name(at, raw));
+        Found::Missing(
+            error.hint("`@index`, `@first`, `@last` are there inside `each`, `@key` in one over a mapping"),
+        )
+    }
+
+    fn variable_path(&self, names: &[&str], place: &Origin) -> Result<Found, Diagnostics> {
+        let Some((node, layer)) = names.first().and_then(|name| self.scope.find(name)) else {
+            return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), place)));
+        };
+        if layer == super::Layer::Final {
+            return Ok(self.walk(node, &names[..1], &names[1..], place));
+        }
+        // Only the part that is asked for is rendered: `a.x` may use `a.y`.
+        let (mut node, mut used, mut secret) = (node, 1, node.secret);
+        while used < names.len() {
+            let Some(inner) = node.get(names[used]) else { break };
+            node = inner;
+            secret |= node.secret;
+            used += 1;
+        }
+        let mut value = self.variable(&names[..used], node, place)?;
+        if secret {
+            value.taint();
+        }
+        Ok(self.walk(&value, &names[..used], &names[used..], place))
+    }
+
+    /// Follows names into a value. `before` are those that led to it.
+    fn walk(&self, mut node: &Node, before: &[&str], names: &[&str], place: &Origin) -> Found {
+        let mut secret = node.secret;
+        for (index, name) in names.iter().enumerate() {
+            if matches!(node.value, Value::Unknown(_)) {
+                break;
+            }
+            let Some(next) = step(node, name) else {
+                let within = [before, &names[..index]].concat().join(".");
+                let within = (!within.is_empty()).then(|| self.shown(&within).to_string());
+                return Found::Missing(self.no_member(node, name, within.as_deref(), place));
+            };
+            node = next;
+            secret |= node.secret;
+        }
+        let mut node = node.clone();
+        if secret {
+            node.taint();
+        }
+        Found::Value(node)
+    }
+
+    pub fn unsupported(&self, at: usize) -> Diagnostic {
+        Diagnostic::error("this kind of expression is not supported").at(&self.code.tag(at))
+    }
+
+    fn undefined(&self, name: &str, place: &Origin) -> Diagnostic {
+        let error = Diagnostic::error(format!("undefined variable `{}`", self.shown(name))).at(place);
+        if self.code.secret {
+            return error.hint("a text that is no template is tagged `!unsafe`");
+        }
+        if let Some(helper) = helpers::find(name) {
+            return error.hint(format!("`{name}` is a helper: {}", usage(helper)));
+        }
+        error.suggest(name, self.scope.names())
+    }
+
+    pub fn no_member(&self, node: &Node, name: &str, within: Option<&str>, place: &Origin) -> Diagnostic {
+        let name = self.shown(name);
+        let whose = within.map_or_else(|| "this".to_string(), |w| format!("`{w}`"));
+        match &node.value {
+            Value::Map(map) => {
+                let error = Diagnostic::error(format!("{whose} has no key `{name}`")).at(place);
+                // Keys of a secret mapping are as secret as its values.
+                if node.secret || self.code.secret {
+                    return error;
+                }
+                let known: Vec<String> = map.keys().take(12).map(|k| format!("`{k}`")).collect();
+                let more = if map.len() > known.len() { ", ..." } else { "" };
+                let known = match known.len() {
+                    0 => "it is an empty mapping".to_string(),
+                    _ => format!("it has {}{more}", known.join(", ")),
+                };
+                let close = did_you_mean(name, map.keys().map(String::as_str)).filter(|_| name != "…");
+                error.hint(match close {
+                    Some(close) => format!("did you mean `{close}`? {known}"),
+                    None => known,
+                })
+            }
+            Value::Seq(items) => {
+                let error = Diagnostic::error(format!("{whose} has no item `{name}`")).at(place);
+                error.hint(format!("it is a list of {}, counted from 0", items.len()))
+            }
+            other => Diagnostic::error(format!("{whose} is {}, it has no `{name}`", other.kind())).at(place),
+        }
+    }
+
+    /// Inside `each` and `with`, plain names belong to the item: says so when the name is known outside.
+    fn outside_hint(&self, names: &[&str], error: Diagnostic) -> Diagnostic {
+        match names.first() {
+            Some(first) if !self.code.secret && self.scope.find(first).is_some() => error.hint(format!(
+                "inside `each` and `with` names belong to the item; the variable is `@root.{}`",
+                names.join(".")
+            )),
+            _ => error,
+        }
+    }
+}
+
+pub(super) fn step<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Map(map) => map.get(name).map(|entry| &entry.node),
+        Value::Seq(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    }
+}

@@ -1,0 +1,326 @@
+//! Elements of a template: text, blocks, partials.
+
+use super::{Code, Cx, Frame, ITERATIONS, SIZE, code::DEPTH};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::Origin,
+    yaml::{Node, Value},
+};
+use handlebars::{
+    Template,
+    template::{BlockParam, DecoratorTemplate, HelperTemplate, Parameter, TemplateElement},
+};
+use std::{path::Path, sync::Arc};
+
+const BLOCKS: &[&str] = &["if", "unless", "each", "with"];
+
+/// A text being rendered.
+#[derive(Default)]
+pub(super) struct Output {
+    pub text: String,
+    pub secret: bool,
+    pub unknown: Option<Arc<str>>,
+    errors: Diagnostics,
+    failed: bool,
+}
+
+impl Output {
+    pub fn finish(self) -> Result<Self, Diagnostics> {
+        if self.failed { Err(self.errors) } else { Ok(self) }
+    }
+
+    fn saw(&mut self, node: &Node) {
+        self.secret |= node.secret;
+        if let Value::Unknown(why) = &node.value {
+            self.unknown.get_or_insert_with(|| why.clone());
+        }
+    }
+
+    fn error(&mut self, error: impl Into<Diagnostics>) {
+        self.failed = true;
+        self.errors.extend(error);
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// Renders a template. `at` is the byte offset of what holds it, for elements without a position of their own.
+    pub fn template(&self, template: &Template, at: usize, out: &mut Output) {
+        if self.depth > DEPTH {
+            out.error(self.too_deep(at));
+            return;
+        }
+        for (index, element) in template.elements.iter().enumerate() {
+            let at = self.code.element(template, index).unwrap_or(at);
+            match element {
+                TemplateElement::RawString(text) => out.text.push_str(text),
+                TemplateElement::Comment(_) => {}
+                TemplateElement::Expression(e) | TemplateElement::HtmlExpression(e) => {
+                    self.interpolate(e, at, out);
+                }
+                TemplateElement::HelperBlock(block) => self.block(block, at, out),
+                TemplateElement::PartialExpression(partial) => {
+                    let before = index.checked_sub(1).and_then(|i| template.elements.get(i));
+                    self.partial(partial, before, at, out);
+                }
+                _ => {
+                    let error = Diagnostic::error("inline partials and decorators are not supported");
+                    let place = self.code.tag(at);
+                    out.error(error.at(&place).hint("put the text into a file of its own: `{{> name}}`"));
+                }
+            }
+            if out.text.len() > SIZE {
+                out.error(self.too_large());
+                return;
+            }
+        }
+    }
+
+    fn interpolate(&self, expression: &HelperTemplate, at: usize, out: &mut Output) {
+        let node = match self.expression(expression, at) {
+            Ok(node) => node,
+            Err(errors) => return out.error(errors),
+        };
+        out.saw(&node);
+        if matches!(node.value, Value::Unknown(_)) {
+            return;
+        }
+        match scalar_text(&node.value) {
+            Some(text) => out.text.push_str(&text),
+            None => {
+                let what = if expression.params.is_empty() {
+                    self.what(&expression.name)
+                } else {
+                    format!("the result of `{}`", expression.name.as_name().unwrap_or_default())
+                };
+                let hint = match node.value {
+                    Value::Null => "give it a value, or write `default x \"...\"`",
+                    _ => "write `to_json x`, `to_yaml x` or `join x \",\"`",
+                };
+                let message = match node.value {
+                    Value::Null => format!("{what} is null and cannot stand in a text"),
+                    ref other => format!("{what} is {} and cannot stand in a text", other.kind()),
+                };
+                out.error(Diagnostic::error(message).at(&self.code.tag(at)).hint(hint));
+            }
+        }
+    }
+
+    fn block(&self, block: &HelperTemplate, at: usize, out: &mut Output) {
+        let name = block.name.as_name().unwrap_or_default();
+        let body = block.template.as_ref();
+        let inverse = block.inverse.as_ref();
+        if name == "raw" {
+            return self.inner(None, body, at, out);
+        }
+        if !BLOCKS.contains(&name) {
+            let error = Diagnostic::error(format!("unknown block `{}`", self.shown(name)));
+            let error = error
+                .at(&self.code.name(at, name))
+                .hint("there are `if`, `unless`, `each`, `with` and `raw`");
+            return out.error(error.suggest(name, BLOCKS.iter().copied()));
+        }
+        let [subject] = block.params.as_slice() else {
+            let message = format!("`{name}` takes one value, found {}", block.params.len());
+            let hint = format!("of several make one: `{{{{#{name} (and a b)}}}}`");
+            let error = Diagnostic::error(message).at(&self.code.tag(at));
+            return out.error(if block.params.is_empty() { error } else { error.hint(hint) });
+        };
+        if let Some(key) = block.hash.keys().next() {
+            let message = format!("`{name}` takes no named argument `{}`", self.shown(key));
+            return out.error(Diagnostic::error(message).at(&self.code.name(at, key)));
+        }
+        let value = match self.parameter(subject, at) {
+            Ok(value) => value,
+            Err(errors) => return out.error(errors),
+        };
+        out.saw(&value);
+        if matches!(value.value, Value::Unknown(_)) {
+            return;
+        }
+        match name {
+            "if" | "unless" => {
+                let taken = if truthy(&value.value) == (name == "if") { body } else { inverse };
+                self.inner(None, taken, at, out);
+            }
+            "with" if truthy(&value.value) => {
+                let params = self.named(block, [&value, &value]);
+                let frame =
+                    Frame { this: Some(&value), params, locals: vec![], inherits: true, parent: self.frame };
+                self.inner(Some(&frame), body, at, out);
+            }
+            "with" => self.inner(None, inverse, at, out),
+            _ => self.each(block, subject, &value, at, out),
+        }
+    }
+
+    fn each(&self, block: &HelperTemplate, subject: &Parameter, value: &Node, at: usize, out: &mut Output) {
+        let items: Vec<(Option<&String>, &Node)> = match &value.value {
+            Value::Seq(items) => items.iter().map(|item| (None, item)).collect(),
+            Value::Map(map) => map.iter().map(|(key, entry)| (Some(key), &entry.node)).collect(),
+            other => {
+                let what = self.what(subject);
+                let message = format!("`each` wants a list or a mapping, but {what} is {}", other.kind());
+                return out.error(Diagnostic::error(message).at(&self.place_of(subject, at)));
+            }
+        };
+        if items.is_empty() {
+            return self.inner(None, block.inverse.as_ref(), at, out);
+        }
+        let last = items.len() - 1;
+        for (index, (key, item)) in items.into_iter().enumerate() {
+            let done = self.budget.rounds.get() + 1;
+            self.budget.rounds.set(done);
+            if done > ITERATIONS {
+                let error = Diagnostic::error(format!("more than {ITERATIONS} rounds of `each`"));
+                return out.error(error.at(&self.code.tag(at)));
+            }
+            let position = self.node(Value::Int(i64::try_from(index).unwrap_or(i64::MAX)));
+            let key = key.map(|key| self.node(Value::str(key)).with_secret(value.secret));
+            let mut locals = vec![
+                ("first", self.node(Value::Bool(index == 0))),
+                ("last", self.node(Value::Bool(index == last))),
+                ("index", position.clone()),
+            ];
+            locals.extend(key.clone().map(|key| ("key", key)));
+            let params = self.named(block, [item, key.as_ref().unwrap_or(&position)]);
+            let frame = Frame { this: Some(item), params, locals, inherits: false, parent: self.frame };
+            self.inner(Some(&frame), block.template.as_ref(), at, out);
+            // One round's mistakes are every round's mistakes.
+            if out.failed || out.text.len() > SIZE {
+                return;
+            }
+        }
+    }
+
+    /// The names a block gives with `as |item key|`.
+    fn named(&self, block: &HelperTemplate, values: [&Node; 2]) -> Vec<(String, Node)> {
+        let name = |p: &Parameter| p.as_name().unwrap_or_default().to_string();
+        let [first, second] = values;
+        match &block.block_param {
+            Some(BlockParam::Single(one)) => vec![(name(one), first.clone())],
+            Some(BlockParam::Pair((one, two))) => {
+                vec![(name(one), first.clone()), (name(two), second.clone())]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn inner(&self, frame: Option<&Frame>, template: Option<&Template>, at: usize, out: &mut Output) {
+        if let Some(template) = template {
+            let cx = Cx { frame: frame.or(self.frame), depth: self.depth + 1, ..*self };
+            cx.template(template, at, out);
+        }
+    }
+
+    fn partial(
+        &self,
+        partial: &DecoratorTemplate,
+        before: Option<&TemplateElement>,
+        at: usize,
+        out: &mut Output,
+    ) {
+        let name = partial.name.as_name().unwrap_or_default().trim_matches(['[', ']', '\'']);
+        let tag = self.code.tag(at);
+        let source = self.partials.and_then(|find| find(name));
+        let Some(source) = source else {
+            let error = Diagnostic::error(format!("unknown partial `{}`", self.shown(name))).at(&tag);
+            return out.error(match self.partials {
+                Some(_) => error,
+                None => error.hint("partials are there in template files only"),
+            });
+        };
+        if let Some(chain) = self.included(&source.path) {
+            let error = Diagnostic::error(format!("partial includes itself: {chain}")).at(&tag);
+            return out.error(error);
+        }
+        let mut params = vec![];
+        for (key, parameter) in &partial.hash {
+            match self.parameter(parameter, at) {
+                Ok(node) => params.push((key.clone(), node)),
+                Err(errors) => out.error(errors),
+            }
+        }
+        let this = match partial.params.as_slice() {
+            [] => None,
+            [one] => match self.parameter(one, at) {
+                Ok(node) => Some(node),
+                Err(errors) => return out.error(errors),
+            },
+            _ => return out.error(Diagnostic::error("a partial takes one value at most").at(&tag)),
+        };
+        let code = match Code::file(&Origin { source, span: 0..0 }) {
+            Ok(code) => code,
+            Err(errors) => return out.error(errors),
+        };
+        let mut inner = Output::default();
+        let this = this.as_ref().or(self.frame.and_then(|f| f.this));
+        // Without an item around it, a partial sees all variables.
+        let frame = Frame { this, params, locals: vec![], inherits: true, parent: self.frame };
+        let includes = super::Include { path: &code.origin.source.path, parent: self.includes };
+        let cx = Cx {
+            code: &code,
+            frame: Some(&frame),
+            includes: Some(&includes),
+            depth: self.depth + 1,
+            ..*self
+        };
+        cx.template(&code.template, 0, &mut inner);
+        out.secret |= inner.secret;
+        out.unknown = out.unknown.take().or(inner.unknown);
+        out.failed |= inner.failed;
+        out.errors.extend(inner.errors);
+        // A partial alone on its line is indented as its tag is; the parser has then taken that indent away.
+        let indent = partial.indent.as_deref().unwrap_or("");
+        let kept = matches!(before, Some(TemplateElement::RawString(text)) if text.ends_with(indent));
+        push_indented(&mut out.text, &inner.text, indent, !kept);
+    }
+
+    fn included(&self, path: &Path) -> Option<String> {
+        let mut chain = vec![path.display().to_string()];
+        let mut include = self.includes;
+        while let Some(outer) = include {
+            chain.push(outer.path.display().to_string());
+            if outer.path == path {
+                chain.reverse();
+                return Some(chain.join(" -> "));
+            }
+            include = outer.parent;
+        }
+        None
+    }
+}
+
+fn push_indented(out: &mut String, text: &str, indent: &str, first: bool) {
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if (index > 0 || first) && !(index == 0 && line.starts_with(['\n', '\r'])) {
+            out.push_str(indent);
+        }
+        out.push_str(line);
+    }
+}
+
+/// A scalar as it stands in a text; `None` for null and for what has no text.
+pub(super) fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Int(i) => Some(i.to_string()),
+        Value::Float(f) => Some(serde_json::Value::from(*f).to_string()),
+        Value::Str(s) => Some(s.to_string()),
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_string),
+        Value::Null | Value::Seq(_) | Value::Map(_) | Value::Unknown(_) => None,
+    }
+}
+
+/// Handlebars' own notion, for `if`, `unless` and `with`: null, false, 0 and what is empty do not count.
+fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Unknown(_) => false,
+        Value::Bool(b) => *b,
+        Value::Int(i) => *i != 0,
+        Value::Float(f) => f.is_normal(),
+        Value::Str(s) => !s.is_empty(),
+        Value::Bytes(b) => !b.is_empty(),
+        Value::Seq(items) => !items.is_empty(),
+        Value::Map(map) => !map.is_empty(),
+    }
+}

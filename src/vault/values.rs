@@ -1,0 +1,93 @@
+//! YAML files that are vaults, or hold `!vault` values.
+
+use super::{Passwords, VaultError, VaultText, is_vault};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{Origin, Source};
+use crate::yaml::{self, Node, Value};
+use agent::secret::Secret;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Reads a YAML or JSON file: decrypts it when the whole of it is a vault, parses it, decrypts its `!vault` values.
+/// What comes from either is marked secret.
+///
+/// Mistakes go to `errors`; `None` when there is no tree at all. A value that does not open stays encrypted text.
+pub fn read_yaml(path: &Path, passwords: &Passwords, errors: &mut Diagnostics) -> Option<Node> {
+    let mut node = errors.take(read_tree(path, passwords))?;
+    open_values(&mut node, passwords, errors);
+    Some(node)
+}
+
+fn read_tree(path: &Path, passwords: &Passwords) -> Result<Node, Diagnostic> {
+    let place = Origin::named(&path.display().to_string());
+    let mut bytes =
+        std::fs::read(path).map_err(|e| Diagnostic::error(format!("cannot read {place}")).cause(e))?;
+    let secret = is_vault(&bytes);
+    if secret {
+        let vault = VaultText::parse(&String::from_utf8_lossy(&bytes));
+        let plain = vault.and_then(|vault| vault.decrypt(passwords)).map_err(|e| e.diagnostic(&place))?;
+        bytes = plain.expose().to_vec();
+    }
+    if path.extension().is_some_and(|end| end == "json") {
+        // JSON may be indented with tabs, YAML may not.
+        bytes.iter_mut().filter(|byte| **byte == b'\t').for_each(|byte| *byte = b' ');
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Diagnostic::error("the text is not UTF-8").at(&place).cause(error.utf8_error()))?;
+    let mut node = yaml::parse(&Arc::new(Source { path: path.to_owned(), text, secret }))?;
+    if secret {
+        node.taint();
+    }
+    Ok(node)
+}
+
+/// Decrypts every `!vault` value inside, on all cores: each takes some milliseconds.
+pub fn open_values(node: &mut Node, passwords: &Passwords, errors: &mut Diagnostics) {
+    let mut values = vec![];
+    collect(node, &mut values);
+    if values.is_empty() {
+        return;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = values.len().div_ceil(threads);
+    let failed = Mutex::new(vec![]);
+    std::thread::scope(|scope| {
+        for values in values.chunks_mut(share) {
+            scope.spawn(|| {
+                for node in values {
+                    if let Err(error) = open_value(node, passwords) {
+                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                        failed.push((node.origin.span.start, error.diagnostic(&node.origin)));
+                    }
+                }
+            });
+        }
+    });
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by_key(|(start, _)| *start);
+    failed.into_iter().for_each(|(_, diagnostic)| errors.push(diagnostic));
+}
+
+fn collect<'a>(node: &'a mut Node, found: &mut Vec<&'a mut Node>) {
+    if matches!(node.tag.as_deref(), Some("!vault" | "!vault-encrypted")) {
+        found.push(node);
+        return;
+    }
+    match &mut node.value {
+        Value::Seq(items) => items.iter_mut().for_each(|item| collect(item, found)),
+        Value::Map(map) => map.values_mut().for_each(|entry| collect(&mut entry.node, found)),
+        _ => {}
+    }
+}
+
+fn open_value(node: &mut Node, passwords: &Passwords) -> Result<(), VaultError> {
+    let text = node.as_str().ok_or(VaultError::NotAVault)?;
+    let plain: Secret = VaultText::parse(text)?.decrypt(passwords)?;
+    node.value = match std::str::from_utf8(plain.expose()) {
+        Ok(text) => Value::str(text),
+        Err(_) => Value::Bytes(plain.expose().into()),
+    };
+    node.secret = true;
+    node.tag = None;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! A project in a folder of its own, for tests.
+
+use agent::secret::Secret;
+use lustores_provision::{
+    cli::files::Disk,
+    diag::{Diagnostics, render},
+    resources,
+    site::{HostTasks, Options, Site},
+    vault::{Password, Passwords},
+};
+use std::{fs, sync::Arc};
+
+pub struct Project {
+    pub dir: tempfile::TempDir,
+    pub limit: Option<&'static str>,
+    pub tags: Vec<String>,
+    pub skip_tags: Vec<String>,
+    pub extra: Vec<String>,
+    /// Of the vaults in it.
+    pub password: Option<&'static str>,
+}
+
+pub const INVENTORY: &str = "all:\n  hosts: {a: , b: , c: }\n  children:\n    web: {hosts: {a: , b: }}\n";
+
+impl Project {
+    /// With an inventory of the hosts a, b, c, of which a and b are in the group web, unless one is given.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (path, text) in [("inventory.yml", INVENTORY)].iter().chain(files) {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        Self { dir, limit: None, tags: vec![], skip_tags: vec![], extra: vec![], password: None }
+    }
+
+    /// One play for all hosts with these tasks.
+    pub fn tasks(tasks: &str) -> Self {
+        Self::new(&[("site.yml", &format!("- hosts: all\n  tasks:\n{tasks}"))])
+    }
+
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn load(&self) -> Result<Site, Diagnostics> {
+        let passwords = Arc::new(Passwords::new(
+            self.password.iter().map(|text| Password { label: None, text: Secret::new(*text) }).collect(),
+        ));
+        let files = Disk { passwords: passwords.clone() };
+        Site::load(Options {
+            inventory: &self.path("inventory.yml"),
+            playbook: &self.path("site.yml"),
+            passwords: &passwords,
+            extra_vars: lustores_provision::site::extra_vars(&self.extra, &files)?,
+            files: Arc::new(files),
+            types: resources::TABLE,
+            limit: self.limit,
+            tags: &self.tags,
+            skip_tags: &self.skip_tags,
+        })
+    }
+
+    pub fn site(&self) -> Site {
+        self.load().unwrap_or_else(|errors| panic!("{}", self.text(&errors)))
+    }
+
+    pub fn host(&self, name: &str) -> HostTasks {
+        self.site().host(name, None).unwrap_or_else(|errors| panic!("{}", self.text(&errors)))
+    }
+
+    /// All that is wrong, as it is shown.
+    pub fn errors(&self) -> String {
+        match self.load() {
+            Ok(site) => self.text(&site.validate()),
+            Err(errors) => self.text(&errors),
+        }
+    }
+
+    pub fn text(&self, errors: &Diagnostics) -> String {
+        let text: Vec<String> = errors.0.iter().map(|d| render(d, false)).collect();
+        text.join("\n").replace(&format!("{}/", self.dir.path().display()), "")
+    }
+}
+
+#[track_caller]
+pub fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+}

@@ -1,0 +1,200 @@
+//! A real sshd for tests, in a mount and process namespace of its own: its accounts, sudo rules and caches are not the
+//! machine's. Needs root, openssh-server, sudo, tcsh and fish.
+
+use lustores_provision::connection::{Become, Options, Ssh, Target, Way};
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Name, number, shell.
+const USERS: &[(&str, u32, &str)] = &[
+    ("alice", 47001, "/bin/bash"),
+    ("carol", 47002, "/bin/tcsh"),
+    ("fiona", 47003, "/usr/bin/fish"),
+    ("paula", 47004, "/bin/sh"),
+    ("norman", 47005, "/bin/sh"),
+    ("noexec", 47006, "/bin/sh"),
+    ("small", 47007, "/bin/sh"),
+    ("nowhere", 47008, "/bin/sh"),
+    ("closed", 47009, "/usr/sbin/nologin"),
+];
+pub const PASSWORD: &str = "correct horse";
+
+pub struct Sshd {
+    pub base: PathBuf,
+    pub port: u16,
+    process: Option<Child>,
+    no_sudo: bool,
+}
+
+impl Sshd {
+    pub fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    pub fn start_with(no_sudo: bool) -> Self {
+        assert!(rustix::process::getuid().is_root(), "these tests make namespaces: run them as root");
+        for program in ["/usr/sbin/sshd", "/usr/bin/sudo", "/bin/tcsh", "/usr/bin/fish", "/usr/bin/openssl"] {
+            assert!(
+                Path::new(program).exists(),
+                "{program} is missing: apt-get install openssh-server sudo tcsh fish openssl"
+            );
+        }
+        let base = tempfile::Builder::new().prefix("lpt-").tempdir_in("/tmp").unwrap().keep();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["host_key", "key"] {
+            let path = base.join(name);
+            run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path));
+        }
+        let hash = run(Command::new("openssl").args(["passwd", "-6", PASSWORD]));
+        let mut users = String::new();
+        let mut shadow = String::new();
+        for (name, uid, shell) in USERS {
+            users += &format!("{name}:x:{uid}:47000::{}/home/{name}:{shell}\n", base.display());
+            let password = if *name == "paula" { hash.trim() } else { "*" };
+            shadow += &format!("{name}:{password}:19000:0:99999:7:::\n");
+        }
+        fs::write(base.join("users"), users).unwrap();
+        fs::write(base.join("shadow"), shadow).unwrap();
+        let sudoers = "Defaults secure_path=/usr/sbin:/usr/bin:/sbin:/bin\nDefaults use_pty\n\
+            root ALL=(ALL:ALL) ALL\nalice ALL=(ALL) NOPASSWD: ALL\npaula ALL=(ALL) ALL\n";
+        fs::write(base.join("sudoers"), sudoers).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let key = fs::read_to_string(base.join("host_key.pub")).unwrap();
+        fs::write(base.join("known_hosts"), format!("[127.0.0.1]:{port} {key}")).unwrap();
+        let config = format!(
+            "UserKnownHostsFile {0}/known_hosts\nGlobalKnownHostsFile /dev/null\nIdentityFile {0}/key\n",
+            base.display()
+        );
+        fs::write(base.join("ssh_config"), config).unwrap();
+        let mut sshd = Self { base, port, process: None, no_sudo };
+        sshd.run();
+        sshd
+    }
+
+    fn run(&mut self) {
+        let log = fs::File::create(self.base.join("log")).unwrap();
+        let process = Command::new("unshare")
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sshd/host.sh"))
+            .arg(&self.base)
+            .arg(self.port.to_string())
+            .env("NO_SUDO", if self.no_sudo { "yes" } else { "no" })
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let until = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let log = fs::read_to_string(self.base.join("log")).unwrap();
+            assert!(Instant::now() < until, "sshd does not start: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends sshd and all its sessions at once, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            let until = Instant::now() + Duration::from_secs(10);
+            while TcpStream::connect(("127.0.0.1", self.port)).is_ok() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    pub fn home(&self, user: &str) -> PathBuf {
+        self.base.join("home").join(user)
+    }
+
+    /// The files in a user's cache folder.
+    pub fn cached(&self, user: &str) -> Vec<PathBuf> {
+        let dir = self.home(user).join(".cache/provision-agent");
+        fs::read_dir(dir).map(|dir| dir.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+    }
+
+    pub fn target(&self, user: &str) -> Target {
+        let ssh = Ssh {
+            address: Some("127.0.0.1".into()),
+            port: Some(self.port),
+            user: Some(user.into()),
+            key: Some(self.base.join("key")),
+            config: Some(self.base.join("ssh_config")),
+            args: vec![],
+        };
+        Target { name: "web1".into(), way: Way::Ssh(ssh), r#become: None }
+    }
+
+    pub fn becoming(&self, user: &str, other: &str, password: Option<&str>) -> Target {
+        let password = password.map(agent::secret::Secret::new);
+        Target { r#become: Some(Become { user: other.into(), password }), ..self.target(user) }
+    }
+
+    pub fn options(&self) -> Options {
+        Options {
+            connect_timeout: Duration::from_secs(20),
+            session: agent::wire::Session::ReadOnly,
+            who: "tester".into(),
+            run: "run-1".into(),
+            heartbeat: Duration::from_secs(30),
+            control_dir: self.base.join("c"),
+            reuse: false,
+            first: vec![],
+        }
+    }
+
+    /// Starts it again after [`Sshd::kill`].
+    pub fn restart(&mut self) {
+        self.run();
+    }
+
+    /// From now on no new login is let in; those that are in stay.
+    pub fn refuse_new(&self) {
+        for (user, ..) in USERS {
+            let _ = fs::remove_file(self.home(user).join(".ssh/authorized_keys"));
+        }
+    }
+
+    pub fn kill_agents(&self, uid: u32) -> usize {
+        self.signal_agents(uid, "-KILL")
+    }
+
+    /// Sends a signal to the agents of a user and says how many there were.
+    pub fn signal_agents(&self, uid: u32, signal: &str) -> usize {
+        let ours = |dir: &Path| {
+            let comm = fs::read_to_string(dir.join("comm")).unwrap_or_default();
+            comm.starts_with("agent-")
+                && fs::metadata(dir).is_ok_and(|found| found.uid() == uid)
+                && fs::read_to_string(dir.join("environ"))
+                    .unwrap_or_default()
+                    .contains(self.base.to_str().unwrap())
+        };
+        let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let agents: Vec<_> = all.filter(|dir| ours(dir)).collect();
+        for dir in &agents {
+            let pid = dir.file_name().unwrap().to_str().unwrap();
+            run(Command::new("kill").args([signal, pid]));
+        }
+        agents.len()
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.base);
+    }
+}
+
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

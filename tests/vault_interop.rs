@@ -1,0 +1,297 @@
+//! The real Ansible, from PyPI, as the judge: vaults open on both sides, variables win in the same order, and
+//! patterns choose the same hosts.
+//!
+//! Where pip cannot install it the tests are skipped and say so.
+
+use agent::secret::Secret;
+use lustores_provision::diag::{Diagnostics, render};
+use lustores_provision::inventory::Inventory;
+use lustores_provision::model::Origin;
+use lustores_provision::vault::{Password, Passwords, VaultText, encrypt, fresh_salt};
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Programs of ansible-core in a virtual environment below `target/`, installed once.
+struct Ansible(PathBuf);
+
+impl Ansible {
+    /// `None`, with a printed reason, when it cannot be installed.
+    fn get() -> Option<Self> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ansible");
+        fs::create_dir_all(&folder).unwrap();
+        // Tests run in parallel, perhaps in several processes.
+        let lock = File::create(folder.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let done = folder.join("installed");
+        let venv = folder.join("venv");
+        if !done.exists() {
+            let steps: [(&Path, &[&str]); 2] = [
+                (Path::new("python3"), &["-m", "venv", "--clear", venv.to_str().unwrap()]),
+                (&venv.join("bin/pip"), &["install", "--quiet", "ansible-core>=2.15"]),
+            ];
+            for (program, args) in steps {
+                let failed = match Command::new(program).args(args).output() {
+                    Ok(output) if output.status.success() => continue,
+                    Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+                    Err(error) => error.to_string(),
+                };
+                println!("skipped: ansible-core cannot be installed: {failed}");
+                return None;
+            }
+            File::create(done).unwrap();
+        }
+        Some(Self(venv.join("bin")))
+    }
+
+    fn run(&self, folder: &Path, program: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(self.0.join(program));
+        for name in ["ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_CONFIG", "ANSIBLE_INVENTORY"] {
+            command.env_remove(name);
+        }
+        // It wants a UTF-8 locale and a home it can write to.
+        command.args(args).current_dir(folder).env("LC_ALL", "C.UTF-8").env("HOME", folder);
+        command.output().unwrap()
+    }
+
+    fn ok(&self, folder: &Path, program: &str, args: &[&str]) -> Vec<u8> {
+        let output = self.run(folder, program, args);
+        assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+}
+
+fn passwords(label: Option<&str>, text: &str) -> Passwords {
+    Passwords::new(vec![Password { label: label.map(str::to_owned), text: Secret::new(text) }])
+}
+
+const PASSWORD: &str = "päss wörd; $x";
+
+fn contents() -> Vec<Vec<u8>> {
+    vec![
+        b"x".to_vec(),
+        b"db_password: hunter2\nother: \"\xc3\xbc\"\n".to_vec(),
+        b"exactly 16 bytes".to_vec(),
+        (0..=255).collect(),
+        b"a long line, again and again\n".repeat(400),
+    ]
+}
+
+#[test]
+fn vaults_of_ansible_open_here() {
+    let Some(ansible) = Ansible::get() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("pw"), format!("{PASSWORD}\n")).unwrap();
+    for (index, content) in contents().iter().enumerate() {
+        let (flags, id): (&[&str], _) = match index % 2 {
+            0 => (&["--vault-password-file", "pw"], None),
+            _ => (&["--vault-id", "prod@pw", "--encrypt-vault-id", "prod"], Some("prod")),
+        };
+        fs::write(path("file"), content).unwrap();
+        ansible.ok(folder.path(), "ansible-vault", &[&["encrypt"], flags, &["file"]].concat());
+        let vault = VaultText::parse(&fs::read_to_string(path("file")).unwrap()).unwrap();
+        assert_eq!(vault.id(), id);
+        assert_eq!(vault.decrypt(&passwords(None, PASSWORD)).unwrap().expose(), &content[..]);
+        let wrong = vault.decrypt(&passwords(id, "wrong")).unwrap_err();
+        assert!(wrong.to_string().starts_with("wrong vault password"), "{wrong}");
+    }
+    let args = ["encrypt_string", "--vault-password-file", "pw", "--name", "token", "hunter2"];
+    let text = ansible.ok(folder.path(), "ansible-vault", &args);
+    fs::create_dir(path("group_vars")).unwrap();
+    fs::write(path("group_vars/all.yml"), text).unwrap();
+    fs::write(path("hosts.yml"), "all: {hosts: {vm1: }}\n").unwrap();
+    let mut errors = Diagnostics::default();
+    let inventory = Inventory::load(&path("hosts.yml"), None, &passwords(None, PASSWORD), &mut errors);
+    let token = &inventory.host("vm1").unwrap().vars["token"];
+    assert!(errors.0.is_empty() && token.secret && token.as_str() == Some("hunter2"), "{errors:?}");
+}
+
+#[test]
+fn vaults_of_ours_open_in_ansible() {
+    let Some(ansible) = Ansible::get() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("pw"), PASSWORD).unwrap();
+    fs::write(path("wrong"), "wrong").unwrap();
+    for (index, content) in contents().iter().enumerate() {
+        let id = (index % 2 == 1).then_some("prod");
+        let text = encrypt(&Secret::new(&content[..]), &Secret::new(PASSWORD), id, fresh_salt().unwrap());
+        fs::write(path("vault"), text).unwrap();
+        let source = id.map_or("pw".to_owned(), |id| format!("{id}@pw"));
+        let args = ["decrypt", "--vault-id", &source, "--output", "plain", "vault"];
+        ansible.ok(folder.path(), "ansible-vault", &args);
+        assert_eq!(&fs::read(path("plain")).unwrap(), content);
+    }
+    let output = ansible.run(folder.path(), "ansible-vault", &["view", "--vault-id", "wrong", "vault"]);
+    assert!(!output.status.success(), "opened with a wrong password");
+}
+
+/// Inventories with their variable files; the first file of each is the inventory. `SEALED:` marks what is to be a
+/// vault.
+const INVENTORIES: [&[(&str, &str)]; 5] = [
+    // Every layer, each taking one more variable from the one below.
+    &[
+        (
+            "inv/hosts.yml",
+            "all:
+  vars: {a: all, b: all, c: all, d: all, e: all, f: all}
+  hosts:
+    lone: {f: host}
+web:
+  vars: {a: web, b: web}
+  hosts: {vm1: {e: host}, vm2: }
+",
+        ),
+        ("inv/group_vars/all.yml", "b: gv-all\nc: gv-all\nx: [1, 2.5, true, null, text]\n"),
+        ("inv/group_vars/web.yml", "c: gv-web\ne: gv-web\n"),
+        ("inv/host_vars/vm2.yml", "d: hv\n"),
+        ("pb/group_vars/all.yml", "c: pb-all\nb: pb-all\n"),
+        ("pb/host_vars/vm2/z.yml", "d: pb-hv\n"),
+    ],
+    // A diamond whose ways down differ in length; names decide among equals.
+    &[
+        (
+            "inv/hosts.yml",
+            "all:
+  children:
+    top:
+      vars: {v: top, w: top}
+      children:
+        left: {vars: {v: left, w: left}, children: {bottom: }}
+        alpha:
+          vars: {v: alpha}
+          children:
+            mid: {vars: {v: mid, x: mid}, children: {bottom: }}
+    bottom: {vars: {w: bottom}, hosts: {vm1: , vm2: }}
+    zulu: {vars: {v: zulu, x: zulu, w: zulu}, hosts: {vm1: }}
+    beta: {vars: {v: beta, x: beta}, hosts: {vm2: , vm3: }}
+    aaa: {vars: {v: aaa}, hosts: {vm3: }}
+",
+        ),
+        ("inv/group_vars/zulu.yml", "y: zulu\n"),
+        ("inv/group_vars/mid.yml", "y: mid\n"),
+    ],
+    // Priorities, ranges, ports.
+    &[
+        (
+            "inv/hosts.yml",
+            "high:
+  vars: {ansible_group_priority: 10, v: high, n: {deep: high}}
+  hosts: {\"vm[01:03].example.org\": {r: range}, \"db[a:c]\": , \"p:2201\": }
+other:
+  vars: {v: other, w: other, n: {only: other}}
+  hosts: {vm02.example.org: , dbb: {r: own}, \"vm[3:9:3]\": }
+third:
+  vars: {ansible_group_priority: 20, w: third}
+  hosts: {vm02.example.org: }
+",
+        ),
+        ("inv/group_vars/high.yml", "g: high\n"),
+        ("inv/group_vars/other.yml", "g: other\n"),
+        ("inv/group_vars/third.yml", "h: third\n"),
+        ("pb/group_vars/other.yml", "g: pb-other\nh: pb-other\n"),
+    ],
+    // Folders of files, several forms at once, ungrouped hosts.
+    &[
+        ("inv/hosts.yml", "ungrouped: {hosts: {free: , both: }}\nweb: {hosts: {both: , vm1: }}\n"),
+        ("inv/group_vars/ungrouped.yml", "u: ungrouped\n"),
+        ("inv/group_vars/web/20.yml", "a: 20\nb: 20\n"),
+        ("inv/group_vars/web/10.yaml", "a: 10\nc: 10\n"),
+        ("inv/group_vars/web/30", "b: 30\n"),
+        ("inv/group_vars/web/.hidden.yml", "a: hidden\n"),
+        ("inv/group_vars/web/old.yml~", "a: old\n"),
+        ("inv/group_vars/web/note.txt", "not yaml: [\n"),
+        ("inv/group_vars/web/sub/40.json", "{\"d\": {\"x\": 1}}"),
+        ("inv/group_vars/web.yml", "a: ignored\nz: ignored\n"),
+        ("inv/group_vars/stranger.yml", "a: stranger\n"),
+        ("pb/group_vars/web.yaml", "c: pb\n"),
+    ],
+    // JSON, and whole files in a vault.
+    &[
+        (
+            "inv/hosts.json",
+            r#"{"all": {"children": {"db": {"hosts": {"vm1": {"a": 1}, "vm2": null}, "vars": {"a": 2, "b": 2}},
+                "web": {"hosts": {"vm1": {"c": 3}}}}}}"#,
+        ),
+        ("inv/group_vars/db.yml", "SEALED:b: sealed\nd: {e: [sealed]}\n"),
+        ("inv/host_vars/vm2/vault.yml", "SEALED:b: host\n"),
+    ],
+];
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let seal = |plain| encrypt(&Secret::new(plain), &Secret::new(PASSWORD), None, fresh_salt().unwrap());
+        fs::write(path, text.strip_prefix("SEALED:").map_or_else(|| (*text).to_owned(), seal)).unwrap();
+    }
+}
+
+/// Hosts of a group in `ansible-inventory --list`, through its children too.
+fn members(list: &Json, group: &str) -> BTreeSet<String> {
+    let names = |key: &str| list[group][key].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let below = names("children").flat_map(|child| members(list, child));
+    names("hosts").map(str::to_owned).chain(below).collect()
+}
+
+#[test]
+fn variables_and_groups_are_those_of_ansible() {
+    let Some(ansible) = Ansible::get() else { return };
+    for (number, files) in INVENTORIES.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), files);
+        write(folder.path(), &[("pb/site.yml", "[]\n"), ("pw", PASSWORD)]);
+        let file = files[0].0;
+        let args = ["--list", "-i", file, "--playbook-dir", "pb", "--vault-password-file", "pw"];
+        let list: Json =
+            serde_json::from_slice(&ansible.ok(folder.path(), "ansible-inventory", &args)).unwrap();
+
+        let mut errors = Diagnostics::default();
+        let (path, playbooks) = (folder.path().join(file), folder.path().join("pb"));
+        let ours = Inventory::load(&path, Some(&playbooks), &passwords(None, PASSWORD), &mut errors);
+        let text: String = errors.0.iter().map(|d| render(d, false)).collect();
+        assert!(!errors.has_errors(), "{number}: {text}");
+        for host in ours.hosts() {
+            let vars: Json = host.vars.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
+            // A host without variables is not listed there.
+            let theirs = list["_meta"]["hostvars"].get(&host.name).cloned();
+            let theirs = theirs.unwrap_or_else(|| serde_json::json!({}));
+            assert_eq!(vars, theirs, "inventory {number}, host {}", host.name);
+        }
+        for (group, hosts) in ours.groups() {
+            let hosts: BTreeSet<String> = hosts.map(str::to_owned).collect();
+            assert_eq!(hosts, members(&list, group), "inventory {number}, group {group}");
+        }
+    }
+}
+
+#[test]
+fn patterns_choose_what_ansible_chooses() {
+    let Some(ansible) = Ansible::get() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let text = "web: {hosts: {\"web[1:4]\": }}\ndb: {hosts: {db1: , db2: }}\nstaging: {hosts: {web2: , db1: }}\n\
+                site: {children: {web: , db: }}\n";
+    write(folder.path(), &[("hosts.yml", text)]);
+    let mut errors = Diagnostics::default();
+    let ours = Inventory::load(&folder.path().join("hosts.yml"), None, &Passwords::default(), &mut errors);
+    let patterns = [
+        "site:&staging:!db",
+        "!web",
+        "web[1:2],db[-1]",
+        "web[2:],!web4",
+        "~web[34]|db",
+        "s*,&web?",
+        "web[!12]",
+    ];
+    for pattern in patterns {
+        let list = ansible.ok(folder.path(), "ansible", &["-i", "hosts.yml", "--list-hosts", pattern]);
+        let list = String::from_utf8(list).unwrap();
+        let theirs: BTreeSet<&str> = list.lines().skip(1).map(str::trim).collect();
+        let hosts = ours.select(pattern, &Origin::named("test")).unwrap();
+        let hosts: BTreeSet<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        assert_eq!(hosts, theirs, "{pattern}");
+    }
+}
