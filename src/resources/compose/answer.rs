@@ -63,7 +63,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             }
             continue;
         };
-        services.push(existing(spec, name, &answer["config"], worst, verdict, values));
+        services.push(existing(spec, name, &answer, worst, verdict, values));
     }
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
@@ -82,7 +82,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
 fn existing(
     spec: &Spec,
     name: &str,
-    config: &Value,
+    answer: &Value,
     container: &Value,
     verdict: Option<Verdict>,
     values: &[String],
@@ -95,7 +95,7 @@ fn existing(
         _ if rests || finished(container) && verdict != Some(Verdict::Recreate) => (Action::Nothing, same),
         Some(Verdict::Recreate) => {
             let mut after = side("recreated");
-            for reason in reasons::reasons(name, config, container, values) {
+            for reason in reasons::reasons(name, answer, container, values) {
                 before.extend(reason.before.map(|facet| (reason.facet.clone(), facet)));
                 after.extend(reason.after.map(|facet| (reason.facet, facet)));
             }
@@ -172,10 +172,10 @@ fn finished(container: &Value) -> bool {
     status(container) == "exited" && container["State"]["ExitCode"] == 0 && once
 }
 
-/// 1: not running, 2: on the way or unwell, 3: well.
+/// 1: not running, 2: unwell, 3: well or on the way.
 fn run_rank(container: &Value) -> u8 {
     match (status(container), container["State"]["Health"]["Status"].as_str()) {
-        ("running", None | Some("healthy" | "none" | "")) => 3,
+        ("running", None | Some("ok" | "none")) => 3,
         ("running" | "restarting", _) => 2,
         _ => 1,
     }
@@ -186,14 +186,13 @@ fn state_word(container: &Value) -> String {
     let code = &state["ExitCode"];
     match status(container) {
         "running" => match state["Health"]["Status"].as_str() {
-            Some("starting") => "running, health unknown yet".into(),
             Some("unhealthy") => "running, unhealthy".into(),
             _ => "running".into(),
         },
         _ if stopped_by_hand(container) => "stopped by an operator".into(),
         "exited" if finished(container) => "finished".into(),
         "exited" => format!("exited with {code}"),
-        "restarting" => format!("restarting after exit with {code}"),
+        "restarting" => "restarting over and over".into(),
         other => other.into(),
     }
 }
