@@ -82,6 +82,9 @@ pub struct PlannedTask {
     /// `file:line` of the task.
     pub place: String,
     pub verdict: Verdict,
+    /// What a person should know of it, also when nothing is to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

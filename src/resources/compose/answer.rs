@@ -11,7 +11,7 @@ const ONE_OFF: &str = "com.docker.compose.oneoff";
 pub fn created(name: &str, image: Option<&str>) -> Service {
     let state = image.map_or("created".to_string(), |image| format!("created from {image}"));
     let after = Facets::from([(title(name), state.into())]);
-    Service { name: name.into(), action: Action::Create, before: Facets::new(), after }
+    Service { name: name.into(), action: Action::Create, before: Facets::new(), after, left: None }
 }
 
 fn title(name: &str) -> String {
@@ -71,7 +71,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             if !config.contains_key(service) {
                 let before = Facets::from([(title(service), state_word(container).into())]);
                 let name = container_name(container).to_string();
-                services.push(Service { name, action: Action::Remove, before, after: Facets::new() });
+                services.push(Service { name, action: Action::Remove, before, after: Facets::new(), left: None });
             }
         }
     }
@@ -107,7 +107,7 @@ fn existing(
         _ if spec.wait && run_rank(container) == 2 => (Action::Await, side("running, healthy")),
         _ => (Action::Nothing, same),
     };
-    Service { name: name.into(), action, before, after }
+    Service { name: name.into(), action, before, after, left: rests.then_some(word) }
 }
 
 fn container_name(container: &Value) -> &str {
