@@ -169,7 +169,7 @@ impl Overlay {
         let (known, known_at) = self.known(query);
         let own = areas_of(query);
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };
-        let covers = |(area, ..): &&(Area, String, usize)| areas.iter().any(|a| a.overlaps(area));
+        let covers = |(area, ..): &&(Area, String, usize)| areas.iter().any(|a| area.shows_in(a));
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
         match unknown {
             Some((area, task, seq)) if *seq > known_at => {

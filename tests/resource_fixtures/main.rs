@@ -56,7 +56,8 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
     let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
     let fixture = parse(&path.to_string_lossy(), &text);
     let json = fixture.to_json();
-    let known = ["task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "notes", "ops"];
+    let known =
+        ["task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "notes", "ops"];
     if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
     {
         return Err(format!("unknown key `{key}` in the fixture"));
@@ -86,9 +87,8 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             _ => Ok(()),
         }
     };
-    let noted = |notes: Vec<String>| {
-        same("notes", json.get("notes").unwrap_or(&Json::Array(vec![])), &notes.into())
-    };
+    let noted =
+        |notes: Vec<String>| same("notes", json.get("notes").unwrap_or(&Json::Array(vec![])), &notes.into());
     let nothing = |acts| Ok(Ran { changed: BTreeSet::new(), acts });
     let prepared = match (row.prepare)(&task) {
         Ok(prepared) => prepared,

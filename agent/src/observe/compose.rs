@@ -40,9 +40,8 @@ const CONTAINER: &str = concat!(
 );
 
 /// What a dry run says of a container that is read; the rest (`Waiting`, warnings with the time) moves by itself.
-const VERDICTS: &[&str] = &[
-    "Running", "Recreate", "Recreated", "Create", "Creating", "Created", "Start", "Starting", "Started",
-];
+const VERDICTS: &[&str] =
+    &["Running", "Recreate", "Recreated", "Create", "Creating", "Created", "Start", "Starting", "Started"];
 
 /// A private folder that goes when it is dropped.
 struct Folder(PathBuf);
@@ -224,10 +223,8 @@ fn containers(project: &str) -> Result<Containers, String> {
         .collect();
     // One that went away meanwhile is an error on stderr; the others are told.
     let objects = objects(&text(&probe(&argv, None, LIMIT)));
-    let mut images: Vec<&str> = objects
-        .iter()
-        .filter_map(|object| object.split_once("\"Image\":\"")?.1.split('"').next())
-        .collect();
+    let mut images: Vec<&str> =
+        objects.iter().filter_map(|object| object.split_once("\"Image\":\"")?.1.split('"').next()).collect();
     images.sort_unstable();
     images.dedup();
     let format = "{{json .Id}}:{{json .Config.Env}}";
@@ -306,11 +303,17 @@ mod tests {
     fn what_moves_by_itself_is_left_out_and_the_rest_is_in_order() {
         let told = "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"obsolete\"\n DRY-RUN MODE -  Container b-1  Running\n \
                     DRY-RUN MODE -  Container a-1  Waiting\n DRY-RUN MODE -  Container a-1  Recreate\n";
-        assert_eq!(decisions(told), "DRY-RUN MODE -  Container a-1  Recreate\nDRY-RUN MODE -  Container b-1  Running");
+        assert_eq!(
+            decisions(told),
+            "DRY-RUN MODE -  Container a-1  Recreate\nDRY-RUN MODE -  Container b-1  Running"
+        );
         let lines = "{\"Name\":\"/b\"\nmount {\"Type\":\"z\"}\nmount {\"Type\":\"a\"}\n{\"Name\":\"/a\"\n";
         assert_eq!(
             objects(lines),
-            ["{\"Name\":\"/a\",\"Mounts\":[]}", "{\"Name\":\"/b\",\"Mounts\":[{\"Type\":\"a\"},{\"Type\":\"z\"}]}"]
+            [
+                "{\"Name\":\"/a\",\"Mounts\":[]}",
+                "{\"Name\":\"/b\",\"Mounts\":[{\"Type\":\"a\"},{\"Type\":\"z\"}]}"
+            ]
         );
     }
 

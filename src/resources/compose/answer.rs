@@ -71,7 +71,13 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             if !config.contains_key(service) {
                 let before = Facets::from([(title(service), state_word(container).into())]);
                 let name = container_name(container).to_string();
-                services.push(Service { name, action: Action::Remove, before, after: Facets::new(), left: None });
+                services.push(Service {
+                    name,
+                    action: Action::Remove,
+                    before,
+                    after: Facets::new(),
+                    left: None,
+                });
             }
         }
     }

@@ -150,7 +150,7 @@ impl Resource for Compose {
         let named =
             spec.files.0.iter().chain(&spec.env_file.0).map(|file| files::join(&spec.directory, file));
         let paths = [spec.directory.clone()].into_iter().chain(named).map(Area::Path);
-        Footprint::writes([Area::Compose(spec.project.clone()), Area::Network])
+        Footprint::writes([Area::Compose(spec.project.clone())])
             .and_reads([Area::Docker, Area::Packages].into_iter().chain(paths))
     }
 

@@ -33,7 +33,9 @@ pub fn reasons(name: &str, answer: &Value, container: &Value, values: &[String])
     let image = wanted["image"].as_str().unwrap_or_default();
     match (&has["Image"], answer["images"][image].as_str()) {
         // Another image under the same name.
-        (Value::String(same), Some(new_id)) if same == image && !image_id.is_empty() && new_id != image_id => {
+        (Value::String(same), Some(new_id))
+            if same == image && !image_id.is_empty() && new_id != image_id =>
+        {
             let named = |id: &str| Some(format!("{image} ({})", short(id)));
             compare("image", named(image_id), named(new_id));
         }
