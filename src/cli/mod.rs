@@ -1,8 +1,10 @@
 //! Verbs and flags; the only place that prints besides `report` and `lab`, and the only one that reads the environment.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
+
 pub mod apply;
 pub mod doc;
-mod files;
+pub mod files;
 pub mod graph;
 pub mod lab;
 pub mod project;

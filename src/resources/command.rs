@@ -57,3 +57,34 @@ command:
         spec.changes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Area, Source},
+        yaml,
+    };
+    use std::sync::Arc;
+
+    fn read(text: &str) -> Params<Words> {
+        let source = Arc::new(Source { path: "t.yml".into(), text: text.into(), secret: false });
+        yaml::from_node(&yaml::parse(&source).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_declared_is_the_footprint_and_what_is_not_is_everything() {
+        let path = |path: &str| Area::Path(path.into());
+        let unknown = read("cmd: a");
+        assert_eq!(Command::footprint(&unknown), Footprint::everything());
+        assert!(Command::acts(&unknown) && Command::counts_as_change(&unknown));
+        let looks = read("{cmd: a, changes: false}");
+        assert_eq!(Command::footprint(&looks), Footprint::reads([Area::Everything]));
+        assert!(!Command::acts(&looks) && !Command::counts_as_change(&looks));
+        let declared = read("{cmd: a, touches: [docker], reads: [packages], creates: /x}");
+        let expected = Footprint::writes([Area::Docker, path("/x")]).and_reads([Area::Packages, path("/x")]);
+        assert_eq!(Command::footprint(&declared), expected);
+        assert!(!Command::acts(&declared));
+        assert_eq!(Command::footprint(&read("{cmd: a, touches: [nothing]}")), Footprint::default());
+    }
+}

@@ -5,10 +5,10 @@
 //! * [`Prepare::prepare`]: one task's condition and parameters, with what is known by then
 //! * [`Site::validate`]: all of it offline, so that mistakes are found before the first connection
 
-mod connection;
 mod expand;
 mod extra;
 mod prepare;
+mod reach;
 mod scopes;
 mod selection;
 mod sources;

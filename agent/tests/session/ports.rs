@@ -58,3 +58,28 @@ fn a_host_that_cannot_be_asked_is_no_closed_host() {
     let Answer::Failed(why) = agent.observe(query) else { panic!() };
     assert!(why.starts_with("cannot scan fe80::1%nonesuch: "), "{why}");
 }
+
+#[test]
+fn a_probe_names_what_is_open_and_should_not_be_and_the_reverse() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = Agent::open(folder.path(), Session::ReadWrite, "r");
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [open, stray] = [0, 1].map(|i| listeners[i].local_addr().unwrap().port());
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let probe = |open: Vec<u16>, closed: Vec<(u16, u16)>| {
+        let until = Until::Ports { host: "127.0.0.1".into(), open, closed, timeout_ms: 500 };
+        Op::Wait(Wait { until, timeout_s: 1, interval_ms: 100 })
+    };
+    agent.done(probe(vec![open], vec![(gone, gone)]));
+    let why = agent.fails(probe(vec![open, gone], vec![(stray, stray)]));
+    let expected = format!("closed but should be open: {gone}; open but should be closed: {stray}");
+    assert!(why.ends_with(&expected), "{why}");
+}
+
+#[test]
+fn a_note_is_shown_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = Agent::open(folder.path(), Session::ReadWrite, "r");
+    agent.done(Op::Note { text: "hello".into() });
+    assert_eq!(agent.progress, ["hello"]);
+}

@@ -1,0 +1,220 @@
+//! The law of resources, on a real filesystem through the real agent: converge, then disturb one facet; a check shows
+//! exactly it and changes nothing, applying mends exactly it, applying again does nothing.
+
+mod host;
+
+use agent::wire::{Response, Session};
+use host::{Agent, task, tree};
+use lustores_provision::resource::{Change, Outcome};
+use proptest::prelude::*;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::Path,
+};
+
+/// What is disturbed, and the facets that must show it.
+type Disturbance<'a> = (&'a [&'a str], &'a dyn Fn());
+
+/// Expects a change that shows these facets, from both kinds of session alike; nothing has been touched by looking.
+fn check(folder: &Path, agents: [&mut Agent; 2], name: &str, parameters: &str, facets: &[&str]) -> Change {
+    let task = task(name, parameters);
+    let before = tree(folder);
+    let [reader, writer] = agents;
+    let plans = [reader.plan(&*task), writer.plan(&*task)];
+    let [Outcome::Change(shown), Outcome::Change(change)] = plans else {
+        panic!("{name} {parameters}: expected {facets:?}, found {plans:?}")
+    };
+    assert_eq!(shown.diff, change.diff, "{name}: a check shows what applying does");
+    let found: Vec<_> = change.diff.facets.iter().map(|f| f.facet.as_str()).collect();
+    assert_eq!(found, facets, "{name} {parameters}");
+    assert!(matches!(reader.apply(&shown), Response::Refused(_)), "{name}: a check must not act");
+    assert_eq!(tree(folder), before, "{name}: looking changes nothing");
+    *change
+}
+
+fn law(folder: &Path, name: &str, parameters: &str, first: &[&str], disturbances: &[Disturbance]) {
+    let state = tempfile::tempdir().unwrap();
+    let mut reader = Agent::open(state.path(), Session::ReadOnly);
+    let mut writer = Agent::open(state.path(), Session::ReadWrite);
+    let mut mend = |facets: &[&str]| {
+        let change = check(folder, [&mut reader, &mut writer], name, parameters, facets);
+        let response = writer.apply(&change);
+        assert!(matches!(response, Response::Applied { .. }), "{name}: {response:?}");
+        let again = writer.plan(&*task(name, parameters));
+        assert!(matches!(again, Outcome::Unchanged { .. }), "{name} {parameters}: {again:?}");
+        // What was planned before is refused now.
+        let late = writer.apply(&change);
+        assert!(change.guard.is_empty() || matches!(late, Response::HostChanged { .. }), "{name}: {late:?}");
+    };
+    mend(first);
+    let converged = tree(folder);
+    for (facets, disturb) in disturbances {
+        disturb();
+        assert_ne!(tree(folder), converged, "{name}: {facets:?} is disturbed");
+        mend(facets);
+        assert_eq!(tree(folder), converged, "{name}: {facets:?} is mended and nothing else");
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+/// Text in YAML, as a JSON string.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+/// A mode with which the owner can look, and another one.
+fn modes() -> impl Strategy<Value = (u32, u32)> {
+    (0_u32..0o100, 1_u32..0o100).prop_map(|(bits, flip)| (0o700 | bits, 0o700 | (bits ^ flip)))
+}
+
+/// Lines that are printable, some of them hard to quote.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z0-9 \\\\'\"$#=:{}-]{0,12}", "[ -~äß→]{0,12}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn file((mode, other) in modes()) {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a/b/c");
+        let parameters = format!("{{path: {}, state: directory, mode: \"{mode:04o}\"}}", quoted(path.to_str().unwrap()));
+        law(temp.path(), "file", &parameters, &["type", "mode"], &[
+            (&["mode"], &|| set_mode(&path, other)),
+            (&["type", "mode"], &|| fs::remove_dir(&path).unwrap()),
+        ]);
+    }
+
+    #[test]
+    fn copy_and_template(lines in prop::collection::vec(line(), 0..4), (mode, other) in modes(), name in "[a-z '\"$]{1,8}") {
+        for kind in ["copy", "template"] {
+            let temp = tempfile::tempdir().unwrap();
+            let path = temp.path().join(format!("x{name}x"));
+            let content = lines.join("\n");
+            let parameters = format!(
+                "{{dest: {}, content: {}, mode: \"{mode:04o}\"}}",
+                quoted(path.to_str().unwrap()),
+                quoted(&content),
+            );
+            law(temp.path(), kind, &parameters, &["type", "mode", "content"], &[
+                (&["mode"], &|| set_mode(&path, other)),
+                (&["content"], &|| write(&path, &format!("{content}!"))),
+                (&["type", "mode", "content"], &|| fs::remove_file(&path).unwrap()),
+                (&["type", "mode", "content", "target"], &|| {
+                    fs::remove_file(&path).unwrap();
+                    symlink("/nowhere", &path).unwrap();
+                }),
+            ]);
+        }
+    }
+
+    #[test]
+    fn link(target in "[a-z./ ]{1,12}") {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("link");
+        let parameters = format!("{{path: {}, target: {}}}", quoted(path.to_str().unwrap()), quoted(&target));
+        law(temp.path(), "link", &parameters, &["type", "target"], &[
+            (&["target"], &|| {
+                fs::remove_file(&path).unwrap();
+                symlink("elsewhere", &path).unwrap();
+            }),
+            (&["type", "target"], &|| fs::remove_file(&path).unwrap()),
+        ]);
+    }
+
+    #[test]
+    fn lineinfile(others in prop::collection::vec("[a-z ]{0,8}", 0..4), value in line(), (mode, other) in modes()) {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("conf");
+        let text: String = others.iter().map(|line| format!("{line}\n")).collect();
+        write(&path, &format!("{text}KEY=old {value}"));
+        set_mode(&path, mode);
+        let parameters = format!(
+            "{{path: {}, line: {}, regexp: ^KEY=, mode: \"{mode:04o}\"}}",
+            quoted(path.to_str().unwrap()),
+            quoted(&format!("KEY={value}")),
+        );
+        let without = format!("{text}KEY=new {value}");
+        law(temp.path(), "lineinfile", &parameters, &["content"], &[
+            (&["content"], &|| write(&path, &without)),
+            (&["mode"], &|| set_mode(&path, other)),
+        ]);
+    }
+
+    #[test]
+    fn env_file(a in line(), b in line(), (mode, other) in modes(), keep: bool) {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join(".env");
+        let parameters = format!(
+            "{{path: {}, values: {{A: {}, B: {}}}, comment: ours, keep: {keep}, mode: \"{mode:04o}\"}}",
+            quoted(path.to_str().unwrap()),
+            quoted(&a),
+            quoted(&b),
+        );
+        let read = || fs::read_to_string(&path).unwrap();
+        let other_a = || write(&path, &read().replacen("\nA=", "\nA=x", 1));
+        let no_b = || write(&path, read().split_once("\nB=").unwrap().0);
+        let stray = || write(&path, &format!("{}STRAY=1\n", read()));
+        let other_mode = || set_mode(&path, other);
+        let mut disturbances: Vec<Disturbance> =
+            vec![(&["A"], &other_a), (&["B"], &no_b), (&["mode"], &other_mode)];
+        if !keep {
+            disturbances.push((&["STRAY"], &stray));
+        }
+        law(temp.path(), "env_file", &parameters, &["type", "mode", "comment", "A", "B"], &disturbances);
+    }
+
+    #[test]
+    fn json_merge(key in line(), value in line(), (mode, other) in modes()) {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.json");
+        let values = serde_json::json!({ key.clone(): { "inner": value }, "list": [1, 2] });
+        let parameters =
+            format!("{{path: {}, values: {values}, mode: \"{mode:04o}\"}}", quoted(path.to_str().unwrap()));
+        law(temp.path(), "json_merge", &parameters, &["type", "mode", "content"], &[
+            (&["mode"], &|| set_mode(&path, other)),
+            (&["content"], &|| {
+                let text = fs::read_to_string(&path).unwrap();
+                write(&path, &text.replace("    1,\n", "    3,\n"));
+            }),
+        ]);
+    }
+
+    #[test]
+    fn command(name in "[a-z '\"$]{1,8}") {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join(format!("x{name}x"));
+        let path = quoted(path.to_str().unwrap());
+        let parameters = format!("{{argv: [touch, {path}], creates: {path}, touches: [{path}]}}");
+        let made = temp.path().join(format!("x{name}x"));
+        law(temp.path(), "command", &parameters, &["run"], &[(&["run"], &|| fs::remove_file(&made).unwrap())]);
+    }
+}
+
+#[test]
+fn owner_and_group_are_mended() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root may give files away");
+        return;
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("x");
+    let own = format!("{}, owner: daemon, group: \"4242\"", quoted(path.to_str().unwrap()));
+    let owner = || chown(&path, Some(0), None).unwrap();
+    let group = || chown(&path, None, Some(0)).unwrap();
+    let disturbances: &[Disturbance] = &[(&["owner"], &owner), (&["group"], &group)];
+    let first = ["type", "mode", "owner", "group"];
+    law(temp.path(), "file", &format!("{{path: {own}, state: directory}}"), &first, disturbances);
+    fs::remove_dir(&path).unwrap();
+    let with_content = [&first[..], &["content"]].concat();
+    law(temp.path(), "copy", &format!("{{dest: {own}, content: a}}"), &with_content, disturbances);
+}
