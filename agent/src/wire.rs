@@ -284,7 +284,10 @@ pub struct Http {
 pub enum Session {
     /// `--check`: every op is refused, no lease is taken, nothing is written.
     ReadOnly,
+    /// Acts, and holds the host's lease while it lasts.
     ReadWrite,
+    /// Acts without the lease: for tasks that another host's run delegates here, such as looking at that host from outside.
+    Unleased,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
