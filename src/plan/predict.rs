@@ -169,7 +169,9 @@ impl Overlay {
         let (known, known_at) = self.known(query);
         let own = areas_of(query);
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };
-        let covers = |(area, ..): &&(Area, String, usize)| areas.iter().any(|a| a.overlaps(area));
+        let covers = |(area, ..): &&(Area, String, usize)| {
+            areas.iter().any(|a| a.overlaps(area)) && !only_below(query, area)
+        };
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
         match unknown {
             Some((area, task, seq)) if *seq > known_at => {
@@ -214,6 +216,14 @@ impl Overlay {
     }
 }
 
+/// Whether a change of `area` happens below a folder whose own kind, mode and owner the query asks for: they stay.
+fn only_below(query: &Query, area: &Area) -> bool {
+    match (query, area) {
+        (Query::File { path }, Area::Path(changed)) => changed != path && path_within(changed, path),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +258,7 @@ mod tests {
         let mut overlay = Overlay::new("root");
         overlay.add("first", &[], &[Effect::Unknown(Area::Path("/etc".into()))], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Unknown(_))));
+        assert!(overlay.look(&file("/"), &[]).is_none(), "what is in a folder is not the folder");
         overlay.add("second", &[write("/etc/x", "")], &[], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Known(_))));
         overlay.add("third", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
