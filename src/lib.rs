@@ -24,6 +24,9 @@
 //! | [`lab`] | throw-away VMs for a first try and for tests |
 //! | [`cli`] | verbs, flags; the only place that prints besides `report` and `lab` |
 
+// Printing belongs to the rooms cli, report and lab.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
 pub mod connection;
 pub mod diag;

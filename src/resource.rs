@@ -112,6 +112,7 @@ pub trait State {
 
 /// What an op will make later answers be, where the op itself does not say (file ops do).
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and they live as long as a plan")]
 pub enum Effect {
     /// This query will be answered so.
     Answer(Query, Answer),

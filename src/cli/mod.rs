@@ -1,5 +1,7 @@
 //! Verbs and flags; the only place that prints besides `report` and `lab`, and the only one that reads the environment.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
+
 pub mod apply;
 pub mod doc;
 pub mod files;

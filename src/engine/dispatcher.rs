@@ -4,7 +4,7 @@ use super::{Doing, Events, Open, executor::HostRun};
 use crate::{
     diag::{Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
-    plan::{PlanError, Planner, Seat, TaskPlan, task_failure},
+    plan::{Ask, PlanError, Planner, Seat, TaskPlan, task_failure},
     resource::{Fault, Mask},
     site::{Place, Prepare},
 };
@@ -164,7 +164,7 @@ async fn plan_host(
             open.open(host, seat, vec![]).await.map_err(fail)?.link
         });
     }
-    let asks: Vec<_> = links.iter().map(|link| -> Arc<dyn crate::plan::Ask> { link.clone() }).collect();
+    let asks: Vec<_> = links.iter().cloned().map(|link| link as Arc<dyn Ask>).collect();
     let plan = match planner.plan(&asks).await {
         Ok(plan) => plan,
         Err(PlanError::Link(failure)) => return Err(fail(failure)),

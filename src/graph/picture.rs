@@ -4,7 +4,7 @@ use super::{Node, TaskGraph, Why};
 use crate::model::TaskId;
 use std::fmt::Write;
 
-fn edges<'a>(graph: &'a TaskGraph) -> impl Iterator<Item = (TaskId, TaskId, &'a Why)> {
+fn edges(graph: &TaskGraph) -> impl Iterator<Item = (TaskId, TaskId, &Why)> {
     let tasks = (0..graph.len() as u32).map(TaskId);
     tasks.flat_map(move |to| graph.before(to).map(move |(from, why)| (from, to, why)))
 }

@@ -3,6 +3,8 @@
 //!
 //! A guest boots once; its *running* state is frozen, and machines wake up from it in seconds.
 
+#![expect(clippy::print_stderr, reason = "this room talks to the user")]
+
 mod accel;
 mod command;
 mod frozen;

@@ -215,6 +215,8 @@ impl Planner {
         let mut overlays: Vec<Overlay> = (0..machines).map(|_| Overlay::new(&self.user)).collect();
         let mut plans: Vec<Option<TaskPlan>> = vec![None; tasks.len()];
         let mut after: Vec<Vec<TaskId>> = vec![vec![]; tasks.len()];
+        // Tasks that wait for answers, and those behind them: what is wrong with these may still turn out right.
+        let mut open = vec![false; tasks.len()];
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
         let any_register = tasks.iter().any(|t| t.register.is_some());
@@ -222,6 +224,8 @@ impl Planner {
             let at = id.0 as usize;
             let task = &tasks[at];
             let behind = behind(id, &graph, &plans, &after, &preparations);
+            let mut before = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+            open[at] = before.any(|(before, _)| open[before.0 as usize]);
             if any_register {
                 match self.prepare(task, &registered) {
                     Ok(again) => preparations[at] = again,
@@ -257,12 +261,15 @@ impl Planner {
                         tasks,
                     };
                     match prepared.plan(&view, &self.mask) {
-                        Err(fault) => {
-                            faults.push((id, task_failure(task, &fault)));
-                            continue;
-                        }
                         Ok(Outcome::Need(queries)) => {
                             needs[seat].extend(queries);
+                            open[at] = true;
+                            continue;
+                        }
+                        Err(_) if open[at] => continue,
+                        Ok(Outcome::NotYet(_)) if open[at] => continue,
+                        Err(fault) => {
+                            faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
                         Ok(Outcome::NotYet(why)) if behind.is_empty() => {

@@ -169,8 +169,10 @@ impl Overlay {
         let (known, known_at) = self.known(query);
         let own = areas_of(query);
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };
-        let covers = |(area, ..): &&(Area, String, usize)| {
-            areas.iter().any(|a| a.overlaps(area)) && !only_below(query, area)
+        let covers = |(area, ..): &&(Area, String, usize)| match (query, area) {
+            // What happens below a folder is nothing to the folder itself.
+            (Query::File { path } | Query::Read { path, .. }, Area::Path(above)) => path_within(path, above),
+            _ => areas.iter().any(|a| a.overlaps(area)),
         };
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
         match unknown {
@@ -212,15 +214,7 @@ impl Overlay {
         }
         let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
         let gone = ends.filter_map(|at| self.files.get(&path[..at]));
-        gone.filter(|f| f.meta.is_none()).last()
-    }
-}
-
-/// Whether a change of `area` happens below a folder whose own kind, mode and owner the query asks for: they stay.
-fn only_below(query: &Query, area: &Area) -> bool {
-    match (query, area) {
-        (Query::File { path }, Area::Path(changed)) => changed != path && path_within(changed, path),
-        _ => false,
+        gone.rev().find(|f| f.meta.is_none())
     }
 }
 
@@ -258,9 +252,9 @@ mod tests {
         let mut overlay = Overlay::new("root");
         overlay.add("first", &[], &[Effect::Unknown(Area::Path("/etc".into()))], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Unknown(_))));
-        assert!(overlay.look(&file("/"), &[]).is_none(), "what is in a folder is not the folder");
         overlay.add("second", &[write("/etc/x", "")], &[], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Known(_))));
+        assert!(overlay.look(&file("/"), &[]).is_none());
         overlay.add("third", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
         let Some(Look::Known(Answer::Meta(None))) = overlay.look(&file("/etc/x"), &[]) else { panic!() };
     }

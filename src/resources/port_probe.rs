@@ -48,7 +48,9 @@ impl<'de> Deserialize<'de> for Closed {
     }
 }
 
-/// The parameters of `port_probe`. Looks from where the task runs; `delegate_to` makes that another host.
+/// Looks which TCP ports of a host answer, and fails when others do than wanted.
+///
+/// It looks from where the task runs; `delegate_to` makes that another host.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -97,7 +97,7 @@ impl Resource for Service {
         let run = spec.state.map(|_| unit.run_word().to_string());
         let boot = spec.enabled.map(|_| unit.boot_word().to_string());
         let definition =
-            spec.daemon_reload.then(|| if unit.needs_reload { "changed on disk" } else { "loaded" });
+            spec.daemon_reload.then_some(if unit.needs_reload { "changed on disk" } else { "loaded" });
         Ok(ServiceState { name, unit, run, boot, definition })
     }
 

@@ -22,7 +22,7 @@ enum Wanted {
     Absent,
 }
 
-/// The parameters of `wait_for`: one of `port`, `path` and `succeeds`.
+/// Waits for a port, a path, or a command to succeed: one of `port`, `path` and `succeeds`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -2,8 +2,14 @@
 # lab-identity [NUMBER]: name and LAN address of this guest. Without NUMBER (at boot) it is read from the LAN
 # interface's hardware address; with NUMBER (in a machine woken from the frozen state) that is set first.
 set -eu
-for path in /sys/class/net/*; do
-    case $(cat "$path/address") in 52:54:00:01:00:*) lan=${path##*/} ;; esac
+# At boot the driver may come later than this does.
+tries=0
+while [ -z "${lan:-}" ] && [ $tries -lt 150 ]; do
+    [ $tries -eq 0 ] || sleep 0.2
+    tries=$((tries + 1))
+    for path in /sys/class/net/*; do
+        case $(cat "$path/address") in 52:54:00:01:00:*) lan=${path##*/} ;; esac
+    done
 done
 [ -n "${lan:-}" ] || exit 0
 if [ $# -gt 0 ]; then

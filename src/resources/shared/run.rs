@@ -16,8 +16,10 @@ pub trait CommandLine {
     fn argv(&self) -> Vec<String>;
 }
 
-/// A command with what is known about it. With `creates`, `removes`, `unless` or `onlyif` it is a state that is reached by
-/// running the command once; without any, it runs every time.
+/// Runs a command: every time, or only as long as a condition says that it is needed.
+///
+/// With `creates`, `removes`, `unless` or `onlyif` it is a state that is reached by running the command once. `touches` says what it
+/// may change: without it, the task waits for all before it and all after wait for it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[serde(bound = "C: serde::de::DeserializeOwned")]
