@@ -6,7 +6,7 @@ use super::ssh::{self, Master, random};
 use super::transport::{Ended, Pipes, Reader, Running, Stderr, Writer, find};
 use super::{Become, Options, Target, Way, agents};
 use agent::frame::{self, Envelope, MAX_FRAME};
-use agent::wire::{Hello, Response, VERSION};
+use agent::wire::{Hello, Response, Session, VERSION};
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub(super) async fn start(
     options: &Options,
     first: &[Vec<u8>],
 ) -> Result<Started, LinkError> {
-    let mut attempt = Attempt::default();
+    let mut attempt = Attempt { looks: options.session == Session::ReadOnly, ..Attempt::default() };
     let mut reasons = vec![];
     loop {
         match try_once(target, carrier, options, first, attempt).await {
@@ -365,7 +365,7 @@ fn refused(target: &Target, said: &str, attempt: Attempt) -> Failed {
         return match count.parse::<usize>() {
             // There are four folders.
             Ok(count) if attempt.skip + count < 4 => {
-                Failed::Again(Attempt { force: true, skip: attempt.skip + count }, reason.into())
+                Failed::Again(Attempt { force: true, skip: attempt.skip + count, ..attempt }, reason.into())
             }
             _ => error(reason).into(),
         };
