@@ -205,7 +205,9 @@ fn failed(argv: &[String], output: &Output) -> Fault {
         (stderr, _) => (stderr, output.stderr.is_secret()),
     };
     let ended = match argv {
-        [shell, flag, _] if shell == "/bin/sh" && flag == "-c" => format!("the command exited with {}", output.code),
+        [shell, flag, _] if shell == "/bin/sh" && flag == "-c" => {
+            format!("the command exited with {}", output.code)
+        }
         _ => format!("`{}` exited with {}", join(argv), output.code),
     };
     Fault::new(match said {
