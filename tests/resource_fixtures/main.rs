@@ -125,7 +125,7 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             let found = Json::Object(facets.collect());
             outcome("change", &found.to_string())?;
             same("diff", &json["diff"], &found)?;
-            noted(change.notes)?;
+            noted(change.notes.clone())?;
             let expected = json["ops"].as_array().ok_or("no `ops`")?;
             let ops = change.ops.iter().enumerate().map(|(index, op)| {
                 let (text, content) = text::op(op);
