@@ -61,6 +61,8 @@ pub enum Event {
     HostFinished {
         host: String,
         summary: Summary,
+        /// Over all links of the host; what ssh needs to connect is not among them.
+        round_trips: u64,
     },
     RunFinished {
         exit: u8,
