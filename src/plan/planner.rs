@@ -25,7 +25,7 @@ pub struct Seat {
 /// The verdict on one task, with what acting on it needs.
 #[derive(Clone)]
 pub enum TaskPlan {
-    Unchanged { asked: Vec<Query> },
+    Unchanged { asked: Vec<Query>, notes: Vec<String> },
     Change(Box<Change>),
     Deferred { why: String, after: Vec<TaskId> },
     Skipped { why: String },
@@ -277,7 +277,7 @@ impl Planner {
                             continue;
                         }
                         Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: behind.clone() },
-                        Ok(Outcome::Unchanged { asked }) => TaskPlan::Unchanged { asked },
+                        Ok(Outcome::Unchanged { asked, notes }) => TaskPlan::Unchanged { asked, notes },
                         Ok(Outcome::Change(change)) => TaskPlan::Change(change),
                     }
                 }
@@ -336,7 +336,7 @@ impl Planner {
 
     /// What the read-only command behind an unchanged verdict printed.
     fn output_of(&self, seat: usize, plan: &TaskPlan) -> Option<Output> {
-        let TaskPlan::Unchanged { asked } = plan else { return None };
+        let TaskPlan::Unchanged { asked, .. } = plan else { return None };
         asked.iter().rev().find_map(|query| match (query, self.answers[seat].get(query)) {
             (Query::Test(_), Some(Answer::Output(output))) => Some(output.clone()),
             _ => None,
@@ -397,6 +397,11 @@ impl HostPlan {
                 resource: task.resource.into(),
                 place: task.origin.to_string(),
                 verdict: verdict(task),
+                notes: match &self.tasks[task.id.0 as usize] {
+                    TaskPlan::Unchanged { notes, .. } => notes.clone(),
+                    TaskPlan::Change(change) => change.notes.clone(),
+                    TaskPlan::Deferred { .. } | TaskPlan::Skipped { .. } => vec![],
+                },
             })
             .collect()
     }

@@ -172,7 +172,7 @@ impl Overlay {
         let covers = |(area, ..): &&(Area, String, usize)| match (query, area) {
             // What happens below a folder is nothing to the folder itself.
             (Query::File { path } | Query::Read { path, .. }, Area::Path(above)) => path_within(path, above),
-            _ => areas.iter().any(|a| a.overlaps(area)),
+            _ => areas.iter().any(|a| area.shows_in(a)),
         };
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
         match unknown {

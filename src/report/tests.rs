@@ -30,7 +30,7 @@ fn change(mode: &str) -> Verdict {
 
 fn planned(verdict: Verdict) -> Vec<PlannedTask> {
     let (name, resource, place) = ("base : motd".into(), "file".into(), "site.yml:3:5".into());
-    vec![PlannedTask { task: TaskId(0), name, resource, place, verdict }]
+    vec![PlannedTask { task: TaskId(0), name, resource, place, verdict, notes: vec![] }]
 }
 
 fn show(format: Format, events: Vec<Event>) -> String {
