@@ -68,8 +68,10 @@ pub enum Probe {
 /// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,
 /// removed afterwards), rewrites `env_file` entries to the copies and asks the real `docker compose`.
 ///
-/// Stdout is one JSON object: `{"config": <config --format json>, "dry_run": "<output of up --dry-run>",
-/// "containers": [<docker inspect objects of the project>]}`, or `{"error": "..."}` when compose refuses the files.
+/// Stdout is one JSON object: `{"config": <config --format json>, "dry_run": "<what up --dry-run says of containers>",
+/// "containers": [<docker inspect objects of the project, less what moves by itself; health is ok, unhealthy or none>],
+/// "images": {<name>: <id of the local image>}, "environments": {<id of a container's image>: <its environment>}}`, or
+/// `{"error": "..."}` when compose refuses the files.
 /// Exit 127 when docker or its compose plugin is missing, 125 when the daemon does not answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct ComposeProbe {
@@ -282,7 +284,10 @@ pub struct Http {
 pub enum Session {
     /// `--check`: every op is refused, no lease is taken, nothing is written.
     ReadOnly,
+    /// Acts, and holds the host's lease while it lasts.
     ReadWrite,
+    /// Acts without the lease: for tasks that another host's run delegates here, such as looking at that host from outside.
+    Unleased,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

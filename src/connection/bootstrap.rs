@@ -7,6 +7,8 @@
 //!
 //! Root has folders of its own, all of which only root can write or rename: it never runs what a user could have
 //! put in place.
+//!
+//! A session that only looks writes nothing to the host's disks: where no agent is cached, memory is tried first.
 
 use super::{Become, agents};
 
@@ -17,6 +19,29 @@ pub(super) struct Attempt {
     pub force: bool,
     /// Cache folders to pass over: an upload into them failed.
     pub skip: usize,
+    /// The session only looks.
+    pub looks: bool,
+}
+
+/// Where root's agent may be, on disk and in memory.
+const ROOT: ([&str; 2], [&str; 2]) = (
+    ["/var/cache/provision-agent", "/var/tmp/provision-agent-0"],
+    ["/run/provision-agent", "/dev/shm/provision-agent-0"],
+);
+/// The same for a user with the number `$u`.
+const USER: ([&str; 2], [&str; 2]) = (
+    [r#""${XDG_CACHE_HOME:-$HOME/.cache}/provision-agent""#, "/var/tmp/provision-agent-$u"],
+    ["/run/user/$u/provision-agent", "/dev/shm/provision-agent-$u"],
+);
+
+/// The folders in the order in which they are tried.
+fn folders((disk, memory): ([&str; 2], [&str; 2]), looks: bool) -> String {
+    let order = if looks {
+        [memory[0], memory[1], disk[0], disk[1]]
+    } else {
+        [disk[0], memory[0], disk[1], memory[1]]
+    };
+    order.join(" ")
 }
 
 /// The word with which every marked line begins. `nonce` is told apart in the script's text, so that a shell which
@@ -32,7 +57,7 @@ pub(super) fn prompt(nonce: &str) -> String {
 
 /// The script. `early` bytes of frames are on stdin already and are passed over when an upload is needed.
 pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
-    let Attempt { force, skip } = attempt;
+    let Attempt { force, skip, looks } = attempt;
     let cases: String = agents::all()
         .iter()
         .map(|agent| {
@@ -47,17 +72,18 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         .collect();
     let drop_early = if early == 0 { String::new() } else { format!("head -c {early} >/dev/null; ") };
     let lines = [
-        "umask 077; set -f; u=$(id -u); s=0; i=0; x=",
+        // What the agent runs for tasks has the umask of the login.
+        "o=$(umask); umask 077; set -f; u=$(id -u); s=0; i=0; x=",
         &format!(r#"m={nonce}; say() {{ echo "provision $m $*"; }}"#),
         &format!("case $(uname -sm) in {cases}*) say bad arch $(uname -sm); exit 3;; esac"),
         "f=agent-$h",
-        "if [ $u = 0 ]; then set -- /var/cache/provision-agent /run/provision-agent /var/tmp/provision-agent-0 /dev/shm/provision-agent-0",
-        r#"else set -- "${XDG_CACHE_HOME:-$HOME/.cache}/provision-agent" /var/tmp/provision-agent-$u /run/user/$u/provision-agent /dev/shm/provision-agent-$u; fi"#,
+        &format!("if [ $u = 0 ]; then set -- {}", folders(ROOT, looks)),
+        &format!("else set -- {}; fi", folders(USER, looks)),
         &format!("shift {skip}"),
         // Ours, no link, exactly this type and mode; the size goes to `s`.
         r#"mine() { [ -L "$1" ] && return 1; k=$2; l=$(ls -dn "$1" 2>/dev/null) || return 1; set -- $l; s=$5; case $1 in $k*) [ "$3" = $u ];; *) return 1;; esac; }"#,
         &format!(
-            r#"[ {} = 1 ] || for d in "$@"; do mine "$d" drwx------ && mine "$d/$f" -rwx------ && [ $s = $n ] && {{ say ready; exec "$d/$f"; }}; done"#,
+            r#"[ {} = 1 ] || for d in "$@"; do mine "$d" drwx------ && mine "$d/$f" -rwx------ && [ $s = $n ] && {{ say ready; umask $o; exec "$d/$f"; }}; done"#,
             u8::from(force)
         ),
         &format!(r#"{drop_early}w="#),
@@ -72,7 +98,7 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         r#"if command -v sha256sum >/dev/null; then case $(sha256sum <"$t") in $h*) ;; *) no "the upload was damaged";; esac; fi"#,
         r#""$t" --version >/dev/null 2>&1 </dev/null || no "the agent does not start""#,
         r#"mv -f "$t" "$x/$f" || no "the agent cannot be renamed"; find "$x" -type f -mtime +30 -exec rm -f {} + 2>/dev/null"#,
-        r#"say ready; exec "$x/$f""#,
+        r#"say ready; umask $o; exec "$x/$f""#,
     ];
     // `; ` after `then ...` and the like is what the pieces are cut for.
     lines.join("; ")
@@ -114,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_script_passes_through_single_quotes_of_any_shell() {
-        let script = script("0123", Attempt { force: true, skip: 3 }, 500);
+        let script = script("0123", Attempt { force: true, skip: 3, looks: true }, 500);
         assert_eq!(script.find(['\'', '!', '\\', '\n']), None, "{script}");
         assert!(!script.contains(&marker("0123")), "an echoed command would look like an answer");
         let checked = std::process::Command::new("sh").args(["-n", "-c", &script]).output().unwrap();

@@ -73,6 +73,10 @@ impl HostRun {
         self.plan.tasks.iter().any(|p| matches!(p, TaskPlan::Change(_) | TaskPlan::Deferred { .. }))
     }
 
+    fn round_trips(&self) -> u64 {
+        self.links.iter().map(|link| link.round_trips()).sum()
+    }
+
     /// Says what each task would do. Checks that only look (waits, requests) count as nothing pending.
     pub(super) fn report_check(&self, events: &Events) -> Exit {
         let mut summary = Summary::default();
@@ -89,7 +93,8 @@ impl HostRun {
             count(&mut summary, status);
             self.finished(events, task, status, diff, None, Instant::now());
         }
-        events(Event::HostFinished { host: self.host.clone(), summary });
+        let (host, round_trips) = (self.host.clone(), self.round_trips());
+        events(Event::HostFinished { host, summary, round_trips });
         if self.changes() + self.deferred() > 0 { Exit::Pending } else { Exit::Done }
     }
 
@@ -159,7 +164,8 @@ impl HostRun {
             link.close().await;
         }
         summary.unreachable = lost;
-        events(Event::HostFinished { host: self.host.clone(), summary });
+        let (host, round_trips) = (self.host.clone(), self.round_trips());
+        events(Event::HostFinished { host, summary, round_trips });
         if *cancel.borrow() { Exit::Cancelled } else { exit }
     }
 

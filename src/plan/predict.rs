@@ -169,7 +169,11 @@ impl Overlay {
         let (known, known_at) = self.known(query);
         let own = areas_of(query);
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };
-        let covers = |(area, ..): &&(Area, String, usize)| areas.iter().any(|a| a.overlaps(area));
+        let covers = |(area, ..): &&(Area, String, usize)| match (query, area) {
+            // What happens below a folder is nothing to the folder itself.
+            (Query::File { path } | Query::Read { path, .. }, Area::Path(above)) => path_within(path, above),
+            _ => areas.iter().any(|a| area.shows_in(a)),
+        };
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
         match unknown {
             Some((area, task, seq)) if *seq > known_at => {
@@ -250,6 +254,7 @@ mod tests {
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Unknown(_))));
         overlay.add("second", &[write("/etc/x", "")], &[], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Known(_))));
+        assert!(overlay.look(&file("/"), &[]).is_none());
         overlay.add("third", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
         let Some(Look::Known(Answer::Meta(None))) = overlay.look(&file("/etc/x"), &[]) else { panic!() };
     }

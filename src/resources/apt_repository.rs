@@ -19,8 +19,9 @@ const KEYRINGS: &str = "/etc/apt/keyrings";
 
 pub struct AptRepository;
 
-/// Adds a package source to apt (`/etc/apt/sources.list.d/NAME.sources`), with the key that signs it and, if wanted, the
-/// priority of its packages. The list of this source is fetched when something changed.
+/// Adds a package source to apt, with the key that signs it.
+///
+/// It becomes `/etc/apt/sources.list.d/NAME.sources`, with the priority of its packages if wanted. The list of this source is fetched when something changed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

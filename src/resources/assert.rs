@@ -51,7 +51,10 @@ impl<'de> Deserialize<'de> for Condition {
     }
 }
 
-/// The parameters of `assert`.
+/// Stops the host with a message when a condition does not hold.
+///
+/// `that` is one condition or a list of them, written as in `when`. A condition that can be decided before the run is: then nothing
+/// is touched when it fails.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub struct Copy;
 
-/// The parameters of `copy`.
+/// Writes a file, from `files/` or from text in the task.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 pub struct Debug;
 
-/// The parameters of `debug`.
+/// Shows a message in the run's output. A secret in it is masked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -25,7 +25,9 @@ enum Quoting {
     Compose,
 }
 
-/// The parameters of `env_file`.
+/// Writes an environment file with one entry per key, quoted as Docker Compose reads it.
+///
+/// Each key is compared and shown on its own; secret values are masked. By default the file holds just these keys.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -23,7 +23,7 @@ enum Wanted {
     Absent,
 }
 
-/// The parameters of `file`.
+/// Makes a folder, sets mode and owner of what is there, or removes it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

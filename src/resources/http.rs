@@ -13,7 +13,9 @@ use serde::Deserialize;
 
 pub struct Http;
 
-/// The parameters of `http`. The request is made from where the task runs; `delegate_to` makes that another host.
+/// Waits until an HTTP(S) request is answered as wanted.
+///
+/// The request is made from where the task runs; `delegate_to` makes that another host.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

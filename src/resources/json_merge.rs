@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 pub struct JsonMerge;
 
-/// The parameters of `json_merge`.
+/// Merges values into a JSON file, leaving its other entries as they are.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -25,7 +25,7 @@ enum Presence {
     Absent,
 }
 
-/// The parameters of `lineinfile`.
+/// Makes sure that a line is in a file, replaces the one that matches, or removes it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -20,7 +20,7 @@ enum Presence {
     Absent,
 }
 
-/// The parameters of `link`.
+/// Makes a symbolic link, or removes it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -48,7 +48,9 @@ impl<'de> Deserialize<'de> for Closed {
     }
 }
 
-/// The parameters of `port_probe`. Looks from where the task runs; `delegate_to` makes that another host.
+/// Looks which TCP ports of a host answer, and fails when others do than wanted.
+///
+/// It looks from where the task runs; `delegate_to` makes that another host.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -112,8 +114,7 @@ port_probe:
     }
 
     fn footprint(_: &Spec) -> Footprint {
-        // In its place in the file: after all that writes before it, before all that writes after it.
-        Footprint::reads([Area::Everything])
+        Footprint::reads([Area::Network])
     }
 
     fn observe(_: &Spec, _: &Seen) -> Observe<Act> {

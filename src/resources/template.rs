@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub struct Template;
 
-/// The parameters of `template`.
+/// Writes a file from a template in `templates/`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

@@ -6,7 +6,10 @@ use crate::{
     resource::{Fault, Observe, Seen},
     yaml::Text,
 };
-use agent::wire::{Answer, Exec, Op, Output, Query};
+use agent::{
+    secret::Content,
+    wire::{Answer, Exec, Op, Output, Query},
+};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,8 +19,10 @@ pub trait CommandLine {
     fn argv(&self) -> Vec<String>;
 }
 
-/// A command with what is known about it. With `creates`, `removes`, `unless` or `onlyif` it is a state that is reached by
-/// running the command once; without any, it runs every time.
+/// Runs a command: every time, or only as long as a condition says that it is needed.
+///
+/// With `creates`, `removes`, `unless` or `onlyif` it is a state that is reached by running the command once. `touches` says what it
+/// may change: without it, the task waits for all before it and all after wait for it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[serde(bound = "C: serde::de::DeserializeOwned")]
@@ -193,14 +198,21 @@ impl<C: CommandLine> Params<C> {
 }
 
 fn failed(argv: &[String], output: &Output) -> Fault {
-    let mut message = format!("`{}` exited with {}", join(argv), output.code);
-    for (name, printed) in [("printed", &output.stdout), ("stderr", &output.stderr)] {
-        let text = String::from_utf8_lossy(printed.bytes());
-        if printed.is_secret() && !text.is_empty() {
-            message.push_str(&format!("; {name}: [secret]"));
-        } else if !text.trim().is_empty() {
-            message.push_str(&format!("; {name}: {}", text.trim()));
+    // What a look printed to say why it failed is the message; a script of many lines would only bury it.
+    let text = |printed: &Content| String::from_utf8_lossy(printed.bytes()).trim().to_string();
+    let said = match (text(&output.stderr), text(&output.stdout)) {
+        (stderr, stdout) if stderr.is_empty() => (stdout, output.stdout.is_secret()),
+        (stderr, _) => (stderr, output.stderr.is_secret()),
+    };
+    let ended = match argv {
+        [shell, flag, _] if shell == "/bin/sh" && flag == "-c" => {
+            format!("the command exited with {}", output.code)
         }
-    }
-    Fault::new(message)
+        _ => format!("`{}` exited with {}", join(argv), output.code),
+    };
+    Fault::new(match said {
+        (said, _) if said.is_empty() => ended,
+        (_, true) => format!("{ended}: [secret]"),
+        (said, false) => format!("{ended}: {said}"),
+    })
 }
