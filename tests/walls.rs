@@ -7,8 +7,24 @@ use std::{
 
 /// Top to bottom, as in `src/lib.rs`. A room may use only rooms above it.
 const ROOMS: &[&str] = &[
-    "model", "diag", "event", "yaml", "vault", "inventory", "playbook", "template", "resource", "resources", "site", "graph",
-    "plan", "connection", "engine", "report", "lab", "cli",
+    "model",
+    "diag",
+    "event",
+    "yaml",
+    "vault",
+    "inventory",
+    "playbook",
+    "template",
+    "resource",
+    "resources",
+    "site",
+    "graph",
+    "plan",
+    "connection",
+    "engine",
+    "report",
+    "lab",
+    "cli",
 ];
 
 /// What may be named only in some rooms: text, rooms, reason.
@@ -65,7 +81,10 @@ fn no_room_uses_one_below_it() {
     let mut bad = vec![];
     for (file, room, text) in sources() {
         let Some(mine) = rank(&room) else {
-            assert!(["lib", "main"].contains(&room.as_str()), "room `{room}` is not in the list of tests/walls.rs");
+            assert!(
+                ["lib", "main"].contains(&room.as_str()),
+                "room `{room}` is not in the list of tests/walls.rs"
+            );
             continue;
         };
         for (number, line) in code(&text).filter(|_| !is_test(&file)) {
@@ -76,9 +95,13 @@ fn no_room_uses_one_below_it() {
                     None => vec![rest],
                 };
                 for used in used {
-                    let name: String = used.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                    let name: String =
+                        used.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                     if rank(&name).is_some_and(|theirs| theirs > mine) {
-                        bad.push(format!("{}:{number}: `{room}` uses `{name}`, which is below it", file.display()));
+                        bad.push(format!(
+                            "{}:{number}: `{room}` uses `{name}`, which is below it",
+                            file.display()
+                        ));
                     }
                 }
             }
@@ -99,9 +122,13 @@ fn grouped_uses(file: &Path, room: &str, text: &str, mine: usize) -> Vec<String>
         }
         if inside {
             if depth == 1 {
-                let name: String = line.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let name: String =
+                    line.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 if ROOMS.iter().position(|r| *r == name).is_some_and(|theirs| theirs > mine) {
-                    bad.push(format!("{}:{number}: `{room}` uses `{name}`, which is below it", file.display()));
+                    bad.push(format!(
+                        "{}:{number}: `{room}` uses `{name}`, which is below it",
+                        file.display()
+                    ));
                 }
             }
             depth += line.matches('{').count() as i32 - line.matches('}').count() as i32;
@@ -137,7 +164,8 @@ fn the_engine_knows_no_particular_system() {
         let text = fs::read_to_string(&file).unwrap();
         for (number, line) in text.lines().enumerate() {
             // The program's own name is no knowledge of the system.
-            let line = line.to_lowercase().replace("lustores-provision", "").replace("lustores_provision", "");
+            let line =
+                line.to_lowercase().replace("lustores-provision", "").replace("lustores_provision", "");
             let line = line.replace("lustores_vault_password", "").replace("lustores_lab_dir", "");
             for word in ["lustores", "university_inventory", "replit", "watchtower", ".env.prod", "\"/db\""] {
                 if line.contains(word) {
@@ -154,7 +182,9 @@ fn the_map_names_every_room() {
     let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
     let mut last = 0;
     for room in ROOMS {
-        let row = map.find(&format!("//! | [`{room}`]")).unwrap_or_else(|| panic!("`{room}` is not in the map of src/lib.rs"));
+        let row = map
+            .find(&format!("//! | [`{room}`]"))
+            .unwrap_or_else(|| panic!("`{room}` is not in the map of src/lib.rs"));
         assert!(row > last, "`{room}` is out of order in the map of src/lib.rs");
         last = row;
     }
