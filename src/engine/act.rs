@@ -129,6 +129,8 @@ impl HostRun {
                 return;
             }
             for line in String::from_utf8_lossy(content.bytes()).lines() {
+                // Of a line that was written over and over (`12%... 13%...`), the last version.
+                let line = line.rsplit('\r').find(|version| !version.trim().is_empty()).unwrap_or_default();
                 let (host, line) = (self.host.clone(), line.to_string());
                 events(Event::TaskOutput { host, task: task.id, line });
             }
