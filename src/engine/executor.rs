@@ -73,6 +73,20 @@ impl HostRun {
         self.plan.tasks.iter().any(|p| matches!(p, TaskPlan::Change(_) | TaskPlan::Deferred { .. }))
     }
 
+    /// Says that nothing was done: the plan was not approved.
+    pub(super) fn report_refused(&self, events: &Events) {
+        let mut summary = Summary::default();
+        for plan in &self.plan.tasks {
+            let status = match plan {
+                TaskPlan::Unchanged { .. } => Status::Ok,
+                TaskPlan::Skipped { .. } => Status::Skipped,
+                TaskPlan::Change(_) | TaskPlan::Deferred { .. } => Status::Blocked,
+            };
+            count(&mut summary, status);
+        }
+        events(Event::HostFinished { host: self.host.clone(), summary });
+    }
+
     /// Says what each task would do. Checks that only look (waits, requests) count as nothing pending.
     pub(super) fn report_check(&self, events: &Events) -> Exit {
         let mut summary = Summary::default();
