@@ -61,6 +61,8 @@ pub enum Event {
     HostFinished {
         host: String,
         summary: Summary,
+        /// Over all links of the host; what ssh needs to connect is not among them.
+        round_trips: u64,
     },
     RunFinished {
         exit: u8,
@@ -82,6 +84,9 @@ pub struct PlannedTask {
     /// `file:line` of the task.
     pub place: String,
     pub verdict: Verdict,
+    /// What a person should know of it, also when nothing is to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -104,6 +104,19 @@ impl Area {
             (a, b) => a == b,
         }
     }
+
+    /// Whether a write to this can change what answers on the network, of whichever machine.
+    pub fn is_behind_network(&self) -> bool {
+        use Area::{Compose, Docker, Firewall, Packages, Sysctl, Unit};
+        // A package may start the service that it brings.
+        matches!(self, Firewall | Docker | Compose(_) | Unit(_) | Packages | Sysctl(_))
+    }
+
+    /// Whether a write to this can be seen by one who reads `look`. Not symmetric: a restarted service changes what is
+    /// seen from outside, but a look from outside changes no service.
+    pub fn shows_in(&self, look: &Self) -> bool {
+        self.overlaps(look) || *look == Self::Network && self.is_behind_network()
+    }
 }
 
 impl fmt::Display for Area {
@@ -157,12 +170,12 @@ impl Footprint {
 
     /// The pair of areas for which the order of two tasks matters, if any (ours first).
     pub fn conflict<'a>(&'a self, later: &'a Self) -> Option<(&'a Area, &'a Area)> {
-        let pairs = |ours: &'a [Area], theirs: &'a [Area]| {
-            ours.iter().find_map(|a| theirs.iter().find(|b| a.overlaps(b)).map(|b| (a, b)))
+        let pairs = |ours: &'a [Area], theirs: &'a [Area], meet: fn(&Area, &Area) -> bool| {
+            ours.iter().find_map(|a| theirs.iter().find(|b| meet(a, b)).map(|b| (a, b)))
         };
-        pairs(&self.writes, &later.writes)
-            .or_else(|| pairs(&self.writes, &later.reads))
-            .or_else(|| pairs(&self.reads, &later.writes))
+        pairs(&self.writes, &later.writes, |a, b| a.overlaps(b))
+            .or_else(|| pairs(&self.writes, &later.reads, |a, b| a.shows_in(b)))
+            .or_else(|| pairs(&self.reads, &later.writes, |a, b| b.shows_in(a)))
     }
 }
 

@@ -170,6 +170,11 @@ pub trait Resource: Sized + 'static {
         if runs { writes.map(Effect::Unknown).collect() } else { vec![] }
     }
 
+    /// What a person should know of the state though nothing is done about it: `db` was stopped by an operator. No secret.
+    fn notes(_spec: &Self::Spec, _state: &Self::State) -> Vec<String> {
+        vec![]
+    }
+
     /// An action (`command`, a restart, a request) rather than a state: it is not observed again after it was done.
     fn acts(_spec: &Self::Spec) -> bool {
         false
@@ -186,7 +191,7 @@ pub trait Resource: Sized + 'static {
 pub enum Outcome {
     Need(Vec<Query>),
     NotYet(String),
-    Unchanged { asked: Vec<Query> },
+    Unchanged { asked: Vec<Query>, notes: Vec<String> },
     Change(Box<Change>),
 }
 
@@ -197,6 +202,7 @@ pub struct Change {
     pub guard: Vec<(Query, [u8; 32])>,
     pub ops: Vec<Op>,
     pub effects: Vec<Effect>,
+    pub notes: Vec<String>,
 }
 
 impl Change {
@@ -261,6 +267,7 @@ impl<R: Resource> Prepared for Typed<R> {
         };
         let to = R::desired(&self.0, &from)?;
         let diff = mask.diff(&from.facets(), &to.facets());
+        let notes = R::notes(&self.0, &from);
         let ops = R::ops(&self.0, &from, &to);
         // What keeps the thing shown and the thing done the same.
         if diff.is_empty() != ops.is_empty() {
@@ -271,11 +278,12 @@ impl<R: Resource> Prepared for Typed<R> {
             )));
         }
         if ops.is_empty() {
-            return Ok(Outcome::Unchanged { asked: seen.into_asked().into_iter().map(|(q, _)| q).collect() });
+            let asked = seen.into_asked().into_iter().map(|(q, _)| q).collect();
+            return Ok(Outcome::Unchanged { asked, notes });
         }
         let effects = R::effects(&self.0, &from, &to, &ops);
         let guard = seen.into_asked().into_iter().map(|(q, a)| (q, frame::digest(&a))).collect();
-        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects })))
+        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes })))
     }
 }
 

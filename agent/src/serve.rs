@@ -3,7 +3,7 @@
 use crate::act::journal::Journal;
 use crate::act::state::{self, Lease, NoLease};
 use crate::frame::{self, Envelope};
-use crate::observe::{Observer, facts};
+use crate::observe::{self, facts};
 use crate::wire::{Hello, Request, Response, Session, VERSION};
 use crate::{act, child};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -103,10 +103,7 @@ impl Pool {
 
     fn respond(&self, id: u32, request: Request) -> Response {
         match request {
-            Request::Observe(queries) => {
-                let mut observer = Observer::default();
-                Response::Answers(queries.iter().map(|query| observer.answer(query)).collect())
-            }
+            Request::Observe(queries) => Response::Answers(observe::answers(&queries)),
             Request::Apply(apply) => match &self.journal {
                 Some(journal) => act::apply(&apply, journal, &mut |line| {
                     self.output.send(id, &Response::Progress(line));
@@ -174,19 +171,22 @@ fn session(input: &mut Input, output: &Arc<Output>) -> io::Result<()> {
     Ok(())
 }
 
-/// A read-write session takes the lease and may write a journal; a read-only one touches nothing.
+/// A session that may act writes a journal, and takes the lease unless it was delegated; a read-only one touches nothing.
 fn open(session: Session, run: &str, who: &str, output: &Arc<Output>) -> Result<Pool, Box<Response>> {
     let (mut journal, mut lease) = (None, None);
-    if session == Session::ReadWrite {
+    if session != Session::ReadOnly {
         if !state::safe_name(run) {
             return Err(Response::Refused(format!("the run {run:?} is not a plain name")).into());
         }
         let folder = state::folder().map_err(|why| Box::new(Response::Refused(why)))?;
-        lease = Some(Lease::take(&folder, run, who).map_err(|no| match no {
-            NoLease::Held { who, since_s } => Box::new(Response::LeaseHeld { who, since_s }),
-            NoLease::Failed(why) => Box::new(Response::Refused(why)),
-        })?);
-        state::prune(&folder, run);
+        if session == Session::ReadWrite {
+            lease = Some(Lease::take(&folder, run, who).map_err(|no| match no {
+                NoLease::Held { who, since_s } => Box::new(Response::LeaseHeld { who, since_s }),
+                NoLease::Failed(why) => Box::new(Response::Refused(why)),
+            })?);
+            // Only the one who holds the lease knows that no other run's folder is in use.
+            state::prune(&folder, run);
+        }
         journal = Some(Journal::new(folder, run));
     }
     let (queue, more) = (Mutex::default(), Condvar::new());

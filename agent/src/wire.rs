@@ -19,6 +19,8 @@ pub enum Query {
     /// Content of a regular file up to `limit` bytes (a larger file is [`Answer::Failed`]). Answer: [`Answer::Content`];
     /// `None` when absent or not a regular file.
     Read { path: String, limit: u64, secret: bool },
+    /// Whether there is anything at a path, without looking into it. Answer: [`Answer::There`].
+    There { path: String },
     /// Names in a folder, sorted. Answer: [`Answer::Names`]; `None` when it is not a folder.
     List { path: String },
     /// An account by name. Answer: [`Answer::User`].
@@ -68,8 +70,10 @@ pub enum Probe {
 /// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,
 /// removed afterwards), rewrites `env_file` entries to the copies and asks the real `docker compose`.
 ///
-/// Stdout is one JSON object: `{"config": <config --format json>, "dry_run": "<output of up --dry-run>",
-/// "containers": [<docker inspect objects of the project>]}`, or `{"error": "..."}` when compose refuses the files.
+/// Stdout is one JSON object: `{"config": <config --format json>, "dry_run": "<what up --dry-run says of containers>",
+/// "containers": [<docker inspect objects of the project, less what moves by itself; health is ok, unhealthy or none>],
+/// "images": {<name>: <id of the local image>}, "environments": {<id of a container's image>: <its environment>}}`, or
+/// `{"error": "..."}` when compose refuses the files.
 /// Exit 127 when docker or its compose plugin is missing, 125 when the daemon does not answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct ComposeProbe {
@@ -86,6 +90,7 @@ pub struct ComposeProbe {
 pub enum Answer {
     Meta(Option<Meta>),
     Content(Option<Content>),
+    There(bool),
     Names(Option<Vec<String>>),
     User(Option<User>),
     Group(Option<Group>),
@@ -282,7 +287,10 @@ pub struct Http {
 pub enum Session {
     /// `--check`: every op is refused, no lease is taken, nothing is written.
     ReadOnly,
+    /// Acts, and holds the host's lease while it lasts.
     ReadWrite,
+    /// Acts without the lease: for tasks that another host's run delegates here, such as looking at that host from outside.
+    Unleased,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

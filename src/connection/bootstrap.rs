@@ -72,7 +72,8 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         .collect();
     let drop_early = if early == 0 { String::new() } else { format!("head -c {early} >/dev/null; ") };
     let lines = [
-        "umask 077; set -f; u=$(id -u); s=0; i=0; x=",
+        // What the agent runs for tasks has the umask of the login.
+        "o=$(umask); umask 077; set -f; u=$(id -u); s=0; i=0; x=",
         &format!(r#"m={nonce}; say() {{ echo "provision $m $*"; }}"#),
         &format!("case $(uname -sm) in {cases}*) say bad arch $(uname -sm); exit 3;; esac"),
         "f=agent-$h",
@@ -81,8 +82,10 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         &format!("shift {skip}"),
         // Ours, no link, exactly this type and mode; the size goes to `s`.
         r#"mine() { [ -L "$1" ] && return 1; k=$2; l=$(ls -dn "$1" 2>/dev/null) || return 1; set -- $l; s=$5; case $1 in $k*) [ "$3" = $u ];; *) return 1;; esac; }"#,
+        // Both at once, by one program, and under names without spaces.
+        r#"cached() { [ -L "$d" ] && return 1; l=$(cd "$d" 2>/dev/null && LC_ALL=C ls -dn . "$f" 2>/dev/null) || return 1; set -- $l; case "$1 $3 $9" in drwx------*" $u .") ;; *) return 1;; esac; case "${10} ${12} ${14}" in -rwx------*" $u $n") ;; *) return 1;; esac; }"#,
         &format!(
-            r#"[ {} = 1 ] || for d in "$@"; do mine "$d" drwx------ && mine "$d/$f" -rwx------ && [ $s = $n ] && {{ say ready; exec "$d/$f"; }}; done"#,
+            r#"[ {} = 1 ] || for d in "$@"; do cached && {{ say ready; umask $o; exec "$d/$f"; }}; done"#,
             u8::from(force)
         ),
         &format!(r#"{drop_early}w="#),
@@ -97,7 +100,7 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         r#"if command -v sha256sum >/dev/null; then case $(sha256sum <"$t") in $h*) ;; *) no "the upload was damaged";; esac; fi"#,
         r#""$t" --version >/dev/null 2>&1 </dev/null || no "the agent does not start""#,
         r#"mv -f "$t" "$x/$f" || no "the agent cannot be renamed"; find "$x" -type f -mtime +30 -exec rm -f {} + 2>/dev/null"#,
-        r#"say ready; exec "$x/$f""#,
+        r#"say ready; umask $o; exec "$x/$f""#,
     ];
     // `; ` after `then ...` and the like is what the pieces are cut for.
     lines.join("; ")

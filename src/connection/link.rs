@@ -4,13 +4,12 @@ use super::error::{ApplyError, Kind, LinkError};
 use super::flow::{Far, pulse, write};
 use super::ssh::Master;
 use super::start::{Carrier, Started, start};
-use super::transport::{end_master, lock};
+use super::transport::lock;
 use super::{Options, Target, Way};
 use agent::frame::encode;
 use agent::secret::Content;
 use agent::wire::{Answer, Apply, Hello, Output, Query, Request, Response, Session};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -158,22 +157,20 @@ impl Link {
     /// # Errors
     /// All that [`Kind`] names but `Lost`.
     pub async fn open(target: &Target, options: &Options) -> Result<Opened, LinkError> {
-        let mut carrier = match &target.way {
-            Way::Ssh(ssh) => Carrier::Master(Master::open(target, ssh, options, false).await?),
+        let carrier = match &target.way {
+            Way::Ssh(ssh) if options.reuse => Carrier::Master(Master::open(target, ssh, options).await?),
+            Way::Ssh(_) => Carrier::Fresh,
             Way::Local { .. } => Carrier::Local,
         };
         let opened = Self::open_on(target, &carrier, options, None).await;
-        let (Err(error), Way::Ssh(ssh), Carrier::Master(Master { reused: true, .. })) =
-            (&opened, &target.way, &carrier)
-        else {
+        let (Err(error), Carrier::Master(Master { reused: true, .. })) = (&opened, &carrier) else {
             return opened;
         };
         if !matches!(error.kind, Kind::Lost | Kind::Unreachable | Kind::Agent) {
             return opened;
         }
         // The connection that an earlier run left is dead without knowing it, or full.
-        carrier = Carrier::Master(Master::open(target, ssh, options, true).await?);
-        Self::open_on(target, &carrier, options, None).await
+        Self::open_on(target, &Carrier::Fresh, options, None).await
     }
 
     /// Opens a session and, when given, sends one more request; its response is not waited for here.
@@ -183,11 +180,7 @@ impl Link {
         options: &Options,
         disarm: Option<(&str, &mut bool)>,
     ) -> Result<Opened, LinkError> {
-        let (reused, master) = match carrier {
-            Carrier::Master(master) => (master.reused, master.private.then(|| master.socket.clone())),
-            Carrier::Fresh | Carrier::Local => (false, None),
-        };
-        let guard = EndMaster(master);
+        let reused = matches!(carrier, Carrier::Master(Master { reused: true, .. }));
         let shared = Arc::new(Shared {
             host: target.name.clone(),
             next: AtomicU32::new(1),
@@ -214,7 +207,7 @@ impl Link {
         }
         let started = start(target, carrier, options, &frames).await?;
         let (hello, uploaded) = (started.hello.clone(), started.uploaded);
-        let link = Self::run(shared.clone(), started, options.heartbeat, guard);
+        let link = Self::run(shared.clone(), started, options.heartbeat);
         let response = timeout(options.connect_timeout, opening.next()).await.map_err(|_| {
             LinkError::new(Kind::Unreachable, &target.name, "the agent does not open the session in time")
         })??;
@@ -235,7 +228,7 @@ impl Link {
     }
 
     /// Starts the tasks: a writer, a pulse, and a reader that outlives both and tells the end.
-    fn run(shared: Arc<Shared>, started: Started, heartbeat: Duration, master: EndMaster) -> Self {
+    fn run(shared: Arc<Shared>, started: Started, heartbeat: Duration) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUED);
         let (ended_sender, ended) = watch::channel(false);
         let writer = tokio::spawn(write(shared.clone(), receiver, started.writer));
@@ -246,7 +239,6 @@ impl Link {
         tokio::spawn(async move {
             far.serve(state, pulse, heartbeat).await;
             writer.abort();
-            master.now().await;
             let _ = ended_sender.send(true);
         });
         Self { shared, frames: sender, ended }
@@ -332,23 +324,4 @@ pub async fn disarm(target: &Target, options: &Options, token: &str) -> Result<b
     let opened = Link::open_on(target, &carrier, &options, Some((token, &mut was_armed))).await?;
     opened.link.close().await;
     Ok(was_armed)
-}
-
-/// Ends a private master: at the end of the link, or when opening it fails or is cancelled.
-struct EndMaster(Option<PathBuf>);
-
-impl EndMaster {
-    async fn now(mut self) {
-        if let Some(socket) = self.0.take() {
-            end_master(socket).await;
-        }
-    }
-}
-
-impl Drop for EndMaster {
-    fn drop(&mut self) {
-        if let (Some(socket), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(end_master(socket));
-        }
-    }
 }

@@ -12,29 +12,24 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio as Std;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Connections that sshd dropped before the key exchange are tried again this often.
-const RETRIES: u32 = 5;
+pub(super) const RETRIES: u32 = 5;
 
 /// An ssh connection on which commands can be run.
 pub(super) struct Master {
     session: Arc<Session>,
-    pub socket: PathBuf,
     /// It was there before us.
     pub reused: bool,
-    /// Nobody but us knows the socket: it ends with the link.
-    pub private: bool,
 }
 
 impl Master {
-    /// Finds or starts a master. `fresh` passes over one that is there.
-    pub async fn open(target: &Target, ssh: &Ssh, options: &Options, fresh: bool) -> Result<Self, LinkError> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
+    /// Finds or starts a master.
+    pub async fn open(target: &Target, ssh: &Ssh, options: &Options) -> Result<Self, LinkError> {
         let host = &target.name;
         let dir = &options.control_dir;
         own_folder(dir).map_err(|error| {
@@ -44,32 +39,22 @@ impl Master {
         })?;
         let identity = format!("{host}\0{ssh:?}");
         let name = &blake3::hash(identity.as_bytes()).to_hex()[..12];
-        let attach = |socket: PathBuf, reused, private| Self {
-            session: Arc::new(Session::resume_mux(socket.clone().into(), None)),
-            socket,
+        let attach = |socket: PathBuf, reused| Self {
+            session: Arc::new(Session::resume_mux(socket.into(), None)),
             reused,
-            private,
         };
-        if !options.reuse || fresh {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let socket = dir.join(format!("{name}-{}-{count}", std::process::id()));
-            // A leftover of a run that had our process number.
-            let _ = fs::remove_file(&socket);
-            start_master(target, ssh, options, &socket).await?;
-            return Ok(attach(socket, false, true));
-        }
         let socket = dir.join(name);
         // Two runs that find no master: the second waits, and then uses the first one's.
         let _lock = locked(&dir.join(format!("{name}.lock")), options.connect_timeout).await;
         match UnixStream::connect(&socket).await {
-            Ok(_) => return Ok(attach(socket, true, false)),
+            Ok(_) => return Ok(attach(socket, true)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let _ = fs::remove_file(&socket);
             }
             Err(_) => {}
         }
         start_master(target, ssh, options, &socket).await?;
-        Ok(attach(socket, false, false))
+        Ok(attach(socket, false))
     }
 
     /// Runs a command on it.
@@ -209,12 +194,17 @@ async fn start_master(target: &Target, ssh: &Ssh, options: &Options, socket: &Pa
         let said = String::from_utf8_lossy(&said).into_owned();
         if is_busy(&said) && tries < RETRIES {
             tries += 1;
-            let longest = 250 << tries;
-            sleep(Duration::from_millis(longest / 2 + random() % (longest / 2))).await;
+            after_a_while(tries).await;
             continue;
         }
         return Err(explain(&target.name, &said, &settings(target, ssh, options).await));
     }
+}
+
+/// The pause before another try, longer each time; random, since others wait too.
+pub(super) async fn after_a_while(tries: u32) {
+    let longest = 250 << tries;
+    sleep(Duration::from_millis(longest / 2 + random() % (longest / 2))).await;
 }
 
 /// A connection of its own for one command: never through a master.

@@ -2,6 +2,7 @@
 
 use super::bootstrap::{self, Attempt};
 use super::error::{Kind, LinkError};
+use super::explain::is_busy;
 use super::ssh::{self, Master, random};
 use super::transport::{Ended, Pipes, Reader, Running, Stderr, Writer, find};
 use super::{Become, Options, Target, Way, agents};
@@ -41,6 +42,8 @@ pub(super) struct Started {
 
 enum Failed {
     Again(Attempt, String),
+    /// The host has too many others connecting.
+    Busy(LinkError),
     For(LinkError),
 }
 
@@ -71,14 +74,21 @@ pub(super) async fn start(
 ) -> Result<Started, LinkError> {
     let mut attempt = Attempt { looks: options.session == Session::ReadOnly, ..Attempt::default() };
     let mut reasons = vec![];
+    let mut tries = 0;
     loop {
         match try_once(target, carrier, options, first, attempt).await {
             Ok(started) => return Ok(started),
+            Err(Failed::Busy(_)) if tries < ssh::RETRIES => {
+                tries += 1;
+                ssh::after_a_while(tries).await;
+            }
             Err(Failed::Again(next, reason)) => {
                 attempt = next;
                 reasons.push(reason);
             }
-            Err(Failed::For(error)) => return Err(reasons.into_iter().fold(error, LinkError::cause)),
+            Err(Failed::For(error) | Failed::Busy(error)) => {
+                return Err(reasons.into_iter().fold(error, LinkError::cause));
+            }
         }
     }
 }
@@ -123,7 +133,13 @@ async fn try_once(
         child: Some(pipes.child),
     };
     talk.send(&early).await;
-    let mut said = talk.answer(password.map(|password| password.expose()), options.connect_timeout).await?;
+    // A fresh connection is made meanwhile, and ssh itself says what is wrong with it.
+    let patience = options.connect_timeout * if matches!(carrier, Carrier::Fresh) { 2 } else { 1 };
+    let answered = talk.answer(password.map(|password| password.expose()), patience).await;
+    let mut said = answered.map_err(|error| match carrier {
+        Carrier::Fresh if is_busy(&talk.stderr.text()) => Failed::Busy(error),
+        _ => Failed::For(error),
+    })?;
     let uploaded = if let Some(arch) = said.strip_prefix("need ") {
         let embedded = agents::all().iter().find(|agent| agent.arch == arch);
         let embedded = embedded.ok_or_else(|| no_agent(target, arch))?;

@@ -1,11 +1,9 @@
 //! A command running on the host, however it got there: its three streams and its end.
 
 use openssh::Session;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 
 pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
@@ -118,17 +116,4 @@ pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// Tells the ssh master at this socket to end, in its own protocol (OpenSSH's PROTOCOL.mux): hello, then terminate.
-pub(super) async fn end_master(socket: PathBuf) {
-    const HELLO: [u32; 3] = [8, 1, 4];
-    const TERMINATE: [u32; 3] = [8, 0x1000_0005, 0];
-    let talk = async {
-        let mut stream = UnixStream::connect(&socket).await?;
-        let words = HELLO.into_iter().chain(TERMINATE);
-        stream.write_all(&words.flat_map(u32::to_be_bytes).collect::<Vec<_>>()).await?;
-        stream.read_to_end(&mut vec![]).await
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(1), talk).await;
 }

@@ -137,7 +137,7 @@ async fn plan_host(
                 .unwrap_or(Exit::TaskFailed);
         events(Event::HostFailed { host: host.into(), failure });
         let summary = Summary { unreachable, ..Summary::default() };
-        events(Event::HostFinished { host: host.into(), summary });
+        events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
         exit
     };
     let config = |diagnostics: &Diagnostics| {
@@ -202,7 +202,7 @@ async fn plan_host(
                 });
             }
             let summary = Summary { failed: failures.len(), ..Summary::default() };
-            events(Event::HostFinished { host: host.into(), summary });
+            events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
             return Err(exit);
         }
     };

@@ -84,7 +84,12 @@ impl HostRun {
             };
             count(&mut summary, status);
         }
-        events(Event::HostFinished { host: self.host.clone(), summary });
+        let (host, round_trips) = (self.host.clone(), self.round_trips());
+        events(Event::HostFinished { host, summary, round_trips });
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.links.iter().map(|link| link.round_trips()).sum()
     }
 
     /// Says what each task would do. Checks that only look (waits, requests) count as nothing pending.
@@ -103,7 +108,8 @@ impl HostRun {
             count(&mut summary, status);
             self.finished(events, task, status, diff, None, Instant::now());
         }
-        events(Event::HostFinished { host: self.host.clone(), summary });
+        let (host, round_trips) = (self.host.clone(), self.round_trips());
+        events(Event::HostFinished { host, summary, round_trips });
         if self.changes() + self.deferred() > 0 { Exit::Pending } else { Exit::Done }
     }
 
@@ -173,7 +179,8 @@ impl HostRun {
             link.close().await;
         }
         summary.unreachable = lost;
-        events(Event::HostFinished { host: self.host.clone(), summary });
+        let (host, round_trips) = (self.host.clone(), self.round_trips());
+        events(Event::HostFinished { host, summary, round_trips });
         if *cancel.borrow() { Exit::Cancelled } else { exit }
     }
 

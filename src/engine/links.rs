@@ -11,7 +11,7 @@ use crate::{
 };
 use agent::{
     secret::{Content, Secret},
-    wire::{Apply, Query},
+    wire::{Apply, Query, Session},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -69,7 +69,12 @@ impl Open for SshLinks {
     ) -> Doing<'a, Result<Opened, Failure>> {
         Box::pin(async move {
             let target = self.target(host, seat)?;
-            let options = Options { first, ..self.options.clone() };
+            let session = match (&seat.place, self.options.session) {
+                // Many runs may look from one place.
+                (Place::Delegate(_), Session::ReadWrite) => Session::Unleased,
+                (_, session) => session,
+            };
+            let options = Options { first, session, ..self.options.clone() };
             let opened = Link::open(&target, &options).await.map_err(link_failure)?;
             let link = Arc::new(SshLink(opened.link));
             Ok(Opened { link, facts: opened.hello.facts, uploaded: opened.uploaded, first: opened.first })
@@ -159,6 +164,6 @@ impl super::Hosts for Site {
         host: &str,
         facts: Option<&agent::wire::Facts>,
     ) -> Result<Arc<dyn crate::site::Prepare>, Diagnostics> {
-        Ok(Arc::new(self.host(host, facts)?))
+        Ok(Site::tasks(self, host, facts)?)
     }
 }

@@ -17,6 +17,10 @@ pub(super) struct Areas {
     /// The last task that writes everything, per machine, and the tasks since.
     barriers: BTreeMap<u16, u32>,
     since: BTreeMap<u16, Vec<u32>>,
+    /// The last writer of each area behind the network, on all machines, and all who looked at the network: a look waits
+    /// for the changes before it, and a change for the looks before it, but looks do not wait for each other, nor changes.
+    behind_network: BTreeMap<String, (u32, Area)>,
+    looks: Vec<u32>,
 }
 
 impl Areas {
@@ -31,7 +35,14 @@ impl Areas {
             );
             let prefix = format!("{machine}/");
             self.touched.retain(|key, _| !key.starts_with(&prefix));
+            self.behind_network.retain(|key, _| !key.starts_with(&prefix));
             // The network is seen from every machine.
+            if !everything(&footprint.writes) {
+                self.look(key(machine, &Area::Network), task, edges);
+                edges.retain(|(from, to, _)| from != to);
+                return;
+            }
+            edges.extend(self.looks.iter().map(|look| (*look, task, Why::Order(Area::Network))));
             let network = self.touched.entry(key(machine, &Area::Network)).or_default();
             edges.extend(network.readers.drain(..).map(|r| (r, task, Why::Order(Area::Network))));
             edges.extend(network.writers.drain(..).map(|w| (w, task, Why::Footprint(Area::Network))));
@@ -45,6 +56,10 @@ impl Areas {
         self.since.entry(machine).or_default().push(task);
         for area in &footprint.reads {
             let key = key(machine, area);
+            if *area == Area::Network {
+                self.look(key, task, edges);
+                continue;
+            }
             self.above(&key, |_, touched| {
                 edges.extend(touched.writers.iter().map(|w| (*w, task, Why::Footprint(area.clone()))));
             });
@@ -71,10 +86,24 @@ impl Areas {
             for key in below {
                 self.touched.remove(&key);
             }
+            if area.is_behind_network() {
+                edges.extend(self.looks.iter().map(|look| (*look, task, Why::Order(Area::Network))));
+                self.behind_network.insert(key.clone(), (task, area.clone()));
+            }
             let mine = self.touched.entry(key).or_default();
             *mine = Touched { writers: vec![task], readers: vec![] };
         }
         edges.retain(|(from, to, _)| from != to);
+    }
+
+    /// Adds one who looks at the network.
+    fn look(&mut self, key: String, task: u32, edges: &mut Vec<(u32, u32, Why)>) {
+        let changes = self.behind_network.values();
+        edges.extend(changes.map(|(change, area)| (*change, task, Why::Footprint(area.clone()))));
+        let network = self.touched.entry(key).or_default();
+        edges.extend(network.writers.iter().map(|w| (*w, task, Why::Footprint(Area::Network))));
+        network.readers.push(task);
+        self.looks.push(task);
     }
 
     /// The key itself and those above it.

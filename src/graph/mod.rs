@@ -246,6 +246,34 @@ mod tests {
     }
 
     #[test]
+    fn a_look_from_outside_comes_after_what_changes_what_answers() {
+        let on = |machine, writes: &[Area], reads: &[Area]| {
+            let footprint = Footprint { reads: reads.to_vec(), writes: writes.to_vec() };
+            Node { footprint, machine, ..node(&[], &[]) }
+        };
+        let unit = |name: &str| Area::Unit(name.into());
+        let nodes = [
+            on(0, &[unit("a.service")], &[]),
+            on(0, &[Area::Firewall], &[]),
+            on(0, &[Area::Path("/a".into())], &[]),
+            on(1, &[], &[Area::Network]),
+            on(0, &[], &[Area::Network]),
+            on(0, &[Area::Compose("shop".into())], &[]),
+            on(1, &[], &[Area::Network]),
+        ];
+        // Neither changes nor looks wait for each other; a later change waits for the looks, and is waited for.
+        let expected = [(0, 3), (0, 4), (0, 6), (1, 3), (1, 4), (1, 6), (3, 5), (4, 5), (5, 6)];
+        assert_eq!(edges(&nodes), expected);
+        let graph = TaskGraph::build(&nodes).unwrap();
+        let why = |task, before| {
+            let found = graph.before(TaskId(task)).find(|(id, _)| *id == TaskId(before));
+            found.map(|(_, why)| why.clone())
+        };
+        assert_eq!(why(3, 1), Some(Why::Footprint(Area::Firewall)));
+        assert_eq!(why(5, 4), Some(Why::Order(Area::Network)));
+    }
+
+    #[test]
     fn ten_thousand_tasks_have_few_edges() {
         let nodes: Vec<_> =
             (0..10_000).map(|i| node(&[&format!("/srv/{}/{}", i % 100, i / 100)], &["/srv"])).collect();

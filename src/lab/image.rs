@@ -15,7 +15,7 @@ const IDENTITY: &str = include_str!("guest/identity.sh");
 const SETUP: &str = include_str!("guest/setup.sh");
 
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,udev,openssh-server,sudo,iproute2,ca-certificates,kmod,procps,\
-                        linux-image-cloud-amd64";
+                        e2fsprogs,linux-image-cloud-amd64";
 /// Modules that the initrd needs to mount the root disk.
 const MODULES: [&str; 3] = ["virtio_pci", "virtio_blk", "ext4"];
 /// Size that the guests see; what they do not write takes no room.

@@ -14,7 +14,10 @@ use std::collections::{BTreeMap, HashMap};
 pub fn areas_of(query: &Query) -> Vec<Area> {
     let path = |p: &str| Area::Path(p.to_string());
     match query {
-        Query::File { path: p } | Query::Read { path: p, .. } | Query::List { path: p } => vec![path(p)],
+        Query::File { path: p }
+        | Query::Read { path: p, .. }
+        | Query::There { path: p }
+        | Query::List { path: p } => vec![path(p)],
         Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
         Query::Ports { .. } => vec![Area::Network],
         Query::Test(_) => vec![Area::Everything],
@@ -172,7 +175,7 @@ impl Overlay {
         let covers = |(area, ..): &&(Area, String, usize)| match (query, area) {
             // What happens below a folder is nothing to the folder itself.
             (Query::File { path } | Query::Read { path, .. }, Area::Path(above)) => path_within(path, above),
-            _ => areas.iter().any(|a| a.overlaps(area)),
+            _ => areas.iter().any(|a| area.shows_in(a)),
         };
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
         match unknown {
@@ -190,6 +193,10 @@ impl Overlay {
         match query {
             Query::File { path } => match self.node(path) {
                 Some(file) => (Some(Answer::Meta(file.meta.clone())), file.seq),
+                None => (None, 0),
+            },
+            Query::There { path } => match self.node(path) {
+                Some(file) => (Some(Answer::There(file.meta.is_some())), file.seq),
                 None => (None, 0),
             },
             Query::Read { path, secret, .. } => match self.node(path) {

@@ -21,6 +21,12 @@ fn facet_lines(facet: &FacetDiff, color: bool) -> Vec<String> {
         lines.extend(unified(before, after, color).into_iter().map(|l| format!("  {l}")));
         return lines;
     }
+    if [&facet.before, &facet.after]
+        .iter()
+        .any(|s| matches!(s, Shown::Scalar(text) if text.trim_end().contains('\n')))
+    {
+        return block(facet, color);
+    }
     match (&facet.before, &facet.after) {
         (Shown::Absent, after) => vec![format!("{name}: {}", paint(&short(after), GREEN, color))],
         (before, Shown::Absent) => {
@@ -36,6 +42,19 @@ fn facet_lines(facet: &FacetDiff, color: bool) -> Vec<String> {
     }
 }
 
+/// A value of several lines (a script to run), each side indented under the facet's name.
+fn block(facet: &FacetDiff, color: bool) -> Vec<String> {
+    let mut lines = vec![format!("{}:", facet.facet)];
+    for (side, sign, style) in [(&facet.before, '-', RED), (&facet.after, '+', GREEN)] {
+        if *side != Shown::Absent {
+            lines.extend(
+                short(side).trim_end().lines().map(|line| paint(&format!("  {sign}{line}"), style, color)),
+            );
+        }
+    }
+    lines
+}
+
 /// The side of a text diff; an absent side of one is empty.
 fn text(shown: &Shown) -> Option<&str> {
     match shown {
@@ -48,6 +67,7 @@ fn text(shown: &Shown) -> Option<&str> {
 fn short(shown: &Shown) -> String {
     match shown {
         Shown::Absent => "absent".into(),
+        Shown::Scalar(text) if text.is_empty() => "\"\"".into(),
         Shown::Scalar(text) => text.clone(),
         Shown::Text(text) => text.trim_end().into(),
         Shown::Masked(tag) => format!("[secret {tag}]"),
@@ -112,6 +132,15 @@ mod tests {
             text,
             "content:\n  @@ -1,3 +1,3 @@\n   a\n  -b\n  +B\n   c\nmode: 0644 -> 0600\nDB: [secret aa] -> [secret bb]\nowner: root"
         );
+    }
+
+    #[test]
+    fn scripts_and_empty_values_are_readable() {
+        let facets = vec![
+            facet("run", Shown::Absent, Shown::Scalar("set -e\ntrue\n".into())),
+            facet("KEY", Shown::Scalar(String::new()), Shown::Scalar("x".into())),
+        ];
+        assert_eq!(lines(&Diff { facets }, false), ["run:", "  +set -e", "  +true", "KEY: \"\" -> x"]);
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl Inner {
                     self.finished(&host, task, &name, status, diff.as_ref(), millis);
                 }
             }
-            Event::HostFinished { host, summary } => {
+            Event::HostFinished { host, summary, .. } => {
                 if let Some(bar) = self.bars.remove(&host) {
                     bar.finish_and_clear();
                 }

@@ -29,11 +29,15 @@ impl PlanView {
         let mut shown: BTreeMap<(u32, usize), (&PlannedTask, Vec<&str>)> = BTreeMap::new();
         for (host, tasks) in &self.hosts {
             for task in tasks {
-                if matches!(task.verdict, Verdict::Unchanged | Verdict::Skipped { .. }) {
+                let quiet = matches!(task.verdict, Verdict::Unchanged | Verdict::Skipped { .. });
+                if quiet && task.notes.is_empty() {
                     continue;
                 }
                 let same = shown.iter().find(|(_, (other, _))| {
-                    other.task == task.task && other.name == task.name && other.verdict == task.verdict
+                    other.task == task.task
+                        && other.name == task.name
+                        && other.verdict == task.verdict
+                        && other.notes == task.notes
                 });
                 let key = same.map_or((task.task.0, shown.len()), |(key, _)| *key);
                 shown.entry(key).or_insert_with(|| (task, vec![])).1.push(host);
@@ -43,6 +47,7 @@ impl PlanView {
             let (sign, style) = match &task.verdict {
                 Verdict::Change { .. } => ("~", YELLOW),
                 Verdict::Deferred { .. } => ("?", CYAN),
+                Verdict::Unchanged | Verdict::Skipped { .. } => ("=", DIM),
                 _ => (">", GREEN),
             };
             let who = if self.hosts.len() == hosts.len() && hosts.len() > 1 {
@@ -66,6 +71,9 @@ impl PlanView {
                     }
                 }
                 Verdict::Unchanged | Verdict::Skipped { .. } => {}
+            }
+            for note in &task.notes {
+                let _ = writeln!(out, "    {} {note}", paint("!", YELLOW, color));
             }
         }
         if !shown.is_empty() {

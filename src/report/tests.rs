@@ -30,7 +30,7 @@ fn change(mode: &str) -> Verdict {
 
 fn planned(verdict: Verdict) -> Vec<PlannedTask> {
     let (name, resource, place) = ("base : motd".into(), "file".into(), "site.yml:3:5".into());
-    vec![PlannedTask { task: TaskId(0), name, resource, place, verdict }]
+    vec![PlannedTask { task: TaskId(0), name, resource, place, verdict, notes: vec![] }]
 }
 
 fn show(format: Format, events: Vec<Event>) -> String {
@@ -58,6 +58,22 @@ fn hosts_that_agree_share_one_diff() {
     assert_eq!(text.matches("mode: 0644 -> 0600").count(), 1, "{text}");
     assert!(text.contains("~ base : motd  [a, b] site.yml:3:5"), "{text}");
     assert!(text.contains("~ base : motd  [c] site.yml:3:5"), "{text}");
+}
+
+#[test]
+fn a_note_is_shown_though_nothing_is_to_do() {
+    let quiet = planned(Verdict::Unchanged);
+    let mut noted = quiet.clone();
+    noted[0].notes = vec!["service db is left as it is: stopped by an operator".into()];
+    let show = |tasks| {
+        let planned = Event::HostPlanned { host: "a".into(), tasks };
+        show(Format::Plain, vec![planned, Event::PlanComplete { changes: 0, deferred: 0 }])
+    };
+    let text = show(noted);
+    let wanted =
+        "= base : motd  [a] site.yml:3:5\n    ! service db is left as it is: stopped by an operator\n";
+    assert!(text.contains(wanted), "{text}");
+    assert!(!show(quiet).contains("base : motd"), "{text}");
 }
 
 #[test]

@@ -114,8 +114,7 @@ port_probe:
     }
 
     fn footprint(_: &Spec) -> Footprint {
-        // In its place in the file: after all that writes before it, before all that writes after it.
-        Footprint::reads([Area::Everything])
+        Footprint::reads([Area::Network])
     }
 
     fn observe(_: &Spec, _: &Seen) -> Observe<Act> {

@@ -100,9 +100,9 @@ wait_for:
         None
     }
 
-    fn footprint(_: &Spec) -> Footprint {
-        // In its place in the file: after all that writes before it, before all that writes after it.
-        Footprint::reads([Area::Everything])
+    fn footprint(spec: &Spec) -> Footprint {
+        // In its place in the file: after all that may bring it about, before all that may undo it.
+        Footprint::reads([if spec.port.is_some() { Area::Network } else { Area::Everything }])
     }
 
     fn observe(_: &Spec, _: &Seen) -> Observe<Act> {

@@ -5,22 +5,29 @@ use crate::{
     model::Origin,
 };
 use handlebars::{
-    Template, TemplateErrorReason,
+    Template, TemplateError, TemplateErrorReason,
     template::{HelperTemplate, TemplateElement, TemplateMapping},
 };
-use std::{ops::Range, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// How deep blocks, subexpressions, partials and variables may nest. The parser is recursive: what is deeper must not
 /// reach it.
 pub(super) const DEPTH: usize = 64;
 
 pub(super) struct Code {
-    pub template: Template,
+    pub template: Arc<Template>,
     /// The place of the whole text.
     pub origin: Origin,
     /// Nothing of the text may be shown.
     pub secret: bool,
     text: Arc<str>,
+    /// Where lines begin, once it was asked for.
+    starts: OnceCell<Vec<usize>>,
     form: Form,
 }
 
@@ -32,6 +39,21 @@ enum Form {
     Condition,
     /// The text is the file.
     File,
+}
+
+/// Parses a text, once: tasks are prepared several times, for every host and every item of a loop. A secret text is not
+/// kept. There are no more texts than a project's files hold.
+fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateError> {
+    static PARSED: Mutex<Option<HashMap<Arc<str>, Arc<Template>>>> = Mutex::new(None);
+    let parsed = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !secret && let Some(known) = parsed().get_or_insert_default().get(text) {
+        return Ok(known.clone());
+    }
+    let template = Arc::new(Template::compile(text)?);
+    if !secret {
+        parsed().get_or_insert_default().insert(text.clone(), template.clone());
+    }
+    Ok(template)
 }
 
 impl Code {
@@ -50,13 +72,13 @@ impl Code {
 
     fn compile(text: Arc<str>, origin: Origin, secret: bool, form: Form) -> Result<Self, Diagnostics> {
         let secret = secret || origin.source.secret;
-        let mut code = Self { template: Template::new(), origin, secret, text, form };
+        let mut code = Self { template: Arc::default(), origin, secret, text, starts: OnceCell::new(), form };
         if nesting(&code.text) > DEPTH {
             return Err(Diagnostic::error(format!("template nested deeper than {DEPTH}"))
                 .at(&code.origin)
                 .into());
         }
-        match Template::compile(&code.text) {
+        match compiled(&code.text, secret) {
             Ok(template) => {
                 code.template = template;
                 Ok(code)
@@ -132,7 +154,8 @@ impl Code {
     /// Byte offset of an element of a (nested) template; `None` where the parser kept no position.
     pub fn element(&self, template: &Template, index: usize) -> Option<usize> {
         let start: &TemplateMapping = template.mapping.get(index)?;
-        Some(offset(&self.text, start.0, start.1))
+        let starts = self.starts.get_or_init(|| line_starts(&self.text));
+        Some(offset_by(starts, &self.text, start.0, start.1))
     }
 
     /// The place of the tag at a byte offset.
@@ -198,8 +221,15 @@ pub(super) fn is_template(text: &str) -> bool {
 
 /// Byte offset of a line and column, both from 1; the column counts characters.
 fn offset(text: &str, line: usize, column: usize) -> usize {
-    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-    let start = starts.take(line.max(1)).last().unwrap_or(0);
+    offset_by(&line_starts(text), text, line, column)
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+fn offset_by(starts: &[usize], text: &str, line: usize, column: usize) -> usize {
+    let start = starts[line.clamp(1, starts.len()) - 1];
     text[start..].char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(at, _)| start + at)
 }
 

@@ -50,7 +50,10 @@ impl<'a> Cx<'a> {
             return;
         }
         for (index, element) in template.elements.iter().enumerate() {
-            let at = self.code.element(template, index).unwrap_or(at);
+            let at = match element {
+                TemplateElement::RawString(_) | TemplateElement::Comment(_) => at,
+                _ => self.code.element(template, index).unwrap_or(at),
+            };
             match element {
                 TemplateElement::RawString(text) => out.text.push_str(text),
                 TemplateElement::Comment(_) => {}

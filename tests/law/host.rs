@@ -42,8 +42,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn open(folder: &Path, session: Session) -> Self {
-        let mut child = Command::new(binary(folder))
+    /// `place` stands before the command: `["ip", "netns", "exec", "name"]`, or nothing.
+    pub fn open(place: &[String], folder: &Path, session: Session) -> Self {
+        let binary = binary(folder).into_os_string();
+        let mut words = place.iter().map(Into::into).chain([binary]);
+        let mut child = Command::new(words.next().unwrap())
+            .args(words)
             .env("PROVISION_AGENT_STATE", folder.join("state"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -58,7 +62,7 @@ impl Agent {
         agent
     }
 
-    fn ask(&mut self, request: Request) -> Response {
+    pub fn ask(&mut self, request: Request) -> Response {
         frame::write(self.input.as_mut().unwrap(), self.next, &request).unwrap();
         self.next += 1;
         loop {
@@ -120,8 +124,11 @@ pub fn task(name: &str, parameters: &str) -> Box<dyn Prepared> {
     (row.prepare)(&node).unwrap_or_else(|error| panic!("{}", diag::render(&error, false)))
 }
 
-/// Mode, owner, group and content (or target) of all that is below a folder.
-pub fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, u32, Vec<u8>)> {
+/// Mode, owner, group and content (or target) by path.
+pub type Tree = BTreeMap<PathBuf, (u32, u32, u32, Vec<u8>)>;
+
+/// All that is below a folder.
+pub fn tree(folder: &Path) -> Tree {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -2,9 +2,10 @@
 //! exactly it and changes nothing, applying mends exactly it, applying again does nothing.
 
 mod host;
+mod system;
 
 use agent::wire::{Response, Session};
-use host::{Agent, task, tree};
+use host::{Agent, Tree, task, tree};
 use lustores_provision::resource::{Change, Outcome};
 use proptest::prelude::*;
 use std::{
@@ -17,9 +18,15 @@ use std::{
 type Disturbance<'a> = (&'a [&'a str], &'a dyn Fn());
 
 /// Expects a change that shows these facets, from both kinds of session alike; nothing has been touched by looking.
-fn check(folder: &Path, agents: [&mut Agent; 2], name: &str, parameters: &str, facets: &[&str]) -> Change {
+fn check(
+    tree: &dyn Fn() -> Tree,
+    agents: [&mut Agent; 2],
+    name: &str,
+    parameters: &str,
+    facets: &[&str],
+) -> Change {
     let task = task(name, parameters);
-    let before = tree(folder);
+    let before = tree();
     let [reader, writer] = agents;
     let plans = [reader.plan(&*task), writer.plan(&*task)];
     let [Outcome::Change(shown), Outcome::Change(change)] = plans else {
@@ -29,16 +36,28 @@ fn check(folder: &Path, agents: [&mut Agent; 2], name: &str, parameters: &str, f
     let found: Vec<_> = change.diff.facets.iter().map(|f| f.facet.as_str()).collect();
     assert_eq!(found, facets, "{name} {parameters}");
     assert!(matches!(reader.apply(&shown), Response::Refused(_)), "{name}: a check must not act");
-    assert_eq!(tree(folder), before, "{name}: looking changes nothing");
+    assert_eq!(tree(), before, "{name}: looking changes nothing");
     *change
 }
 
 fn law(folder: &Path, name: &str, parameters: &str, first: &[&str], disturbances: &[Disturbance]) {
+    law_in(&[], &|| tree(folder), name, parameters, first, disturbances);
+}
+
+/// The law where `place` leads to, on what `tree` tells of it.
+fn law_in(
+    place: &[String],
+    tree: &dyn Fn() -> Tree,
+    name: &str,
+    parameters: &str,
+    first: &[&str],
+    disturbances: &[Disturbance],
+) {
     let state = tempfile::tempdir().unwrap();
-    let mut reader = Agent::open(state.path(), Session::ReadOnly);
-    let mut writer = Agent::open(state.path(), Session::ReadWrite);
+    let mut reader = Agent::open(place, state.path(), Session::ReadOnly);
+    let mut writer = Agent::open(place, state.path(), Session::ReadWrite);
     let mut mend = |facets: &[&str]| {
-        let change = check(folder, [&mut reader, &mut writer], name, parameters, facets);
+        let change = check(tree, [&mut reader, &mut writer], name, parameters, facets);
         let response = writer.apply(&change);
         assert!(matches!(response, Response::Applied { .. }), "{name}: {response:?}");
         let again = writer.plan(&*task(name, parameters));
@@ -48,12 +67,12 @@ fn law(folder: &Path, name: &str, parameters: &str, first: &[&str], disturbances
         assert!(change.guard.is_empty() || matches!(late, Response::HostChanged { .. }), "{name}: {late:?}");
     };
     mend(first);
-    let converged = tree(folder);
+    let converged = tree();
     for (facets, disturb) in disturbances {
         disturb();
-        assert_ne!(tree(folder), converged, "{name}: {facets:?} is disturbed");
+        assert_ne!(tree(), converged, "{name}: {facets:?} is disturbed");
         mend(facets);
-        assert_eq!(tree(folder), converged, "{name}: {facets:?} is mended and nothing else");
+        assert_eq!(tree(), converged, "{name}: {facets:?} is mended and nothing else");
     }
 }
 

@@ -9,6 +9,7 @@
 //! need: [file /etc/motd]     # with `need`: the questions
 //! message: no such           # with `not_yet`, `fault`, `refused`: a part of the message or the hint
 //! diff: {content: [null, "hi\n"]}   # facet: [before, after]; a secret is "[masked]", a part of a text "[secret]"
+//! notes: [service db is left as it is: stopped by an operator]   # with `unchanged`, `change`
 //! ops:                       # in order; as a mapping also the content that is written or given on stdin
 //! - write_file /etc/motd 0644: "hi\n"
 //! ```
@@ -55,7 +56,8 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
     let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
     let fixture = parse(&path.to_string_lossy(), &text);
     let json = fixture.to_json();
-    let known = ["task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "ops"];
+    let known =
+        ["task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "notes", "ops"];
     if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
     {
         return Err(format!("unknown key `{key}` in the fixture"));
@@ -85,6 +87,8 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             _ => Ok(()),
         }
     };
+    let noted =
+        |notes: Vec<String>| same("notes", json.get("notes").unwrap_or(&Json::Array(vec![])), &notes.into());
     let nothing = |acts| Ok(Ran { changed: BTreeSet::new(), acts });
     let prepared = match (row.prepare)(&task) {
         Ok(prepared) => prepared,
@@ -108,7 +112,10 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             outcome("need", &queries.join(", "))?;
             same("need", &json["need"], &queries.into())?;
         }
-        Ok(Outcome::Unchanged { .. }) => outcome("unchanged", "")?,
+        Ok(Outcome::Unchanged { notes, .. }) => {
+            outcome("unchanged", "")?;
+            noted(notes)?;
+        }
         Ok(Outcome::Change(change)) => {
             let facets = change.diff.facets.iter();
             let facets = facets.map(|f| {
@@ -118,6 +125,7 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             let found = Json::Object(facets.collect());
             outcome("change", &found.to_string())?;
             same("diff", &json["diff"], &found)?;
+            noted(change.notes.clone())?;
             let expected = json["ops"].as_array().ok_or("no `ops`")?;
             let ops = change.ops.iter().enumerate().map(|(index, op)| {
                 let (text, content) = text::op(op);

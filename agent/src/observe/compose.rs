@@ -9,11 +9,39 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Stands for the folder of copies in the content of compose files: `@PROVISION_COPY@/3` is the copy of `env_files[3]`.
 const COPY: &str = "@PROVISION_COPY@";
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// What is told of a container: what does not move by itself. A health check that is still on its way counts as a good
+/// one (waiting is the business of an op), and what starts over and over does so whether it happens to run just now or
+/// not; `@SINCE@` is a minute ago. Mounts stand on lines of their own, because docker gives them in no order.
+const CONTAINER: &str = concat!(
+    r#"{{$health := "none"}}{{with .State.Health}}{{$health = .Status}}{{end}}"#,
+    r#"{{$status := .State.Status}}{{if .State.Restarting}}{{$status = "running"}}{{end}}"#,
+    r#"{{if and .State.Running (eq $health "none") (gt .RestartCount 3) (gt .State.StartedAt "@SINCE@")}}"#,
+    r#"{{$status = "restarting"}}{{end}}"#,
+    r#"{{if eq $health "healthy"}}{{$health = "ok"}}{{else if eq $health "starting"}}"#,
+    r#"{{if gt .RestartCount 0}}{{$health = "unhealthy"}}{{else}}{{$health = "ok"}}{{end}}{{end}}"#,
+    r#"{{if not .State.Running}}{{$health = "none"}}{{end}}"#,
+    r#"{"Name":{{json .Name}},"Image":{{json .Image}},"State":{"Status":{{json $status}},"#,
+    r#""ExitCode":{{if .State.Running}}0{{else}}{{json .State.ExitCode}}{{end}},"Health":{"Status":{{json $health}}}},"#,
+    r#""Config":{"Image":{{json .Config.Image}},"Env":{{json .Config.Env}},"Cmd":{{json .Config.Cmd}},"#,
+    r#""Entrypoint":{{json .Config.Entrypoint}},"User":{{json .Config.User}},"#,
+    r#""WorkingDir":{{json .Config.WorkingDir}},"Labels":{{json .Config.Labels}},"#,
+    r#""Healthcheck":{{json .Config.Healthcheck}}},"#,
+    r#""HostConfig":{"RestartPolicy":{{json .HostConfig.RestartPolicy}},"#,
+    r#""PortBindings":{{json .HostConfig.PortBindings}}}{{range .Mounts}}"#,
+    "\n",
+    r#"mount {"Type":{{json .Type}},"Name":{{json .Name}},"Source":{{json .Source}},"#,
+    r#""Destination":{{json .Destination}},"RW":{{json .RW}}}{{end}}"#,
+);
+
+/// What a dry run says of a container that is read; the rest (`Waiting`, warnings with the time) moves by itself.
+const VERDICTS: &[&str] =
+    &["Running", "Recreate", "Recreated", "Create", "Creating", "Created", "Start", "Starting", "Started"];
 
 /// A private folder that goes when it is dropped.
 struct Folder(PathBuf);
@@ -50,7 +78,7 @@ impl Drop for Folder {
     }
 }
 
-/// Asks compose twice (configuration, dry run) and docker for the containers, at the same time.
+/// Asks compose (configuration, dry run) and docker (containers, images) at the same time.
 ///
 /// An entry of `env_files` whose copy is named in a compose file is an `env_file:` of a service; every other one is
 /// given as `--env-file`.
@@ -71,13 +99,14 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
             fixed.into_iter().chain(options.iter().map(String::as_str)).chain(last.iter().copied()).collect();
         probe(&argv, None, LIMIT)
     };
-    let (config, dry_run, containers) = std::thread::scope(|scope| {
+    let (config, dry_run, images, containers) = std::thread::scope(|scope| {
         let config = scope.spawn(|| compose(&["config", "--format", "json"]));
         let dry_run = scope.spawn(|| compose(&["--dry-run", "up", "-d"]));
+        let images = scope.spawn(|| images(&compose(&["config", "--images"])));
         let containers = containers(&project.project);
-        (config.join(), dry_run.join(), containers)
+        (config.join(), dry_run.join(), images.join(), containers)
     });
-    let (Ok(config), Ok(dry_run)) = (config, dry_run) else {
+    let (Ok(config), Ok(dry_run), Ok(images)) = (config, dry_run, images) else {
         return Err("asking docker compose failed".into());
     };
     // People know their own files, not the copies.
@@ -92,8 +121,8 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
         let error = named(config.stderr.bytes());
         return Ok(answer(0, format!("{{\"error\":{}}}", json(error.trim())), ""));
     }
-    let containers = match containers {
-        Ok(containers) => containers,
+    let (containers, environments) = match containers {
+        Ok(containers) => (format!("[{}]", containers.objects.join(",")), containers.environments),
         Err(why) => return Ok(answer(125, String::new(), &why)),
     };
     let told = named(&[dry_run.stdout.bytes(), dry_run.stderr.bytes()].concat());
@@ -102,10 +131,9 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     }
     let config = named(config.stdout.bytes());
     let text = format!(
-        "{{\"config\":{},\"dry_run\":{},\"containers\":{}}}",
+        "{{\"config\":{},\"dry_run\":{},\"containers\":{containers},\"images\":{images},\"environments\":{environments}}}",
         config.trim(),
-        json(&told),
-        containers.trim()
+        json(&decisions(&told)),
     );
     Ok(answer(0, text, ""))
 }
@@ -152,18 +180,147 @@ fn copies(project: &ComposeProbe, folder: &Folder) -> Result<(Vec<String>, Renam
     Ok((options, renamed))
 }
 
-/// `docker inspect` of the project's containers, a JSON array.
-fn containers(project: &str) -> Result<String, String> {
+/// The lines of a dry run that say what becomes of a container, sorted.
+fn decisions(told: &str) -> String {
+    let decides = |line: &&str| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "Container").skip(2);
+        words.next().is_some_and(|word| VERDICTS.contains(&word))
+    };
+    let mut lines: Vec<&str> = told.lines().map(str::trim).filter(decides).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines.join("\n")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(output.stdout.bytes()).into_owned()
+}
+
+struct Containers {
+    /// JSON objects, sorted by name.
+    objects: Vec<String>,
+    /// A JSON object: the environment of each image that a container was made from, by id.
+    environments: String,
+}
+
+/// The project's containers.
+fn containers(project: &str) -> Result<Containers, String> {
     let filter = format!("label=com.docker.compose.project={project}");
-    let listed = probe(&["docker", "ps", "-aq", "--filter", &filter], None, LIMIT);
+    let listed = probe(&["docker", "ps", "-aq", "--no-trunc", "--filter", &filter], None, LIMIT);
     if listed.code != 0 {
         return Err(String::from_utf8_lossy(listed.stderr.bytes()).trim().to_string());
     }
-    let ids = String::from_utf8_lossy(listed.stdout.bytes()).into_owned();
+    let ids = text(&listed);
     if ids.trim().is_empty() {
-        return Ok("[]".into());
+        return Ok(Containers { objects: vec![], environments: "{}".into() });
     }
-    let argv: Vec<&str> = ["docker", "inspect"].into_iter().chain(ids.split_whitespace()).collect();
-    // One that went away meanwhile is an error on stderr; the array holds the others.
-    Ok(String::from_utf8_lossy(probe(&argv, None, LIMIT).stdout.bytes()).into_owned())
+    let minute_ago =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().saturating_sub(60));
+    let format = CONTAINER.replace("@SINCE@", &utc(minute_ago));
+    let argv: Vec<&str> = ["docker", "container", "inspect", "--format", &format]
+        .into_iter()
+        .chain(ids.split_whitespace())
+        .collect();
+    // One that went away meanwhile is an error on stderr; the others are told.
+    let objects = objects(&text(&probe(&argv, None, LIMIT)));
+    let mut images: Vec<&str> =
+        objects.iter().filter_map(|object| object.split_once("\"Image\":\"")?.1.split('"').next()).collect();
+    images.sort_unstable();
+    images.dedup();
+    let format = "{{json .Id}}:{{json .Config.Env}}";
+    let argv: Vec<&str> =
+        ["docker", "image", "inspect", "--format", format].into_iter().chain(images).collect();
+    let environments = text(&probe(&argv, None, LIMIT)).trim().replace('\n', ",");
+    Ok(Containers { objects, environments: format!("{{{environments}}}") })
+}
+
+/// Puts the lines of [`CONTAINER`] together.
+fn objects(lines: &str) -> Vec<String> {
+    let mut found: Vec<(&str, Vec<&str>)> = vec![];
+    for line in lines.lines().filter(|line| !line.is_empty()) {
+        match (line.strip_prefix("mount "), found.last_mut()) {
+            (Some(mount), Some((_, mounts))) => mounts.push(mount),
+            _ => found.push((line, vec![])),
+        }
+    }
+    let whole = |(head, mut mounts): (&str, Vec<&str>)| {
+        mounts.sort_unstable();
+        format!("{head},\"Mounts\":[{}]}}", mounts.join(","))
+    };
+    let mut objects: Vec<String> = found.into_iter().map(whole).collect();
+    objects.sort_unstable();
+    objects
+}
+
+/// A JSON object: the id of the local image of each name that compose listed; those that are not there are left out.
+fn images(listed: &Output) -> String {
+    let names = text(listed);
+    let mut names: Vec<&str> = names.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if listed.code != 0 || names.is_empty() {
+        return "{}".into();
+    }
+    let ids = |names: &[&str]| {
+        let argv: Vec<&str> = ["docker", "image", "inspect", "--format", "{{json .Id}}"]
+            .into_iter()
+            .chain(names.iter().copied())
+            .collect();
+        let told = probe(&argv, None, LIMIT);
+        (told.code == 0).then(|| text(&told).lines().map(str::to_string).collect::<Vec<_>>())
+    };
+    // With one missing, nothing says which answer belongs to which name: one by one then.
+    let known: Vec<String> = match ids(&names) {
+        Some(ids) => names.iter().zip(ids).map(|(name, id)| format!("{}:{id}", json(name))).collect(),
+        None => names
+            .iter()
+            .filter_map(|name| Some(format!("{}:{}", json(name), ids(&[name])?.first()?)))
+            .collect(),
+    };
+    format!("{{{}}}", known.join(","))
+}
+
+/// Seconds since 1970 as docker writes a time, down to the second: such texts are in order as the times are.
+fn utc(seconds: u64) -> String {
+    let (days, rest) = ((seconds / 86_400) as i64, seconds % 86_400);
+    // Days of the Gregorian calendar, counted from 1 March of a leap century.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_by_itself_is_left_out_and_the_rest_is_in_order() {
+        let told = "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"obsolete\"\n DRY-RUN MODE -  Container b-1  Running\n \
+                    DRY-RUN MODE -  Container a-1  Waiting\n DRY-RUN MODE -  Container a-1  Recreate\n";
+        assert_eq!(
+            decisions(told),
+            "DRY-RUN MODE -  Container a-1  Recreate\nDRY-RUN MODE -  Container b-1  Running"
+        );
+        let lines = "{\"Name\":\"/b\"\nmount {\"Type\":\"z\"}\nmount {\"Type\":\"a\"}\n{\"Name\":\"/a\"\n";
+        assert_eq!(
+            objects(lines),
+            [
+                "{\"Name\":\"/a\",\"Mounts\":[]}",
+                "{\"Name\":\"/b\",\"Mounts\":[{\"Type\":\"a\"},{\"Type\":\"z\"}]}"
+            ]
+        );
+    }
+
+    #[test]
+    fn times_are_written_as_docker_does() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00");
+        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00");
+        assert_eq!(utc(1_798_761_599), "2026-12-31T23:59:59");
+    }
 }

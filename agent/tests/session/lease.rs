@@ -38,6 +38,9 @@ fn one_run_at_a_time_and_the_kernel_gives_the_lease_back() {
     );
     let mut looking = Agent::open(&state, Session::ReadOnly, "r3");
     assert!(matches!(looking.observe(Query::User { name: "root".into() }), Answer::User(Some(_))));
+    let mut delegated = Agent::open(&state, Session::Unleased, "r4");
+    delegated.done(write(folder.path().join("seen"), "x"));
+    assert!(delegated.hang_up().success());
     first.child.kill().unwrap();
     first.child.wait().unwrap();
     assert!(matches!(other.ask(open(Session::ReadWrite, "r2", 0)), Response::LeaseHeld { .. }));

@@ -11,7 +11,7 @@ const ONE_OFF: &str = "com.docker.compose.oneoff";
 pub fn created(name: &str, image: Option<&str>) -> Service {
     let state = image.map_or("created".to_string(), |image| format!("created from {image}"));
     let after = Facets::from([(title(name), state.into())]);
-    Service { name: name.into(), action: Action::Create, before: Facets::new(), after }
+    Service { name: name.into(), action: Action::Create, before: Facets::new(), after, left: None }
 }
 
 fn title(name: &str) -> String {
@@ -63,7 +63,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             }
             continue;
         };
-        services.push(existing(spec, name, &answer["config"], worst, verdict, values));
+        services.push(existing(spec, name, &answer, worst, verdict, values));
     }
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
@@ -71,7 +71,13 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             if !config.contains_key(service) {
                 let before = Facets::from([(title(service), state_word(container).into())]);
                 let name = container_name(container).to_string();
-                services.push(Service { name, action: Action::Remove, before, after: Facets::new() });
+                services.push(Service {
+                    name,
+                    action: Action::Remove,
+                    before,
+                    after: Facets::new(),
+                    left: None,
+                });
             }
         }
     }
@@ -82,7 +88,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
 fn existing(
     spec: &Spec,
     name: &str,
-    config: &Value,
+    answer: &Value,
     container: &Value,
     verdict: Option<Verdict>,
     values: &[String],
@@ -95,7 +101,7 @@ fn existing(
         _ if rests || finished(container) && verdict != Some(Verdict::Recreate) => (Action::Nothing, same),
         Some(Verdict::Recreate) => {
             let mut after = side("recreated");
-            for reason in reasons::reasons(name, config, container, values) {
+            for reason in reasons::reasons(name, answer, container, values) {
                 before.extend(reason.before.map(|facet| (reason.facet.clone(), facet)));
                 after.extend(reason.after.map(|facet| (reason.facet, facet)));
             }
@@ -107,7 +113,7 @@ fn existing(
         _ if spec.wait && run_rank(container) == 2 => (Action::Await, side("running, healthy")),
         _ => (Action::Nothing, same),
     };
-    Service { name: name.into(), action, before, after }
+    Service { name: name.into(), action, before, after, left: rests.then_some(word) }
 }
 
 fn container_name(container: &Value) -> &str {
@@ -172,10 +178,10 @@ fn finished(container: &Value) -> bool {
     status(container) == "exited" && container["State"]["ExitCode"] == 0 && once
 }
 
-/// 1: not running, 2: on the way or unwell, 3: well.
+/// 1: not running, 2: unwell, 3: well or on the way.
 fn run_rank(container: &Value) -> u8 {
     match (status(container), container["State"]["Health"]["Status"].as_str()) {
-        ("running", None | Some("healthy" | "none" | "")) => 3,
+        ("running", None | Some("ok" | "none")) => 3,
         ("running" | "restarting", _) => 2,
         _ => 1,
     }
@@ -186,14 +192,13 @@ fn state_word(container: &Value) -> String {
     let code = &state["ExitCode"];
     match status(container) {
         "running" => match state["Health"]["Status"].as_str() {
-            Some("starting") => "running, health unknown yet".into(),
             Some("unhealthy") => "running, unhealthy".into(),
             _ => "running".into(),
         },
         _ if stopped_by_hand(container) => "stopped by an operator".into(),
         "exited" if finished(container) => "finished".into(),
         "exited" => format!("exited with {code}"),
-        "restarting" => format!("restarting after exit with {code}"),
+        "restarting" => "restarting over and over".into(),
         other => other.into(),
     }
 }

@@ -99,6 +99,8 @@ struct Service {
     action: Action,
     before: Facets,
     after: Facets,
+    /// Left as it is though it does not run.
+    left: Option<String>,
 }
 
 pub struct Project {
@@ -148,7 +150,7 @@ impl Resource for Compose {
         let named =
             spec.files.0.iter().chain(&spec.env_file.0).map(|file| files::join(&spec.directory, file));
         let paths = [spec.directory.clone()].into_iter().chain(named).map(Area::Path);
-        Footprint::writes([Area::Compose(spec.project.clone()), Area::Network])
+        Footprint::writes([Area::Compose(spec.project.clone())])
             .and_reads([Area::Docker, Area::Packages].into_iter().chain(paths))
     }
 
@@ -213,6 +215,11 @@ impl Resource for Compose {
             ops.push(Op::Wait(Wait { until, timeout_s: spec.timeout, interval_ms: 1000 }));
         }
         ops
+    }
+
+    fn notes(_: &Spec, state: &Project) -> Vec<String> {
+        let left = state.services.iter().filter_map(|service| Some((&service.name, service.left.as_ref()?)));
+        left.map(|(name, word)| format!("service {name} is left as it is: {word}")).collect()
     }
 
     fn effects(spec: &Spec, _: &Project, _: &Project, _: &[Op]) -> Vec<Effect> {

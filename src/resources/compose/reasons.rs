@@ -1,7 +1,7 @@
 //! Why a container is recreated: its configuration compared with the one wanted, key by key.
 //!
 //! That it is recreated is compose's word; this only explains. Where nothing is found the reason is `configuration`
-//! (something that is not compared here, or another image under the same name).
+//! (something that is not compared here).
 
 use crate::resource::Facet;
 use serde_json::Value;
@@ -13,11 +13,14 @@ pub struct Reason {
 }
 
 /// All that is found to differ between the service in the configuration and its container.
-pub fn reasons(name: &str, config: &Value, container: &Value, values: &[String]) -> Vec<Reason> {
+pub fn reasons(name: &str, answer: &Value, container: &Value, values: &[String]) -> Vec<Reason> {
+    let config = &answer["config"];
     let (wanted, host) = (&config["services"][name], &container["HostConfig"]);
     let has = &container["Config"];
     let mut reasons = vec![];
-    environment(name, &wanted["environment"], &has["Env"], &mut reasons);
+    let image_id = container["Image"].as_str().unwrap_or_default();
+    let of_image = answer["environments"].get(image_id);
+    environment(name, &wanted["environment"], &has["Env"], of_image, &mut reasons);
     labels(name, &wanted["labels"], &has["Labels"], values, &mut reasons);
     let mut compare = |what: &str, before: Option<String>, after: Option<String>| {
         // What the files do not say comes from the image: it is not compared.
@@ -27,7 +30,17 @@ pub fn reasons(name: &str, config: &Value, container: &Value, values: &[String])
             reasons.push(Reason { facet, before: show(before), after: show(after) });
         }
     };
-    compare("image", text(&has["Image"]), text(&wanted["image"]));
+    let image = wanted["image"].as_str().unwrap_or_default();
+    match (&has["Image"], answer["images"][image].as_str()) {
+        // Another image under the same name.
+        (Value::String(same), Some(new_id))
+            if same == image && !image_id.is_empty() && new_id != image_id =>
+        {
+            let named = |id: &str| Some(format!("{image} ({})", short(id)));
+            compare("image", named(image_id), named(new_id));
+        }
+        (before, _) => compare("image", text(before), text(&wanted["image"])),
+    }
     compare("command", words(&has["Cmd"]), words(&wanted["command"]));
     compare("entrypoint", words(&has["Entrypoint"]), words(&wanted["entrypoint"]));
     compare("user", text(&has["User"]), text(&wanted["user"]));
@@ -65,6 +78,12 @@ fn veil(text: String, values: &[String]) -> Facet {
     if secret { Facet::Secret(text.into_bytes()) } else { Facet::Scalar(text) }
 }
 
+/// An image's id as docker lists it.
+fn short(id: &str) -> &str {
+    let id = id.strip_prefix("sha256:").unwrap_or(id);
+    id.get(..12).unwrap_or(id)
+}
+
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(Into::into)
 }
@@ -75,16 +94,31 @@ fn words(value: &Value) -> Option<String> {
 }
 
 /// Values are never shown, only that they differ. A key that only the container has may be the image's own.
-fn environment(name: &str, wanted: &Value, has: &Value, reasons: &mut Vec<Reason>) {
-    let has: Vec<(&str, &str)> =
-        has.as_array().into_iter().flatten().filter_map(|pair| pair.as_str()?.split_once('=')).collect();
-    for (key, value) in wanted.as_object().into_iter().flatten() {
+fn environment(name: &str, wanted: &Value, has: &Value, of_image: Option<&Value>, reasons: &mut Vec<Reason>) {
+    fn pairs(list: &Value) -> Vec<(&str, &str)> {
+        list.as_array().into_iter().flatten().filter_map(|pair| pair.as_str()?.split_once('=')).collect()
+    }
+    let has = pairs(has);
+    let mut reason = |key: &str, before: Option<&str>, after: Option<&str>| {
+        let facet = format!("service {name} environment {key}");
+        let secret = |value: &str| Facet::Secret(value.as_bytes().to_vec());
+        reasons.push(Reason { facet, before: before.map(secret), after: after.map(secret) });
+    };
+    let none = serde_json::Map::new();
+    let wanted = wanted.as_object().unwrap_or(&none);
+    for (key, value) in wanted {
         let before = has.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
         let after = value.as_str();
         if before != after {
-            let facet = format!("service {name} environment {key}");
-            let secret = |value: &str| Facet::Secret(value.as_bytes().to_vec());
-            reasons.push(Reason { facet, before: before.map(secret), after: after.map(secret) });
+            reason(key, before, after);
+        }
+    }
+    // Only when the image was asked is it known what came from elsewhere.
+    if let Some(of_image) = of_image {
+        let image = pairs(of_image);
+        for (key, value) in has.iter().filter(|pair| !image.contains(pair) && !wanted.contains_key(pair.0)) {
+            let after = image.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
+            reason(key, Some(value), after);
         }
     }
 }

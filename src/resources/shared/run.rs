@@ -6,7 +6,10 @@ use crate::{
     resource::{Fault, Observe, Seen},
     yaml::Text,
 };
-use agent::wire::{Answer, Exec, Op, Output, Query};
+use agent::{
+    secret::Content,
+    wire::{Answer, Exec, Op, Output, Query},
+};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -127,10 +130,10 @@ impl<C: CommandLine> Params<C> {
             .into_iter()
             .filter_map(|(path, wanted)| Some((path.as_ref()?, wanted)))
             .collect();
-        let there = seen.each(paths.iter().map(|(path, _)| Query::File { path: path.to_string() }))?;
+        let there = seen.each(paths.iter().map(|(path, _)| Query::There { path: path.to_string() }))?;
         for ((_, wanted), answer) in paths.iter().zip(there) {
             match answer {
-                Answer::Meta(meta) if meta.is_some() == *wanted => {}
+                Answer::There(there) if there == *wanted => {}
                 Answer::Failed(why) => return Err(Fault::new(why).into()),
                 _ => return Ok(false),
             }
@@ -195,14 +198,21 @@ impl<C: CommandLine> Params<C> {
 }
 
 fn failed(argv: &[String], output: &Output) -> Fault {
-    let mut message = format!("`{}` exited with {}", join(argv), output.code);
-    for (name, printed) in [("printed", &output.stdout), ("stderr", &output.stderr)] {
-        let text = String::from_utf8_lossy(printed.bytes());
-        if printed.is_secret() && !text.is_empty() {
-            message.push_str(&format!("; {name}: [secret]"));
-        } else if !text.trim().is_empty() {
-            message.push_str(&format!("; {name}: {}", text.trim()));
+    // What a look printed to say why it failed is the message; a script of many lines would only bury it.
+    let text = |printed: &Content| String::from_utf8_lossy(printed.bytes()).trim().to_string();
+    let said = match (text(&output.stderr), text(&output.stdout)) {
+        (stderr, stdout) if stderr.is_empty() => (stdout, output.stdout.is_secret()),
+        (stderr, _) => (stderr, output.stderr.is_secret()),
+    };
+    let ended = match argv {
+        [shell, flag, _] if shell == "/bin/sh" && flag == "-c" => {
+            format!("the command exited with {}", output.code)
         }
-    }
-    Fault::new(message)
+        _ => format!("`{}` exited with {}", join(argv), output.code),
+    };
+    Fault::new(match said {
+        (said, _) if said.is_empty() => ended,
+        (_, true) => format!("{ended}: [secret]"),
+        (said, false) => format!("{ended}: {said}"),
+    })
 }
