@@ -61,7 +61,7 @@ fn certificate(path: &str, key: &str, expires_within_s: u64) -> Output {
         // Each line of openssl's begins with the number of a thread: another one every time.
         let said = String::from_utf8_lossy(shown.stderr.bytes()).into_owned();
         let lines = said.lines().map(|line| line.find(":error:").map_or(line, |at| &line[at + 1..]));
-        shown.stderr = Content::Clear(lines.collect::<Vec<_>>().join("\n").into_bytes());
+        shown.stderr = Content::new(lines.collect::<Vec<_>>().join("\n").into_bytes(), false);
         return shown;
     }
     let expires = x509(&["-checkend", &expires_within_s.to_string()]).code != 0;
