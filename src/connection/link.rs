@@ -143,7 +143,9 @@ impl Shared {
                     .cause(format!("since {since_s} s"))
                     .hint("wait for it to end; the lease ends with its connection")
             }
-            Response::Refused(why) => LinkError::new(Kind::Refused, &self.host, "refused").cause(why),
+            Response::Refused(why) => {
+                LinkError::new(Kind::Refused, &self.host, "the agent refuses").cause(why)
+            }
             _ => LinkError::new(Kind::Refused, &self.host, "the agent's answer does not fit the request"),
         }
     }

@@ -63,7 +63,11 @@ impl HostRun {
                         .hint("the task that should have set it was skipped or failed");
                     return Done::failed(task_failure(task, &fault), None);
                 }
-                Err(diagnostics) => return Done::failed(diagnostics_failure(task, &diagnostics), None),
+                Err(diagnostics) => {
+                    // It was fine as far as it could be known: what an earlier task brought does not fit.
+                    let failure = diagnostics_failure(task, &diagnostics);
+                    return Done::failed(Failure { exit: Exit::TaskFailed as u8, ..failure }, None);
+                }
             },
         };
         let planned = match &self.plan.tasks[at] {

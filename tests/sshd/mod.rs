@@ -113,6 +113,12 @@ impl Sshd {
         self.base.join("home").join(user)
     }
 
+    /// The host's root folder, with the mounts that only it has.
+    pub fn root(&self) -> PathBuf {
+        let process = self.process.as_ref().expect("it runs");
+        format!("/proc/{}/root", process.id()).into()
+    }
+
     /// The files in a user's cache folder.
     pub fn cached(&self, user: &str) -> Vec<PathBuf> {
         let dir = self.home(user).join(".cache/provision-agent");
