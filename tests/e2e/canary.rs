@@ -30,7 +30,10 @@ impl Canary {
 
     /// `core`: the part of a secret that stands as it is in any quoting of it.
     pub fn add(&mut self, core: &str) {
-        assert!(core.len() >= 16 && core.bytes().all(|b| b.is_ascii_alphanumeric()), "not a core of a secret");
+        assert!(
+            core.len() >= 16 && core.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "not a core of a secret"
+        );
         self.forms.insert(core.to_owned());
         for shift in 0..3 {
             let bytes = [&vec![0; shift][..], core.as_bytes()].concat();
@@ -41,7 +44,8 @@ impl Canary {
     }
 
     fn finder(&self) -> regex::bytes::Regex {
-        let all: Vec<String> = self.forms.iter().chain([&self.control]).map(|form| regex::escape(form)).collect();
+        let all: Vec<String> =
+            self.forms.iter().chain([&self.control]).map(|form| regex::escape(form)).collect();
         regex::bytes::Regex::new(&all.join("|")).unwrap()
     }
 
@@ -121,7 +125,8 @@ impl Canary {
                 echo "$private $path"
             done"#;
         let forms: String = self.forms.iter().map(|form| format!("{form}\n")).collect();
-        let listed = guest.try_sh(script, forms.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", guest.name));
+        let listed =
+            guest.try_sh(script, forms.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", guest.name));
         let listed: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
         assert!(
             listed.contains(&("yes", ENV_FILE)),
@@ -198,7 +203,8 @@ impl Watch {
             let seen = control.iter().any(|line| line.starts_with(place));
             assert!(seen, "{place}: processes were not looked at: {control:?} {found:?}");
         }
-        let (looked, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|line| line.contains(": looked "));
+        let (looked, found): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|line| line.contains(": looked "));
         for line in looked {
             println!("   {line} command lines");
         }
