@@ -364,7 +364,8 @@ fn command(argv: &[&str]) -> Apply {
 async fn a_change_is_made_with_progress_and_a_failed_one_says_which_op() {
     let host = Sshd::start();
     let target = host.becoming("alice", "root", None);
-    let opened = Link::open(&target, &host.options()).await.unwrap();
+    let opened =
+        Link::open(&target, &Options { session: Session::ReadOnly, ..host.options() }).await.unwrap();
     let refused = opened.link.apply(command(&["true"]), |_| ()).await.unwrap_err();
     assert!(matches!(refused, ApplyError::Refused(_)), "{refused}");
     opened.link.close().await;
