@@ -145,7 +145,7 @@ impl Sshd {
     pub fn options(&self) -> Options {
         Options {
             connect_timeout: Duration::from_secs(20),
-            session: agent::wire::Session::ReadOnly,
+            session: agent::wire::Session::ReadWrite,
             who: "tester".into(),
             run: "run-1".into(),
             heartbeat: Duration::from_secs(30),
