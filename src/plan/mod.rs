@@ -2,16 +2,18 @@
 //!
 //! `--check` and `apply` plan with the same code here; nothing in this room can act.
 
+mod failure;
+mod pass;
 mod planner;
 mod predict;
 mod result;
+mod verdict;
 
-pub use planner::{
-    HostPlan, PlanError, Planner, Seat, TaskPlan, cycle_diagnostic, diagnostics_failure, offline_nodes,
-    task_failure,
-};
+pub use failure::{cycle_diagnostic, diagnostics_failure, task_failure};
+pub use planner::{Planner, Seat, offline_nodes};
 pub use predict::areas_of;
 pub use result::{Outcome as ResultOf, node as result_node, register};
+pub use verdict::{HostPlan, PlanError, TaskPlan};
 
 use agent::wire::{Answer, Query};
 use std::{future::Future, pin::Pin};

@@ -61,6 +61,22 @@ fn hosts_that_agree_share_one_diff() {
 }
 
 #[test]
+fn a_note_is_shown_though_nothing_is_to_do() {
+    let quiet = planned(Verdict::Unchanged);
+    let mut noted = quiet.clone();
+    noted[0].notes = vec!["service db is left as it is: stopped by an operator".into()];
+    let show = |tasks| {
+        let planned = Event::HostPlanned { host: "a".into(), tasks };
+        show(Format::Plain, vec![planned, Event::PlanComplete { changes: 0, deferred: 0 }])
+    };
+    let text = show(noted);
+    let wanted =
+        "= base : motd  [a] site.yml:3:5\n    ! service db is left as it is: stopped by an operator\n";
+    assert!(text.contains(wanted), "{text}");
+    assert!(!show(quiet).contains("base : motd"), "{text}");
+}
+
+#[test]
 fn nothing_secret_leaves_whatever_the_format() {
     let output =
         || Event::TaskOutput { host: "a".into(), task: TaskId(0), line: "the password is hunter2".into() };

@@ -6,7 +6,10 @@ use crate::{
     model::Address,
 };
 use indexmap::IndexMap;
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
 
 /// Mistakes by message and place, with the hosts that have them.
 #[derive(Default)]
@@ -46,6 +49,8 @@ impl Site {
             let (tasks, errors) = HostTasks::expand(&self.shared, host, None);
             findings.add(name, errors);
             findings.add(name, tasks.check());
+            let mut validated = self.shared.validated.lock().unwrap_or_else(PoisonError::into_inner);
+            validated.insert(name.clone(), Arc::new(tasks));
         }
         findings.into_diagnostics(self.hosts().len())
     }

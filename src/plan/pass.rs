@@ -1,0 +1,260 @@
+//! One pass over a host's tasks in their order: each is planned on what is known and on what those before it will do.
+
+use super::{
+    PlanError, Planner, TaskPlan,
+    failure::{cycle_failure, task_failure},
+    predict::Overlay,
+    result,
+    verdict::HostPlan,
+};
+use crate::{
+    event::Failure,
+    graph::{TaskGraph, Why},
+    model::{Area, TaskId},
+    resource::{Fault, Look, Lookup, Outcome},
+    site::{HostTask, Preparation, Registered},
+};
+use agent::wire::{Answer, Query};
+use std::collections::{BTreeSet, HashMap};
+
+/// What a task sees: answers of its seat under the predictions for its machine.
+pub(super) struct View<'a> {
+    pub answers: &'a HashMap<Query, Answer>,
+    pub overlay: &'a Overlay,
+    pub depends: &'a [Area],
+    pub after: &'a [TaskId],
+    pub tasks: &'a [HostTask],
+}
+
+impl Lookup for View<'_> {
+    fn look(&self, query: &Query) -> Look {
+        if let Some(look) = self.overlay.look(query, self.depends) {
+            return look;
+        }
+        if let (Query::Test(_), Some(first)) = (query, self.after.first()) {
+            let name = &self.tasks[first.0 as usize].name;
+            return Look::Unknown(format!("its condition depends on what `{name}` changes"));
+        }
+        self.answers.get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))
+    }
+
+    fn may_still_come(&self) -> bool {
+        !self.after.is_empty()
+    }
+}
+
+/// What a pass comes to.
+pub(super) enum Pass {
+    Need(Vec<(usize, Vec<Query>)>),
+    Done(Box<HostPlan>),
+}
+
+impl Planner {
+    pub(super) fn pass(&mut self) -> Result<Pass, PlanError> {
+        let host = self.host.clone();
+        let tasks = host.tasks();
+        let mut faults: Vec<(TaskId, Failure)> = vec![];
+        let known = std::mem::take(&mut self.registered);
+        let mut preparations = vec![];
+        for task in tasks {
+            preparations.push(self.prepare(task, &known).unwrap_or_else(|failure| {
+                faults.push((task.id, failure));
+                Preparation::NotYet("it cannot be prepared".into())
+            }));
+        }
+        if !faults.is_empty() {
+            return Err(PlanError::Tasks(faults));
+        }
+        let nodes = self.nodes(tasks, &preparations);
+        let graph =
+            TaskGraph::build(&nodes).map_err(|cycle| PlanError::Tasks(vec![cycle_failure(&cycle, tasks)]))?;
+        let machines = self.machine_of.iter().max().map_or(1, |m| usize::from(*m) + 1);
+        let mut overlays: Vec<Overlay> = (0..machines).map(|_| Overlay::new(&self.user)).collect();
+        let mut plans: Vec<Option<TaskPlan>> = vec![None; tasks.len()];
+        let mut after: Vec<Vec<TaskId>> = vec![vec![]; tasks.len()];
+        // Tasks that wait for answers, and those behind them: what is wrong with these may still turn out right.
+        let mut open = vec![false; tasks.len()];
+        let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
+        let mut registered = Registered::default();
+        let any_register = tasks.iter().any(|t| t.register.is_some());
+        for id in graph.order().iter().copied() {
+            let at = id.0 as usize;
+            let task = &tasks[at];
+            let behind = behind(id, &graph, &plans, &after, &preparations);
+            let mut before = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+            open[at] = before.any(|(before, _)| open[before.0 as usize]);
+            if any_register {
+                match self.prepare(task, &registered) {
+                    Ok(again) => preparations[at] = again,
+                    Err(failure) => {
+                        faults.push((id, failure));
+                        continue;
+                    }
+                }
+            }
+            let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
+            let notified = notified(id, &graph, &plans);
+            let plan = match &preparations[at] {
+                Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
+                _ if task.handler && notified == Notified::No => {
+                    TaskPlan::Skipped { why: "nothing notifies it".into() }
+                }
+                Preparation::NotYet(why) => TaskPlan::Deferred { why: why.clone(), after: behind.clone() },
+                Preparation::Ready(_) if task.handler && notified == Notified::Perhaps => {
+                    TaskPlan::Deferred {
+                        why: "what notifies it is deferred itself".into(),
+                        after: behind.clone(),
+                    }
+                }
+                Preparation::Ready(prepared) => {
+                    let footprint = &nodes[at].footprint;
+                    let depends: Vec<Area> =
+                        footprint.reads.iter().chain(&footprint.writes).cloned().collect();
+                    let view = View {
+                        answers: &self.answers[seat],
+                        overlay: &overlays[machine],
+                        depends: &depends,
+                        after: &behind,
+                        tasks,
+                    };
+                    match prepared.plan(&view, &self.mask) {
+                        Ok(Outcome::Need(queries)) => {
+                            needs[seat].extend(queries);
+                            open[at] = true;
+                            continue;
+                        }
+                        Err(_) if open[at] => continue,
+                        Ok(Outcome::NotYet(_)) if open[at] => continue,
+                        Err(fault) => {
+                            faults.push((id, task_failure(task, &fault)));
+                            continue;
+                        }
+                        Ok(Outcome::NotYet(why)) if behind.is_empty() => {
+                            faults.push((id, task_failure(task, &Fault::new(why))));
+                            continue;
+                        }
+                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: behind.clone() },
+                        Ok(Outcome::Unchanged { asked, notes }) => TaskPlan::Unchanged { asked, notes },
+                        Ok(Outcome::Change(change)) => TaskPlan::Change(change),
+                    }
+                }
+            };
+            let writes = &nodes[at].footprint.writes;
+            match &plan {
+                TaskPlan::Change(change) => {
+                    let answers = &self.answers[seat];
+                    overlays[machine]
+                        .add(&task.name, &change.ops, &change.effects, &|q| answers.get(q).cloned());
+                }
+                TaskPlan::Deferred { .. } => overlays[machine].add_unknown(&task.name, writes),
+                TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => {}
+            }
+            if let Some(register) = &task.register {
+                let output = self.output_of(seat, &plan);
+                let node = match &plan {
+                    TaskPlan::Deferred { .. } => None,
+                    TaskPlan::Skipped { .. } => {
+                        Some(result::node(&result::Outcome { skipped: true, ..Default::default() }))
+                    }
+                    TaskPlan::Unchanged { .. } => {
+                        Some(result::node(&result::Outcome { output: output.as_ref(), ..Default::default() }))
+                    }
+                    TaskPlan::Change(_) => Some(result::node(&result::Outcome {
+                        changed: true,
+                        predicted: Some(&task.name),
+                        ..Default::default()
+                    })),
+                };
+                if let Some(node) = node {
+                    result::register(&mut registered, register, node);
+                }
+            }
+            after[at] = behind;
+            plans[at] = Some(plan);
+        }
+        if !faults.is_empty() {
+            return Err(PlanError::Tasks(faults));
+        }
+        let settled = same(&known, &registered);
+        self.registered = registered;
+        let needs = needs.into_iter().enumerate().filter(|(_, n)| !n.is_empty());
+        let needs: Vec<_> = needs.map(|(seat, n)| (seat, n.into_iter().collect())).collect();
+        if !needs.is_empty() || !settled {
+            return Ok(Pass::Need(needs));
+        }
+        let tasks =
+            plans.into_iter().map(|p| p.expect("nothing is needed, so every task has a verdict")).collect();
+        let prepared = preparations.into_iter().map(|p| match p {
+            Preparation::Ready(prepared) => Some(prepared),
+            _ => None,
+        });
+        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared: prepared.collect(), rounds: 0 })))
+    }
+}
+
+#[derive(PartialEq)]
+enum Notified {
+    No,
+    Perhaps,
+    Yes,
+}
+
+fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>]) -> Notified {
+    let notifiers = graph.before(id).filter(|(_, why)| matches!(why, Why::Notify));
+    let mut answer = Notified::No;
+    for (notifier, _) in notifiers {
+        match &plans[notifier.0 as usize] {
+            Some(TaskPlan::Change(_)) => return Notified::Yes,
+            // Not planned yet in this round: ask as if it were notified.
+            None => return Notified::Yes,
+            Some(TaskPlan::Deferred { .. }) => answer = Notified::Perhaps,
+            _ => {}
+        }
+    }
+    answer
+}
+
+/// The tasks that change something and that this one depends on, nearest first; through unchanged ones as well.
+fn behind(
+    id: TaskId,
+    graph: &TaskGraph,
+    plans: &[Option<TaskPlan>],
+    after: &[Vec<TaskId>],
+    preparations: &[Preparation],
+) -> Vec<TaskId> {
+    const ENOUGH: usize = 4;
+    let mut found: Vec<TaskId> = vec![];
+    let depends = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+    for (before, _) in depends {
+        let at = before.0 as usize;
+        let changing = match &plans[at] {
+            Some(TaskPlan::Deferred { .. }) => true,
+            Some(TaskPlan::Change(_)) => match &preparations[at] {
+                Preparation::Ready(prepared) => prepared.counts_as_change(),
+                _ => true,
+            },
+            _ => false,
+        };
+        let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };
+        for task in found_here {
+            if !found.contains(task) {
+                found.push(*task);
+            }
+        }
+        if found.len() >= ENOUGH {
+            break;
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.truncate(ENOUGH);
+    found
+}
+
+fn same(a: &Registered, b: &Registered) -> bool {
+    let unknown = |n: &crate::yaml::Node| n.unknown().is_some();
+    a.0.len() == b.0.len()
+        && a.0
+            .iter()
+            .zip(&b.0)
+            .all(|((x, m), (y, n))| x == y && unknown(m) == unknown(n) && m.to_json() == n.to_json())
+}

@@ -1,0 +1,85 @@
+//! What planning came to: a verdict for every task of a host.
+
+use crate::{
+    event::{Failure, PlannedTask, Verdict},
+    graph::{Node as GraphNode, TaskGraph, Why},
+    model::TaskId,
+    resource::{Change, Prepared},
+    site::HostTask,
+};
+use agent::wire::Query;
+use std::sync::Arc;
+
+/// The verdict on one task, with what acting on it needs.
+#[derive(Clone)]
+pub enum TaskPlan {
+    Unchanged { asked: Vec<Query>, notes: Vec<String> },
+    Change(Box<Change>),
+    Deferred { why: String, after: Vec<TaskId> },
+    Skipped { why: String },
+}
+
+/// Why there is no plan for a host.
+pub enum PlanError {
+    /// The link broke.
+    Link(Failure),
+    /// These tasks cannot be done as they are.
+    Tasks(Vec<(TaskId, Failure)>),
+}
+
+/// A host's plan.
+pub struct HostPlan {
+    pub graph: TaskGraph,
+    pub nodes: Vec<GraphNode>,
+    pub tasks: Vec<TaskPlan>,
+    pub prepared: Vec<Option<Arc<dyn Prepared>>>,
+    /// Round trips it took.
+    pub rounds: usize,
+}
+
+impl HostPlan {
+    /// The plan as an event shows it.
+    pub fn shown(&self, tasks: &[HostTask]) -> Vec<PlannedTask> {
+        let name = |id: &TaskId| tasks[id.0 as usize].name.clone();
+        let verdict = |task: &HostTask| match &self.tasks[task.id.0 as usize] {
+            TaskPlan::Unchanged { .. } => Verdict::Unchanged,
+            TaskPlan::Skipped { why } => Verdict::Skipped { why: why.clone() },
+            TaskPlan::Deferred { why, after } => {
+                Verdict::Deferred { why: why.clone(), after: after.iter().map(name).collect() }
+            }
+            TaskPlan::Change(change) => {
+                let prepared = self.prepared[task.id.0 as usize].as_ref();
+                let by = self.graph.before(task.id).find(|(_, why)| matches!(why, Why::Notify));
+                match prepared {
+                    Some(p) if p.acts() => Verdict::Run {
+                        why: by.map_or_else(|| "runs every time".into(), |_| "notified".into()),
+                        diff: change.diff.clone(),
+                    },
+                    _ => Verdict::Change { diff: change.diff.clone() },
+                }
+            }
+        };
+        tasks
+            .iter()
+            .map(|task| PlannedTask {
+                task: task.id,
+                name: task.name.clone(),
+                resource: task.resource.into(),
+                place: task.origin.to_string(),
+                verdict: verdict(task),
+                notes: match &self.tasks[task.id.0 as usize] {
+                    TaskPlan::Unchanged { notes, .. } => notes.clone(),
+                    TaskPlan::Change(change) => change.notes.clone(),
+                    TaskPlan::Deferred { .. } | TaskPlan::Skipped { .. } => vec![],
+                },
+            })
+            .collect()
+    }
+
+    /// Whether acting on this task changes the host (an action such as a check does not).
+    pub fn changes(&self, id: TaskId) -> bool {
+        let at = id.0 as usize;
+        matches!(self.tasks[at], TaskPlan::Change(_))
+            && self.prepared[at].as_ref().is_some_and(|p| p.counts_as_change())
+    }
+}

@@ -1,0 +1,33 @@
+//! The whole story on real machines: two bare VMs become two running servers over SSH, stay as they are, and are mended.
+//!
+//! One test, in order, since each step starts from what the one before it left. It needs root, the programs of
+//! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`tests/run` makes them). `LUSTORES_E2E_KEEP=1` leaves the
+//! machines up, for a look at what failed.
+
+mod canary;
+mod guest;
+mod outside;
+mod program;
+mod snapshot;
+mod steps;
+mod story;
+
+use story::Story;
+
+#[test]
+fn bare_vms_become_running_servers() {
+    let mut story = Story::begin();
+    story.step("two bare machines boot", steps::boot);
+    story.step("--check on bare machines shows everything and changes nothing", steps::check_bare);
+    story.step("an apply that is killed in the middle of an installation", steps::killed_apply);
+    story.step("apply: both become running servers", steps::apply);
+    story.step("from outside only 22, 80 and 443 can be reached", steps::scan);
+    story.step("the same again changes nothing", steps::apply_again);
+    story.step("one file edited by hand is mended, and only that", steps::edited_file);
+    story.step("one secret changed recreates its consumers only", steps::changed_secret);
+    story.step("the database's password is rotated", steps::rotated_password);
+    story.step("a reboot: healthy without help, and never open meanwhile", steps::reboot);
+    story.step("what an operator stopped is shown and stays stopped", steps::stopped_by_hand);
+    story.step("no secret is anywhere but where it belongs", steps::no_secret_leaked);
+    story.end();
+}
