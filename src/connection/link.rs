@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub(super) requests: Mutex<Requests>,
     /// Something came since the last flush.
     pub(super) heard: AtomicBool,
+    /// We have ended the session ourselves.
+    pub(super) closing: AtomicBool,
     pub(super) turns: AtomicU64,
     pub(super) last_heard: Mutex<Instant>,
 }
@@ -186,6 +188,7 @@ impl Link {
             next: AtomicU32::new(1),
             requests: Mutex::default(),
             heard: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             turns: AtomicU64::new(1),
             last_heard: Mutex::new(Instant::now()),
         });
@@ -301,8 +304,9 @@ impl Link {
         self.shared.turns.load(Ordering::Relaxed)
     }
 
-    /// Ends the session, also for other clones, and waits a moment until the far side has ended.
+    /// Ends the session, also for other clones, and waits a moment until the agent has ended: then the lease is free.
     pub async fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
         let _ = timeout(PATIENCE, self.frames.send(Message::Close)).await;
         let mut ended = self.ended.clone();
         let _ = timeout(PATIENCE * 2, ended.wait_for(|ended| *ended)).await;
