@@ -104,7 +104,7 @@ pub fn output_or_code(result: Result<Output, Failure>, secret: bool) -> Output {
     result.unwrap_or_else(|failure| Output {
         code: if matches!(failure, Failure::Missing(_)) { 127 } else { 126 },
         stdout: Content::new("", secret),
-        stderr: Content::Clear(failure.message().into_bytes()),
+        stderr: Content::Clear(failure.message().into()),
     })
 }
 

@@ -1,7 +1,10 @@
 //! Values that may travel to a host but never to a person, a log or a report.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use std::fmt;
+use std::io::{Read, Result, Write};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::{cmp, fmt, hash};
 use zeroize::Zeroize;
 
 /// Bytes that must not be shown.
@@ -35,16 +38,82 @@ impl Drop for Secret {
     }
 }
 
+/// Bytes that may be shown. Clones share them, and their digest, which is computed once.
+#[derive(Clone)]
+pub struct Bytes(Arc<Held>);
+
+struct Held {
+    bytes: Vec<u8>,
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl Bytes {
+    fn digest(&self) -> [u8; 32] {
+        *self.0.digest.get_or_init(|| *blake3::hash(self).as_bytes())
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for Bytes {
+    fn from(bytes: T) -> Self {
+        Self(Arc::new(Held { bytes: bytes.into(), digest: OnceLock::new() }))
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || **self == **other
+    }
+}
+
+impl Eq for Bytes {}
+
+impl PartialOrd for Bytes {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Bytes {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl hash::Hash for Bytes {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl BorshSerialize for Bytes {
+    fn serialize<W: Write>(&self, writer: &mut W) -> Result<()> {
+        self.0.bytes.serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Bytes {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> Result<Self> {
+        Vec::deserialize_reader(reader).map(Self::from)
+    }
+}
+
 /// Bytes of a file, an environment value or an output, with the knowledge of whether they may be shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Content {
-    Clear(Vec<u8>),
+    Clear(Bytes),
     Secret(Secret),
 }
 
 impl Content {
     pub fn new(bytes: impl Into<Vec<u8>>, secret: bool) -> Self {
-        if secret { Self::Secret(Secret::new(bytes)) } else { Self::Clear(bytes.into()) }
+        if secret { Self::Secret(Secret::new(bytes)) } else { Self::Clear(Bytes::from(bytes)) }
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -60,7 +129,10 @@ impl Content {
 
     /// Content digest as used in [`crate::wire::Meta::digest`].
     pub fn digest(&self) -> [u8; 32] {
-        *blake3::hash(self.bytes()).as_bytes()
+        match self {
+            Self::Clear(bytes) => bytes.digest(),
+            Self::Secret(secret) => *blake3::hash(secret.expose()).as_bytes(),
+        }
     }
 }
 
@@ -75,7 +147,7 @@ impl fmt::Debug for Content {
 
 impl From<&str> for Content {
     fn from(text: &str) -> Self {
-        Self::Clear(text.as_bytes().to_vec())
+        Self::Clear(text.into())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::act::journal::Journal;
 use crate::act::state::{self, Lease, NoLease};
 use crate::frame::{self, Envelope};
-use crate::observe::{Observer, facts};
+use crate::observe::{self, facts};
 use crate::wire::{Hello, Request, Response, Session, VERSION};
 use crate::{act, child};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -103,10 +103,7 @@ impl Pool {
 
     fn respond(&self, id: u32, request: Request) -> Response {
         match request {
-            Request::Observe(queries) => {
-                let mut observer = Observer::default();
-                Response::Answers(queries.iter().map(|query| observer.answer(query)).collect())
-            }
+            Request::Observe(queries) => Response::Answers(observe::answers(&queries)),
             Request::Apply(apply) => match &self.journal {
                 Some(journal) => act::apply(&apply, journal, &mut |line| {
                     self.output.send(id, &Response::Progress(line));

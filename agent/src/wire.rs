@@ -19,6 +19,8 @@ pub enum Query {
     /// Content of a regular file up to `limit` bytes (a larger file is [`Answer::Failed`]). Answer: [`Answer::Content`];
     /// `None` when absent or not a regular file.
     Read { path: String, limit: u64, secret: bool },
+    /// Whether there is anything at a path, without looking into it. Answer: [`Answer::There`].
+    There { path: String },
     /// Names in a folder, sorted. Answer: [`Answer::Names`]; `None` when it is not a folder.
     List { path: String },
     /// An account by name. Answer: [`Answer::User`].
@@ -88,6 +90,7 @@ pub struct ComposeProbe {
 pub enum Answer {
     Meta(Option<Meta>),
     Content(Option<Content>),
+    There(bool),
     Names(Option<Vec<String>>),
     User(Option<User>),
     Group(Option<Group>),

@@ -82,8 +82,10 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         &format!("shift {skip}"),
         // Ours, no link, exactly this type and mode; the size goes to `s`.
         r#"mine() { [ -L "$1" ] && return 1; k=$2; l=$(ls -dn "$1" 2>/dev/null) || return 1; set -- $l; s=$5; case $1 in $k*) [ "$3" = $u ];; *) return 1;; esac; }"#,
+        // Both at once, by one program, and under names without spaces.
+        r#"cached() { [ -L "$d" ] && return 1; l=$(cd "$d" 2>/dev/null && LC_ALL=C ls -dn . "$f" 2>/dev/null) || return 1; set -- $l; case "$1 $3 $9" in drwx------*" $u .") ;; *) return 1;; esac; case "${10} ${12} ${14}" in -rwx------*" $u $n") ;; *) return 1;; esac; }"#,
         &format!(
-            r#"[ {} = 1 ] || for d in "$@"; do mine "$d" drwx------ && mine "$d/$f" -rwx------ && [ $s = $n ] && {{ say ready; umask $o; exec "$d/$f"; }}; done"#,
+            r#"[ {} = 1 ] || for d in "$@"; do cached && {{ say ready; umask $o; exec "$d/$f"; }}; done"#,
             u8::from(force)
         ),
         &format!(r#"{drop_early}w="#),

@@ -164,6 +164,6 @@ impl super::Hosts for Site {
         host: &str,
         facts: Option<&agent::wire::Facts>,
     ) -> Result<Arc<dyn crate::site::Prepare>, Diagnostics> {
-        Ok(Arc::new(self.host(host, facts)?))
+        Ok(Site::tasks(self, host, facts)?)
     }
 }

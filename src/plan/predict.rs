@@ -14,7 +14,10 @@ use std::collections::{BTreeMap, HashMap};
 pub fn areas_of(query: &Query) -> Vec<Area> {
     let path = |p: &str| Area::Path(p.to_string());
     match query {
-        Query::File { path: p } | Query::Read { path: p, .. } | Query::List { path: p } => vec![path(p)],
+        Query::File { path: p }
+        | Query::Read { path: p, .. }
+        | Query::There { path: p }
+        | Query::List { path: p } => vec![path(p)],
         Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
         Query::Ports { .. } => vec![Area::Network],
         Query::Test(_) => vec![Area::Everything],
@@ -190,6 +193,10 @@ impl Overlay {
         match query {
             Query::File { path } => match self.node(path) {
                 Some(file) => (Some(Answer::Meta(file.meta.clone())), file.seq),
+                None => (None, 0),
+            },
+            Query::There { path } => match self.node(path) {
+                Some(file) => (Some(Answer::There(file.meta.is_some())), file.seq),
                 None => (None, 0),
             },
             Query::Read { path, secret, .. } => match self.node(path) {

@@ -35,7 +35,10 @@ pub struct Spec {
 
 impl Spec {
     fn wanted(&self) -> Content {
-        Content::new(self.content.bytes(), self.secret || self.content.is_secret())
+        match &self.content.0 {
+            Content::Clear(bytes) if self.secret => Content::new(bytes.to_vec(), true),
+            content => content.clone(),
+        }
     }
 }
 

@@ -9,12 +9,16 @@ use crate::{
     inventory::Host,
     model::{Origin, TaskId},
     playbook::{Connection, Loop, Task},
+    resource::Prepared,
     template::{Scope, render},
     yaml::{Node, Value},
 };
 use agent::wire::Facts;
 use indexmap::IndexMap;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// The tasks of one host, to be prepared one by one. Cheap to hold.
 pub struct HostTasks {
@@ -23,6 +27,8 @@ pub struct HostTasks {
     pub(super) scopes: Scopes,
     /// Tasks whose loop cannot be told yet, and why.
     pub(super) pending: HashMap<TaskId, Arc<str>>,
+    /// What was prepared without any results.
+    pub(super) ready: Mutex<HashMap<TaskId, Arc<dyn Prepared>>>,
 }
 
 /// What a loop adds for one item.
@@ -81,7 +87,27 @@ impl HostTasks {
             };
             (host_task.notify, host_task.needs) = (all(&task.notify), all(&task.needs));
         }
-        (Self { shared: shared.clone(), tasks, scopes, pending }, errors)
+        (Self { shared: shared.clone(), tasks, scopes, pending, ready: Mutex::default() }, errors)
+    }
+}
+
+impl HostTasks {
+    pub(super) fn ready(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<dyn Prepared>>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what the same tasks came to without facts: what is ready then used none.
+    pub(super) fn inherit(&self, offline: &Self) {
+        if !offline.pending.is_empty() || offline.tasks.len() != self.tasks.len() {
+            return;
+        }
+        let same = |id: &TaskId| {
+            let (a, b) = (&self.tasks[id.0 as usize], &offline.tasks[id.0 as usize]);
+            a.source == b.source && a.no_log == b.no_log
+        };
+        let theirs = offline.ready();
+        let known = theirs.iter().filter(|(id, _)| same(id));
+        self.ready().extend(known.map(|(id, prepared)| (*id, prepared.clone())));
     }
 }
 

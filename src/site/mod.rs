@@ -34,9 +34,9 @@ use scopes::PlayLayers;
 use selection::Selection;
 use sources::Sources;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// What a run is about.
@@ -77,6 +77,8 @@ struct Shared {
     layers: Vec<PlayLayers>,
     selection: Selection,
     sources: Sources,
+    /// By host, from [`Site::validate`] until the facts are there.
+    validated: Mutex<HashMap<String, Arc<HostTasks>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -173,6 +175,7 @@ impl Site {
             hosts,
             play_hosts,
             selection,
+            validated: Mutex::default(),
         };
         if errors.has_errors() {
             return Err(errors);
@@ -202,6 +205,22 @@ impl Site {
         let host = self.known_host(name)?;
         let (tasks, errors) = HostTasks::expand(&self.shared, host, facts);
         errors.into_result(tasks)
+    }
+
+    /// As [`Self::host`], but without doing again what [`Self::validate`] did.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn tasks(&self, name: &str, facts: Option<&Facts>) -> Result<Arc<HostTasks>, Diagnostics> {
+        let validated = || self.shared.validated.lock().unwrap_or_else(PoisonError::into_inner);
+        if facts.is_none() {
+            let known = validated().get(name).cloned();
+            return known.map_or_else(|| self.host(name, None).map(Arc::new), Ok);
+        }
+        let offline = validated().remove(name);
+        let tasks = self.host(name, facts)?;
+        offline.iter().for_each(|offline| tasks.inherit(offline));
+        Ok(Arc::new(tasks))
     }
 
     fn known_host(&self, name: &str) -> Result<&Host, Diagnostic> {

@@ -41,6 +41,11 @@ impl HostTasks {
         if let Some(why) = self.pending.get(&id) {
             return Ok(Preparation::NotYet(why.to_string()));
         }
+        if registered.0.is_empty()
+            && let Some(prepared) = self.ready().get(&id)
+        {
+            return Ok(Preparation::Ready(prepared.clone()));
+        }
         let scope = self.scopes.of(&self.shared, host_task, registered);
         let mut unknown = None;
         for node in &task.keywords.when {
@@ -54,7 +59,11 @@ impl HostTasks {
             return Ok(Preparation::NotYet(why.to_string()));
         }
         let preparation = self.resource(host_task, task, &scope)?;
-        Ok(unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string())))
+        let preparation = unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string()));
+        if let (Preparation::Ready(prepared), true) = (&preparation, registered.0.is_empty()) {
+            self.ready().insert(id, prepared.clone());
+        }
+        Ok(preparation)
     }
 
     fn resource(&self, host_task: &HostTask, task: &Task, scope: &Scope) -> Result<Preparation, Diagnostics> {

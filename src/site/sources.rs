@@ -81,7 +81,11 @@ impl Sources {
     pub fn bytes(&self, path: &Path) -> Result<Node, Diagnostics> {
         let content = self.content(path)?;
         let origin = Origin::named(&path.display().to_string());
-        Ok(Node::new(Value::Bytes(Arc::from(content.bytes())), origin).with_secret(content.is_secret()))
+        let bytes = match &*content {
+            Content::Clear(bytes) => bytes.clone(),
+            Content::Secret(secret) => secret.expose().into(),
+        };
+        Ok(Node::new(Value::Bytes(bytes), origin).with_secret(content.is_secret()))
     }
 
     /// A file as the text of a template.

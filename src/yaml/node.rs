@@ -1,6 +1,7 @@
 //! The tree itself, and hand extraction from it.
 
 use crate::{diag::Diagnostic, model::Origin};
+use agent::secret::Bytes;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub enum Value {
     Float(f64),
     Str(Arc<str>),
     /// Content of a file that a task brings along.
-    Bytes(Arc<[u8]>),
+    Bytes(Bytes),
     Seq(Vec<Node>),
     Map(Map),
     /// Not known yet: a fact before the host was asked, the result of a task that has not run. Holds what it waits for.

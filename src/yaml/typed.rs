@@ -5,7 +5,7 @@ use crate::{diag::Diagnostic, model::Origin};
 use agent::secret::Content;
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 /// Reads a struct from a node. Unknown keys, missing keys and wrong types become a diagnostic at the guilty value.
 ///
@@ -99,15 +99,13 @@ impl JsonSchema for Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
+        impl Visitor<'_> for TextVisitor {
             type Value = Text;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a string")
             }
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut access: A) -> Result<Text, A::Error> {
-                let secret = access.next_element::<bool>()?.unwrap_or(true);
-                let bytes = access.next_element_seed(BytesSeed)?.unwrap_or_default();
-                Ok(Text(Content::new(bytes, secret)))
+            fn visit_unit<E: de::Error>(self) -> Result<Text, E> {
+                HANDED.take().ok_or_else(|| E::invalid_type(de::Unexpected::Unit, &self))
             }
             fn visit_str<E>(self, text: &str) -> Result<Text, E> {
                 Ok(Text::from(text))
@@ -117,23 +115,9 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-struct BytesSeed;
-
-impl<'de> DeserializeSeed<'de> for BytesSeed {
-    type Value = Vec<u8>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct BytesVisitor;
-        impl Visitor<'_> for BytesVisitor {
-            type Value = Vec<u8>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("bytes")
-            }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
-        }
-        deserializer.deserialize_bytes(BytesVisitor)
-    }
+thread_local! {
+    /// A text on its way from the node to its visitor: serde itself would copy the bytes and forget that they are secret.
+    static HANDED: Cell<Option<Text>> = const { Cell::new(None) };
 }
 
 /// An error on the way, with the innermost place it passed through.
@@ -286,7 +270,11 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         }
         let bytes = match &self.0.value {
             Value::Str(s) => s.as_bytes().to_vec(),
-            Value::Bytes(b) => b.to_vec(),
+            Value::Bytes(bytes) if !self.0.secret => {
+                HANDED.set(Some(Text(Content::Clear(bytes.clone()))));
+                return visitor.visit_unit();
+            }
+            Value::Bytes(bytes) => bytes.to_vec(),
             Value::Int(i) => i.to_string().into_bytes(),
             Value::Float(f) => f.to_string().into_bytes(),
             Value::Bool(b) => b.to_string().into_bytes(),
@@ -295,7 +283,8 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
                     .at(&self.0.origin));
             }
         };
-        visitor.visit_seq(TextAccess { secret: Some(self.0.secret), bytes: Some(bytes) })
+        HANDED.set(Some(Text(Content::new(bytes, self.0.secret))));
+        visitor.visit_unit()
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -350,25 +339,6 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let node = self.value.take().expect("serde asks for a key first");
         seed.deserialize(NodeDeserializer(node)).map_err(|e| e.at(&node.origin))
-    }
-}
-
-struct TextAccess {
-    secret: Option<bool>,
-    bytes: Option<Vec<u8>>,
-}
-
-impl<'de> de::SeqAccess<'de> for TextAccess {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        if let Some(secret) = self.secret.take() {
-            return seed.deserialize(de::value::BoolDeserializer::new(secret)).map(Some);
-        }
-        match self.bytes.take() {
-            Some(bytes) => seed.deserialize(de::value::BytesDeserializer::new(&bytes)).map(Some),
-            None => Ok(None),
-        }
     }
 }
 

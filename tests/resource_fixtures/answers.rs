@@ -87,6 +87,10 @@ impl Answers {
     fn answer(&self, query: &Query) -> Option<Answer> {
         match query {
             Query::File { path } | Query::Read { path, .. } => self.about_path(path, query),
+            Query::There { path } => match self.about_path(path, &Query::File { path: path.clone() })? {
+                Answer::Meta(meta) => Some(Answer::There(meta.is_some())),
+                other => Some(other),
+            },
             Query::List { path } => {
                 let value = self.given("names", path)?;
                 Some(Answer::Names(value.as_array().map(|names| names.iter().map(string).collect())))

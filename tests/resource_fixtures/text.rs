@@ -43,6 +43,7 @@ pub fn query(query: &Query) -> String {
         Query::File { path } => format!("file {path}"),
         Query::Read { path, secret: false, .. } => format!("read {path}"),
         Query::Read { path, .. } => format!("read-secret {path}"),
+        Query::There { path } => format!("there {path}"),
         Query::List { path } => format!("names {path}"),
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),

@@ -104,7 +104,7 @@ fn wait_for_lock(started: Instant, limit: Duration, progress: &mut dyn FnMut(Con
             told = Some(Instant::now());
             let text =
                 format!("waiting for the dpkg lock held by {command} (pid {pid}) for {} s", waited.as_secs());
-            progress(Content::Clear(text.into_bytes()));
+            progress(Content::Clear(text.into()));
         }
         std::thread::sleep(Duration::from_millis(250).min(limit.saturating_sub(waited)));
     }

@@ -40,7 +40,8 @@ fn containers(project: &str) -> Result<BTreeMap<String, Vec<Container>>, String>
     if ids.is_empty() {
         return Ok(found);
     }
-    let format = "{{index .Config.Labels \"com.docker.compose.service\"}}\t{{.Id}}\t{{.State.Status}}\t{{if .State.Health}}{{.State.Health.Status}}{{end}}";
+    // `ID` and not `Id`: docker then looks at its own type, where a health check that is not there is no mistake.
+    let format = "{{index .Config.Labels \"com.docker.compose.service\"}}\t{{.ID}}\t{{.State.Status}}\t{{if .State.Health}}{{.State.Health.Status}}{{end}}";
     let argv: Vec<&str> =
         ["docker", "inspect", "--format", format].into_iter().chain(ids.split_whitespace()).collect();
     // A container that went away between the two questions is an error on stderr; the others are shown.

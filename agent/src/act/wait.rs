@@ -50,7 +50,7 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed
             return Err(Failed { message, output });
         }
         if why != last {
-            progress(Content::Clear(format!("waiting for {}: {why}", goal(&wait.until)).into_bytes()));
+            progress(Content::Clear(format!("waiting for {}: {why}", goal(&wait.until)).into()));
             last = why;
         }
         std::thread::sleep(interval);

@@ -52,6 +52,14 @@ pub fn meta(path: &str, names: &mut Names, buffer: &mut Vec<u8>) -> Result<Optio
     Ok(Some(describe(kind, &stat, names)))
 }
 
+pub fn there(path: &str) -> Result<bool, String> {
+    match rustix::fs::lstat(path) {
+        Ok(_) => Ok(true),
+        Err(error) if absent(error) => Ok(false),
+        Err(error) => Err(format!("cannot look at {path}: {}", reason(error))),
+    }
+}
+
 fn describe(kind: Kind, stat: &Stat, names: &mut Names) -> Meta {
     let size = if matches!(kind, Kind::File { .. }) { stat.st_size as u64 } else { 0 };
     Meta {

@@ -12,6 +12,12 @@ pub use facts::facts;
 
 use crate::child;
 use crate::wire::{Answer, Query};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
+
+/// Commands that run at once for one request.
+const AT_ONCE: usize = 8;
 
 /// Answers queries one after the other. What is worth keeping between them (account names, the read buffer) lives
 /// as long as one request, so that an answer is never older than its request.
@@ -21,11 +27,43 @@ pub struct Observer {
     buffer: Vec<u8>,
 }
 
+/// Answers all. Commands, which are slow, run beside each other.
+pub fn answers(queries: &[Query]) -> Vec<Answer> {
+    let slow = |query: &Query| matches!(query, Query::Run(_) | Query::Test(_) | Query::Ports { .. });
+    let commands: Vec<usize> = (0..queries.len()).filter(|at| slow(&queries[*at])).collect();
+    let threads = commands.len().min(AT_ONCE);
+    if threads < 2 {
+        let mut observer = Observer::default();
+        return queries.iter().map(|query| observer.answer(query)).collect();
+    }
+    let (waiting, done) = (Mutex::new(commands.into_iter()), Mutex::new(BTreeMap::new()));
+    let add = |at: usize, answer: Answer| {
+        done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(at, answer);
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut observer = Observer::default();
+                let next = || waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+                while let Some(at) = next() {
+                    add(at, observer.answer(&queries[at]));
+                }
+            });
+        }
+        let mut observer = Observer::default();
+        for (at, query) in queries.iter().enumerate().filter(|(_, query)| !slow(query)) {
+            add(at, observer.answer(query));
+        }
+    });
+    done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).into_values().collect()
+}
+
 impl Observer {
     pub fn answer(&mut self, query: &Query) -> Answer {
         let result = match query {
             Query::File { path } => file::meta(path, &mut self.names, &mut self.buffer).map(Answer::Meta),
             Query::Read { path, limit, secret } => file::read(path, *limit, *secret).map(Answer::Content),
+            Query::There { path } => file::there(path).map(Answer::There),
             Query::List { path } => file::list(path).map(Answer::Names),
             Query::User { name } => self.names.user(name).map(Answer::User),
             Query::Group { name } => self.names.group(name).map(Answer::Group),

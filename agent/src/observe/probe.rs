@@ -8,7 +8,7 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(30);
 
 fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
-    Output { code, stdout: Content::Clear(stdout.into()), stderr: Content::from("") }
+    Output { code, stdout: Content::new(stdout, false), stderr: Content::from("") }
 }
 
 pub fn run(question: &Probe) -> Result<Output, String> {
@@ -61,7 +61,7 @@ fn certificate(path: &str, key: &str, expires_within_s: u64) -> Output {
         // Each line of openssl's begins with the number of a thread: another one every time.
         let said = String::from_utf8_lossy(shown.stderr.bytes()).into_owned();
         let lines = said.lines().map(|line| line.find(":error:").map_or(line, |at| &line[at + 1..]));
-        shown.stderr = Content::Clear(lines.collect::<Vec<_>>().join("\n").into_bytes());
+        shown.stderr = Content::new(lines.collect::<Vec<_>>().join("\n").into_bytes(), false);
         return shown;
     }
     let expires = x509(&["-checkend", &expires_within_s.to_string()]).code != 0;
@@ -75,7 +75,7 @@ fn certificate(path: &str, key: &str, expires_within_s: u64) -> Output {
     let expires = if expires { "yes" } else { "no" };
     let mut text = shown.stdout.bytes().to_vec();
     text.extend(format!("expires: {expires}\nkey: {fits}\n").as_bytes());
-    shown.stdout = Content::Clear(text);
+    shown.stdout = Content::Clear(text.into());
     shown
 }
 

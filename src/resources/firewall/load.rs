@@ -90,7 +90,7 @@ pub fn load(table: &str, rules_path: &str, rules: &Content) -> Op {
 }
 
 fn with_stdin(argv: &[&str], stdin: impl Into<Vec<u8>>) -> Exec {
-    Exec { stdin: Some(Content::Clear(stdin.into())), ..Exec::new(argv.iter().copied()) }
+    Exec { stdin: Some(Content::new(stdin, false)), ..Exec::new(argv.iter().copied()) }
 }
 
 fn restore(path: &str, content: Option<&Content>) -> Exec {

@@ -130,10 +130,10 @@ impl<C: CommandLine> Params<C> {
             .into_iter()
             .filter_map(|(path, wanted)| Some((path.as_ref()?, wanted)))
             .collect();
-        let there = seen.each(paths.iter().map(|(path, _)| Query::File { path: path.to_string() }))?;
+        let there = seen.each(paths.iter().map(|(path, _)| Query::There { path: path.to_string() }))?;
         for ((_, wanted), answer) in paths.iter().zip(there) {
             match answer {
-                Answer::Meta(meta) if meta.is_some() == *wanted => {}
+                Answer::There(there) if there == *wanted => {}
                 Answer::Failed(why) => return Err(Fault::new(why).into()),
                 _ => return Ok(false),
             }
