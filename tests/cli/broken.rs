@@ -5,7 +5,7 @@ use crate::{
     project::{Project, tree, until},
     sshd::Sshd,
 };
-use std::{fs, path::PathBuf};
+use std::fs;
 
 /// A file before and one after the task that is at work when the link breaks.
 fn tasks() -> String {
