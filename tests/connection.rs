@@ -1,5 +1,6 @@
 //! The link to a host, against a real sshd with real login shells and a real sudo.
 
+#[expect(dead_code, reason = "the tests of the program use more of it")]
 mod sshd;
 
 use agent::wire::{Answer, Apply, Exec, Op, Query, Session};
@@ -315,7 +316,8 @@ async fn a_control_folder_of_others_is_refused() {
     let host = Sshd::start();
     fs::create_dir(host.base.join("c")).unwrap();
     fs::set_permissions(host.base.join("c"), fs::Permissions::from_mode(0o777)).unwrap();
-    let error = fails(&host.target("alice"), &host.options()).await;
+    let options = Options { reuse: true, ..host.options() };
+    let error = fails(&host.target("alice"), &options).await;
     assert!(error.message.contains("cannot hold control sockets"), "{error}");
 }
 
@@ -362,7 +364,8 @@ fn command(argv: &[&str]) -> Apply {
 async fn a_change_is_made_with_progress_and_a_failed_one_says_which_op() {
     let host = Sshd::start();
     let target = host.becoming("alice", "root", None);
-    let opened = Link::open(&target, &host.options()).await.unwrap();
+    let opened =
+        Link::open(&target, &Options { session: Session::ReadOnly, ..host.options() }).await.unwrap();
     let refused = opened.link.apply(command(&["true"]), |_| ()).await.unwrap_err();
     assert!(matches!(refused, ApplyError::Refused(_)), "{refused}");
     opened.link.close().await;

@@ -1,6 +1,6 @@
 //! `apply`.
 
-use super::{Color, complain, project::Project};
+use super::{Color, project::Project};
 use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
@@ -55,11 +55,7 @@ impl Apply {
     /// # Errors
     /// What is wrong with the project or the flags: found before anything is touched.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.project.load()?;
-        let mut problems = site.validate();
-        problems.extend(site.warnings.clone());
-        problems.clone().into_result(())?;
-        complain(&problems, color);
+        let site = self.project.checked(color)?;
         let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
         if !self.check && !self.yes && (self.json || !terminal || !asks) {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
@@ -126,19 +122,17 @@ impl Apply {
             mask: Mask::new(key),
             cancel: cancel_on_signal(reporter.clone()),
         };
-        let question = Question { yes: self.yes, reporter };
+        let question = Question { yes: self.yes };
         Ok(run(site, Arc::new(links), options, events, &question).await)
     }
 }
 
 struct Question {
     yes: bool,
-    reporter: Reporter,
 }
 
 impl Approve for Question {
     fn approve(&self, changes: usize, deferred: usize) -> Doing<'_, bool> {
-        let reporter = self.reporter.clone();
         Box::pin(async move {
             if self.yes {
                 return true;
@@ -147,14 +141,13 @@ impl Approve for Question {
                 if deferred > 0 { format!(" and decide {deferred} on the way") } else { String::new() };
             let prompt =
                 format!("\nmake {changes} change{}{later}? [y/N] ", if changes == 1 { "" } else { "s" });
+            // The plan is complete, so no moving line is in the way; and what a signal has to say must not wait.
             let ask = move || {
-                reporter.suspended(|| {
-                    anstream::print!("{prompt}");
-                    let _ = std::io::stdout().flush();
-                    let mut line = String::new();
-                    let read = std::io::stdin().read_line(&mut line).is_ok();
-                    read && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
-                })
+                anstream::print!("{prompt}");
+                let _ = std::io::stdout().flush();
+                let mut line = String::new();
+                let read = std::io::stdin().read_line(&mut line).is_ok();
+                read && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
             };
             tokio::task::spawn_blocking(ask).await.unwrap_or(false)
         })

@@ -1,6 +1,6 @@
 //! `graph`.
 
-use super::{Color, complain, project::Project};
+use super::{Color, project::Project};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     graph::{self, TaskGraph},
@@ -33,11 +33,7 @@ impl Graph {
     /// # Errors
     /// What is wrong with the project, an unknown host, a cycle.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.project.load()?;
-        let mut problems = site.warnings.clone();
-        problems.extend(site.validate());
-        problems.into_result(())?;
-        complain(&site.warnings, color);
+        let site = self.project.checked(color)?;
         let host = match &self.host {
             Some(host) => host.clone(),
             None => {

@@ -1,10 +1,12 @@
 //! The flags that name a project's files, shared by the verbs that read them.
 
-use super::{files::Disk, vault_args::VaultArgs};
+use super::{Color, complain, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    graph::TaskGraph,
+    plan::{cycle_diagnostic, offline_nodes},
     resources::TABLE,
-    site::{Options, Site, extra_vars},
+    site::{Options, Prepare, Site, extra_vars},
 };
 use std::{
     path::{Path, PathBuf},
@@ -63,6 +65,22 @@ impl Project {
         })
     }
 
+    /// Reads everything, finds all that can be found without a host, and shows what is only a warning.
+    ///
+    /// # Errors
+    /// All mistakes found.
+    pub fn checked(&self, color: Color) -> Result<Site, Diagnostics> {
+        let site = self.load()?;
+        let mut found = site.warnings.clone();
+        found.extend(site.validate());
+        if found.clone().into_result(()).is_ok() {
+            found.extend(cycles(&site));
+        }
+        found.into_result(())?;
+        complain(&site.warnings, color);
+        Ok(site)
+    }
+
     fn playbook(&self) -> Result<PathBuf, Diagnostics> {
         if let Some(playbook) = &self.playbook {
             if playbook.is_file() {
@@ -70,7 +88,7 @@ impl Project {
             }
             return Err(Diagnostic::error(format!("no such playbook: {}", playbook.display())).into());
         }
-        let parent = self.inventory.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = self.inventory.parent().unwrap_or(Path::new(""));
         let folders = [parent.to_path_buf(), parent.join("..")];
         let candidates = folders.iter().flat_map(|f| [f.join("playbooks/site.yml"), f.join("site.yml")]);
         let found = candidates.map(|path| tidy(&path)).find(|path| path.is_file());
@@ -80,6 +98,25 @@ impl Project {
                 .into()
         })
     }
+}
+
+/// Tasks that wait for each other, each cycle once for all hosts that have it. There is none without `needs`.
+fn cycles(site: &Site) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    for host in site.hosts() {
+        let Some(tasks) = found.take(site.host(host, None)) else { continue };
+        if tasks.tasks().iter().all(|task| task.needs.is_empty()) {
+            continue;
+        }
+        let Some(nodes) = found.take(offline_nodes(&tasks)) else { continue };
+        if let Err(cycle) = TaskGraph::build(&nodes) {
+            let cycle = cycle_diagnostic(&cycle, tasks.tasks());
+            if found.0.iter().all(|known| known.causes != cycle.causes) {
+                found.push(cycle);
+            }
+        }
+    }
+    found
 }
 
 /// `inventory/../playbooks` as `playbooks`, for the eye; only where no link is in the way.

@@ -1,6 +1,6 @@
 //! `validate`.
 
-use super::{Color, complain, project::Project};
+use super::{Color, project::Project};
 use crate::diag::{Diagnostics, Exit};
 
 #[derive(Debug, clap::Args)]
@@ -15,14 +15,7 @@ impl Validate {
     /// # Errors
     /// All mistakes found.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.project.load()?;
-        let mut found = site.warnings.clone();
-        found.extend(site.validate());
-        let warnings = found.into_result(()).err();
-        if let Some(errors) = warnings {
-            return Err(errors);
-        }
-        complain(&site.warnings, color);
+        let site = self.project.checked(color)?;
         let hosts = site.hosts().len();
         anstream::println!("{hosts} host{}: no mistakes found", if hosts == 1 { "" } else { "s" });
         Ok(Exit::Done)

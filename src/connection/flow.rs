@@ -74,6 +74,10 @@ impl Far {
             _ = &mut pulse => format!("no sign of life for {} s", heartbeat.as_secs()),
         };
         pulse.abort();
+        // The agent is gone, as we asked; what ssh still has to say about that is not waited for.
+        if why.is_empty() && shared.closing.load(Ordering::Relaxed) {
+            return shared.fail(LinkError::new(Kind::Lost, &shared.host, "the link is closed"));
+        }
         let patience = if why.is_empty() { PATIENCE } else { Duration::ZERO };
         let ended = self.child.ended(patience).await;
         let said = self.stderr.text();

@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub(super) requests: Mutex<Requests>,
     /// Something came since the last flush.
     pub(super) heard: AtomicBool,
+    /// We have ended the session ourselves.
+    pub(super) closing: AtomicBool,
     pub(super) turns: AtomicU64,
     pub(super) last_heard: Mutex<Instant>,
 }
@@ -143,7 +145,9 @@ impl Shared {
                     .cause(format!("since {since_s} s"))
                     .hint("wait for it to end; the lease ends with its connection")
             }
-            Response::Refused(why) => LinkError::new(Kind::Refused, &self.host, "refused").cause(why),
+            Response::Refused(why) => {
+                LinkError::new(Kind::Refused, &self.host, "the agent refuses").cause(why)
+            }
             _ => LinkError::new(Kind::Refused, &self.host, "the agent's answer does not fit the request"),
         }
     }
@@ -184,6 +188,7 @@ impl Link {
             next: AtomicU32::new(1),
             requests: Mutex::default(),
             heard: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             turns: AtomicU64::new(1),
             last_heard: Mutex::new(Instant::now()),
         });
@@ -299,8 +304,9 @@ impl Link {
         self.shared.turns.load(Ordering::Relaxed)
     }
 
-    /// Ends the session, also for other clones, and waits a moment until the far side has ended.
+    /// Ends the session, also for other clones, and waits a moment until the agent has ended: then the lease is free.
     pub async fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
         let _ = timeout(PATIENCE, self.frames.send(Message::Close)).await;
         let mut ended = self.ended.clone();
         let _ = timeout(PATIENCE * 2, ended.wait_for(|ended| *ended)).await;

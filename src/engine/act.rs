@@ -63,7 +63,11 @@ impl HostRun {
                         .hint("the task that should have set it was skipped or failed");
                     return Done::failed(task_failure(task, &fault), None);
                 }
-                Err(diagnostics) => return Done::failed(diagnostics_failure(task, &diagnostics), None),
+                Err(diagnostics) => {
+                    // It was fine as far as it could be known: what an earlier task brought does not fit.
+                    let failure = diagnostics_failure(task, &diagnostics);
+                    return Done::failed(Failure { exit: Exit::TaskFailed as u8, ..failure }, None);
+                }
             },
         };
         let planned = match &self.plan.tasks[at] {
@@ -129,6 +133,8 @@ impl HostRun {
                 return;
             }
             for line in String::from_utf8_lossy(content.bytes()).lines() {
+                // Of a line that was written over and over (`12%... 13%...`), the last version.
+                let line = line.rsplit('\r').find(|version| !version.trim().is_empty()).unwrap_or_default();
                 let (host, line) = (self.host.clone(), line.to_string());
                 events(Event::TaskOutput { host, task: task.id, line });
             }

@@ -83,8 +83,11 @@ pub async fn run(
     if options.check {
         exits.extend(planned.iter().map(|host| host.report_check(&events)));
     } else if *options.cancel.borrow()
-        || (acts && changes + deferred > 0 && !approve.approve(changes, deferred).await)
+        || (acts
+            && changes + deferred > 0
+            && !approved(approve, changes, deferred, options.cancel.clone()).await)
     {
+        planned.iter().for_each(|host| host.report_refused(&events));
         exits.push(Exit::Cancelled);
     } else {
         let mut running = tokio::task::JoinSet::new();
@@ -102,6 +105,19 @@ pub async fn run(
     let exit = exits.into_iter().max().unwrap_or(Exit::Done);
     events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
     exit
+}
+
+/// Whether the plan may be carried out. A user who stops the run instead of answering has said no.
+async fn approved(
+    approve: &dyn Approve,
+    changes: usize,
+    deferred: usize,
+    mut cancel: watch::Receiver<bool>,
+) -> bool {
+    tokio::select! {
+        yes = approve.approve(changes, deferred) => yes,
+        Ok(_) = cancel.wait_for(|c| *c) => false,
+    }
 }
 
 /// Connects and plans; says what went wrong itself.

@@ -73,6 +73,21 @@ impl HostRun {
         self.plan.tasks.iter().any(|p| matches!(p, TaskPlan::Change(_) | TaskPlan::Deferred { .. }))
     }
 
+    /// Says that nothing was done: the plan was not approved.
+    pub(super) fn report_refused(&self, events: &Events) {
+        let mut summary = Summary::default();
+        for plan in &self.plan.tasks {
+            let status = match plan {
+                TaskPlan::Unchanged { .. } => Status::Ok,
+                TaskPlan::Skipped { .. } => Status::Skipped,
+                TaskPlan::Change(_) | TaskPlan::Deferred { .. } => Status::Blocked,
+            };
+            count(&mut summary, status);
+        }
+        let (host, round_trips) = (self.host.clone(), self.round_trips());
+        events(Event::HostFinished { host, summary, round_trips });
+    }
+
     fn round_trips(&self) -> u64 {
         self.links.iter().map(|link| link.round_trips()).sum()
     }

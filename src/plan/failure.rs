@@ -29,11 +29,14 @@ pub fn task_failure(task: &HostTask, fault: &Fault) -> Failure {
 
 /// What is wrong with a task's parameters, found only with the host's facts or results.
 pub fn diagnostics_failure(task: &HostTask, diagnostics: &Diagnostics) -> Failure {
-    let mut lines = diagnostics.0.iter().map(ToString::to_string);
-    let first = lines.next().unwrap_or_else(|| "cannot be prepared".into());
+    let mut rest = diagnostics.0.iter();
+    let first = rest.next();
+    let message = first.map_or("cannot be prepared", |d| d.message.as_str());
+    let origin = first.and_then(|d| d.place.as_ref()).map_or(&task.origin, |(origin, _)| origin);
+    let own = first.iter().flat_map(|d| d.causes.clone());
+    let causes = own.chain(rest.map(ToString::to_string)).collect();
     let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
-    let place = Some(task.origin.to_string());
-    Failure { causes: lines.collect(), hint, place, ..failure(first, Exit::TaskFailed) }
+    Failure { causes, hint, place: Some(origin.to_string()), ..failure(message, Exit::Config) }
 }
 
 /// A cycle as an error with places.

@@ -9,7 +9,10 @@ mod table;
 pub use diff::lines as diff_lines;
 pub use redact::Redactor;
 
-use crate::event::{Event, Failure, Status, Summary, Verdict};
+use crate::{
+    event::{Event, Failure, Status, Summary, Verdict},
+    model::TaskId,
+};
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plan::PlanView;
@@ -44,6 +47,8 @@ struct Inner {
     out: Box<dyn Write + Send>,
     progress: MultiProgress,
     bars: BTreeMap<String, ProgressBar>,
+    /// What each host is at, the latest last.
+    running: BTreeMap<String, Vec<(TaskId, String)>>,
     plan: PlanView,
     check: bool,
     acting: bool,
@@ -75,6 +80,7 @@ impl Reporter {
             out,
             progress,
             bars: BTreeMap::new(),
+            running: BTreeMap::new(),
             plan: PlanView::default(),
             check: false,
             acting: false,
@@ -88,19 +94,15 @@ impl Reporter {
     pub fn show(&self, event: Event) {
         self.inner.lock().expect("no panic holds it").show(event);
     }
-
-    /// Takes the moving lines away while something else uses the terminal (a question).
-    pub fn suspended<T>(&self, question: impl FnOnce() -> T) -> T {
-        let progress = self.inner.lock().expect("no panic holds it").progress.clone();
-        progress.suspend(question)
-    }
 }
 
 impl Inner {
     fn show(&mut self, event: Event) {
         if self.format == Format::Json {
-            if let Ok(json) = serde_json::to_string(&event) {
-                self.line(&json);
+            // Text by text, as each is: written as JSON, a secret that is quoted in a text would be in no known form.
+            if let Ok(mut json) = serde_json::to_value(&event) {
+                self.redactor.redact_json(&mut json);
+                self.line(&json.to_string());
             }
             return;
         }
@@ -130,20 +132,33 @@ impl Inner {
                 self.text(&text);
                 self.acting = !self.check;
             }
-            Event::TaskStarted { host, name, .. } => {
+            Event::TaskStarted { host, name, task } => {
                 self.bar(&host, &name);
+                self.running.entry(host.clone()).or_default().push((task, name.clone()));
                 if self.format == Format::Plain {
                     self.host_line(&host, &format!("... {name}"));
                 }
             }
-            Event::TaskOutput { host, line, .. } => {
+            Event::TaskOutput { host, line, task } => {
                 let line = self.redactor.redact(&line);
                 match self.format {
                     Format::Plain => self.host_line(&host, &format!("    {line}")),
-                    _ => self.message(&host, &line),
+                    _ => self.message(&host, task, &line),
                 }
             }
             Event::TaskFinished { host, name, status, diff, failure, millis, task } => {
+                if let Some(running) = self.running.get_mut(&host) {
+                    running.retain(|(other, _)| *other != task);
+                    // A task that has ended is no longer what the host is at.
+                    if let (Some(bar), Some((_, next))) = (self.bars.get(&host), running.last())
+                        && bar
+                            .message()
+                            .strip_prefix(&name)
+                            .is_some_and(|m| m.is_empty() || m.starts_with("  | "))
+                    {
+                        bar.set_message(next.clone());
+                    }
+                }
                 if let Some(failure) = failure {
                     self.failure(&host, Some(&name), &failure);
                     if let Some(diff) = diff {
@@ -177,7 +192,7 @@ impl Inner {
     fn finished(
         &mut self,
         host: &str,
-        task: crate::model::TaskId,
+        task: TaskId,
         name: &str,
         status: Status,
         diff: Option<&crate::model::Diff>,
@@ -244,11 +259,11 @@ impl Inner {
         bar.reset_elapsed();
     }
 
-    fn message(&mut self, host: &str, line: &str) {
-        if let Some(bar) = self.bars.get(host) {
-            let task = bar.message();
-            let task = task.split("  | ").next().unwrap_or_default().to_string();
-            bar.set_message(format!("{task}  | {line}"));
+    fn message(&mut self, host: &str, task: TaskId, line: &str) {
+        let names = self.running.get(host).into_iter().flatten();
+        let name = names.into_iter().find(|(other, _)| *other == task).map(|(_, name)| name);
+        if let (Some(bar), Some(name)) = (self.bars.get(host), name) {
+            bar.set_message(format!("{name}  | {line}"));
         }
     }
 

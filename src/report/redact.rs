@@ -3,6 +3,7 @@
 use agent::secret::Secret;
 use base64::{Engine, engine::general_purpose as b64};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Shortest secret that is searched for, in bytes: replacing shorter ones would only garble the output.
@@ -22,6 +23,25 @@ impl Redactor {
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
         Self { forms }
+    }
+
+    /// Redacts each text in a JSON value, and the names in it.
+    pub fn redact_json(&self, json: &mut Value) {
+        match json {
+            Value::String(text) => {
+                if let Cow::Owned(redacted) = self.redact(text) {
+                    *text = redacted;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
+            Value::Object(fields) => {
+                for (name, mut value) in std::mem::take(fields) {
+                    self.redact_json(&mut value);
+                    fields.insert(self.redact(&name).into_owned(), value);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -84,6 +104,10 @@ mod tests {
                 "{form}: {text}"
             );
         }
+        // Quoted for a file, then written as JSON.
+        let mut json = serde_json::json!({ "lines": [format!("A='{}'", secret.replace('\'', "\\'"))] });
+        redactor.redact_json(&mut json);
+        assert_eq!(json, serde_json::json!({ "lines": ["A='[secret]'"] }));
         assert_eq!(Redactor::new(&[Secret::new("ab")]).redact("about"), "about");
     }
 }

@@ -13,6 +13,7 @@ use agent::{
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::OnceLock;
 
 pub struct LineInFile;
 
@@ -53,6 +54,8 @@ pub struct Spec {
     owner: Option<String>,
     /// Name or number of the group.
     group: Option<String>,
+    #[serde(skip)]
+    compiled: OnceLock<Result<Regex, Fault>>,
 }
 
 impl Spec {
@@ -76,7 +79,8 @@ impl Spec {
 
     /// The text as it should be.
     fn edit(&self, text: &str) -> Result<String, Fault> {
-        let regexp = self.regexp.as_deref().map(|r| pattern("regexp", r)).transpose()?;
+        let compiled = |text| self.compiled.get_or_init(|| pattern("regexp", text)).as_ref();
+        let regexp = self.regexp.as_deref().map(compiled).transpose().map_err(Clone::clone)?;
         let line = self.line()?;
         let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
         let body = |line: &str| line.trim_end_matches(['\n', '\r']).to_string();
@@ -85,15 +89,15 @@ impl Spec {
             if line.is_none() && regexp.is_none() {
                 return Err(Fault::new("`absent` needs a `line` or a `regexp`"));
             }
-            lines.retain(|l| match &regexp {
+            lines.retain(|l| match regexp {
                 Some(regexp) => !matches(regexp, l),
                 None => line != Some(body(l).as_str()),
             });
             return Ok(lines.concat());
         }
         let line = line.ok_or_else(|| Fault::new("`line` is missing"))?;
-        let found = regexp.as_ref().and_then(|r| lines.iter().rposition(|l| matches(r, l)));
-        if let (Some(at), Some(regexp)) = (found, &regexp) {
+        let found = regexp.and_then(|r| lines.iter().rposition(|l| matches(r, l)));
+        if let (Some(at), Some(regexp)) = (found, regexp) {
             let old = body(lines[at]);
             let new = if self.backrefs { expand(regexp, &old, line) } else { line.into() };
             let replaced = format!("{new}{}", &lines[at][old.len()..]);

@@ -61,8 +61,19 @@ impl HostTasks {
         let mut errors = Diagnostics::default();
         let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
         let nothing = Registered::default();
-        for task in self.tasks() {
-            let preparation = errors.take(self.prepare_for(task.id, &nothing, Aim::Check));
+        // On all cores: most of a short run's own time is the parsing of templates.
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = self.tasks().len().div_ceil(threads).max(1);
+        let prepare = |tasks: &[HostTask]| -> Vec<_> {
+            tasks.iter().map(|task| self.prepare_for(task.id, &nothing, Aim::Check)).collect()
+        };
+        let prepared = std::thread::scope(|scope| {
+            let shares = self.tasks().chunks(share).map(|tasks| scope.spawn(move || prepare(tasks)));
+            let shares: Vec<_> = shares.collect();
+            shares.into_iter().flat_map(|share| share.join().expect("it does not panic")).collect::<Vec<_>>()
+        });
+        for (task, preparation) in self.tasks().iter().zip(prepared) {
+            let preparation = errors.take(preparation);
             let Some(Preparation::Ready(prepared)) = preparation else { continue };
             let Some(address) = prepared.address() else { continue };
             if let Some(first) = owners.get(&(&task.place, address.clone())) {

@@ -30,7 +30,10 @@ impl Canary {
 
     /// `core`: the part of a secret that stands as it is in any quoting of it.
     pub fn add(&mut self, core: &str) {
-        assert!(core.len() >= 16 && core.bytes().all(|b| b.is_ascii_alphanumeric()), "not a core of a secret");
+        assert!(
+            core.len() >= 16 && core.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "not a core of a secret"
+        );
         self.forms.insert(core.to_owned());
         for shift in 0..3 {
             let bytes = [&vec![0; shift][..], core.as_bytes()].concat();
@@ -41,7 +44,8 @@ impl Canary {
     }
 
     fn finder(&self) -> regex::bytes::Regex {
-        let all: Vec<String> = self.forms.iter().chain([&self.control]).map(|form| regex::escape(form)).collect();
+        let all: Vec<String> =
+            self.forms.iter().chain([&self.control]).map(|form| regex::escape(form)).collect();
         regex::bytes::Regex::new(&all.join("|")).unwrap()
     }
 
@@ -104,14 +108,15 @@ impl Canary {
     }
 
     /// Files on a machine that hold a secret and are none of those where it belongs. These are: `.env.prod`; what it was
-    /// before, which the agent keeps for a way back; and Docker's own description of the containers, which holds their
-    /// environment by nature. Of these it is proved that only root can read them.
+    /// before, which the agent keeps for a way back; and Docker's and containerd's own descriptions of the containers, which
+    /// hold their environment by nature. Of these it is proved that only root can read them.
     pub fn found_on(&self, guest: &Guest) -> Vec<String> {
-        // All of the disks and of what is in memory only; packages are too old to hold a secret.
+        // All of the disks and of what is in memory only, but for files of packages and layers of images.
         let script = r#"set -eu; umask 077
             trap 'rm -f /run/canary-forms' EXIT; cat > /run/canary-forms
             since=$(stat -c %Y /etc/machine-id)
-            find / /db /run /tmp /dev/shm -xdev -type f -newerct "@$since" ! -path /run/canary-forms -print0 |
+            find / /db /run /tmp /dev/shm -xdev \( -path '/usr/[bls]*' ! -path '/usr/local*' -o -path /run/docker/netns \
+                -o -path /var/lib/docker/overlay2 \) -prune -o -type f -newerct "@$since" ! -path /run/canary-forms -print0 |
                 xargs -0 -r grep -laF -f /run/canary-forms -- | sort -u | while read -r path; do
                 private=no; folder=$path
                 case $(stat -c %a:%U "$path") in *00:root) private=yes ;; esac
@@ -121,7 +126,8 @@ impl Canary {
                 echo "$private $path"
             done"#;
         let forms: String = self.forms.iter().map(|form| format!("{form}\n")).collect();
-        let listed = guest.try_sh(script, forms.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", guest.name));
+        let listed =
+            guest.try_sh(script, forms.as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", guest.name));
         let listed: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
         assert!(
             listed.contains(&("yes", ENV_FILE)),
@@ -133,6 +139,7 @@ impl Canary {
                 || path.starts_with("/var/lib/provision-agent/runs/") && path.contains("/saved/")
                 || path.starts_with("/var/lib/docker/containers/") && path.ends_with("/config.v2.json")
                 || path.starts_with("/run/containerd/") && path.ends_with("/config.json")
+                || path.starts_with("/var/lib/containerd/") && path.ends_with("/meta.db")
         };
         let wrong = listed.iter().filter(|(private, path)| *private != "yes" || !belongs(path));
         wrong.map(|(private, path)| format!("{}: {path} (only for root: {private})", guest.name)).collect()
@@ -198,7 +205,8 @@ impl Watch {
             let seen = control.iter().any(|line| line.starts_with(place));
             assert!(seen, "{place}: processes were not looked at: {control:?} {found:?}");
         }
-        let (looked, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|line| line.contains(": looked "));
+        let (looked, found): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|line| line.contains(": looked "));
         for line in looked {
             println!("   {line} command lines");
         }

@@ -1,5 +1,6 @@
 //! A machine of the lab, looked at as root over a plain ssh of our own: not through what is tested.
 
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -66,19 +67,24 @@ impl Guest {
 
     /// The stack's containers by service.
     pub fn containers(&self) -> Result<Containers, String> {
-        let format = r#"{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"#;
-        let script = format!(
-            "ids=$(docker ps -aq --filter label=com.docker.compose.project=lustores) && test -n \"$ids\" && docker inspect -f '{format}' $ids"
-        );
-        let listed = self.try_sh(&script, b"")?;
-        let one = |line: &str| {
-            let mut words = line.split(' ').map(str::to_owned);
-            let mut next = || words.next().unwrap_or_default();
-            let (service, id, started_at, status, health, address) =
-                (next(), next(), next(), next(), next(), next());
-            (service, Container { id, started_at, status, health, address })
+        let script =
+            "ids=$(docker ps -aq --filter label=com.docker.compose.project=lustores) && docker inspect $ids";
+        let listed: Value =
+            serde_json::from_str(&self.try_sh(script, b"")?).map_err(|error| error.to_string())?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let one = |all: &Value| {
+            let state = &all["State"];
+            let networks = all["NetworkSettings"]["Networks"].as_object().into_iter().flatten();
+            let container = Container {
+                id: text(&all["Id"]),
+                started_at: text(&state["StartedAt"]),
+                status: text(&state["Status"]),
+                health: text(&state["Health"]["Status"]),
+                address: networks.map(|(_, network)| text(&network["IPAddress"])).collect(),
+            };
+            (text(&all["Config"]["Labels"]["com.docker.compose.service"]), container)
         };
-        Ok(listed.lines().map(one).collect())
+        Ok(listed.as_array().into_iter().flatten().map(one).collect())
     }
 
     /// The containers, all services running and as healthy as they can say.
@@ -113,12 +119,9 @@ impl Guest {
             echo "- last warnings:"; journalctl -b -q --no-pager -p warning -n 25 -o short
             command -v docker > /dev/null || { echo "- no docker"; ps -eo pid,etimes,args | grep -E 'apt|dpkg' | head; exit 0; }
             echo "- docker ps -a:"; docker ps -a
-            for id in $(docker ps -aq --filter label=com.docker.compose.project=lustores); do
-                line=$(docker inspect -f '{{.Name}} {{.State.Status}} exit {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' $id)
-                case $line in *" running "*healthy | *" running "*none) case $line in *unhealthy) ;; *) continue ;; esac ;; esac
-                echo "- $line"
-                docker inspect -f '{{if .State.Health}}{{range .State.Health.Log}}probe: {{.ExitCode}} {{.Output}}{{end}}{{end}}' $id | tail -n 5
-                docker logs --tail 30 $id
+            docker ps -a --format '{{.Names}} {{.Status}}' | while read -r name status; do
+                case $status in *'(healthy)') continue ;; *'('*) ;; Up*) continue ;; esac
+                echo "- $name:"; docker inspect -f '{{json .State}}' $name; docker logs --tail 30 $name
             done"#;
         let mut command = Command::new("timeout");
         let ssh = self.ssh(script);

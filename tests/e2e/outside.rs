@@ -25,7 +25,8 @@ pub enum Port {
 /// A machine's addresses on the network.
 pub fn addresses(guest: &Guest) -> [SocketAddr; 2] {
     let link = run(&["ip", "-n", NAMESPACE, "-o", "link", "show", "outside"]);
-    let scope = link.split(':').next().and_then(|number| number.trim().parse().ok()).expect("a link's number");
+    let scope =
+        link.split(':').next().and_then(|number| number.trim().parse().ok()).expect("a link's number");
     let v6 = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x5054, 0x00ff, 0xfe01, u16::from(guest.number));
     let v4 = Ipv4Addr::new(10, 77, 0, 10 + guest.number);
     [SocketAddr::new(IpAddr::V4(v4), 0), SocketAddr::V6(SocketAddrV6::new(v6, 0, 0, scope))]

@@ -21,10 +21,8 @@ systemctl list-units --all --no-legend --no-pager --plain | awk '{print "unit", 
 dpkg-query -W -f 'package ${Package} ${Version} ${Status}\n'
 if command -v nft > /dev/null; then nft list ruleset | sed 's/^/nft /'; fi
 for protocol in ip ip6; do cat /proc/net/${protocol}_tables_names 2> /dev/null | sed "s/^/table of $protocol: /"; done
-find /proc/sys/vm /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all -type f | while read -r key; do
-    case $key in */drop_caches | */compact_memory | */stat_refresh | */flush) continue ;; esac
-    echo "kernel $key $(tr '\n\t' '  ' < "$key" 2> /dev/null)"
-done
+grep -rs '' /proc/sys/vm/overcommit_memory /proc/sys/vm/swappiness /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all |
+    sed 's/^/kernel /'
 findmnt -rn -o TARGET,SOURCE,FSTYPE | grep -v ^/run/user | sed 's/^/mount /'
 ip -o route | sed 's/^/route /'
 echo "data disk: $(head -c 1048576 /dev/disk/by-id/virtio-data | sha256sum)"
@@ -33,8 +31,22 @@ echo "data disk: $(head -c 1048576 /dev/disk/by-id/virtio-data | sha256sum)"
 pub fn take(guest: &Guest) -> BTreeSet<String> {
     let lines: BTreeSet<String> = guest.sh(SCRIPT).lines().map(str::to_owned).collect();
     // A snapshot of nothing would be equal to itself.
-    for kind in ["file f", "file d", "content ", "unit file ", "unit ", "package ", "kernel ", "mount ", "data disk: "] {
-        assert!(lines.iter().any(|line| line.starts_with(kind)), "{}: no `{kind}` in the snapshot", guest.name);
+    for kind in [
+        "file f",
+        "file d",
+        "content ",
+        "unit file ",
+        "unit ",
+        "package ",
+        "kernel ",
+        "mount ",
+        "data disk: ",
+    ] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(kind)),
+            "{}: no `{kind}` in the snapshot",
+            guest.name
+        );
     }
     assert!(lines.len() > 5000, "{}: only {} lines in the snapshot", guest.name, lines.len());
     lines

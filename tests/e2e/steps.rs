@@ -86,7 +86,13 @@ pub fn scan(story: &mut Story) {
             let mut found = outside::scan(address, ports, Duration::from_secs(1));
             found.extend(outside::scan(address, &[22, 80, 443], Duration::from_secs(10)));
             assert_eq!(found, wanted, "{}: what answers on {}", guest.name, address.ip());
-            println!("   {}: {} of {} ports answer on {}", guest.name, found.len(), ports.len(), address.ip());
+            println!(
+                "   {}: {} of {} ports answer on {}",
+                guest.name,
+                found.len(),
+                ports.len(),
+                address.ip()
+            );
         }
         drop(listener.stdin.take());
         listener.wait().unwrap();
@@ -141,7 +147,9 @@ pub fn edited_file(story: &mut Story) {
     lab1.sh(&format!("echo '# edited by hand' >> {SITE}"));
     let check = story.program.apply(&["--check", "--json", "--limit", "lab1"]).expect(10);
     let pending = check.pending("lab1");
-    let [Pending { name, verdict, facets }] = &pending[..] else { panic!("one task was disturbed: {pending:#?}") };
+    let [Pending { name, verdict, facets }] = &pending[..] else {
+        panic!("one task was disturbed: {pending:#?}")
+    };
     assert_eq!((name.as_str(), verdict.as_str()), ("nginx : The site", "change"));
     let [(facet, difference)] = &facets[..] else { panic!("only its content was: {facets:#?}") };
     assert!(facet == "content" && difference.contains("# edited by hand"), "{difference}");
@@ -207,12 +215,18 @@ pub fn reboot(story: &mut Story) {
                 rounds += 1;
                 let scans: Vec<_> = targets
                     .iter()
-                    .map(|target| (target, scope.spawn(|| outside::scan(*target, &PRIVATE, Duration::from_millis(700)))))
+                    .map(|target| {
+                        (target, scope.spawn(|| outside::scan(*target, &PRIVATE, Duration::from_millis(700))))
+                    })
                     .collect();
                 for (target, scan) in scans {
                     let found = scan.join().unwrap();
                     if found.values().any(|port| *port == Port::Open) {
-                        open.push(format!("{:.1} s: {} {found:?}", began.elapsed().as_secs_f64(), target.ip()));
+                        open.push(format!(
+                            "{:.1} s: {} {found:?}",
+                            began.elapsed().as_secs_f64(),
+                            target.ip()
+                        ));
                     }
                 }
             }
@@ -247,7 +261,8 @@ pub fn stopped_by_hand(story: &mut Story) {
     let state = || lab1.containers().unwrap()["watchtower"].status.clone();
     assert_eq!(state(), "exited");
     let check = story.program.apply(&["--check", "--limit", "lab1"]).expect(0);
-    let said = check.out.lines().any(|line| line.contains("watchtower") && line.contains("stopped by an operator"));
+    let said =
+        check.out.lines().any(|line| line.contains("watchtower") && line.contains("stopped by an operator"));
     story.program.apply(&["--yes", "--limit", "lab1"]).expect(0);
     assert_eq!(state(), "exited", "an apply must not start what an operator stopped");
     assert!(said, "the plan does not say that watchtower was stopped by an operator\n{check}");

@@ -113,6 +113,12 @@ impl Sshd {
         self.base.join("home").join(user)
     }
 
+    /// The host's root folder, with the mounts that only it has.
+    pub fn root(&self) -> PathBuf {
+        let process = self.process.as_ref().expect("it runs");
+        format!("/proc/{}/root", process.id()).into()
+    }
+
     /// The files in a user's cache folder.
     pub fn cached(&self, user: &str) -> Vec<PathBuf> {
         let dir = self.home(user).join(".cache/provision-agent");
@@ -139,7 +145,7 @@ impl Sshd {
     pub fn options(&self) -> Options {
         Options {
             connect_timeout: Duration::from_secs(20),
-            session: agent::wire::Session::ReadOnly,
+            session: agent::wire::Session::ReadWrite,
             who: "tester".into(),
             run: "run-1".into(),
             heartbeat: Duration::from_secs(30),

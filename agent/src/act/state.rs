@@ -95,7 +95,9 @@ impl Lease {
             let written = lease
                 .set_len(0)
                 .and_then(|()| lease.write_all(format!("{run}\n{seconds}\n{who}\n").as_bytes()));
-            written.map_err(|error| NoLease::Failed(format!("cannot write the lease: {}", reason(error))))?;
+            written.map_err(|error| {
+                NoLease::Failed(format!("cannot write the lease in {}: {}", folder.display(), reason(error)))
+            })?;
             super::recover::recover(folder);
             flock(&lease, FlockOperation::NonBlockingLockShared).map_err(failed)?;
             return Ok(Self { _held: lease });

@@ -227,7 +227,7 @@ fn containers(project: &str) -> Result<Containers, String> {
         objects.iter().filter_map(|object| object.split_once("\"Image\":\"")?.1.split('"').next()).collect();
     images.sort_unstable();
     images.dedup();
-    let format = "{{json .Id}}:{{json .Config.Env}}";
+    let format = "{{json .ID}}:{{json .Config.Env}}";
     let argv: Vec<&str> =
         ["docker", "image", "inspect", "--format", format].into_iter().chain(images).collect();
     let environments = text(&probe(&argv, None, LIMIT)).trim().replace('\n', ",");
@@ -262,7 +262,7 @@ fn images(listed: &Output) -> String {
         return "{}".into();
     }
     let ids = |names: &[&str]| {
-        let argv: Vec<&str> = ["docker", "image", "inspect", "--format", "{{json .Id}}"]
+        let argv: Vec<&str> = ["docker", "image", "inspect", "--format", "{{json .ID}}"]
             .into_iter()
             .chain(names.iter().copied())
             .collect();

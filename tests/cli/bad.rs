@@ -1,0 +1,114 @@
+//! Mistakes in what a project is made of, on the way through the real program. Each is found before any host is touched.
+
+use crate::project::{Project, Ran, play};
+
+/// `apply` and `validate` refuse it in the same words.
+#[track_caller]
+fn refused(project: &Project, arguments: &[&str], parts: &[&str]) {
+    let apply = project.apply(&[arguments, &["--yes"]].concat());
+    apply.exits(20).has(parts);
+    let validate: Ran = project.run(&[&["validate", "inventory.yml"], arguments].concat());
+    validate.exits(20).has(parts);
+    assert!(!project.has("state"), "something was touched");
+}
+
+const FINE: &str = "    - {name: fine, copy: {dest: \"{{home}}/x\", content: x}, tags: [web]}\n";
+
+#[test]
+fn a_cycle_is_shown_as_a_path_with_reasons() {
+    let project = Project::tasks(
+        "    - {name: one, copy: {dest: \"{{home}}/1\", content: x}, needs: [three]}\n    \
+         - {name: two, copy: {dest: \"{{home}}/2\", content: x}, needs: [one]}\n    \
+         - {name: three, copy: {dest: \"{{home}}/3\", content: x}, needs: [two]}\n",
+    );
+    refused(
+        &project,
+        &[],
+        &[
+            "tasks wait for each other",
+            "--> site.yml:3:",
+            "`two` (site.yml:4:14) waits for `one` (site.yml:3:14) (needs)",
+            "`three` (site.yml:5:14) waits for `two`",
+            "`one` (site.yml:3:14) waits for `three`",
+            "hint: remove one of",
+        ],
+    );
+    // File order on one side, a wish on the other.
+    let project = Project::tasks(
+        "    - {name: early, copy: {dest: \"{{home}}/1\", content: x}, needs: [late]}\n    \
+         - {name: late, shell: {cmd: \"cat {{home}}/1\", touches: [\"{{home}}\"]}}\n",
+    );
+    refused(&project, &[], &["tasks wait for each other", "`early`", "`late`", "(needs)", "/h/a)"]);
+}
+
+#[test]
+fn two_owners_of_one_path() {
+    let project = Project::tasks(
+        "    - {name: mine, copy: {dest: \"{{home}}/x\", content: x}}\n    \
+         - {name: yours, template: {src: t, dest: \"{{home}}/x\"}}\n",
+    );
+    project.write("templates/t", "y\n");
+    refused(&project, &[], &["two tasks own `path:", "/h/a/x`", "`mine`", "`yours`", "site.yml:4:"]);
+}
+
+#[test]
+fn tags_and_limits_that_match_nothing() {
+    let project = Project::tasks(FINE);
+    refused(&project, &["--tags", "wbe"], &["no task has the tag `wbe`", "did you mean `web`?"]);
+    refused(&project, &["--limit", "b"], &["`b`", "--limit"]);
+    refused(&project, &["--limit", "a:!a"], &["`a:!a` matches no host"]);
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let project = Project::tasks(FINE);
+    project.run(&["apply", "inventroy.yml", "--yes"]).exits(20).has(&["no such inventory: inventroy.yml"]);
+    project.apply(&["--yes", "-p", "no.yml"]).exits(20).has(&["no such playbook: no.yml"]);
+    project.run(&["apply"]).exits(2);
+    project.apply(&["--forks", "0"]).exits(2);
+}
+
+#[test]
+fn vaults_that_do_not_open() {
+    let project = Project::tasks("    - {name: t, copy: {dest: \"{{home}}/x\", content: \"{{token}}\"}}\n");
+    project.write("right", "right\n");
+    project.write("wrong", "wrong\n");
+    project.write("group_vars/all.yml", "token: hunter2hunter2\n");
+    let right = ["--vault-password-file", "right"];
+    project.run(&["vault", "encrypt", "group_vars/all.yml", right[0], right[1]]).exits(0);
+    let vault = project.read("group_vars/all.yml");
+    assert!(vault.starts_with("$ANSIBLE_VAULT;"), "{vault}");
+    refused(&project, &[], &["group_vars/all.yml", "vault password", "hint:"]);
+    refused(&project, &["--vault-password-file", "wrong"], &["wrong vault password", "group_vars/all.yml"]);
+    refused(&project, &["--vault-password-file", "gone"], &["gone"]);
+    // One digit of the text, and one line less.
+    let at = vault.len() - 20;
+    let digit = if vault.as_bytes()[at] == b'3' { "4" } else { "3" };
+    let mut damaged = vault.clone();
+    damaged.replace_range(at..=at, digit);
+    let shorter = vault.lines().take(3).collect::<Vec<_>>().join("\n");
+    for text in [
+        damaged.as_str(),
+        shorter.as_str(),
+        "$ANSIBLE_VAULT;1.1;AES256\nnot hex\n",
+        "$ANSIBLE_VAULT;9.9;XYZ\n00\n",
+    ] {
+        project.write("group_vars/all.yml", text);
+        refused(&project, &right, &["group_vars/all.yml", "error"]);
+    }
+    project.write("group_vars/all.yml", &vault);
+    project.apply(&["--yes", right[0], right[1]]).exits(0).lacks(&["hunter2hunter2"]);
+    assert_eq!(project.read("h/a/x"), "hunter2hunter2");
+}
+
+#[test]
+fn a_mistake_that_needs_facts_stops_the_run_all_the_same() {
+    let project = Project::local(
+        &["a", "b"],
+        &play(
+            "    - {name: picky, copy: {dest: \"{{home}}/{{facts.os.id}}\", content: \"{{facts.nothing}}\"}}\n",
+        ),
+    );
+    project.go().exits(20).has(&["`facts` has no key `nothing` (site.yml:3:74)", "hint: it has `arch`"]);
+    assert!(project.tree("h/a").is_empty() && project.tree("h/b").is_empty());
+}

@@ -1,0 +1,74 @@
+//! Links that break in the middle of a run, and the run after it.
+
+use crate::{
+    exits::PATIENT,
+    project::{Project, tree, until},
+    sshd::Sshd,
+};
+use std::{fs, path::PathBuf};
+
+/// A file before and one after the task that is at work when the link breaks.
+fn tasks() -> String {
+    format!(
+        "    - {{name: before, copy: {{dest: \"{{{{home}}}}/before\", content: new}}}}\n{PATIENT}      needs: [before]\n    \
+         - {{name: after, copy: {{dest: \"{{{{home}}}}/after\", content: new}}, needs: [patient]}}\n"
+    )
+}
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let names = tree(folder).into_keys();
+    names.map(|path| path.file_name().unwrap().to_str().unwrap().to_string()).collect()
+}
+
+/// Lets `cut` break the link while `patient` runs; the next run must converge.
+fn breaks(cut: impl FnOnce(&mut Sshd), mend: impl FnOnce(&mut Sshd)) {
+    let mut sshd = Sshd::start();
+    let project = Project::ssh(&sshd, &tasks());
+    let work = sshd.home("alice").join("work");
+    fs::write(work.join("after"), "old").unwrap();
+    std::os::unix::fs::chown(work.join("after"), Some(47001), Some(47000)).unwrap();
+    let running = project.start(&["--yes"]);
+    until("the task is at work", || work.join("begun").exists());
+    cut(&mut sshd);
+    let ran = running.end();
+    ran.exits(30)
+        .has(&["error: web1: patient: the link to the agent is lost (site.yml:4:", "web1 changed before"]);
+    ran.has(&["web1 blocked after"]).row("web1 0 1 0 1 1 0 unreachable");
+    assert_eq!(names(&work), ["after", "before", "begun"], "nothing half written");
+    assert_eq!(fs::read_to_string(work.join("after")).unwrap(), "old");
+    mend(&mut sshd);
+    // It can be done by a next run: the lease died with the agent, and what it started as well.
+    fs::write(work.join("go"), "").unwrap();
+    until("the next run gets the lease", || !project.check().text().contains("held by another run"));
+    let ran = project.go();
+    ran.exits(0).has(&["web1 changed patient", "web1 changed after"]).row("web1 1 2 0 0 0 0");
+    assert_eq!(names(&work), ["after", "before", "begun", "ended", "go"]);
+    assert_eq!(fs::read_to_string(work.join("after")).unwrap(), "new");
+    let state = sshd.home("alice").join(".local/state/provision-agent");
+    let journals = tree(&state).into_iter().filter(|(path, _)| path.ends_with("journal"));
+    let journals: String = journals.map(|(_, file)| String::from_utf8(file.3).unwrap()).collect();
+    assert_eq!(journals.matches("\"interrupted\"").count(), 1, "{journals}");
+}
+
+#[test]
+fn sshd_is_killed_while_a_task_runs() {
+    breaks(Sshd::kill, Sshd::restart);
+}
+
+#[test]
+fn the_agent_is_killed_while_a_task_runs() {
+    breaks(|sshd| assert_eq!(sshd.kill_agents(47001), 1), |_| ());
+}
+
+#[test]
+fn the_program_is_killed_and_the_host_is_free_again() {
+    let project = Project::tasks(&tasks());
+    let running = project.start(&["--yes"]);
+    until("the task is at work", || project.has("h/a/begun"));
+    running.signal("-KILL");
+    assert_eq!(running.end().code, None);
+    project.write("h/a/go", "");
+    until("the agent ends", || project.go().code != Some(43));
+    assert_eq!((project.read("h/a/after"), project.read("h/a/before")), ("new".into(), "new".into()));
+    project.go().exits(0);
+}

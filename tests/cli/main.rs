@@ -1,0 +1,18 @@
+//! The program as a user has it: real projects, a real sshd, real processes and files. What is checked is what is printed,
+//! the exit code, and what is on the hosts afterwards.
+
+#[path = "../sshd/mod.rs"]
+#[expect(dead_code, reason = "the tests of connections use more of it")]
+mod sshd;
+
+mod bad;
+mod broken;
+mod disk;
+mod drift;
+mod exits;
+mod order;
+mod paths;
+mod project;
+mod secrets;
+mod show;
+mod terminal;

@@ -1,0 +1,90 @@
+//! What a failure stops, and what it does not.
+
+use crate::project::{Project, play};
+
+#[test]
+fn a_failed_task_stops_what_depends_on_it_and_nothing_else() {
+    let project = Project::tasks(
+        "    - {name: fails, shell: {cmd: \"exit 1\", touches: [\"{{home}}/below\"]}}\n    \
+         - {name: declared, copy: {dest: \"{{home}}/declared\", content: x}, needs: [fails]}\n    \
+         - {name: below, copy: {dest: \"{{home}}/below/x\", content: x}}\n    \
+         - {name: after, copy: {dest: \"{{home}}/after\", content: x}, needs: [declared]}\n    \
+         - {name: free, copy: {dest: \"{{home}}/free\", content: x}}\n    \
+         - {name: also free, copy: {dest: \"{{home}}/also\", content: x}, needs: [free]}\n",
+    );
+    let ran = project.go();
+    ran.exits(40).has(&["error: a: fails:", "a blocked declared", "a blocked below", "a blocked after"]);
+    ran.has(&["a changed free", "a changed also free"]).row("a 0 2 0 1 3 0");
+    let names: Vec<_> = project.tree("h/a").into_keys().collect();
+    assert_eq!(names, [project.path("h/a/also"), project.path("h/a/free")]);
+}
+
+#[test]
+fn handlers_that_are_owed_run_though_a_later_task_failed() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    \
+           - {name: config, copy: {dest: \"{{home}}/config\", content: x}, notify: reload}\n    \
+           - {name: fails, shell: {cmd: \"exit 1\", touches: [\"{{home}}/other\"]}, needs: [config], notify: unowed}\n  handlers:\n    \
+           - {name: reload, shell: {cmd: \"cat {{home}}/config >> {{home}}/reloaded\", touches: [\"{{home}}\"]}}\n    \
+           - {name: unowed, shell: {cmd: \"touch {{home}}/unowed\", touches: [\"{{home}}/unowed\"]}}\n",
+    );
+    project.go().exits(40).has(&["error: a: fails", "a changed reload"]).lacks(&["changed unowed"]);
+    assert_eq!(project.read("h/a/reloaded"), "x");
+    assert!(!project.has("h/a/unowed"));
+    project.go().exits(40).lacks(&["changed reload"]);
+    assert_eq!(project.read("h/a/reloaded"), "x", "nothing changed, so nothing is owed");
+}
+
+#[test]
+fn a_handler_runs_once_for_all_that_notify_it_and_after_them() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    \
+           - {name: one, copy: {dest: \"{{home}}/one\", content: \"1\"}, notify: count}\n    \
+           - {name: two, copy: {dest: \"{{home}}/two\", content: \"2\"}, notify: count}\n  handlers:\n    \
+           - {name: count, shell: {cmd: \"cat {{home}}/one {{home}}/two >> {{home}}/count\", touches: [\"{{home}}/count\"]}}\n",
+    );
+    project.check().exits(10).has(&["> count"]);
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/count"), "12");
+    project.go().exits(0).lacks(&["> count"]);
+    assert_eq!(project.read("h/a/count"), "12");
+}
+
+#[test]
+fn a_failure_on_one_host_is_none_of_the_others() {
+    let project = Project::local(
+        &["a", "b"],
+        &play(
+            "    - {name: picky, shell: {cmd: \"test {{host}} = b\", touches: [nothing]}}\n    \
+             - {name: after, copy: {dest: \"{{home}}/after\", content: x}, needs: [picky]}\n",
+        ),
+    );
+    project.go().exits(40).row("a 0 0 0 1 1 0").row("b 0 2 0 0 0 0");
+    assert!(!project.has("h/a/after") && project.has("h/b/after"));
+}
+
+#[test]
+fn a_failure_that_is_ignored_stops_nothing() {
+    let project = Project::tasks(
+        "    - {name: fails, shell: {cmd: \"exit 1\", touches: [nothing]}, ignore_errors: true}\n    \
+         - {name: after, copy: {dest: \"{{home}}/after\", content: x}, needs: [fails]}\n",
+    );
+    project.go().exits(0).has(&["a changed after"]);
+    assert!(project.has("h/a/after"));
+}
+
+#[test]
+fn tasks_mean_what_they_mean_one_by_one() {
+    let project = Project::tasks(
+        "    - {name: folder, file: {path: \"{{home}}/app/conf\", state: directory}}\n    \
+         - {name: first, copy: {dest: \"{{home}}/app/conf/a\", content: \"1\\n\"}}\n    \
+         - {name: more, shell: {cmd: \"echo 2 >> {{home}}/app/conf/a\"}}\n    \
+         - {name: last, copy: {dest: \"{{home}}/app/conf/b\", content: \"3\\n\"}}\n    \
+         - {name: all, shell: {cmd: \"cat {{home}}/app/conf/* > {{home}}/all\"}}\n",
+    );
+    project.check().exits(10);
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/all"), "1\n2\n3\n");
+}
