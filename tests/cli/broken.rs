@@ -5,7 +5,7 @@ use crate::{
     project::{Project, tree, until},
     sshd::Sshd,
 };
-use std::{fs, path::PathBuf};
+use std::fs;
 
 /// A file before and one after the task that is at work when the link breaks.
 fn tasks() -> String {
@@ -15,7 +15,7 @@ fn tasks() -> String {
     )
 }
 
-fn names(folder: &PathBuf) -> Vec<String> {
+fn names(folder: &std::path::Path) -> Vec<String> {
     let names = tree(folder).into_keys();
     names.map(|path| path.file_name().unwrap().to_str().unwrap().to_string()).collect()
 }

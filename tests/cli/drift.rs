@@ -15,7 +15,9 @@ fn what_was_edited_by_hand_is_shown_and_mended_alone() {
     );
     project.go().exits(0).row("a 0 6 0 0 0 0");
     let made = project.tree("h");
-    let edits: [(&str, &dyn Fn(), &[&str]); 7] = [
+    // The task's name, an edit by hand, and what the diff must then hold.
+    type Edit<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
+    let edits: [Edit; 7] = [
         ("folder", &|| mode(&project, "h/a/etc", 0o777), &["mode: 0777 -> 0750"]),
         ("conf", &|| project.write("h/a/etc/conf", "a=1\nb=99\nc=3\n"), &["-b=99", "+b=2"]),
         ("conf", &|| mode(&project, "h/a/etc/conf", 0o644), &["mode: 0644 -> 0640"]),

@@ -85,8 +85,7 @@ const TASKS: &str = r##"    - {name: env, env_file: {path: "{{home}}/.env", valu
 
 fn project(sshd: &Sshd) -> Project {
     let project = Project::ssh(sshd, "");
-    let tasks = TASKS.replace("\"{{home}}/.env\"", "\"{{home}}/.env\"");
-    project.write("site.yml", &play(&tasks));
+    project.write("site.yml", &play(TASKS));
     project.write("templates/conf", "# made\ntoken=\"{{token}}\"\nplain=shown\n");
     project.write("password", PASSWORD);
     rotate(&project, CANARY);
