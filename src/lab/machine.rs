@@ -176,8 +176,25 @@ impl<'a> Machine<'a> {
 
     /// Runs a shell script as root in the guest.
     pub fn script(&self, text: &str, arguments: &[&str]) -> Result<()> {
+        // A slow guest's sshd may send a connection away when it finds those of earlier tries waiting all at once.
+        for tries in 1.. {
+            let (code, said) = self.try_script(text, arguments)?;
+            let sent_away = code == Some(255) && said.contains("kex_exchange_identification");
+            if sent_away && tries < 6 {
+                std::thread::sleep(Duration::from_secs(5));
+            } else if code == Some(0) {
+                break;
+            } else {
+                return Err(self.trouble("cannot be prepared").cause(said).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The exit code of `ssh`, and what it said on stderr.
+    fn try_script(&self, text: &str, arguments: &[&str]) -> Result<(Option<i32>, String)> {
         use std::io::Write as _;
-        let failed = |cause: String| self.trouble("cannot be prepared").cause(cause);
+        let failed = |cause: std::io::Error| self.trouble("cannot be prepared").cause(cause);
         let mut child = Command::new("ssh")
             .arg("-F")
             .arg(self.lab.ssh_config())
@@ -187,15 +204,13 @@ impl<'a> Machine<'a> {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(failed)?;
         let mut stdin = child.stdin.take().expect("it is piped");
-        stdin.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        // When ssh is gone before it has read all, its exit code and its words say why.
+        let _ = stdin.write_all(text.as_bytes());
         drop(stdin);
-        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()).into())
+        let output = child.wait_with_output().map_err(failed)?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 
     fn trouble(&self, what: &str) -> Diagnostic {

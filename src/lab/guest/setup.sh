@@ -16,6 +16,12 @@ for user in root deploy operator; do
     chmod 600 "$home/.ssh/authorized_keys"
 done
 
+# Tests knock often, and a slow guest finds many knocks waiting at once.
+echo MaxStartups 100 > /etc/ssh/sshd_config.d/lab.conf
+if dpkg --compare-versions "$(dpkg-query -W -f '${Version}' openssh-server)" ge 1:9.8; then
+    echo PerSourcePenalties no >> /etc/ssh/sshd_config.d/lab.conf
+fi
+
 echo lab > /etc/hostname
 echo '127.0.0.1 localhost lab' > /etc/hosts
 rm -f /etc/resolv.conf
