@@ -4,17 +4,17 @@ use crate::guest::Guest;
 use std::collections::BTreeSet;
 
 /// Left out: what moves by itself or with each login (journal, records of logins, systemd's own notes of the time,
-/// sessions), and the agent in its cache, which is all that `--check` puts on a host.
+/// sessions). `--check` puts the agent into /run, which is memory, and must write to no disk.
 ///
 /// The time of change of a file cannot be set back, so it stands for the content; what is small is hashed as well.
 const SCRIPT: &str = r#"
 export LC_ALL=C
 find / -xdev \( -path /var/log/journal -o -path /var/log/wtmp -o -path /var/log/btmp -o -path /var/log/lastlog \
     -o -path /var/lib/systemd/timers -o -path /var/lib/systemd/random-seed -o -path /var/lib/systemd/timesync \
-    -o -path /var/lib/wtmpdb -o -path /var/lib/lastlog -o -path /var/cache/provision-agent \) -prune \
+    -o -path /var/lib/wtmpdb -o -path /var/lib/lastlog \) -prune \
     -o -type d -printf 'file %y %m %U:%G %p\n' -o -printf 'file %y %m %U:%G %n %s %C@ %p %l\n'
 find /etc /opt /root /home /srv /boot /usr/local /var/lib/dpkg -xdev -type f -exec sha256sum {} + | sed 's/^/content /'
-find /tmp /run/provision-agent /dev/shm 2> /dev/null | sed 's/^/temporary /'
+find /tmp /dev/shm 2> /dev/null | sed 's/^/temporary /'
 systemctl list-unit-files --no-legend --no-pager --plain | sed 's/^/unit file /'
 systemctl list-units --all --no-legend --no-pager --plain | awk '{print "unit", $1, $2, $3, $4}' |
     grep -Ev '^unit (session-|user@|user-|run-user-|user-runtime-dir@|ssh@|sshd@|systemd-tmpfiles-clean\.service)'

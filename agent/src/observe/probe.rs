@@ -17,7 +17,11 @@ pub fn run(question: &Probe) -> Result<Output, String> {
             let format = "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n";
             with_names(&["dpkg-query", "-W", "-f", format, "--"], names)
         }
-        Probe::AptPolicy { names } => with_names(&["apt-cache", "policy", "--"], names),
+        Probe::AptPolicy { names } => {
+            // Without a file for its own index, or it would write one: looking changes nothing.
+            let in_memory = ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
+            with_names(&[&["apt-cache"], &in_memory[..], &["policy", "--"]].concat(), names)
+        }
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
             probe(&["systemctl", "show", "-p", fields, "--", unit], None, SOON)
