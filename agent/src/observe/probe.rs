@@ -17,7 +17,12 @@ pub fn run(question: &Probe) -> Result<Output, String> {
             let format = "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n";
             with_names(&["dpkg-query", "-W", "-f", format, "--"], names)
         }
-        Probe::AptPolicy { names } => with_names(&["apt-cache", "policy", "--"], names),
+        Probe::AptPolicy { names } => {
+            // Root's apt-cache would keep what it computed in /var/cache: a look must not write.
+            let no_cache = ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
+            let argv: Vec<&str> = ["apt-cache"].into_iter().chain(no_cache).chain(["policy", "--"]).collect();
+            with_names(&argv, names)
+        }
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
             probe(&["systemctl", "show", "-p", fields, "--", unit], None, SOON)
