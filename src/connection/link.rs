@@ -276,8 +276,11 @@ impl Link {
         let mut exchange = self.send(&Request::Apply(apply), what).await?;
         loop {
             return match exchange.next().await? {
-                Response::Progress(line) => {
-                    on_progress(line);
+                Response::Progress(lines) => {
+                    // The agent sends together what was printed together.
+                    for line in lines.bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                        on_progress(Content::new(line, lines.is_secret()));
+                    }
                     continue;
                 }
                 Response::Applied { outputs, answers } => Ok(Applied { outputs, answers }),

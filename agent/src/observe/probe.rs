@@ -18,9 +18,10 @@ pub fn run(question: &Probe) -> Result<Output, String> {
             with_names(&["dpkg-query", "-W", "-f", format, "--"], names)
         }
         Probe::AptPolicy { names } => {
-            // Without a file for its own index, or it would write one: looking changes nothing.
-            let in_memory = ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
-            with_names(&[&["apt-cache"], &in_memory[..], &["policy", "--"]].concat(), names)
+            // Root's apt-cache would keep what it computed in /var/cache: a look must not write.
+            let no_cache = ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
+            let argv: Vec<&str> = ["apt-cache"].into_iter().chain(no_cache).chain(["policy", "--"]).collect();
+            with_names(&argv, names)
         }
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
