@@ -4,10 +4,10 @@ export CARGO_TERM_COLOR ?= auto
 LAB_IMAGES := $(or $(LUSTORES_LAB_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lustores-provision/lab)/stack-images.tar
 PROVISION := target/release/lustores-provision
 
-.PHONY: demo test bench deps build images clean-lab
+.PHONY: demo test test-vms bench deps images root
 
 ## Two bare VMs become two running LUStores servers.
-demo: deps images
+demo: root deps images
 	cargo build --release --locked
 	$(PROVISION) lab up 2 --disk images=$(LAB_IMAGES)
 	$(PROVISION) apply inventory/lab.yml --yes --vault-password-file inventory/example-vault-password
@@ -15,12 +15,18 @@ demo: deps images
 	@echo "two servers are up: https://127.0.0.1:8444/ and https://127.0.0.1:8445/ (self-signed)"
 	@echo "run the same apply again: nothing changes; \`$(PROVISION) lab down\` ends the machines"
 
-## Formatting, lints, and all tests: unit, integration (real sshd), end to end (real VMs).
-test: deps
+## Formatting, lints, unit and integration tests (a real sshd, nft, the real agent).
+test: root
+	tests/deps tests
 	tests/run
 
+## The end-to-end story on two VMs: from bare to running servers, drift, secrets, reboot.
+test-vms: root images
+	tests/deps tests
+	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) cargo nextest run --locked --test e2e
+
 ## Writes docs/performance.md.
-bench: deps
+bench: root deps
 	tests/bench/run
 
 deps:
@@ -29,5 +35,5 @@ deps:
 images: deps
 	tests/lab/stack-images.py $(LAB_IMAGES)
 
-build:
-	cargo build --locked
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "run this as root: it makes VMs, mounts and network namespaces of its own" >&2; exit 1; }

@@ -238,13 +238,6 @@ fn strange_paths_arrive_as_they_are() {
 }
 
 #[test]
-fn a_newline_in_a_path_is_kept_or_refused_but_never_mangled() {
-    let project = Project::tasks("    - copy: {dest: \"/a\\nb\", content: x}\n");
-    let errors = project.errors();
-    assert!(errors.is_empty() || errors.contains("site.yml:3"), "{errors}");
-}
-
-#[test]
 fn a_project_in_a_folder_with_a_strange_name() {
     let project = Project::new(&[
         ("site.yml", "- hosts: all\n  roles: [\"it's a role\"]\n"),
