@@ -13,10 +13,12 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Requests worked on at once. Threads are started as they are needed.
+/// How long the apt of a killed run is waited for.
+const LEFT_AT_WORK: Duration = Duration::from_secs(15 * 60);
 const MOST_WORKERS: usize = 32;
 /// Bytes of output gathered before they are written even though more is coming.
 const GATHER: usize = 256 << 10;
@@ -71,7 +73,9 @@ struct Pool {
     /// `None` in a read-only session.
     journal: Option<Journal>,
     /// Held as long as the session.
-    _lease: Option<Lease>,
+    lease: Option<Lease>,
+    /// Done once what a killed run has left at work is over: what is seen before that does not last.
+    settled: Once,
 }
 
 impl Pool {
@@ -102,6 +106,11 @@ impl Pool {
     }
 
     fn respond(&self, id: u32, request: Request) -> Response {
+        self.settled.call_once(|| {
+            if self.lease.as_ref().is_some_and(|lease| lease.left_apt) {
+                act::wait_for_others(LEFT_AT_WORK);
+            }
+        });
         match request {
             Request::Observe(queries) => Response::Answers(observe::answers(&queries)),
             Request::Apply(apply) => match &self.journal {
@@ -190,7 +199,7 @@ fn open(session: Session, run: &str, who: &str, output: &Arc<Output>) -> Result<
         journal = Some(Journal::new(folder, run));
     }
     let (queue, more) = (Mutex::default(), Condvar::new());
-    Ok(Pool { queue, more, output: output.clone(), journal, _lease: lease })
+    Ok(Pool { queue, more, output: output.clone(), journal, lease, settled: Once::new() })
 }
 
 /// Moves stdin and stdout out of the way: a child that inherits 0 and 1 cannot touch the frames.

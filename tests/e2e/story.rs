@@ -38,7 +38,8 @@ impl Story {
             cache.expect("HOME is set").join("lustores-provision/lab")
         });
         let lab_dir = std::path::absolute(lab_dir).unwrap();
-        let scratch = tempfile::Builder::new().prefix("lustores-e2e-").tempdir().unwrap();
+        let mut scratch = tempfile::Builder::new().prefix("lustores-e2e-").tempdir().unwrap();
+        scratch.disable_cleanup(keeps());
         let program = Program::new(scratch.path().to_owned(), lab_dir.clone());
         let status = program.run(&["lab", "status"]).expect(0);
         assert!(
@@ -85,6 +86,8 @@ impl Story {
         self.is_up = true;
         if let Err(panic) = result {
             println!("\n== FAILED: {name}; the message is above or on stderr; the machines say:");
+            // Its processes look at machines that are about to go.
+            self.watch = None;
             for (guest, said) in self.guests.iter().zip(on_all(&self.guests, Guest::diagnosis)) {
                 println!("-- {}\n{said}", guest.name);
             }
@@ -108,11 +111,18 @@ impl Story {
 
 impl Drop for Story {
     fn drop(&mut self) {
-        if self.is_up && std::env::var_os("LUSTORES_E2E_KEEP").is_none() {
+        if keeps() {
+            println!("kept: the machines, if any, and {}", self.program.scratch.display());
+        } else if self.is_up {
             let down = self.program.run(&["lab", "down"]);
             if down.exit != Some(0) {
                 println!("{down}");
             }
         }
     }
+}
+
+/// Whether all is left as it is, for a look.
+fn keeps() -> bool {
+    std::env::var_os("LUSTORES_E2E_KEEP").is_some_and(|value| !value.is_empty())
 }

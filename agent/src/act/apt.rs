@@ -92,6 +92,11 @@ fn command(args: &[String]) -> Exec {
     exec
 }
 
+/// Waits until nobody holds a lock, or the time is over.
+pub fn wait_for_others(limit: Duration) {
+    let _ = wait_for_lock(Instant::now(), limit, &mut |_| {});
+}
+
 fn wait_for_lock(started: Instant, limit: Duration, progress: &mut dyn FnMut(Content)) -> Result<(), String> {
     let mut told: Option<Instant> = None;
     while let Some(Holder { pid, command, .. }) = lock_holder() {

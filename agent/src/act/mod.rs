@@ -12,7 +12,7 @@ pub mod state;
 mod wait;
 mod walk;
 
-pub use apt::lock_holder;
+pub use apt::{lock_holder, wait_for_others};
 
 use self::journal::Journal;
 use crate::child;
