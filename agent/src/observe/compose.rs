@@ -127,7 +127,12 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     };
     let told = named(&[dry_run.stdout.bytes(), dry_run.stderr.bytes()].concat());
     if dry_run.code != 0 {
-        return Ok(answer(0, format!("{{\"error\":{}}}", json(told.trim())), ""));
+        let errors: Vec<&str> = told.lines().filter(|line| line.contains("Error")).collect();
+        return Ok(answer(
+            1,
+            String::new(),
+            if errors.is_empty() { told.trim().into() } else { errors.join("\n") }.as_str(),
+        ));
     }
     let config = named(config.stdout.bytes());
     let text = format!(

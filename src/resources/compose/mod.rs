@@ -11,7 +11,7 @@ mod reasons;
 use super::shared::OneOrMany;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State},
 };
 use agent::wire::{Exec, Op, Probe, Until, Wait};
 use schemars::JsonSchema;
@@ -167,9 +167,11 @@ impl Resource for Compose {
                 let named = files.services.into_iter().filter(|(name, _)| spec.wants(name));
                 named.map(|(name, image)| answer::created(&name, image.as_deref())).collect()
             }
+            // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
             _ => {
                 let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
-                return Err(Fault::new(format!("docker compose failed: {said}")).into());
+                let why = format!("docker compose refuses project `{}`: {said}", spec.project);
+                return Err(Pause::NotYet(why));
             }
         };
         Ok(Project { services, done: false })
