@@ -161,7 +161,7 @@ pub fn env_values_reach_compose(story: &mut Story) {
 
 /// Back to bare in seconds, with the lab's own commands.
 pub fn reset(story: &mut Story) {
-    let (program, lab2) = (&story.program, &story.guests[1]);
+    let program = &story.program;
     program.run(&["lab", "reset", HOST]).expect(0);
     let there =
         program.run(&["lab", "ssh", HOST, "hostname; test ! -e /data && ! command -v docker"]).expect(0);

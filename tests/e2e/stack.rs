@@ -65,13 +65,13 @@ pub fn switched_tls(story: &mut Story) {
     fs::write(&file, variables.to_string()).unwrap();
     program.encrypt(&file);
     let with_supplied = format!("@{}", file.display());
-    let apply =
-        |more: &[&str]| -> Run { program.apply(&[&["--yes", "--limit", HOST], more].concat()).expect(0) };
+    let apply = |more: &[&str]| -> Run { program.mend(HOST, more).expect(0) };
     let changes_nothing =
         |more: &[&str]| drop(program.apply(&[&["--check", "--limit", HOST], more].concat()).expect(0));
 
     let self_signed = on_the_wire(lab2);
-    apply(&["-e", &with_supplied]);
+    // With the proofs: the certificate must be one of the authority.
+    program.apply(&["--yes", "--limit", HOST, "-e", &with_supplied]).expect(0);
     assert_eq!(on_the_wire(lab2), supplied);
     changes_nothing(&["-e", &with_supplied]);
 
@@ -130,7 +130,7 @@ pub fn updated_image(story: &mut Story) {
     );
     let check = program.apply(&["--check", "--json", "--limit", HOST]).expect(10);
     assert_eq!(facets(&check, HOST, STACK_TASK), ["service app", "service app image"], "{check}");
-    program.apply(&["--yes", "--limit", HOST]).expect(0);
+    program.mend(HOST, &[]).expect(0);
     let after = lab2.healthy();
     assert_eq!(restarted(&story.containers[1], &after), ["app"]);
     assert_eq!(version(), "app version 2\n");
@@ -147,7 +147,7 @@ pub fn updated_image(story: &mut Story) {
     ));
     story.containers[1] = lab2.wait_healthy(std::time::Duration::from_secs(120));
     assert_eq!(version(), "app version 1\n");
-    program.apply(&["--yes", "--limit", HOST]).expect(0);
+    program.mend(HOST, &[]).expect(0);
     program.apply(&["--check", "--limit", HOST]).expect(0);
     assert_eq!(lab2.healthy(), story.containers[1]);
 }
@@ -159,8 +159,9 @@ pub fn broken_image(story: &mut Story) {
         "docker commit --change 'ENV LAB_BROKEN=1' \"$(docker create --name broken st7ma784/lustores:latest)\" \
          st7ma784/lustores:broken && docker rm broken",
     );
-    let broken = ["--limit", HOST, "-e", "image_app=st7ma784/lustores:broken", "-e", "{stack_timeout: 90}"];
-    let run = program.apply(&[&["--yes"], &broken[..]].concat()).expect(40);
+    let run = program
+        .mend(HOST, &["-e", "image_app=st7ma784/lustores:broken", "-e", "{stack_timeout: 90}"])
+        .expect(40);
     for part in [
         "stack : The services run and are healthy",
         "waiting for healthy services (app)",
@@ -172,7 +173,7 @@ pub fn broken_image(story: &mut Story) {
     }
     let containers = lab2.containers().unwrap();
     assert_eq!(restarted(&story.containers[1], &containers), ["app"]);
-    program.apply(&["--yes", "--limit", HOST]).expect(0);
+    program.mend(HOST, &[]).expect(0);
     story.containers[1] = lab2.healthy();
     lab2.sh("docker rmi st7ma784/lustores:broken");
 }
@@ -183,14 +184,14 @@ pub fn disk_not_mounted(story: &mut Story) {
     // What a reboot with a disk that went missing comes to.
     lab2.sh("systemctl stop docker docker.socket && systemctl stop db.mount && ! findmnt -M /db && systemctl start docker");
     // Without the variable that names the disk nobody can mount it.
-    let refused = program.apply(&["--yes", "--limit", HOST, "-e", "{db_device: ''}"]).expect(40);
+    let refused = program.mend(HOST, &["-e", "{db_device: ''}"]).expect(40);
     let said = format!("{}{}", refused.out, refused.err);
     assert!(said.contains("the disk is not mounted"), "{refused}");
     assert_eq!(lab2.sh("ls -A /db"), "", "something was made in the empty folder");
     let db = lab2.containers().unwrap()["db"].clone();
     assert_ne!(db.status, "running", "the database runs without its disk");
     // With it the apply mounts the disk, and starts what Docker could not start without.
-    program.apply(&["--yes", "--limit", HOST]).expect(0);
+    program.mend(HOST, &[]).expect(0);
     story.containers[1] = lab2.healthy();
     assert_eq!(
         lab2.sh("docker exec lustores-db-1 psql -X -h 127.0.0.1 -U postgres -d university_inventory -tAc 'select count(*) > 0 from pg_tables where schemaname = $$public$$'"),

@@ -166,14 +166,14 @@ pub fn edited_file(story: &mut Story) {
         later.iter().all(|p| (p.name.as_str(), p.verdict.as_str()) == (NGINX_TASK, "deferred")),
         "{later:#?}"
     );
-    let run = story.program.apply(&["--yes", "--json", "--limit", "lab1"]).expect(0);
+    let run = story.program.mend("lab1", &["--json"]).expect(0);
     assert_eq!(run.changed("lab1"), [SITE_TASK], "{run}");
     assert_eq!(lab1.sh(&format!("sha256sum {SITE}; stat -c %a:%u:%g {SITE}")), before);
     assert_eq!(lab1.healthy(), story.containers[0], "no container has to do with that");
 
     // An operator who also restarts nginx: then it runs what was edited until it is started again.
     lab1.sh(&format!("echo '# edited by hand' >> {SITE}; docker restart -t 5 lustores-nginx-1"));
-    let run = story.program.apply(&["--yes", "--json", "--limit", "lab1"]).expect(0);
+    let run = story.program.mend("lab1", &["--json"]).expect(0);
     assert_eq!(run.changed("lab1"), [SITE_TASK, NGINX_TASK], "{run}");
     assert_eq!(
         lab1.sh("docker exec lustores-nginx-1 grep -c 'by hand' /etc/nginx/conf.d/default.conf || true"),
@@ -195,7 +195,7 @@ pub fn changed_secret(story: &mut Story) {
         "service replit-auth environment JWT_SECRET",
     ];
     assert_eq!(facets(&check, "lab1", STACK_TASK), named, "{check}");
-    story.program.apply(&["--yes", "--limit", "lab1"]).expect(0);
+    story.program.mend("lab1", &[]).expect(0);
     expect_restarted(story, &["app", "replit-auth"]);
     story.program.apply(&["--check", "--limit", "lab1"]).expect(0);
 }
@@ -203,7 +203,7 @@ pub fn changed_secret(story: &mut Story) {
 pub fn rotated_password(story: &mut Story) {
     let (old, new) = (story.secrets.old_db_password.clone(), story.secrets.new_db_password.clone());
     story.program.set_secret("db_password", &new);
-    let run = story.program.apply(&["--yes", "--json", "--limit", "lab1"]).expect(0);
+    let run = story.program.mend("lab1", &["--json"]).expect(0);
     let mut named = facets(&run, "lab1", STACK_TASK);
     named.retain(|facet| facet.contains("environment"));
     let wanted = ["service app environment DATABASE_URL", "service db environment POSTGRES_PASSWORD"];
@@ -287,7 +287,7 @@ pub fn stopped_by_hand(story: &mut Story) {
     let check = story.program.apply(&["--check", "--limit", "lab1"]).expect(0);
     let said =
         check.out.lines().any(|line| line.contains("watchtower") && line.contains("stopped by an operator"));
-    story.program.apply(&["--yes", "--limit", "lab1"]).expect(0);
+    story.program.mend("lab1", &[]).expect(0);
     assert_eq!(state(), "exited", "an apply must not start what an operator stopped");
     assert!(said, "the plan does not say that watchtower was stopped by an operator\n{check}");
     lab1.sh("cd /data/LUStores && docker compose start watchtower");
