@@ -195,8 +195,20 @@ impl Lab {
             Machine::new(self, *number).destroy()?;
         }
         let image = image::ensure(self, spec.suite)?;
-        let accel = accel::choose(self, &image)?;
-        let frozen = frozen::ensure(self, &image, spec, accel)?;
+        let mut accel = accel::choose(self, &image)?;
+        let frozen = match frozen::ensure(self, &image, spec, accel) {
+            // A KVM may run the kernel's first steps and no more.
+            Err(error) if accel == accel::Accel::Kvm => {
+                say(format_args!(
+                    "/dev/kvm does not boot a guest ({}): guests are emulated, which is slower",
+                    error.0[0].message
+                ));
+                accel = accel::Accel::Emulation;
+                accel::remember(self, &image, accel)?;
+                frozen::ensure(self, &image, spec, accel)?
+            }
+            frozen => frozen?,
+        };
         lan::up()?;
         let from = Origin {
             image: &image,
