@@ -274,6 +274,22 @@ mod tests {
     }
 
     #[test]
+    fn a_look_from_outside_waits_also_behind_a_look_at_everything() {
+        let on = |machine, writes: &[Area], reads: &[Area]| {
+            let footprint = Footprint { reads: reads.to_vec(), writes: writes.to_vec() };
+            Node { footprint, machine, ..node(&[], &[]) }
+        };
+        let nodes = [
+            on(0, &[Area::Compose("shop".into())], &[]),
+            on(0, &[], &[Area::Everything]),
+            on(1, &[], &[Area::Network]),
+            on(1, &[], &[Area::Everything]),
+        ];
+        let found = edges(&nodes);
+        assert!(found.contains(&(0, 1)) && found.contains(&(1, 2)) && found.contains(&(1, 3)), "{found:?}");
+    }
+
+    #[test]
     fn ten_thousand_tasks_have_few_edges() {
         let nodes: Vec<_> =
             (0..10_000).map(|i| node(&[&format!("/srv/{}/{}", i % 100, i / 100)], &["/srv"])).collect();
