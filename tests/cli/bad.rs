@@ -57,6 +57,10 @@ fn tags_and_limits_that_match_nothing() {
     refused(&project, &["--tags", "wbe"], &["no task has the tag `wbe`", "did you mean `web`?"]);
     refused(&project, &["--limit", "b"], &["`b`", "--limit"]);
     refused(&project, &["--limit", "a:!a"], &["`a:!a` matches no host"]);
+    // In the inventory, but nothing is to be done there.
+    let project = Project::local(&["a", "b"], &play(FINE).replace("hosts: all", "hosts: a"));
+    project.run(&["validate", "inventory.yml"]).exits(0);
+    refused(&project, &["--limit", "b"], &["`b` matches no host of a play", "hint: the plays are for: a"]);
 }
 
 #[test]
