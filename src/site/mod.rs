@@ -21,7 +21,7 @@ pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::{Host, Inventory},
+    inventory::{Host, Inventory, conceal},
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
@@ -173,7 +173,11 @@ impl Site {
         let shared = Shared {
             layers: playbook.plays.iter().map(PlayLayers::new).collect(),
             sources: Sources::new(options.files, playbook.folder.clone()),
-            extra: Arc::new(options.extra_vars),
+            extra: Arc::new({
+                let mut extra = options.extra_vars;
+                conceal(&mut extra);
+                extra
+            }),
             inventory,
             playbook,
             index,

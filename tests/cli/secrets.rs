@@ -179,3 +179,22 @@ fn a_secret_in_an_argument_is_refused() {
     clean("the output", ran.text().as_bytes());
     ran.exits(40).has(&["error: web1: claims: ", "site.yml:3:"]);
 }
+
+#[test]
+fn a_password_for_sudo_is_secret_though_it_is_written_in_clear() {
+    let project = Project::tasks(
+        "    - {name: file, copy: {dest: \"{{home}}/x\", content: \"{{ansible_become_password}}\"}}\n    \
+         - {name: tells, shell: {cmd: \"echo it is $(cat {{home}}/x); printf me:%s $(cat {{home}}/x) | base64; exit 3\", touches: [nothing], reads: [\"{{home}}/x\"]}}\n",
+    );
+    let inventory = project.read("inventory.yml");
+    let password = "  vars:\n    word: kanari\n    ansible_become_password: ";
+    for written in ["kanari-kanari-1", "\"{{word}}-{{word}}-1\""] {
+        project.write("inventory.yml", &inventory.replace("  vars:\n", &format!("{password}{written}\n")));
+        let check = project.check();
+        check.exits(10).lacks(&["kanari-kanari-1"]);
+        let ran = project.go();
+        ran.exits(40).has(&["it is [secret]", "error: a: tells"]);
+        ran.lacks(&["kanari-kanari-1", "thbmFyaS", "rYW5hcm"]);
+        assert_eq!(project.read("h/a/x"), "kanari-kanari-1");
+    }
+}
