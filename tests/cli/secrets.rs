@@ -198,3 +198,18 @@ fn a_password_for_sudo_is_secret_though_it_is_written_in_clear() {
         assert_eq!(project.read("h/a/x"), "kanari-kanari-1");
     }
 }
+
+#[test]
+fn what_is_edited_stays_as_secret_as_it_was_written() {
+    let project = Project::tasks(
+        "    - {name: json, copy: {dest: \"{{home}}/json\", content: \"{\\\"token\\\": \\\"{{token}}\\\"}\"}}\n    \
+         - {name: merge, json_merge: {path: \"{{home}}/json\", values: {more: 1}}}\n    \
+         - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"{{token}}\\nlevel=1\\n\"}}\n    \
+         - {name: line, lineinfile: {path: \"{{home}}/conf\", line: level=2, regexp: \"^level\"}}\n",
+    );
+    project.write("password", PASSWORD);
+    // Too short to be replaced in what is printed: only the diff itself can hide it.
+    rotate(&project, "kan");
+    let ran = project.apply(&["--check", "--vault-password-file", "password"]);
+    ran.exits(10).has(&["~ merge", "~ line", "[secret "]).lacks(&["kan\"", "-kan", "+kan", " kan"]);
+}

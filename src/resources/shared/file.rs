@@ -74,6 +74,11 @@ impl FileState {
         Attrs { mode: self.mode, owner: self.owner.clone(), group: self.group.clone() }
     }
 
+    /// Whether what was read must not be shown: nor may what is made of it.
+    pub fn holds_secret(&self) -> bool {
+        self.read().is_some_and(Content::is_secret)
+    }
+
     /// The content as it was read; `None` when it was not.
     pub fn read(&self) -> Option<&Content> {
         match &self.content {
