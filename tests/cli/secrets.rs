@@ -200,6 +200,24 @@ fn a_password_for_sudo_is_secret_though_it_is_written_in_clear() {
 }
 
 #[test]
+fn what_only_its_owner_could_read_is_not_shown_when_it_is_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::tasks(
+        "    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"[main]\\nlevel = 2\\n\", mode: \"0640\"}}\n",
+    );
+    for (mode, shown) in [(0o600, false), (0o400, false), (0o640, true), (0o644, true)] {
+        project.write("h/a/conf", "[main]\nlevel = 1\ntoken = kanari\n");
+        fs::set_permissions(project.path("h/a/conf"), fs::Permissions::from_mode(mode)).unwrap();
+        for more in [&["--check"][..], &["--check", "--json"], &["--yes"]] {
+            let ran = project.apply(more);
+            ran.has(&["[main]", "level = 2"]);
+            assert_eq!(ran.text().contains("kanari"), shown, "{mode:o}: {}", ran.text());
+            assert_eq!(ran.text().contains("level = 1"), shown, "{mode:o}: {}", ran.text());
+        }
+    }
+}
+
+#[test]
 fn what_is_edited_stays_as_secret_as_it_was_written() {
     let project = Project::tasks(
         "    - {name: json, copy: {dest: \"{{home}}/json\", content: \"{\\\"token\\\": \\\"{{token}}\\\"}\"}}\n    \
