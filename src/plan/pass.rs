@@ -93,7 +93,7 @@ impl Planner {
                 }
             }
             let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
-            let notified = notified(id, &graph, &plans);
+            let notified = notified(id, &graph, &plans, &preparations);
             let plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 _ if task.handler && notified == Notified::No => {
@@ -160,7 +160,7 @@ impl Planner {
                         Some(result::node(&result::Outcome { output: output.as_ref(), ..Default::default() }))
                     }
                     TaskPlan::Change(_) => Some(result::node(&result::Outcome {
-                        changed: true,
+                        changed: counts(&preparations[at]),
                         predicted: Some(&task.name),
                         ..Default::default()
                     })),
@@ -199,11 +199,26 @@ enum Notified {
     Yes,
 }
 
-fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>]) -> Notified {
+/// Whether acting on the task is a change: that of a check, a wait or a request is none.
+fn counts(preparation: &Preparation) -> bool {
+    match preparation {
+        Preparation::Ready(prepared) => prepared.counts_as_change(),
+        Preparation::Skip(_) | Preparation::NotYet(_) => true,
+    }
+}
+
+fn notified(
+    id: TaskId,
+    graph: &TaskGraph,
+    plans: &[Option<TaskPlan>],
+    preparations: &[Preparation],
+) -> Notified {
     let notifiers = graph.before(id).filter(|(_, why)| matches!(why, Why::Notify));
     let mut answer = Notified::No;
     for (notifier, _) in notifiers {
-        match &plans[notifier.0 as usize] {
+        let at = notifier.0 as usize;
+        match &plans[at] {
+            Some(TaskPlan::Change(_) | TaskPlan::Deferred { .. }) if !counts(&preparations[at]) => {}
             Some(TaskPlan::Change(_)) => return Notified::Yes,
             // Not planned yet in this round: ask as if it were notified.
             None => return Notified::Yes,
@@ -214,7 +229,8 @@ fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>]) -> Notifi
     answer
 }
 
-/// The tasks that change something and that this one depends on, nearest first; through unchanged ones as well.
+/// The tasks that change something and that this one depends on, by a reason that matters, nearest first; through unchanged ones as
+/// well.
 fn behind(
     id: TaskId,
     graph: &TaskGraph,
@@ -229,10 +245,7 @@ fn behind(
         let at = before.0 as usize;
         let changing = match &plans[at] {
             Some(TaskPlan::Deferred { .. }) => true,
-            Some(TaskPlan::Change(_)) => match &preparations[at] {
-                Preparation::Ready(prepared) => prepared.counts_as_change(),
-                _ => true,
-            },
+            Some(TaskPlan::Change(_)) => counts(&preparations[at]),
             _ => false,
         };
         let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };

@@ -88,3 +88,18 @@ fn tasks_mean_what_they_mean_one_by_one() {
     project.go().exits(0);
     assert_eq!(project.read("h/a/all"), "1\n2\n3\n");
 }
+
+#[test]
+fn what_counts_as_no_change_notifies_nobody_and_is_no_change_to_those_who_ask() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    \
+           - {name: looks, shell: {cmd: \"true\", touches: [nothing], changes: false}, register: r, notify: reload}\n    \
+           - {name: tells, debug: {msg: hello}, register: d, notify: reload}\n    \
+           - {name: follows, shell: {cmd: \"touch {{home}}/followed\", touches: [\"{{home}}\"]}, when: or r.changed d.changed}\n  handlers:\n    \
+           - {name: reload, shell: {cmd: \"touch {{home}}/reloaded\", touches: [\"{{home}}\"]}}\n",
+    );
+    project.check().exits(0).lacks(&["reload", "follows"]).has(&["a: 0 would change"]).row("a 2 0 2 0 0 0");
+    project.go().exits(0).lacks(&["reload", "follows"]).row("a 2 0 2 0 0 0");
+    assert!(project.tree("h/a").is_empty());
+}
