@@ -195,7 +195,8 @@ impl HostRun {
             Why::Declared => failed(before),
             // A handler that is owed runs all the same.
             Why::Footprint(_) => !task.handler && failed(before),
-            Why::Order(_) | Why::Notify => false,
+            Why::Result(_) => failed(before),
+            Why::Order(_) | Why::Replaced(_) | Why::Notify => false,
         });
         if stands_on_failed {
             return Some(Done::quiet(Status::Blocked));
@@ -242,7 +243,8 @@ impl HostRun {
         let moved = matches!(done.status, Status::Changed | Status::Failed) || dirty[id.0 as usize];
         for (next, why) in self.plan.graph.after(id) {
             let at = next.0 as usize;
-            if moved && !matches!(why, Why::Order(_)) {
+            // A result moves nothing on the host.
+            if moved && !why.is_order_only() && !matches!(why, Why::Result(_)) {
                 dirty[at] = true;
             }
             if let Progress::Waiting(left) = &mut progress[at] {

@@ -80,8 +80,12 @@ impl Planner {
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
             let task = &tasks[at];
-            let behind = behind(id, &graph, &plans, &after, &preparations);
-            let mut before = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+            let behind_by =
+                |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &preparations);
+            let behind = behind_by(|why| !why.is_order_only());
+            // A result is nothing that a host could be asked for.
+            let on_host = behind_by(|why| !why.is_order_only() && !matches!(why, Why::Result(_)));
+            let mut before = graph.before(id).filter(|(_, why)| !why.is_order_only());
             open[at] = before.any(|(before, _)| open[before.0 as usize]);
             if any_register {
                 match self.prepare(task, &registered) {
@@ -114,7 +118,7 @@ impl Planner {
                         answers: &self.answers[seat],
                         overlay: &overlays[machine],
                         depends: &depends,
-                        after: &behind,
+                        after: &on_host,
                         tasks,
                     };
                     match prepared.plan(&view, &self.mask) {
@@ -129,11 +133,11 @@ impl Planner {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) if behind.is_empty() => {
+                        Ok(Outcome::NotYet(why)) if on_host.is_empty() => {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: behind.clone() },
+                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: on_host },
                         Ok(Outcome::Unchanged { asked, notes }) => TaskPlan::Unchanged { asked, notes },
                         Ok(Outcome::Change(change)) => TaskPlan::Change(change),
                     }
@@ -233,6 +237,7 @@ fn notified(
 /// well.
 fn behind(
     id: TaskId,
+    matters: fn(&Why) -> bool,
     graph: &TaskGraph,
     plans: &[Option<TaskPlan>],
     after: &[Vec<TaskId>],
@@ -240,7 +245,7 @@ fn behind(
 ) -> Vec<TaskId> {
     const ENOUGH: usize = 4;
     let mut found: Vec<TaskId> = vec![];
-    let depends = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+    let depends = graph.before(id).filter(|(_, why)| matters(why));
     for (before, _) in depends {
         let at = before.0 as usize;
         let changing = match &plans[at] {

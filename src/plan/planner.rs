@@ -232,5 +232,7 @@ fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> Graph
         machine,
         needs: task.needs.clone(),
         notifies: task.notify.clone(),
+        reads: task.reads.clone(),
+        registers: task.register.as_ref().map(|register| (register.name.clone(), task.source)),
     }
 }

@@ -9,6 +9,7 @@ mod expand;
 mod extra;
 mod prepare;
 mod reach;
+mod reads;
 mod scopes;
 mod selection;
 mod sources;
@@ -157,13 +158,13 @@ impl Site {
         if wanted(&"localhost") && !hosts.iter().any(|h| h == "localhost") {
             hosts.push("localhost".into());
         }
-        let selection = Selection::new(options.tags, options.skip_tags, &playbook, &mut errors);
         if let Some(pattern) = options.limit.filter(|_| hosts.is_empty() && !errors.has_errors()) {
             let targets: Vec<&str> = playbook.plays.iter().map(|play| play.hosts.0.as_str()).collect();
             let error = Diagnostic::error(format!("`{pattern}` matches no host of a play"));
             let error = error.at(&Origin::named("--limit"));
             errors.push(error.hint(format!("the plays are for: {}", targets.join(", "))));
         }
+        let selection = Selection::new(options.tags, options.skip_tags, &playbook, &mut errors);
         let mut index = vec![];
         for (play, content) in playbook.plays.iter().enumerate() {
             index.extend((0..content.tasks.len()).map(|at| TaskAt { play, handler: false, at }));
