@@ -204,16 +204,21 @@ impl HostRun {
         if task.handler && !self.notified(id, progress) {
             return Some(Done::quiet(Status::Skipped));
         }
-        let registered = !self.registered.lock().expect("no panic holds it").0.is_empty();
+        // What results say decides about those only that read one.
+        if !task.reads.is_empty() {
+            return None;
+        }
         match &self.plan.tasks[id.0 as usize] {
-            TaskPlan::Unchanged { .. } if !dirty && !registered && task.register.is_none() => {
-                Some(Done::quiet(Status::Ok))
-            }
-            TaskPlan::Skipped { .. } if !registered && !task.handler && task.register.is_none() => {
-                Some(Done::quiet(Status::Skipped))
-            }
+            TaskPlan::Unchanged { .. } if !dirty => Some(self.as_predicted(id)),
+            TaskPlan::Skipped { .. } if !task.handler => Some(Done::quiet(Status::Skipped)),
             _ => None,
         }
+    }
+
+    /// The outcome of a task that is as wanted: the plan has seen it.
+    pub(super) fn as_predicted(&self, id: TaskId) -> Done {
+        let done = Done::quiet(Status::Ok);
+        Done { result: self.plan.results[id.0 as usize].clone().or(done.result), ..done }
     }
 
     fn notified(&self, id: TaskId, progress: &[Progress]) -> bool {

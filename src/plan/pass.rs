@@ -76,6 +76,7 @@ impl Planner {
         let mut open = vec![false; tasks.len()];
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
+        let mut results = vec![None; tasks.len()];
         let any_register = tasks.iter().any(|t| t.register.is_some());
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
@@ -170,6 +171,7 @@ impl Planner {
                     })),
                 };
                 if let Some(node) = node {
+                    results[at] = Some(node.clone());
                     result::register(&mut registered, register, node);
                 }
             }
@@ -192,7 +194,8 @@ impl Planner {
             Preparation::Ready(prepared) => Some(prepared),
             _ => None,
         });
-        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared: prepared.collect(), rounds: 0 })))
+        let prepared = prepared.collect();
+        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, rounds: 0 })))
     }
 }
 

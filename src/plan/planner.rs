@@ -149,13 +149,15 @@ impl Planner {
         })
     }
 
-    /// Prepared tasks are kept; only what waits for a result is tried again.
+    /// Prepared tasks are kept; only those that read a result are tried again.
     pub(super) fn prepare(
         &mut self,
         task: &HostTask,
         registered: &Registered,
     ) -> Result<Preparation, Failure> {
         let at = task.id.0 as usize;
+        let none = Registered::default();
+        let registered = if task.reads.is_empty() { &none } else { registered };
         if registered.0.is_empty()
             && let Some(prepared) = &self.prepared[at]
         {

@@ -1,6 +1,6 @@
 //! What a failure stops, and what it does not.
 
-use crate::project::{Project, play};
+use crate::project::{Project, Ran, play};
 
 #[test]
 fn a_failed_task_stops_what_depends_on_it_and_nothing_else() {
@@ -144,4 +144,32 @@ fn who_reads_a_result_waits_for_it_and_is_blocked_with_it() {
     project.check().exits(10).has(&["~ reader", "~ free"]);
     project.go().exits(40).has(&["error: a: probe:", "a blocked reader", "a changed free"]);
     assert!(!project.has("h/a/reader") && project.has("h/a/free"));
+}
+
+#[test]
+fn a_registered_result_makes_no_other_task_be_planned_anew() {
+    let files: String = (0..9)
+        .map(|n| format!("    - {{name: f{n}, copy: {{dest: \"{{{{home}}}}/f{n}\", content: \"{n}\"}}, needs: [probe]}}\n"))
+        .collect();
+    let probe =
+        "    - {name: probe, shell: {cmd: \"echo hello\", touches: [nothing], changes: false}REGISTER}\n";
+    let round_trips = |register: &str, more: &str| {
+        let project = Project::tasks(&(probe.replace("REGISTER", register) + &files + more));
+        let trips = |ran: Ran| {
+            ran.exits(0);
+            let finished = ran.out.lines().find(|line| line.contains("host_finished")).unwrap().to_string();
+            finished.split("\"round_trips\":").nth(1).unwrap().split(['}', ',']).next().unwrap().to_string()
+        };
+        trips(project.apply(&["--yes", "--json"]));
+        // Nothing is to do any more: to apply that takes what to look at it takes.
+        let check = trips(project.apply(&["--check", "--json"]));
+        assert_eq!(trips(project.apply(&["--yes", "--json"])), check, "{register}{more}");
+        check
+    };
+    assert_eq!(round_trips(", register: r", ""), round_trips("", ""));
+    // Nor is the one that reads it asked again, when it is as predicted.
+    round_trips(
+        ", register: r",
+        "    - {name: reads, copy: {dest: \"{{home}}/r\", content: \"{{r.stdout}}\"}}\n",
+    );
 }
