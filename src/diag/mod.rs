@@ -3,7 +3,7 @@
 mod render;
 mod suggest;
 
-pub use render::render;
+pub use render::{excerpt, render, unshown_related};
 pub use suggest::did_you_mean;
 
 use crate::model::Origin;

@@ -69,7 +69,7 @@ impl HostRun {
                 }
                 Err(diagnostics) => {
                     // It was fine as far as it could be known: what an earlier task brought does not fit.
-                    let failure = diagnostics_failure(task, &diagnostics);
+                    let failure = diagnostics_failure(Some(task), &diagnostics);
                     return Done::failed(Failure { exit: Exit::TaskFailed as u8, ..failure }, None);
                 }
             },

@@ -6,7 +6,7 @@ use crate::{
     diag::{Diagnostics, Exit},
     event::Failure,
     inventory::{ConnectionKind, ConnectionSpec},
-    plan::{Ask, Asking, Seat},
+    plan::{Ask, Asking, Seat, diagnostics_failure},
     site::{Place, Site},
 };
 use agent::{
@@ -40,7 +40,7 @@ impl SshLinks {
             Place::Host => host,
             Place::Delegate(other) => other,
         };
-        let spec = self.site.connection(name).map_err(|d| config_failure(&d))?;
+        let spec = self.site.connection(name).map_err(|d| diagnostics_failure(None, &d))?;
         let password = spec.become_.password.clone().or_else(|| self.become_password.clone());
         let mut options = self.options.clone();
         if let Some(seconds) = spec.timeout {
@@ -144,19 +144,15 @@ fn failure(message: &str, exit: Exit) -> Failure {
         hint: None,
         exit: exit as u8,
         place: None,
+        excerpt: None,
         output: vec![],
+        more: vec![],
     }
 }
 
 fn link_failure(error: LinkError) -> Failure {
     let exit = error.exit();
     Failure { causes: error.causes, hint: error.hint, ..failure(&error.message, exit) }
-}
-
-fn config_failure(diagnostics: &Diagnostics) -> Failure {
-    let lines: Vec<String> = diagnostics.0.iter().map(ToString::to_string).collect();
-    let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
-    Failure { hint, ..failure(&lines.join("; "), Exit::Config) }
 }
 
 impl super::Hosts for Site {

@@ -164,7 +164,7 @@ impl Planner {
             return Ok(Preparation::Ready(prepared.clone()));
         }
         let preparation =
-            self.host.prepare(task.id, registered).map_err(|d| diagnostics_failure(task, &d))?;
+            self.host.prepare(task.id, registered).map_err(|d| diagnostics_failure(Some(task), &d))?;
         if let (Preparation::Ready(prepared), true) = (&preparation, registered.0.is_empty()) {
             self.prepared[at] = Some(prepared.clone());
         }

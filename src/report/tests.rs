@@ -129,18 +129,31 @@ fn a_failure_shows_host_task_place_output_and_hint() {
         hint: Some("look at the log".into()),
         exit: 40,
         place: Some("site.yml:9:5".into()),
+        excerpt: Some(" --> site.yml:9:5\n  |\n9 | x: hunter2\n  | ^\n".into()),
         output: vec!["boom".into()],
+        more: vec![],
     };
-    let event = Event::TaskFinished {
-        host: "a".into(),
+    let other = Failure { message: "another one".into(), output: vec![], ..failure.clone() };
+    let event = |host: &str| Event::TaskFinished {
+        host: host.into(),
         task: TaskId(0),
         name: "x".into(),
         status: Status::Failed,
         diff: None,
-        failure: Some(failure),
+        failure: Some(Failure { more: vec![other.clone()], ..failure.clone() }),
         millis: 5,
     };
-    let text = show(Format::Plain, vec![event]);
-    let wanted = "error: a: x: the command failed with exit code 3 (site.yml:9:5)\n  cause: step 2 of 2\n  it printed:\n    | boom\n  hint: look at the log\n";
+    let text = show(Format::Plain, vec![event("a"), event("b")]);
+    let head = "x: the command failed with exit code 3 (site.yml:9:5)\n";
+    let excerpt = " --> site.yml:9:5\n  |\n9 | x: [secret]\n  | ^\n";
+    let rest = "  cause: step 2 of 2\n  it printed:\n    | boom\n  hint: look at the log\n";
+    let more = "x: another one (site.yml:9:5)\n  cause: step 2 of 2\n  hint: look at the log\n";
+    let wanted =
+        format!("error: a: {head}{excerpt}{rest}error: a: {more}error: b: {head}{rest}error: b: {more}");
     assert_eq!(text, wanted);
+    let json = show(Format::Json, vec![event("a")]);
+    assert!(
+        json.contains("9 | x: [secret]") && json.contains("\"more\":[{\"message\":\"another one\""),
+        "{json}"
+    );
 }

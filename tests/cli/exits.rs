@@ -113,6 +113,7 @@ fn a_failed_task_shows_where_what_it_printed_and_a_hint() {
     let ran = project.go();
     ran.exits(40).has(&[
         "error: a: broken: `/bin/sh` exited with 7 (site.yml:3:14)",
+        "3 |     - {name: broken, shell:",
         "    | 100\n",
         "    | so sorry\n",
     ]);
