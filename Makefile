@@ -1,29 +1,31 @@
 # Two commands: `make demo` shows it, `make test` proves it. Both install what is missing.
 
 export CARGO_TERM_COLOR ?= auto
-LAB_IMAGES := $(or $(LUSTORES_LAB_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lustores-provision/lab)/stack-images.tar
+LAB_DIR := $(or $(LUSTORES_LAB_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lustores-provision/lab)
+LAB_IMAGES := $(LAB_DIR)/stack-images.tar
 PROVISION := target/release/lustores-provision
 
-.PHONY: demo test test-vms bench deps images root
+.PHONY: demo test test-quick bench deps images root
 
 ## Two bare VMs become two running LUStores servers.
 demo: root deps images
 	cargo build --release --locked
 	$(PROVISION) lab up 2 --disk images=$(LAB_IMAGES)
-	$(PROVISION) apply inventory/lab.yml --yes --vault-password-file inventory/example-vault-password
+	$(PROVISION) apply inventory/lab.yml --yes -e lab_dir=$(LAB_DIR) --vault-password-file inventory/example-vault-password
 	@echo
 	@echo "two servers are up: https://127.0.0.1:8444/ and https://127.0.0.1:8445/ (self-signed)"
 	@echo "run the same apply again: nothing changes; \`$(PROVISION) lab down\` ends the machines"
 
-## Formatting, lints, unit and integration tests (a real sshd, nft, the real agent).
+## All tests: formatting, lints, unit, integration (a real sshd, nft, the real agent), and the end-to-end story on two VMs.
 test: root
 	tests/deps tests
-	tests/run
+	tests/lab/stack-images.py $(LAB_IMAGES)
+	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) tests/run
 
-## The end-to-end story on two VMs: from bare to running servers, drift, secrets, reboot.
-test-vms: root images
+## The same without VMs: minutes instead of a quarter of an hour.
+test-quick: root
 	tests/deps tests
-	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) cargo nextest run --locked --test e2e
+	tests/run -E 'not binary(e2e)'
 
 ## Writes docs/performance.md.
 bench: root deps

@@ -136,10 +136,15 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The exit code that this kind of failure has.
     pub exit: u8,
-    /// `file:line:column` of the task.
+    /// `file:line:column` of what is wrong, else of the task.
     pub place: Option<String>,
+    /// The lines of the file at that place and at those that matter for it; none of a decrypted file.
+    pub excerpt: Option<String>,
     /// The end of what the failing command printed.
     pub output: Vec<String>,
+    /// What else is wrong, found at the same time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Self>,
 }
 
 /// Counts per host for the closing table.

@@ -227,6 +227,8 @@ pub trait Prepared: Send + Sync {
     fn footprint(&self) -> Footprint;
     fn acts(&self) -> bool;
     fn counts_as_change(&self) -> bool;
+    /// A digest of the parameters: tasks of one type that have the same are the same.
+    fn digest(&self) -> [u8; 32];
     /// Plans on the answers of `lookup`.
     ///
     /// # Errors
@@ -234,7 +236,8 @@ pub trait Prepared: Send + Sync {
     fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault>;
 }
 
-struct Typed<R: Resource>(R::Spec);
+/// The parameters and their digest.
+struct Typed<R: Resource>(R::Spec, [u8; 32]);
 
 impl<R: Resource> Prepared for Typed<R> {
     fn type_name(&self) -> &'static str {
@@ -255,6 +258,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn counts_as_change(&self) -> bool {
         R::counts_as_change(&self.0)
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        self.1
     }
 
     fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
@@ -306,7 +313,7 @@ pub const fn row<R: Resource>() -> ResourceType {
         example: R::EXAMPLE,
         free: R::FREE,
         sources: R::SOURCES,
-        prepare: |node| Ok(Box::new(Typed::<R>(from_node(node)?))),
+        prepare: |node| Ok(Box::new(Typed::<R>(from_node(node)?, node.digest()))),
         schema: || schemars::schema_for!(R::Spec),
     }
 }

@@ -19,6 +19,9 @@ pub enum Lab {
         /// Show FILE to every machine as the read-only disk /dev/disk/by-id/virtio-NAME
         #[arg(long = "disk", value_name = "NAME=FILE")]
         disks: Vec<String>,
+        /// Programs cannot be run from /tmp, as on hardened hosts
+        #[arg(long)]
+        noexec_tmp: bool,
     },
     /// End all machines; what was built is kept
     Down,
@@ -48,9 +51,9 @@ impl Lab {
     pub fn run(self) -> Result<(), Diagnostics> {
         let lab = lab::Lab::open()?;
         match self {
-            Self::Up { count, memory, suite, disks } => {
+            Self::Up { count, memory, suite, disks, noexec_tmp } => {
                 let disks = disks.iter().map(|disk| Disk::parse(disk)).collect::<Result<_, _>>()?;
-                lab.up(count, &Spec { suite, memory, disks })?;
+                lab.up(count, &Spec { suite, memory, disks, noexec_tmp })?;
             }
             Self::Down => lab.down()?,
             Self::Status => {

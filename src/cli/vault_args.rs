@@ -96,7 +96,7 @@ impl VaultArgs {
         {
             add(None, from_path(None, &expand_home(Path::new(&file), &environment)));
         } else if let Some(text) = set("LUSTORES_VAULT_PASSWORD") {
-            add(None, trimmed(text.into_encoded_bytes(), "LUSTORES_VAULT_PASSWORD"));
+            add(None, trimmed(text.into_encoded_bytes(), "LUSTORES_VAULT_PASSWORD", line_end));
         }
         errors.into_result(Passwords::new(list))
     }
@@ -118,7 +118,8 @@ fn from_path(label: Option<&str>, path: &Path) -> Result<Secret, Diagnostic> {
     };
     let meta = std::fs::metadata(path).map_err(|error| failed("read", &error))?;
     if meta.permissions().mode() & 0o111 == 0 || !meta.is_file() {
-        return trimmed(std::fs::read(path).map_err(|error| failed("read", &error))?, &name);
+        let text = std::fs::read(path).map_err(|error| failed("read", &error))?;
+        return trimmed(text, &name, |byte| byte.is_ascii_whitespace() || byte == 0x0b);
     }
     // A bare name would be searched in PATH.
     let program = std::path::absolute(path).map_err(|error| failed("run", &error))?;
@@ -136,17 +137,22 @@ fn from_path(label: Option<&str>, path: &Path) -> Result<Secret, Diagnostic> {
     if !output.status.success() {
         return Err(failed("run", &output.status));
     }
-    trimmed(text.to_vec(), &name)
+    trimmed(text.to_vec(), &name, line_end)
 }
 
-/// Without line ends at the end; empty is an error.
-fn trimmed(bytes: Vec<u8>, source: &str) -> Result<Secret, Diagnostic> {
+/// Without what surrounds it and is `cut`; empty is an error. What Ansible cuts, since the same file has to open the same vaults:
+/// of a file all white space, of what an executable prints only line ends.
+fn trimmed(bytes: Vec<u8>, source: &str, cut: fn(u8) -> bool) -> Result<Secret, Diagnostic> {
     let bytes = Zeroizing::new(bytes);
-    let end = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
-    if end == 0 {
-        return Err(Diagnostic::error(format!("the vault password from `{source}` is empty")));
+    let kept = |byte: &u8| !cut(*byte);
+    match (bytes.iter().position(kept), bytes.iter().rposition(kept)) {
+        (Some(first), Some(last)) => Ok(Secret::new(&bytes[first..=last])),
+        _ => Err(Diagnostic::error(format!("the vault password from `{source}` is empty"))),
     }
-    Ok(Secret::new(&bytes[..end]))
+}
+
+fn line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }
 
 fn ask(prompt: &str, typed: Typed) -> Result<Secret, Diagnostic> {
@@ -161,7 +167,7 @@ fn ask(prompt: &str, typed: Typed) -> Result<Secret, Diagnostic> {
     if typed == Typed::New && *read("Again")? != *text {
         return Err(Diagnostic::error("the two passwords are not the same"));
     }
-    trimmed(text.as_bytes().to_vec(), "prompt")
+    trimmed(text.as_bytes().to_vec(), "prompt", |byte| byte.is_ascii_whitespace() || byte == 0x0b)
 }
 
 /// `~/` in an environment variable was not expanded by a shell.
@@ -213,10 +219,25 @@ mod tests {
         let want = [
             (Some("prod"), "client --vault-id prod"),
             (Some("dev"), "from-script"),
-            (None, "hunter2 "),
+            (None, "hunter2"),
             (None, "from-script"),
         ];
         assert_eq!(got, want.map(|(label, text)| (label.map(str::to_owned), text.to_owned())));
+    }
+
+    #[test]
+    fn what_surrounds_a_password_is_cut_as_ansible_cuts_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "\r\n \t hunter2 hunter3\t \n\n";
+        let plain = file(&folder, "plain", text, 0o600);
+        let script =
+            file(&folder, "ask.sh", &format!("#!/bin/sh\nprintf '{}'\n", text.escape_default()), 0o700);
+        let args = VaultArgs { vault_password_file: vec![plain, script], ..Default::default() };
+        let got: Vec<_> = read(&args, &[]).unwrap().into_iter().map(|(_, text)| text).collect();
+        assert_eq!(got, ["hunter2 hunter3", " \t hunter2 hunter3\t "]);
+        let blank = file(&folder, "blank", " \t\n", 0o600);
+        let args = VaultArgs { vault_password_file: vec![blank], ..Default::default() };
+        assert!(read(&args, &[]).unwrap_err().contains("is empty"));
     }
 
     #[test]

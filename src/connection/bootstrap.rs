@@ -8,6 +8,9 @@
 //! Root has folders of its own, all of which only root can write or rename: it never runs what a user could have
 //! put in place.
 //!
+//! Where an agent is cached, as it nearly always is, the only other program that is started before it is one `ls`: user and
+//! machine are read from /proc by the shell itself (`id` and `uname` where that does not work).
+//!
 //! A session that only looks writes nothing to the host's disks: where no agent is cached, memory is tried first.
 
 use super::{Become, agents};
@@ -72,10 +75,13 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         .collect();
     let drop_early = if early == 0 { String::new() } else { format!("head -c {early} >/dev/null; ") };
     let lines = [
-        // What the agent runs for tasks has the umask of the login.
-        "o=$(umask); umask 077; set -f; u=$(id -u); s=0; i=0; x=",
+        "set -f; s=0; i=0; x=; u=; a=",
         &format!(r#"m={nonce}; say() {{ echo "provision $m $*"; }}"#),
-        &format!("case $(uname -sm) in {cases}*) say bad arch $(uname -sm); exit 3;; esac"),
+        // Whom we act as: the second number of the line `Uid:`.
+        r#"while read -r k _ u _; do [ "$k" = Uid: ] && break; done 2>/dev/null </proc/self/status || u=$(id -u); [ "$k" = Uid: ] || u=$(id -u)"#,
+        // Only Linux has this file.
+        r#"if read -r a 2>/dev/null </proc/sys/kernel/arch; then a="Linux $a"; else a=$(uname -sm); fi"#,
+        &format!("case $a in {cases}*) say bad arch $a; exit 3;; esac"),
         "f=agent-$h",
         &format!("if [ $u = 0 ]; then set -- {}", folders(ROOT, looks)),
         &format!("else set -- {}; fi", folders(USER, looks)),
@@ -85,10 +91,11 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
         // Both at once, by one program, and under names without spaces.
         r#"cached() { [ -L "$d" ] && return 1; l=$(cd "$d" 2>/dev/null && LC_ALL=C ls -dn . "$f" 2>/dev/null) || return 1; set -- $l; case "$1 $3 $9" in drwx------*" $u .") ;; *) return 1;; esac; case "${10} ${12} ${14}" in -rwx------*" $u $n") ;; *) return 1;; esac; }"#,
         &format!(
-            r#"[ {} = 1 ] || for d in "$@"; do cached && {{ say ready; umask $o; exec "$d/$f"; }}; done"#,
+            r#"[ {} = 1 ] || for d in "$@"; do cached && {{ say ready; exec "$d/$f"; }}; done"#,
             u8::from(force)
         ),
-        &format!(r#"{drop_early}w="#),
+        // What the agent runs for tasks has the umask of the login again.
+        &format!(r#"{drop_early}w=; o=$(umask); umask 077"#),
         r#"for d in "$@"; do i=$((i+1)); mkdir -p -m 700 "$d" 2>/dev/null"#,
         r#"[ -d "$d" ] || { w="$w$d: cannot be made; "; continue; }"#,
         r#"mine "$d" drwx------ || { w="$w$d: is not a folder that only we can use (owner, mode 0700, no link); "; continue; }"#,

@@ -22,7 +22,7 @@ pub enum Kind {
     Lost,
     /// Another run holds the host's lease.
     LeaseHeld,
-    /// The agent refused the request.
+    /// The agent is there and refused the request: it cannot keep its state, a message is too large.
     Refused,
 }
 
@@ -58,7 +58,12 @@ impl LinkError {
     }
 
     pub fn exit(&self) -> Exit {
-        if self.kind == Kind::LeaseHeld { Exit::LockHeld } else { Exit::Unreachable }
+        match self.kind {
+            Kind::LeaseHeld => Exit::LockHeld,
+            // The host was reached, and may still be.
+            Kind::Refused => Exit::TaskFailed,
+            _ => Exit::Unreachable,
+        }
     }
 }
 

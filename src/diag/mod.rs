@@ -3,14 +3,14 @@
 mod render;
 mod suggest;
 
-pub use render::render;
+pub use render::{excerpt, render, unshown_related};
 pub use suggest::did_you_mean;
 
 use crate::model::Origin;
 use std::fmt;
 
 /// How the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// Done, or nothing to do.
@@ -28,6 +28,29 @@ pub enum Exit {
     NotConverged = 42,
     LockHeld = 43,
     Cancelled = 130,
+}
+
+impl Exit {
+    /// How grave it is: of several hosts' ends the gravest is the run's. The codes themselves are in no such order, since a bug
+    /// is 1 by custom.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Bug => Self::LockHeld as u8 + 1,
+            other => other as u8,
+        }
+    }
+}
+
+impl PartialOrd for Exit {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Exit {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,5 +180,31 @@ impl Diagnostics {
     pub fn exit(&self) -> Exit {
         let errors = self.0.iter().filter(|d| d.severity == Severity::Error);
         errors.map(|d| d.exit).max().unwrap_or(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_is_graver_than_all_that_a_run_may_end_with() {
+        let ranked = [
+            Exit::Done,
+            Exit::Pending,
+            Exit::Config,
+            Exit::Unreachable,
+            Exit::TaskFailed,
+            Exit::HostChanged,
+            Exit::NotConverged,
+            Exit::LockHeld,
+            Exit::Bug,
+            Exit::Cancelled,
+        ];
+        assert!(ranked.is_sorted());
+        // A host that panics while the others have changes pending.
+        assert_eq!([Exit::Pending, Exit::Bug, Exit::Done].into_iter().max(), Some(Exit::Bug));
+        let bug = Diagnostic::error("cannot start").exit(Exit::Bug);
+        assert_eq!(Diagnostics(vec![Diagnostic::error("wrong"), bug]).exit(), Exit::Bug);
     }
 }

@@ -7,29 +7,12 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// Draws one diagnostic. `color` as the terminal allows.
 pub fn render(diagnostic: &Diagnostic, color: bool) -> String {
-    let level = match diagnostic.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let paths: Vec<String> =
-        places(diagnostic).map(|(o, _, _)| o.source.path.display().to_string()).collect();
-    let mut group = Group::with_title(level.primary_title(&diagnostic.message));
-    let mut unshown = vec![];
-    for ((origin, label, kind), path) in places(diagnostic).zip(&paths) {
-        if origin.source.secret || origin.source.text.is_empty() {
-            unshown.push(if label.is_empty() {
-                format!("at {origin}")
-            } else {
-                format!("{label}: {origin}")
-            });
-            continue;
-        }
-        let end = origin.span.end.min(origin.source.text.len());
-        let span = origin.span.start.min(end)..end;
-        let annotation = kind.span(span);
-        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-        group = group.element(Snippet::source(&origin.source.text).path(path).annotation(annotation));
-    }
+    let level = level(diagnostic);
+    let paths = paths(diagnostic);
+    let mut group =
+        with_places(Group::with_title(level.primary_title(&diagnostic.message)), diagnostic, &paths);
+    let unshown: Vec<String> =
+        places(diagnostic).filter(|(origin, ..)| !is_shown(origin)).map(unshown).collect();
     for text in unshown.iter().chain(&diagnostic.causes) {
         group = group.element(Level::NOTE.with_name("cause").message(text));
     }
@@ -38,6 +21,54 @@ pub fn render(diagnostic: &Diagnostic, color: bool) -> String {
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
+}
+
+/// The places of a diagnostic alone, as [`render`] draws them; `None` when none of them may be shown.
+pub fn excerpt(diagnostic: &Diagnostic) -> Option<String> {
+    let paths = paths(diagnostic);
+    places(diagnostic).find(|(origin, ..)| is_shown(origin))?;
+    let group = with_places(Group::with_level(level(diagnostic)), diagnostic, &paths);
+    Some(Renderer::plain().render(&[group]))
+}
+
+/// Further places of a diagnostic of which no excerpt may be shown, as text.
+pub fn unshown_related(diagnostic: &Diagnostic) -> Vec<String> {
+    let related = places(diagnostic).filter(|(_, _, kind)| matches!(kind, AnnotationKind::Context));
+    related.filter(|(origin, ..)| !is_shown(origin)).map(unshown).collect()
+}
+
+fn level(diagnostic: &Diagnostic) -> Level<'static> {
+    match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    }
+}
+
+/// Text that was decrypted is never shown, and what comes from no file cannot be.
+fn is_shown(origin: &Origin) -> bool {
+    !origin.source.secret && !origin.source.text.is_empty()
+}
+
+fn unshown((origin, label, _): (&Origin, &str, AnnotationKind)) -> String {
+    if label.is_empty() { format!("at {origin}") } else { format!("{label}: {origin}") }
+}
+
+fn paths(diagnostic: &Diagnostic) -> Vec<String> {
+    places(diagnostic).map(|(origin, ..)| origin.source.path.display().to_string()).collect()
+}
+
+fn with_places<'a>(mut group: Group<'a>, diagnostic: &'a Diagnostic, paths: &'a [String]) -> Group<'a> {
+    for ((origin, label, kind), path) in places(diagnostic).zip(paths) {
+        if !is_shown(origin) {
+            continue;
+        }
+        let end = origin.span.end.min(origin.source.text.len());
+        let span = origin.span.start.min(end)..end;
+        let annotation = kind.span(span);
+        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+        group = group.element(Snippet::source(&origin.source.text).path(path).annotation(annotation));
+    }
+    group
 }
 
 fn places(diagnostic: &Diagnostic) -> impl Iterator<Item = (&Origin, &str, AnnotationKind)> {
@@ -72,5 +103,20 @@ mod tests {
         let origin = Origin { source: source(true), span: 34..37 };
         let text = render(&Diagnostic::error("wrong type").at(&origin), false);
         assert!(text.contains("site.yml:4:7") && !text.contains("0644"), "{text}");
+        assert_eq!(excerpt(&Diagnostic::error("wrong type").at(&origin)), None);
+        let other = Origin { source: source(false), span: 0..5 };
+        let both = Diagnostic::error("wrong type").at(&other).related(&origin, "the other one");
+        let text = excerpt(&both).unwrap();
+        assert!(text.contains("hosts: all") && !text.contains("0644"), "{text}");
+        assert_eq!(unshown_related(&both), ["the other one: site.yml:4:7"]);
+    }
+
+    #[test]
+    fn an_excerpt_is_the_same_without_the_words() {
+        let origin = Origin { source: source(false), span: 34..37 };
+        let diagnostic = Diagnostic::error("unknown parameter `mod`").at(&origin).hint("x");
+        let text = excerpt(&diagnostic).unwrap();
+        assert!(render(&diagnostic, false).contains(&text), "{text}");
+        assert!(text.contains("site.yml:4:7") && text.contains("^^^") && !text.contains("unknown"), "{text}");
     }
 }

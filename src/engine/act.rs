@@ -48,15 +48,19 @@ impl Lookup for Fresh {
 }
 
 impl HostRun {
-    /// Does a task. `dirty`: something it depends on has changed the host since it was planned.
+    /// Does a task as it was planned. It is planned anew only when the results that it reads make another task of it than was
+    /// predicted, or could not be predicted. `dirty`: something it depends on has changed the host since it was planned.
     pub(super) async fn do_task(&self, id: TaskId, dirty: bool, notified: bool, events: &Events) -> Done {
         let at = id.0 as usize;
         let task = &self.prepare.tasks()[at];
         let registered = self.registered.lock().expect("no panic holds it").clone();
-        let prepared = match (&self.plan.prepared[at], registered.0.is_empty()) {
-            (Some(prepared), true) => prepared.clone(),
-            _ => match self.prepare.prepare(id, &registered) {
-                Ok(Preparation::Ready(prepared)) => prepared,
+        let (prepared, as_planned) = match &self.plan.prepared[at] {
+            Some(prepared) if task.reads.is_empty() => (prepared.clone(), true),
+            planned => match self.prepare.prepare(id, &registered) {
+                Ok(Preparation::Ready(prepared)) => {
+                    let same = planned.as_ref().is_some_and(|planned| planned.digest() == prepared.digest());
+                    (prepared, same)
+                }
                 Ok(Preparation::Skip(_)) => return Done::quiet(Status::Skipped),
                 Ok(Preparation::NotYet(why)) => {
                     let fault = Fault::new(format!("{why} is not known"))
@@ -65,13 +69,14 @@ impl HostRun {
                 }
                 Err(diagnostics) => {
                     // It was fine as far as it could be known: what an earlier task brought does not fit.
-                    let failure = diagnostics_failure(task, &diagnostics);
+                    let failure = diagnostics_failure(Some(task), &diagnostics);
                     return Done::failed(Failure { exit: Exit::TaskFailed as u8, ..failure }, None);
                 }
             },
         };
         let planned = match &self.plan.tasks[at] {
-            TaskPlan::Change(change) if registered.0.is_empty() => Some(change.clone()),
+            TaskPlan::Change(change) if as_planned => Some(change.clone()),
+            TaskPlan::Unchanged { .. } if as_planned && !dirty => return self.as_predicted(id),
             _ => None,
         };
         let fresh = planned.is_none();

@@ -2,10 +2,10 @@
 
 use super::{Doing, Events, Open, executor::HostRun};
 use crate::{
-    diag::{Diagnostics, Exit},
+    diag::{Diagnostic, Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
-    plan::{Ask, PlanError, Planner, Seat, TaskPlan, task_failure},
-    resource::{Fault, Mask},
+    plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure},
+    resource::Mask,
     site::{Place, Prepare},
 };
 use agent::wire::Facts;
@@ -140,20 +140,7 @@ async fn plan_host(
         events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
         exit
     };
-    let config = |diagnostics: &Diagnostics| {
-        let mut lines = diagnostics.0.iter().map(ToString::to_string);
-        let message = lines.next().unwrap_or_default();
-        let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
-        Failure {
-            message,
-            causes: lines.collect(),
-            hint,
-            exit: Exit::Config as u8,
-            place: None,
-            output: vec![],
-        }
-    };
-    let offline = hosts.tasks(host, None).map_err(|d| fail(config(&d)))?;
+    let offline = hosts.tasks(host, None).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     if offline.tasks().is_empty() {
         events(Event::Warning { host: Some(host.into()), message: "no task is for this host".into() });
     }
@@ -168,7 +155,7 @@ async fn plan_host(
         arch: facts.arch.clone(),
         uploaded: opened.uploaded,
     });
-    let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(config(&d)))?;
+    let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
         Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user));
     planner.learn(&first, questions.into_iter().zip(opened.first));
@@ -208,13 +195,11 @@ async fn plan_host(
     };
     let owners = owners(&plan, tasks.tasks());
     if let Some((second, first, address)) = owners {
-        let fault =
-            Fault::new(format!("`{address}` is owned by two tasks: `{}` and `{}`", first.name, second.name))
-                .hint(format!(
-                    "the other one is at {}: remove one, or make their `when` exclude each other",
-                    first.origin
-                ));
-        return Err(fail(Failure { exit: Exit::Config as u8, ..task_failure(second, &fault) }));
+        let (one, other) = (&first.name, &second.name);
+        let error = Diagnostic::error(format!("`{address}` is owned by two tasks: `{one}` and `{other}`"));
+        let error = error.at(&second.origin).related(&first.origin, "the other one");
+        let hint = "remove one, or make their `when` exclude each other";
+        return Err(fail(diagnostic_failure(&error.hint(hint))));
     }
     events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
     Ok(HostRun::new(host, tasks, plan, planner, links, open, mask))

@@ -195,7 +195,8 @@ impl HostRun {
             Why::Declared => failed(before),
             // A handler that is owed runs all the same.
             Why::Footprint(_) => !task.handler && failed(before),
-            Why::Order(_) | Why::Notify => false,
+            Why::Result(_) => failed(before),
+            Why::Order(_) | Why::Replaced(_) | Why::Notify => false,
         });
         if stands_on_failed {
             return Some(Done::quiet(Status::Blocked));
@@ -203,16 +204,21 @@ impl HostRun {
         if task.handler && !self.notified(id, progress) {
             return Some(Done::quiet(Status::Skipped));
         }
-        let registered = !self.registered.lock().expect("no panic holds it").0.is_empty();
+        // What results say decides about those only that read one.
+        if !task.reads.is_empty() {
+            return None;
+        }
         match &self.plan.tasks[id.0 as usize] {
-            TaskPlan::Unchanged { .. } if !dirty && !registered && task.register.is_none() => {
-                Some(Done::quiet(Status::Ok))
-            }
-            TaskPlan::Skipped { .. } if !registered && !task.handler && task.register.is_none() => {
-                Some(Done::quiet(Status::Skipped))
-            }
+            TaskPlan::Unchanged { .. } if !dirty => Some(self.as_predicted(id)),
+            TaskPlan::Skipped { .. } if !task.handler => Some(Done::quiet(Status::Skipped)),
             _ => None,
         }
+    }
+
+    /// The outcome of a task that is as wanted: the plan has seen it.
+    pub(super) fn as_predicted(&self, id: TaskId) -> Done {
+        let done = Done::quiet(Status::Ok);
+        Done { result: self.plan.results[id.0 as usize].clone().or(done.result), ..done }
     }
 
     fn notified(&self, id: TaskId, progress: &[Progress]) -> bool {
@@ -242,7 +248,8 @@ impl HostRun {
         let moved = matches!(done.status, Status::Changed | Status::Failed) || dirty[id.0 as usize];
         for (next, why) in self.plan.graph.after(id) {
             let at = next.0 as usize;
-            if moved && !matches!(why, Why::Order(_)) {
+            // A result moves nothing on the host.
+            if moved && !why.is_order_only() && !matches!(why, Why::Result(_)) {
                 dirty[at] = true;
             }
             if let Progress::Waiting(left) = &mut progress[at] {

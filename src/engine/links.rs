@@ -6,14 +6,14 @@ use crate::{
     diag::{Diagnostics, Exit},
     event::Failure,
     inventory::{ConnectionKind, ConnectionSpec},
-    plan::{Ask, Asking, Seat},
+    plan::{Ask, Asking, Seat, diagnostics_failure},
     site::{Place, Site},
 };
 use agent::{
     secret::{Content, Secret},
     wire::{Apply, Query, Session},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Opens links to the hosts of a site.
 pub struct SshLinks {
@@ -34,15 +34,20 @@ impl SshLinks {
         Self { site, options, ssh_config, become_password }
     }
 
-    fn target(&self, host: &str, seat: &Seat) -> Result<Target, Failure> {
+    /// Where to, and the options for it.
+    fn target(&self, host: &str, seat: &Seat) -> Result<(Target, Options), Failure> {
         let name = match &seat.place {
             Place::Host => host,
             Place::Delegate(other) => other,
         };
-        let spec = self.site.connection(name).map_err(|d| config_failure(&d))?;
+        let spec = self.site.connection(name).map_err(|d| diagnostics_failure(None, &d))?;
         let password = spec.become_.password.clone().or_else(|| self.become_password.clone());
+        let mut options = self.options.clone();
+        if let Some(seconds) = spec.timeout {
+            options.connect_timeout = Duration::from_secs(seconds.into());
+        }
         let r#become = seat.become_user.clone().map(|user| Become { user, password });
-        Ok(Target { name: name.into(), way: way(spec, self.ssh_config.clone()), r#become })
+        Ok((Target { name: name.into(), way: way(spec, self.ssh_config.clone()), r#become }, options))
     }
 }
 
@@ -68,13 +73,13 @@ impl Open for SshLinks {
         first: Vec<Query>,
     ) -> Doing<'a, Result<Opened, Failure>> {
         Box::pin(async move {
-            let target = self.target(host, seat)?;
-            let session = match (&seat.place, self.options.session) {
+            let (target, options) = self.target(host, seat)?;
+            let session = match (&seat.place, options.session) {
                 // Many runs may look from one place.
                 (Place::Delegate(_), Session::ReadWrite) => Session::Unleased,
                 (_, session) => session,
             };
-            let options = Options { first, session, ..self.options.clone() };
+            let options = Options { first, session, ..options };
             let opened = Link::open(&target, &options).await.map_err(link_failure)?;
             let link = Arc::new(SshLink(opened.link));
             Ok(Opened { link, facts: opened.hello.facts, uploaded: opened.uploaded, first: opened.first })
@@ -88,8 +93,8 @@ impl Open for SshLinks {
         token: &'a str,
     ) -> Doing<'a, Result<bool, Failure>> {
         Box::pin(async move {
-            let target = self.target(host, seat)?;
-            connection::disarm(&target, &self.options, token).await.map_err(link_failure)
+            let (target, options) = self.target(host, seat)?;
+            connection::disarm(&target, &options, token).await.map_err(link_failure)
         })
     }
 }
@@ -139,19 +144,15 @@ fn failure(message: &str, exit: Exit) -> Failure {
         hint: None,
         exit: exit as u8,
         place: None,
+        excerpt: None,
         output: vec![],
+        more: vec![],
     }
 }
 
 fn link_failure(error: LinkError) -> Failure {
     let exit = error.exit();
     Failure { causes: error.causes, hint: error.hint, ..failure(&error.message, exit) }
-}
-
-fn config_failure(diagnostics: &Diagnostics) -> Failure {
-    let lines: Vec<String> = diagnostics.0.iter().map(ToString::to_string).collect();
-    let hint = diagnostics.0.iter().find_map(|d| d.hint.clone());
-    Failure { hint, ..failure(&lines.join("; "), Exit::Config) }
 }
 
 impl super::Hosts for Site {

@@ -35,10 +35,16 @@ impl Areas {
             );
             let prefix = format!("{machine}/");
             self.touched.retain(|key, _| !key.starts_with(&prefix));
-            self.behind_network.retain(|key, _| !key.starts_with(&prefix));
+            let behind = self.behind_network.keys().filter(|key| key.starts_with(&prefix)).cloned();
+            let behind: Vec<_> =
+                behind.collect::<Vec<_>>().iter().filter_map(|k| self.behind_network.remove(k)).collect();
             // The network is seen from every machine.
             if !everything(&footprint.writes) {
                 self.look(key(machine, &Area::Network), task, edges);
+                // It waits for all of these, so a look from another machine needs to wait for it only.
+                if let Some((_, area)) = behind.into_iter().next() {
+                    self.behind_network.insert(format!("{prefix}barrier"), (task, area));
+                }
                 edges.retain(|(from, to, _)| from != to);
                 return;
             }

@@ -5,6 +5,7 @@
 
 mod areas;
 mod picture;
+mod results;
 
 pub use picture::{dot, mermaid, text};
 
@@ -15,6 +16,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
     visit::EdgeRef,
 };
+use results::Results;
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// Why one task waits for another.
@@ -26,8 +28,19 @@ pub enum Why {
     Footprint(Area),
     /// The later one writes what the earlier one reads: order only, no dependence.
     Order(Area),
+    /// The later one reads what the earlier one registers under this name.
+    Result(String),
+    /// The later one registers anew what the earlier one registers or reads: order only.
+    Replaced(String),
     /// The later one is a handler that the earlier one notifies.
     Notify,
+}
+
+impl Why {
+    /// The later one only has to come later: it is all the same to it how the earlier one ends.
+    pub fn is_order_only(&self) -> bool {
+        matches!(self, Self::Order(_) | Self::Replaced(_))
+    }
 }
 
 impl std::fmt::Display for Why {
@@ -36,13 +49,15 @@ impl std::fmt::Display for Why {
             Self::Declared => f.write_str("needs"),
             Self::Footprint(area) => write!(f, "{area}"),
             Self::Order(area) => write!(f, "{area} is read before"),
+            Self::Result(name) => write!(f, "result `{name}`"),
+            Self::Replaced(name) => write!(f, "result `{name}` is replaced"),
             Self::Notify => f.write_str("notify"),
         }
     }
 }
 
 /// A task as the graph sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Node {
     pub name: String,
     pub footprint: Footprint,
@@ -50,6 +65,10 @@ pub struct Node {
     pub machine: u16,
     pub needs: Vec<TaskId>,
     pub notifies: Vec<TaskId>,
+    /// The registered results that it reads.
+    pub reads: Vec<String>,
+    /// The name under which its result is registered, and by which task of the playbook: the items of a loop share one.
+    pub registers: Option<(String, usize)>,
 }
 
 /// The graph of one host's tasks; node `n` is task `n` in file order.
@@ -73,10 +92,11 @@ impl TaskGraph {
         for _ in nodes {
             graph.add_node(());
         }
-        let mut areas = Areas::default();
-        let mut edges = vec![];
+        let (mut areas, mut results) = (Areas::default(), Results::default());
+        let (mut edges, mut by_result) = (vec![], vec![]);
         for (at, node) in nodes.iter().enumerate() {
             areas.add(at as u32, node.machine, &node.footprint, &mut edges);
+            results.add(at as u32, node, &mut by_result);
             edges.extend(node.needs.iter().map(|need| (need.0, at as u32, Why::Declared)));
             edges.extend(node.notifies.iter().map(|handler| (at as u32, handler.0, Why::Notify)));
         }
@@ -89,6 +109,13 @@ impl TaskGraph {
                 None => {
                     graph.add_edge(from, to, why);
                 }
+            }
+        }
+        for (from, to, why) in by_result {
+            let (from, to) = (NodeIndex::new(from as usize), NodeIndex::new(to as usize));
+            // Beside an edge for another reason: what the one brings about (looking again) is not what the other does.
+            if !why.is_order_only() || graph.find_edge(from, to).is_none() {
+                graph.add_edge(from, to, why);
             }
         }
         let mut built = Self { graph, order: vec![] };
@@ -181,7 +208,12 @@ mod tests {
         let path = |p: &&str| if *p == "*" { Area::Everything } else { Area::Path((*p).into()) };
         let footprint =
             Footprint { reads: reads.iter().map(path).collect(), writes: writes.iter().map(path).collect() };
-        Node { name: String::new(), footprint, machine: 0, needs: vec![], notifies: vec![] }
+        Node { footprint, ..Node::default() }
+    }
+
+    fn result(reads: &[&str], registers: Option<(&str, usize)>) -> Node {
+        let reads = reads.iter().map(ToString::to_string).collect();
+        Node { reads, registers: registers.map(|(name, by)| (name.into(), by)), ..Node::default() }
     }
 
     fn edges(nodes: &[Node]) -> Vec<(u32, u32)> {
@@ -239,6 +271,40 @@ mod tests {
     }
 
     #[test]
+    fn who_reads_a_result_waits_for_who_registers_it() {
+        let nodes = [
+            result(&[], Some(("r", 0))),
+            result(&["r"], None),
+            // A loop that registers the name anew: its items do not wait for each other.
+            result(&["r"], Some(("r", 2))),
+            result(&["r"], Some(("r", 2))),
+            result(&["r"], None),
+            result(&["other"], None),
+        ];
+        assert_eq!(edges(&nodes), [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (2, 4), (3, 4)]);
+        let graph = TaskGraph::build(&nodes).unwrap();
+        let why: Vec<_> = graph.before(TaskId(3)).map(|(before, why)| (before.0, why.to_string())).collect();
+        assert!(
+            why.contains(&(0, "result `r`".into())) && why.contains(&(1, "result `r` is replaced".into())),
+            "{why:?}"
+        );
+    }
+
+    #[test]
+    fn a_result_is_a_reason_beside_others() {
+        let area = node(&["/a"], &[]).footprint;
+        let nodes = [
+            Node { footprint: area.clone(), ..result(&[], Some(("r", 0))) },
+            Node { footprint: area.clone(), ..result(&["r"], None) },
+        ];
+        let graph = TaskGraph::build(&nodes).unwrap();
+        let mut why: Vec<_> = graph.before(TaskId(1)).map(|(_, why)| why.clone()).collect();
+        why.sort_by_key(ToString::to_string);
+        assert_eq!(why, [Why::Footprint(area.writes[0].clone()), Why::Result("r".into())]);
+        assert_eq!(graph.order(), [TaskId(0), TaskId(1)]);
+    }
+
+    #[test]
     fn needs_on_a_later_task_is_honoured() {
         let mut nodes = [node(&["/a"], &[]), node(&["/b"], &[])];
         nodes[0].needs.push(TaskId(1));
@@ -271,6 +337,22 @@ mod tests {
         };
         assert_eq!(why(3, 1), Some(Why::Footprint(Area::Firewall)));
         assert_eq!(why(5, 4), Some(Why::Order(Area::Network)));
+    }
+
+    #[test]
+    fn a_look_from_outside_waits_also_behind_a_look_at_everything() {
+        let on = |machine, writes: &[Area], reads: &[Area]| {
+            let footprint = Footprint { reads: reads.to_vec(), writes: writes.to_vec() };
+            Node { footprint, machine, ..node(&[], &[]) }
+        };
+        let nodes = [
+            on(0, &[Area::Compose("shop".into())], &[]),
+            on(0, &[], &[Area::Everything]),
+            on(1, &[], &[Area::Network]),
+            on(1, &[], &[Area::Everything]),
+        ];
+        let found = edges(&nodes);
+        assert!(found.contains(&(0, 1)) && found.contains(&(1, 2)) && found.contains(&(1, 3)), "{found:?}");
     }
 
     #[test]

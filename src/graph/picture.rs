@@ -33,7 +33,7 @@ pub fn dot(graph: &TaskGraph, nodes: &[Node]) -> String {
     for (from, to, why) in edges(graph) {
         let style = match why {
             Why::Notify => ", style=dashed",
-            Why::Order(_) => ", style=dotted",
+            why if why.is_order_only() => ", style=dotted",
             _ => "",
         };
         let _ = writeln!(out, "  t{} -> t{} [label={:?}{style}];", from.0, to.0, why.to_string());
@@ -49,7 +49,7 @@ pub fn mermaid(graph: &TaskGraph, nodes: &[Node]) -> String {
         let _ = writeln!(out, "  t{at}[\"{}\"]", clean(&node.name));
     }
     for (from, to, why) in edges(graph) {
-        let arrow = if matches!(why, Why::Notify | Why::Order(_)) { "-.->" } else { "-->" };
+        let arrow = if matches!(why, Why::Notify) || why.is_order_only() { "-.->" } else { "-->" };
         let _ = writeln!(out, "  t{} {arrow}|\"{}\"| t{}", from.0, clean(&why.to_string()), to.0);
     }
     out

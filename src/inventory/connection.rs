@@ -25,6 +25,8 @@ pub struct ConnectionSpec {
     pub key: Option<PathBuf>,
     /// More arguments for ssh, one word each.
     pub ssh_args: Vec<String>,
+    /// Seconds that connecting may take, where it is not what the command line says for all hosts.
+    pub timeout: Option<u16>,
     /// Stands before the agent's command on a local connection (`ip netns exec lab`).
     pub command_prefix: Vec<String>,
     pub become_: BecomeSpec,
@@ -61,6 +63,16 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
             errors.push(Diagnostic::error(format!("`{key}` is not supported")).at(&node.origin).hint(hint));
         }
     }
+    for key in ["ansible_ssh_host_key_checking", "ansible_host_key_checking"] {
+        if let Some(node) = get(key)
+            && !errors.take(checks(node)).unwrap_or(true)
+        {
+            let error = Diagnostic::error(format!("`{key}` cannot be turned off: host keys are checked"));
+            errors.push(error.at(&node.origin).hint(
+                "make the host's key known: `ssh-keyscan ADDRESS >> ~/.ssh/known_hosts`, then compare the fingerprint",
+            ));
+        }
+    }
     let kind = get("ansible_connection").and_then(|node| errors.take(kind(node)));
     let kind = kind.unwrap_or(ConnectionKind::Ssh);
     let address = first(["ansible_host", "ansible_ssh_host"]).and_then(|node| errors.take(word(node)));
@@ -68,8 +80,12 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
     let user = first(["ansible_user", "ansible_ssh_user"]).and_then(|node| errors.take(word(node)));
     let key = first(["ansible_ssh_private_key_file", "ansible_private_key_file"]);
     let key = key.and_then(|node| errors.take(word(node))).map(PathBuf::from);
-    let args = ["ansible_ssh_common_args", "ansible_ssh_extra_args"].into_iter().filter_map(get);
+    // In Ansible's order: of an option that is given twice, ssh takes the first.
+    let args = ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"];
+    let args = args.into_iter().filter_map(get);
     let ssh_args: Vec<Vec<String>> = args.filter_map(|node| errors.take(words(node))).collect();
+    let timeout =
+        first(["ansible_ssh_timeout", "ansible_timeout"]).and_then(|node| errors.take(seconds(node)));
     let command_prefix = get("connection_command").and_then(|node| {
         if kind != ConnectionKind::Local {
             let error = Diagnostic::error("`connection_command` needs a local connection").at(&node.origin);
@@ -96,6 +112,7 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
         user,
         key,
         ssh_args: ssh_args.concat(),
+        timeout,
         command_prefix: command_prefix.unwrap_or_default(),
         become_,
     })
@@ -134,6 +151,25 @@ fn port(node: &Node) -> Result<u16, Diagnostic> {
         _ => None,
     };
     number.filter(|port| *port > 0).ok_or_else(|| node.expected("a port from 1 to 65535"))
+}
+
+fn seconds(node: &Node) -> Result<u16, Diagnostic> {
+    let number = match &node.value {
+        Value::Int(number) => u16::try_from(*number).ok(),
+        Value::Str(text) => text.parse().ok(),
+        _ => None,
+    };
+    number.filter(|seconds| *seconds > 0).ok_or_else(|| node.expected("seconds from 1 to 65535"))
+}
+
+/// A boolean in one of the ways in which Ansible's configuration takes one.
+fn checks(node: &Node) -> Result<bool, Diagnostic> {
+    let word = node.as_str().map(str::to_lowercase);
+    match (&node.value, word.as_deref()) {
+        (Value::Int(0), _) | (_, Some("false" | "no" | "off" | "n" | "0")) => Ok(false),
+        (Value::Int(1), _) | (_, Some("true" | "yes" | "on" | "y" | "1")) => Ok(true),
+        _ => node.expect_bool("`true` or `false`"),
+    }
 }
 
 /// A list of words, or one string split as a shell does.
@@ -192,11 +228,13 @@ mod tests {
         let full = spec(serde_json::json!({
             "ansible_host": "10.0.0.1", "ansible_port": "2222", "ansible_user": "deploy",
             "ansible_ssh_private_key_file": "~/key", "ansible_ssh_common_args": "-o 'ProxyJump=a b' -v",
-            "ansible_ssh_extra_args": ["-4"], "ansible_become": true, "ansible_become_password": "hunter2",
+            "ansible_ssh_extra_args": ["-4"], "ansible_ssh_args": "-C -o ControlPersist=60s",
+            "ansible_timeout": 7, "ansible_host_key_checking": "True", "ansible_become": true, "ansible_become_password": "hunter2",
             "ansible_python_interpreter": "/usr/bin/python3",
         }))
         .unwrap();
-        assert_eq!(full.ssh_args, ["-o", "ProxyJump=a b", "-v", "-4"]);
+        assert_eq!(full.ssh_args, ["-C", "-o", "ControlPersist=60s", "-o", "ProxyJump=a b", "-v", "-4"]);
+        assert_eq!((full.timeout, bare.timeout), (Some(7), None));
         assert_eq!((full.port, full.user.as_deref()), (Some(2222), Some("deploy")));
         assert_eq!(full.become_.enabled, Some(true));
         assert!(!format!("{full:?}").contains("hunter2"));
@@ -212,7 +250,8 @@ mod tests {
         let errors = spec(serde_json::json!({
             "ansible_host": "-oProxyCommand=x", "ansible_port": 70000, "ansible_connection": "locla",
             "ansible_become": "yes", "ansible_ssh_common_args": "-o 'x", "ansible_password": "hunter2",
-            "ansible_become_method": "su", "connection_command": "ip",
+            "ansible_become_method": "su", "connection_command": "ip", "ansible_timeout": "soon",
+            "ansible_host_key_checking": false, "ansible_ssh_host_key_checking": "no",
         }))
         .unwrap_err();
         for part in [
@@ -225,6 +264,10 @@ mod tests {
             "the only way to become",
             "`connection_command` needs a local connection",
             "expected a list of strings",
+            "seconds from 1 to 65535",
+            "`ansible_host_key_checking` cannot be turned off",
+            "`ansible_ssh_host_key_checking` cannot be turned off",
+            "hint: make the host's key known: `ssh-keyscan ADDRESS",
         ] {
             assert!(errors.contains(part), "{part}: {errors}");
         }

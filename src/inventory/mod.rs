@@ -175,6 +175,7 @@ impl Merge<'_> {
         }
         vars.extend(own.clone());
         vars.extend(self.files("host_vars", host, errors).iter().flatten().map(copy));
+        conceal(&mut vars);
         vars
     }
 
@@ -183,6 +184,18 @@ impl Merge<'_> {
             let folders = self.folders.iter().map(|folder| folder.join(kind));
             folders.map(|folder| files::read(&folder, name, self.passwords, errors)).collect()
         })
+    }
+}
+
+/// Marks what is a password by its name as secret, though it may be written in clear. One that is made by a template is as secret as
+/// what it is made of.
+pub(crate) fn conceal(vars: &mut IndexMap<String, Node>) {
+    for name in ["ansible_become_password", "ansible_become_pass"] {
+        if let Some(node) = vars.get_mut(name)
+            && !node.as_str().is_some_and(|text| text.contains("{{"))
+        {
+            node.taint();
+        }
     }
 }
 

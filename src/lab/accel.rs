@@ -45,12 +45,9 @@ pub(super) fn choose(lab: &Lab, image: &Image) -> Result<Accel> {
     if !Path::new("/dev/kvm").exists() {
         return Ok(Accel::Emulation);
     }
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let key = super::key_of(&[&qemu_version()?, &boot, &image.key]);
-    let memo = lab.dir.join("accel");
-    let known = fs::read_to_string(&memo).unwrap_or_default();
+    let known = fs::read_to_string(lab.dir.join("accel")).unwrap_or_default();
     for accel in [Accel::Kvm, Accel::Emulation] {
-        if known == format!("{key} {}", accel.name()) {
+        if known == memo(image, accel)? {
             return Ok(accel);
         }
     }
@@ -60,8 +57,20 @@ pub(super) fn choose(lab: &Lab, image: &Image) -> Result<Accel> {
     if accel == Accel::Emulation {
         say("/dev/kvm does not run this kernel: guests are emulated, which is slower");
     }
-    fs::write(&memo, format!("{key} {}", accel.name())).map_err(on("write", &memo))?;
+    remember(lab, image, accel)?;
     Ok(accel)
+}
+
+/// What a trial came to, valid until this machine is booted again.
+fn memo(image: &Image, accel: Accel) -> Result<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    Ok(format!("{} {}", super::key_of(&[&qemu_version()?, &boot, &image.key]), accel.name()))
+}
+
+/// Keeps a choice, so that it is not tried again before the next boot.
+pub(super) fn remember(lab: &Lab, image: &Image, accel: Accel) -> Result<()> {
+    let file = lab.dir.join("accel");
+    fs::write(&file, memo(image, accel)?).map_err(on("write", &file))
 }
 
 /// Boots the kernel far enough to run our initrd, which then says so.

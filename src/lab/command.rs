@@ -18,6 +18,23 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("busybox", "busybox-static"),
 ];
 
+const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// A command that is also looked for where root's programs are.
+pub(super) fn program(name: &str) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let at = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    let at = at
+        .or_else(|| SBIN.map(|folder| Path::new(folder).join(name)).into_iter().find(|file| file.is_file()));
+    let mut command = Command::new(at.unwrap_or_else(|| name.into()));
+    // What it runs itself is found there too.
+    let folders = std::env::split_paths(&path).chain(SBIN.map(Into::into));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
+    command
+}
+
 /// Checks that everything the lab needs is there.
 ///
 /// # Errors
@@ -25,7 +42,9 @@ const PROGRAMS: [(&str, &str); 8] = [
 pub(super) fn require() -> Result<()> {
     require_root()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    // Debian's `su` leaves the folders of root's programs out of PATH; `program` finds what is in them.
+    let folders = || std::env::split_paths(&path).chain(SBIN.map(std::path::PathBuf::from));
+    let is_there = |program: &str| folders().any(|folder| folder.join(program).is_file());
     let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !is_there(program)).collect();
     if missing.is_empty() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The guests' disk image, made from Debian's packages.
 
 use super::Lab;
-use super::command::{Result, on, remove, run};
+use super::command::{Result, on, program, remove, run};
 use super::progress::Step;
 use super::spec::Suite;
 use crate::diag::{Diagnostic, Exit};
@@ -72,7 +72,7 @@ pub(super) fn ensure(lab: &Lab, suite: Suite) -> Result<Image> {
     configure(&root, &authorized, &host_key, &lab.dir)?;
     boot_files(&root, &new)?;
     let raw = new.join("base.raw");
-    run(Command::new("mke2fs")
+    run(program("mke2fs")
         .args(["-q", "-t", "ext4", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", "-d"])
         .args([&root, &raw])
         .arg(DISK_SIZE))?;
@@ -85,7 +85,7 @@ pub(super) fn ensure(lab: &Lab, suite: Suite) -> Result<Image> {
 }
 
 fn bootstrap(suite: Suite, mirror: Option<&str>, root: &Path) -> Result<()> {
-    let mut command = Command::new("mmdebstrap");
+    let mut command = program("mmdebstrap");
     command.args(["--quiet", "--mode=root", "--format=directory", "--variant=minbase"]);
     command.arg(format!("--include={PACKAGES}"));
     command.args(["--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\""]);
@@ -107,7 +107,7 @@ fn configure(root: &Path, authorized: &str, host_key: &str, lab_dir: &Path) -> R
     let public = fs::read(lab_dir.join("keys/host_key.pub")).map_err(on("read", lab_dir))?;
     write(&ssh.join("ssh_host_ed25519_key.pub"), &public, 0o644)?;
     write(&root.join("usr/local/sbin/lab-identity"), IDENTITY.as_bytes(), 0o755)?;
-    run(Command::new("chroot").arg(root).args(["/bin/sh", "-c", SETUP]).env("LAB_KEY", authorized.trim()))?;
+    run(program("chroot").arg(root).args(["/bin/sh", "-c", SETUP]).env("LAB_KEY", authorized.trim()))?;
     Ok(())
 }
 
@@ -134,7 +134,7 @@ fn boot_files(root: &Path, out: &Path) -> Result<()> {
     archive.add("init", 0o100_755, INIT.as_bytes());
     let mut seen = vec![];
     for module in MODULES {
-        let listed = run(Command::new("chroot").arg(root).args([
+        let listed = run(program("chroot").arg(root).args([
             "modprobe",
             "--set-version",
             &release,

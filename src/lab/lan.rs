@@ -1,9 +1,8 @@
 //! An isolated LAN: a bridge in a network namespace of its own, and a machine outside the guests to look at them
 //! from. Nothing of it touches the host's interfaces.
 
-use super::command::{Result, run};
+use super::command::{Result, program, run};
 use std::path::Path;
-use std::process::Command;
 
 const BRIDGE: &str = "lablan";
 /// The outside prober's namespace; its interface is `outside`, its address 10.77.0.200.
@@ -14,7 +13,7 @@ fn exists(namespace: &str) -> bool {
 }
 
 fn ip(arguments: &str) -> Result<()> {
-    run(Command::new("ip").args(arguments.split_whitespace())).map(drop)
+    run(program("ip").args(arguments.split_whitespace())).map(drop)
 }
 
 /// Makes the LAN unless it is there.

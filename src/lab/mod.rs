@@ -18,7 +18,7 @@ mod spec;
 pub use spec::{Disk, Spec, Suite};
 
 use crate::diag::{Diagnostic, Diagnostics, Exit};
-use command::{Result, on, remove, run};
+use command::{Result, on, program, remove, run};
 use machine::{Machine, Origin};
 use progress::{Step, say};
 use std::fs;
@@ -88,10 +88,11 @@ impl Lab {
         fs::write(&file, text).map_err(on("write", &file))?;
         let wanted: Vec<_> = (1..=count).filter(|number| !Machine::new(self, *number).is_up()).collect();
         self.wake(&wanted, spec)?;
+        let up: Vec<_> = self.machines().filter(Machine::is_up).map(|machine| machine.name()).collect();
         say(format_args!(
             "{} {} up; reach a guest with `lustores-provision lab ssh lab1` or\n     ssh -F {} lab1",
-            self.machines().filter(Machine::is_up).map(|m| m.name()).collect::<Vec<_>>().join(", "),
-            if count == 1 { "is" } else { "are" },
+            up.join(", "),
+            if up.len() == 1 { "is" } else { "are" },
             self.ssh_config().display()
         ));
         Ok(())
@@ -180,7 +181,7 @@ impl Lab {
         if !Path::new("/run/netns").join(lan::PROBER).exists() {
             return Err(Diagnostic::error("the lab is not up").hint("`lab up`").into());
         }
-        let error = Command::new("ip").args(["netns", "exec", lan::PROBER]).args(command).exec();
+        let error = program("ip").args(["netns", "exec", lan::PROBER]).args(command).exec();
         Err(Diagnostic::error("cannot run `ip`").cause(error).hint("apt-get install -y iproute2").into())
     }
 
@@ -194,8 +195,20 @@ impl Lab {
             Machine::new(self, *number).destroy()?;
         }
         let image = image::ensure(self, spec.suite)?;
-        let accel = accel::choose(self, &image)?;
-        let frozen = frozen::ensure(self, &image, spec, accel)?;
+        let mut accel = accel::choose(self, &image)?;
+        let frozen = match frozen::ensure(self, &image, spec, accel) {
+            // A KVM may run the kernel's first steps and no more.
+            Err(error) if accel == accel::Accel::Kvm => {
+                say(format_args!(
+                    "/dev/kvm does not boot a guest ({}): guests are emulated, which is slower",
+                    error.0[0].message
+                ));
+                accel = accel::Accel::Emulation;
+                accel::remember(self, &image, accel)?;
+                frozen::ensure(self, &image, spec, accel)?
+            }
+            frozen => frozen?,
+        };
         lan::up()?;
         let from = Origin {
             image: &image,
@@ -227,6 +240,11 @@ impl Lab {
             std::time::UNIX_EPOCH.elapsed().map_err(|error| Diagnostic::error("bad clock").cause(error))?;
         let (machine_id, entropy) = (random_hex(16)?, random_hex(32)?);
         machine.script(WAKE, &[&number.to_string(), &now.as_secs().to_string(), &machine_id, &entropy])?;
+        if spec.noexec_tmp {
+            // Debian 13 has memory there, Debian 12 a folder of the disk.
+            let mount = "o=nosuid,nodev,noexec; mount -o remount,$o /tmp 2> /dev/null || mount -t tmpfs -o mode=1777,$o tmpfs /tmp";
+            machine.script(mount, &[])?;
+        }
         let mut monitor = machine.monitor()?;
         for disk in &spec.disks {
             monitor.plug_disk(&disk.name, &disk.file)?;

@@ -61,6 +61,9 @@ pub struct Spec {
     /// MiB.
     pub memory: u32,
     pub disks: Vec<Disk>,
+    /// Programs cannot be run from `/tmp`, as on hardened hosts.
+    #[serde(default)]
+    pub noexec_tmp: bool,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod predict;
 mod result;
 mod verdict;
 
-pub use failure::{cycle_diagnostic, diagnostics_failure, task_failure};
+pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
 pub use planner::{Planner, Seat, offline_nodes};
 pub use predict::areas_of;
 pub use result::{Outcome as ResultOf, node as result_node, register};

@@ -76,12 +76,17 @@ impl Planner {
         let mut open = vec![false; tasks.len()];
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
+        let mut results = vec![None; tasks.len()];
         let any_register = tasks.iter().any(|t| t.register.is_some());
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
             let task = &tasks[at];
-            let behind = behind(id, &graph, &plans, &after, &preparations);
-            let mut before = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+            let behind_by =
+                |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &preparations);
+            let behind = behind_by(|why| !why.is_order_only());
+            // A result is nothing that a host could be asked for.
+            let on_host = behind_by(|why| !why.is_order_only() && !matches!(why, Why::Result(_)));
+            let mut before = graph.before(id).filter(|(_, why)| !why.is_order_only());
             open[at] = before.any(|(before, _)| open[before.0 as usize]);
             if any_register {
                 match self.prepare(task, &registered) {
@@ -93,7 +98,7 @@ impl Planner {
                 }
             }
             let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
-            let notified = notified(id, &graph, &plans);
+            let notified = notified(id, &graph, &plans, &preparations);
             let plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 _ if task.handler && notified == Notified::No => {
@@ -114,7 +119,7 @@ impl Planner {
                         answers: &self.answers[seat],
                         overlay: &overlays[machine],
                         depends: &depends,
-                        after: &behind,
+                        after: &on_host,
                         tasks,
                     };
                     match prepared.plan(&view, &self.mask) {
@@ -129,11 +134,11 @@ impl Planner {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) if behind.is_empty() => {
+                        Ok(Outcome::NotYet(why)) if on_host.is_empty() => {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: behind.clone() },
+                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: on_host },
                         Ok(Outcome::Unchanged { asked, notes }) => TaskPlan::Unchanged { asked, notes },
                         Ok(Outcome::Change(change)) => TaskPlan::Change(change),
                     }
@@ -160,12 +165,13 @@ impl Planner {
                         Some(result::node(&result::Outcome { output: output.as_ref(), ..Default::default() }))
                     }
                     TaskPlan::Change(_) => Some(result::node(&result::Outcome {
-                        changed: true,
+                        changed: counts(&preparations[at]),
                         predicted: Some(&task.name),
                         ..Default::default()
                     })),
                 };
                 if let Some(node) = node {
+                    results[at] = Some(node.clone());
                     result::register(&mut registered, register, node);
                 }
             }
@@ -188,7 +194,8 @@ impl Planner {
             Preparation::Ready(prepared) => Some(prepared),
             _ => None,
         });
-        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared: prepared.collect(), rounds: 0 })))
+        let prepared = prepared.collect();
+        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, rounds: 0 })))
     }
 }
 
@@ -199,11 +206,26 @@ enum Notified {
     Yes,
 }
 
-fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>]) -> Notified {
+/// Whether acting on the task is a change: that of a check, a wait or a request is none.
+fn counts(preparation: &Preparation) -> bool {
+    match preparation {
+        Preparation::Ready(prepared) => prepared.counts_as_change(),
+        Preparation::Skip(_) | Preparation::NotYet(_) => true,
+    }
+}
+
+fn notified(
+    id: TaskId,
+    graph: &TaskGraph,
+    plans: &[Option<TaskPlan>],
+    preparations: &[Preparation],
+) -> Notified {
     let notifiers = graph.before(id).filter(|(_, why)| matches!(why, Why::Notify));
     let mut answer = Notified::No;
     for (notifier, _) in notifiers {
-        match &plans[notifier.0 as usize] {
+        let at = notifier.0 as usize;
+        match &plans[at] {
+            Some(TaskPlan::Change(_) | TaskPlan::Deferred { .. }) if !counts(&preparations[at]) => {}
             Some(TaskPlan::Change(_)) => return Notified::Yes,
             // Not planned yet in this round: ask as if it were notified.
             None => return Notified::Yes,
@@ -214,9 +236,11 @@ fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>]) -> Notifi
     answer
 }
 
-/// The tasks that change something and that this one depends on, nearest first; through unchanged ones as well.
+/// The tasks that change something and that this one depends on, by a reason that matters, nearest first; through unchanged ones as
+/// well.
 fn behind(
     id: TaskId,
+    matters: fn(&Why) -> bool,
     graph: &TaskGraph,
     plans: &[Option<TaskPlan>],
     after: &[Vec<TaskId>],
@@ -224,15 +248,12 @@ fn behind(
 ) -> Vec<TaskId> {
     const ENOUGH: usize = 4;
     let mut found: Vec<TaskId> = vec![];
-    let depends = graph.before(id).filter(|(_, why)| !matches!(why, Why::Order(_)));
+    let depends = graph.before(id).filter(|(_, why)| matters(why));
     for (before, _) in depends {
         let at = before.0 as usize;
         let changing = match &plans[at] {
             Some(TaskPlan::Deferred { .. }) => true,
-            Some(TaskPlan::Change(_)) => match &preparations[at] {
-                Preparation::Ready(prepared) => prepared.counts_as_change(),
-                _ => true,
-            },
+            Some(TaskPlan::Change(_)) => counts(&preparations[at]),
             _ => false,
         };
         let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };

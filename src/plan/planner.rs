@@ -149,20 +149,22 @@ impl Planner {
         })
     }
 
-    /// Prepared tasks are kept; only what waits for a result is tried again.
+    /// Prepared tasks are kept; only those that read a result are tried again.
     pub(super) fn prepare(
         &mut self,
         task: &HostTask,
         registered: &Registered,
     ) -> Result<Preparation, Failure> {
         let at = task.id.0 as usize;
+        let none = Registered::default();
+        let registered = if task.reads.is_empty() { &none } else { registered };
         if registered.0.is_empty()
             && let Some(prepared) = &self.prepared[at]
         {
             return Ok(Preparation::Ready(prepared.clone()));
         }
         let preparation =
-            self.host.prepare(task.id, registered).map_err(|d| diagnostics_failure(task, &d))?;
+            self.host.prepare(task.id, registered).map_err(|d| diagnostics_failure(Some(task), &d))?;
         if let (Preparation::Ready(prepared), true) = (&preparation, registered.0.is_empty()) {
             self.prepared[at] = Some(prepared.clone());
         }
@@ -232,5 +234,7 @@ fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> Graph
         machine,
         needs: task.needs.clone(),
         notifies: task.notify.clone(),
+        reads: task.reads.clone(),
+        registers: task.register.as_ref().map(|register| (register.name.clone(), task.source)),
     }
 }

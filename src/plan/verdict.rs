@@ -6,6 +6,7 @@ use crate::{
     model::TaskId,
     resource::{Change, Prepared},
     site::HostTask,
+    yaml::Node as ResultNode,
 };
 use agent::wire::Query;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct HostPlan {
     pub nodes: Vec<GraphNode>,
     pub tasks: Vec<TaskPlan>,
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
+    /// What is predicted for each task that registers its result.
+    pub results: Vec<Option<ResultNode>>,
     /// Round trips it took.
     pub rounds: usize,
 }

@@ -17,7 +17,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plan::PlanView;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     sync::{Arc, Mutex},
     time::Duration,
@@ -55,6 +55,8 @@ struct Inner {
     summaries: BTreeMap<String, Summary>,
     order: Vec<String>,
     width: usize,
+    /// The excerpts that were shown.
+    excerpts: BTreeSet<String>,
 }
 
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
@@ -87,6 +89,7 @@ impl Reporter {
             summaries: BTreeMap::new(),
             order: vec![],
             width: 0,
+            excerpts: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
@@ -222,8 +225,14 @@ impl Inner {
     fn failure(&mut self, host: &str, task: Option<&str>, failure: &Failure) {
         let head = paint("error:", RED, self.color);
         let place = failure.place.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
-        let task = task.map(|t| format!("{t}: ")).unwrap_or_default();
-        let mut text = format!("{head} {host}: {task}{}{place}\n", failure.message);
+        let name = task.map(|t| format!("{t}: ")).unwrap_or_default();
+        let mut text = format!("{head} {host}: {name}{}{place}\n", failure.message);
+        // Once: many hosts may fail at one place.
+        if let Some(excerpt) = &failure.excerpt
+            && self.excerpts.insert(excerpt.clone())
+        {
+            text += &format!("{}\n", excerpt.trim_end());
+        }
         for cause in &failure.causes {
             text += &format!("  cause: {}\n", cause.replace('\n', "\n         "));
         }
@@ -235,6 +244,7 @@ impl Inner {
             text += &format!("  {} {hint}\n", paint("hint:", CYAN, self.color));
         }
         self.text(&text);
+        failure.more.iter().for_each(|more| self.failure(host, task, more));
     }
 
     fn host_line(&mut self, host: &str, text: &str) {

@@ -5,7 +5,7 @@ use crate::{
     event::{PlannedTask, Verdict},
     model::TaskId,
 };
-use std::{collections::BTreeMap, fmt::Write};
+use std::fmt::Write;
 
 #[derive(Default)]
 pub(super) struct PlanView {
@@ -23,27 +23,47 @@ impl PlanView {
         tasks.get(task.0 as usize).map(|t| &t.verdict)
     }
 
-    /// What would change, task by task; hosts with the same verdict share one entry.
-    pub fn render(&self, color: bool, check: bool) -> String {
-        let mut out = String::new();
-        let mut shown: BTreeMap<(u32, usize), (&PlannedTask, Vec<&str>)> = BTreeMap::new();
+    /// The tasks that are worth showing, each with the hosts on which it is the same, in an order that is every host's own. A task's number
+    /// says nothing across hosts: one may have more items in a loop before it.
+    fn agreed(&self) -> Vec<(&PlannedTask, Vec<&str>)> {
+        let mut shown: Vec<(&PlannedTask, Vec<&str>)> = vec![];
         for (host, tasks) in &self.hosts {
+            let mut next = 0;
             for task in tasks {
                 let quiet = matches!(task.verdict, Verdict::Unchanged | Verdict::Skipped { .. });
                 if quiet && task.notes.is_empty() {
                     continue;
                 }
-                let same = shown.iter().find(|(_, (other, _))| {
-                    other.task == task.task
-                        && other.name == task.name
-                        && other.verdict == task.verdict
-                        && other.notes == task.notes
-                });
-                let key = same.map_or((task.task.0, shown.len()), |(key, _)| *key);
-                shown.entry(key).or_insert_with(|| (task, vec![])).1.push(host);
+                let same = |(other, hosts): &(&PlannedTask, Vec<&str>)| {
+                    // Two items of a loop may look alike, but they are two.
+                    hosts.last() != Some(&host.as_str())
+                        && (&other.place, &other.name) == (&task.place, &task.name)
+                        && (&other.verdict, &other.notes) == (&task.verdict, &task.notes)
+                };
+                match shown.iter().position(same) {
+                    Some(at) => {
+                        shown[at].1.push(host);
+                        next = next.max(at + 1);
+                    }
+                    None => {
+                        // Before or after what other hosts have there, but beside the same task with another outcome.
+                        while shown.get(next).is_some_and(|(other, _)| other.place == task.place) {
+                            next += 1;
+                        }
+                        shown.insert(next, (task, vec![host]));
+                        next += 1;
+                    }
+                }
             }
         }
-        for (task, hosts) in shown.values() {
+        shown
+    }
+
+    /// What would change, task by task; hosts with the same verdict share one entry.
+    pub fn render(&self, color: bool, check: bool) -> String {
+        let mut out = String::new();
+        let shown = self.agreed();
+        for (task, hosts) in &shown {
             let (sign, style) = match &task.verdict {
                 Verdict::Change { .. } => ("~", YELLOW),
                 Verdict::Deferred { .. } => ("?", CYAN),

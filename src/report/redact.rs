@@ -13,14 +13,28 @@ const SHORTEST: usize = 4;
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// Longest first, so that a form that contains another one goes whole.
-    forms: Vec<String>,
+    forms: Vec<Form>,
+}
+
+/// A text in which a secret turns up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Form {
+    text: String,
+    /// In base64: whether the character before, and the one after, still hold bits of the secret beside those of its neighbours.
+    edges: (bool, bool),
+}
+
+impl From<String> for Form {
+    fn from(text: String) -> Self {
+        Self { text, edges: (false, false) }
+    }
 }
 
 impl Redactor {
     pub fn new(secrets: &[Secret]) -> Self {
-        let mut forms: Vec<String> =
-            secrets.iter().flat_map(forms_of).filter(|f| f.len() >= SHORTEST).collect();
-        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        let mut forms: Vec<Form> =
+            secrets.iter().flat_map(forms_of).filter(|f| f.text.len() >= SHORTEST).collect();
+        forms.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then_with(|| a.cmp(b)));
         forms.dedup();
         Self { forms }
     }
@@ -47,15 +61,46 @@ impl Redactor {
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for form in &self.forms {
-            if text.contains(form.as_str()) {
-                text = Cow::Owned(text.replace(form.as_str(), "[secret]"));
+            if text.contains(form.text.as_str()) {
+                text = Cow::Owned(form.replaced(&text));
             }
         }
         text
     }
 }
 
-fn forms_of(secret: &Secret) -> Vec<String> {
+impl Form {
+    fn replaced(&self, text: &str) -> String {
+        let base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+        let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(at) = rest.find(&self.text) {
+            let before = &rest[..at];
+            out.push_str(if self.edges.0 { before.strip_suffix(base64).unwrap_or(before) } else { before });
+            out.push_str("[secret]");
+            rest = &rest[at + self.text.len()..];
+            rest = if self.edges.1 { rest.strip_prefix(base64).unwrap_or(rest) } else { rest };
+        }
+        out + rest
+    }
+}
+
+/// Base64 of a text that may stand at any place of a longer one (`user:secret`): encoded after no, one and two other bytes, each time
+/// without the characters that depend on what is around it.
+fn base64_of(part: &str) -> Vec<Form> {
+    let at = |before: usize| {
+        let bytes = [&[0; 2][..before], part.as_bytes()].concat();
+        let encoded = b64::STANDARD_NO_PAD.encode(&bytes);
+        let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+        Form { text: encoded[first..last].to_string(), edges: (before > 0, bytes.len() % 3 > 0) }
+    };
+    let mut forms: Vec<Form> = (0..3).map(at).collect();
+    for at in 0..forms.len() {
+        forms.push(Form { text: forms[at].text.replace('+', "-").replace('/', "_"), ..forms[at] });
+    }
+    forms
+}
+
+fn forms_of(secret: &Secret) -> Vec<Form> {
     let bytes = secret.expose();
     let text = String::from_utf8_lossy(bytes).into_owned();
     let trimmed = text.trim();
@@ -66,17 +111,17 @@ fn forms_of(secret: &Secret) -> Vec<String> {
     // Of a secret with several lines, each long enough line is one as well.
     let lines = trimmed.lines().map(str::trim).filter(|line| line.len() >= 8);
     for part in [trimmed].into_iter().chain(lines) {
-        forms.push(part.to_string());
-        // Without the last characters, which depend on what follows the secret in the encoded text.
-        let encoded = b64::STANDARD_NO_PAD.encode(part);
-        forms.push(encoded.clone());
-        forms.push(encoded.replace('+', "-").replace('/', "_"));
-        forms.push(percent_encode(part.as_bytes(), NON_ALPHANUMERIC).to_string());
-        forms.push(part.replace('\'', "'\\''"));
-        forms.push(part.replace('\'', "\\'"));
-        forms.push(part.replace('$', "$$"));
         let json = serde_json::to_string(part).unwrap_or_default();
-        forms.push(json.trim_matches('"').to_string());
+        let texts = [
+            part.to_string(),
+            percent_encode(part.as_bytes(), NON_ALPHANUMERIC).to_string(),
+            part.replace('\'', "'\\''"),
+            part.replace('\'', "\\'"),
+            part.replace('$', "$$"),
+            json.trim_matches('"').to_string(),
+        ];
+        forms.extend(texts.map(Form::from));
+        forms.extend(base64_of(part));
     }
     forms
 }
@@ -103,6 +148,20 @@ mod tests {
                 text.contains("[secret]") && !text.contains("ss/w") && !text.contains(&form),
                 "{form}: {text}"
             );
+        }
+        // Somewhere in a longer text that was encoded as a whole.
+        for user in ["", "u", "us", "use", "user-"] {
+            for more in ["", ":", "::", ":::"] {
+                let encoded = b64::STANDARD.encode(format!("{user}{secret}{more}"));
+                let text = redactor.redact(&format!("Authorization: Basic {encoded}")).into_owned();
+                assert!(text.starts_with("Authorization: Basic ") && text.contains("[secret]"), "{text}");
+                let left = text.trim_start_matches("Authorization: Basic ").replace("[secret]", "");
+                let around = user.len() + more.len();
+                assert!(
+                    left.trim_end_matches('=').len() <= (around * 8).div_ceil(6),
+                    "{user:?} {more:?}: {text}"
+                );
+            }
         }
         // Quoted for a file, then written as JSON.
         let mut json = serde_json::json!({ "lines": [format!("A='{}'", secret.replace('\'', "\\'"))] });

@@ -61,6 +61,41 @@ fn hosts_that_agree_share_one_diff() {
 }
 
 #[test]
+fn hosts_agree_though_a_loop_before_is_longer_on_one() {
+    let tasks = |items: &[&str], last: &str| {
+        let mut tasks: Vec<PlannedTask> = vec![];
+        for item in items {
+            let mut task = planned(change("0600")).remove(0);
+            (task.name, task.place) = (format!("conf ({item})"), "site.yml:5:5".into());
+            tasks.push(task);
+        }
+        let mut motd = planned(change(last)).remove(0);
+        motd.place = "site.yml:9:5".into();
+        tasks.push(motd);
+        for (id, task) in tasks.iter_mut().enumerate() {
+            task.task = TaskId(id as u32);
+        }
+        tasks
+    };
+    let events =
+        [("a", tasks(&["x"], "0644")), ("b", tasks(&["x", "y", "z"], "0644")), ("c", tasks(&["z"], "0640"))];
+    let events = events.map(|(host, tasks)| Event::HostPlanned { host: host.into(), tasks });
+    let text = show(
+        Format::Plain,
+        [events.to_vec(), vec![Event::PlanComplete { changes: 8, deferred: 0 }]].concat(),
+    );
+    let heads: Vec<_> = text.lines().filter(|line| line.starts_with('~')).collect();
+    let expected = [
+        "~ conf (x)  [a, b] site.yml:5:5",
+        "~ conf (y)  [b] site.yml:5:5",
+        "~ conf (z)  [b, c] site.yml:5:5",
+        "~ base : motd  [a, b] site.yml:9:5",
+        "~ base : motd  [c] site.yml:9:5",
+    ];
+    assert_eq!(heads, expected, "{text}");
+}
+
+#[test]
 fn a_note_is_shown_though_nothing_is_to_do() {
     let quiet = planned(Verdict::Unchanged);
     let mut noted = quiet.clone();
@@ -94,18 +129,31 @@ fn a_failure_shows_host_task_place_output_and_hint() {
         hint: Some("look at the log".into()),
         exit: 40,
         place: Some("site.yml:9:5".into()),
+        excerpt: Some(" --> site.yml:9:5\n  |\n9 | x: hunter2\n  | ^\n".into()),
         output: vec!["boom".into()],
+        more: vec![],
     };
-    let event = Event::TaskFinished {
-        host: "a".into(),
+    let other = Failure { message: "another one".into(), output: vec![], ..failure.clone() };
+    let event = |host: &str| Event::TaskFinished {
+        host: host.into(),
         task: TaskId(0),
         name: "x".into(),
         status: Status::Failed,
         diff: None,
-        failure: Some(failure),
+        failure: Some(Failure { more: vec![other.clone()], ..failure.clone() }),
         millis: 5,
     };
-    let text = show(Format::Plain, vec![event]);
-    let wanted = "error: a: x: the command failed with exit code 3 (site.yml:9:5)\n  cause: step 2 of 2\n  it printed:\n    | boom\n  hint: look at the log\n";
+    let text = show(Format::Plain, vec![event("a"), event("b")]);
+    let head = "x: the command failed with exit code 3 (site.yml:9:5)\n";
+    let excerpt = " --> site.yml:9:5\n  |\n9 | x: [secret]\n  | ^\n";
+    let rest = "  cause: step 2 of 2\n  it printed:\n    | boom\n  hint: look at the log\n";
+    let more = "x: another one (site.yml:9:5)\n  cause: step 2 of 2\n  hint: look at the log\n";
+    let wanted =
+        format!("error: a: {head}{excerpt}{rest}error: a: {more}error: b: {head}{rest}error: b: {more}");
     assert_eq!(text, wanted);
+    let json = show(Format::Json, vec![event("a")]);
+    assert!(
+        json.contains("9 | x: [secret]") && json.contains("\"more\":[{\"message\":\"another one\""),
+        "{json}"
+    );
 }

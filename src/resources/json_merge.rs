@@ -46,9 +46,10 @@ impl Spec {
         attrs(self.mode, self.owner.as_ref(), self.group.as_ref())
     }
 
-    fn pretty(&self, map: &Map<String, Value>) -> Content {
+    /// `of_secret`: it is made of what must not be shown.
+    fn pretty(&self, map: &Map<String, Value>, of_secret: bool) -> Content {
         let text = serde_json::to_string_pretty(map).expect("JSON has text keys");
-        Content::new(text + "\n", self.secret)
+        Content::new(text + "\n", self.secret || of_secret)
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
@@ -118,7 +119,8 @@ json_merge:
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
         let mut state = observe_bytes(&spec.path, &spec.attrs(), spec.secret, seen)?;
         if let Some(content) = state.read() {
-            state.content = Some(Facet::content(&spec.pretty(&spec.read(content.bytes())?)));
+            let pretty = spec.pretty(&spec.read(content.bytes())?, content.is_secret());
+            state.content = Some(Facet::content(&pretty));
         } else if !spec.create {
             let why = format!("the file {} does not exist (`create: true` makes it)", spec.path);
             return Err(Pause::NotYet(why));
@@ -131,7 +133,7 @@ json_merge:
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
         let mut map = spec.read(observed.read().map_or(&b""[..], Content::bytes))?;
         merge(&mut map, &spec.values);
-        Ok(observed.with_content(&spec.pretty(&map), &spec.attrs()))
+        Ok(observed.with_content(&spec.pretty(&map, observed.holds_secret()), &spec.attrs()))
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {

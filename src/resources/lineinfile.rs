@@ -216,7 +216,8 @@ lineinfile:
                 Fault::new("`regexp` does not match the new line, but matches another line of the file");
             return Err(fault.hint("write a `regexp` that matches the line before and after the change"));
         }
-        Ok(observed.with_content(&Content::new(after, spec.secret()), &spec.attrs()))
+        let secret = spec.secret() || observed.holds_secret();
+        Ok(observed.with_content(&Content::new(after, secret), &spec.attrs()))
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {

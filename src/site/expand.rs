@@ -87,7 +87,9 @@ impl HostTasks {
             };
             (host_task.notify, host_task.needs) = (all(&task.notify), all(&task.needs));
         }
-        (Self { shared: shared.clone(), tasks, scopes, pending, ready: Mutex::default() }, errors)
+        let mut host_tasks = Self { shared: shared.clone(), tasks, scopes, pending, ready: Mutex::default() };
+        host_tasks.find_reads();
+        (host_tasks, errors)
     }
 }
 
@@ -201,6 +203,7 @@ impl Expander<'_> {
             register,
             notify: vec![],
             needs: vec![],
+            reads: vec![],
             ignore_errors,
             no_log,
             origin: task.origin.clone(),

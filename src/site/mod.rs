@@ -9,6 +9,7 @@ mod expand;
 mod extra;
 mod prepare;
 mod reach;
+mod reads;
 mod scopes;
 mod selection;
 mod sources;
@@ -21,7 +22,7 @@ pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::{Host, Inventory},
+    inventory::{Host, Inventory, conceal},
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
@@ -157,6 +158,12 @@ impl Site {
         if wanted(&"localhost") && !hosts.iter().any(|h| h == "localhost") {
             hosts.push("localhost".into());
         }
+        if let Some(pattern) = options.limit.filter(|_| hosts.is_empty() && !errors.has_errors()) {
+            let targets: Vec<&str> = playbook.plays.iter().map(|play| play.hosts.0.as_str()).collect();
+            let error = Diagnostic::error(format!("`{pattern}` matches no host of a play"));
+            let error = error.at(&Origin::named("--limit"));
+            errors.push(error.hint(format!("the plays are for: {}", targets.join(", "))));
+        }
         let selection = Selection::new(options.tags, options.skip_tags, &playbook, &mut errors);
         let mut index = vec![];
         for (play, content) in playbook.plays.iter().enumerate() {
@@ -167,7 +174,11 @@ impl Site {
         let shared = Shared {
             layers: playbook.plays.iter().map(PlayLayers::new).collect(),
             sources: Sources::new(options.files, playbook.folder.clone()),
-            extra: Arc::new(options.extra_vars),
+            extra: Arc::new({
+                let mut extra = options.extra_vars;
+                conceal(&mut extra);
+                extra
+            }),
             inventory,
             playbook,
             index,

@@ -49,6 +49,8 @@ impl Site {
         let inventory = &self.shared.inventory;
         for host in inventory.hosts().chain(inventory.host("localhost")) {
             host.vars.values().for_each(|node| leaves(node, &mut found));
+            // Whatever it was made of.
+            found.extend(self.connection(&host.name).ok().and_then(|spec| spec.become_.password));
         }
         self.shared.extra.values().for_each(|node| leaves(node, &mut found));
         for map in self.playbook().plays.iter().flat_map(maps) {

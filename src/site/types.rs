@@ -33,6 +33,9 @@ pub struct HostTask {
     /// Handlers to run when this changes something.
     pub notify: Vec<TaskId>,
     pub needs: Vec<TaskId>,
+    /// The names of registered results that its condition and its parameters may use, also by way of variables and of the files it
+    /// brings along. Too many rather than too few.
+    pub reads: Vec<String>,
     pub ignore_errors: bool,
     pub no_log: bool,
     pub origin: Origin,

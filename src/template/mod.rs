@@ -6,6 +6,7 @@
 mod code;
 mod expression;
 mod helpers;
+mod names;
 mod path;
 mod scope;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod text;
 mod variable;
 
 pub use helpers::{HELPERS, Helper};
+pub use names::{names_in, names_in_text};
 pub use scope::{Layer, Scope};
 
 use crate::{

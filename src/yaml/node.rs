@@ -117,6 +117,42 @@ impl Node {
         }
     }
 
+    /// A digest of the tree: values, marks and the order of keys; not of the places. It must not leave the program.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        self.feed(&mut hasher);
+        *hasher.finalize().as_bytes()
+    }
+
+    fn feed(&self, hasher: &mut blake3::Hasher) {
+        let mut part = |kind: u8, bytes: &[u8]| {
+            hasher
+                .update(&[kind, u8::from(self.secret)])
+                .update(&(bytes.len() as u64).to_le_bytes())
+                .update(bytes);
+        };
+        match &self.value {
+            Value::Null => part(0, &[]),
+            Value::Bool(b) => part(1, &[u8::from(*b)]),
+            Value::Int(i) => part(2, &i.to_le_bytes()),
+            Value::Float(f) => part(3, &f.to_bits().to_le_bytes()),
+            Value::Str(s) => part(4, s.as_bytes()),
+            Value::Bytes(b) => part(5, b),
+            Value::Unknown(why) => part(6, why.as_bytes()),
+            Value::Seq(items) => {
+                part(7, &(items.len() as u64).to_le_bytes());
+                items.iter().for_each(|item| item.feed(hasher));
+            }
+            Value::Map(map) => {
+                part(8, &(map.len() as u64).to_le_bytes());
+                for (key, entry) in map {
+                    hasher.update(&(key.len() as u64).to_le_bytes()).update(key.as_bytes());
+                    entry.node.feed(hasher);
+                }
+            }
+        }
+    }
+
     pub fn with_secret(mut self, secret: bool) -> Self {
         self.secret |= secret;
         self

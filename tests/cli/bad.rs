@@ -57,6 +57,10 @@ fn tags_and_limits_that_match_nothing() {
     refused(&project, &["--tags", "wbe"], &["no task has the tag `wbe`", "did you mean `web`?"]);
     refused(&project, &["--limit", "b"], &["`b`", "--limit"]);
     refused(&project, &["--limit", "a:!a"], &["`a:!a` matches no host"]);
+    // In the inventory, but nothing is to be done there.
+    let project = Project::local(&["a", "b"], &play(FINE).replace("hosts: all", "hosts: a"));
+    project.run(&["validate", "inventory.yml"]).exits(0);
+    refused(&project, &["--limit", "b"], &["`b` matches no host of a play", "hint: the plays are for: a"]);
 }
 
 #[test]
@@ -136,6 +140,54 @@ fn a_mistake_that_needs_facts_stops_the_run_all_the_same() {
             "    - {name: picky, copy: {dest: \"{{home}}/{{facts.os.id}}\", content: \"{{facts.nothing}}\"}}\n",
         ),
     );
-    project.go().exits(20).has(&["`facts` has no key `nothing` (site.yml:3:74)", "hint: it has `arch`"]);
+    let ran = project.go();
+    ran.exits(20)
+        .has(&["error: a: picky: `facts` has no key `nothing` (site.yml:3:74)", "hint: it has `arch`"]);
+    ran.has(&[" --> site.yml:3:74\n", "3 |     - {name: picky, copy:", "^^^^^^^^^^^^^\n"]);
+    assert_eq!(ran.text().matches("3 |     - {name: picky").count(), 1, "{}", ran.text());
     assert!(project.tree("h/a").is_empty() && project.tree("h/b").is_empty());
+    // Every mistake has its own place, excerpt and hint, also as JSON.
+    let project = Project::tasks(
+        "    - name: picky\n      copy:\n        dest: \"{{home}}/{{facts.os.nmae}}\"\n        content: \"{{facts.nothing}}\"\n",
+    );
+    let ran = project.go();
+    ran.exits(20).has(&[
+        "no key `nmae` (site.yml:5:",
+        "5 |         dest:",
+        "no key `nothing` (site.yml:6:",
+        "6 |         content:",
+    ]);
+    ran.has(&["hint: it has `arch`"]);
+    assert_eq!(ran.text().matches("hint: ").count(), 2, "{}", ran.text());
+    let json = project.apply(&["--yes", "--json"]);
+    json.exits(20).has(&["\"excerpt\":\"", "5 |         dest:", "6 |         content:", "\"more\":["]);
+}
+
+#[test]
+fn mistakes_in_how_a_host_is_reached_and_in_loops_over_facts_have_excerpts() {
+    let project = Project::tasks(FINE);
+    let inventory = project.read("inventory.yml");
+    project.write(
+        "inventory.yml",
+        &inventory.replace("    a:\n", "    a:\n      ansible_port: 70000\n      ansible_timeout: soon\n"),
+    );
+    let ran = project.go();
+    ran.exits(20).has(&[
+        "a port from 1 to 65535",
+        "ansible_port: 70000",
+        "seconds from 1 to",
+        "ansible_timeout: soon",
+    ]);
+    let project = Project::tasks(
+        "    - name: loops\n      copy: {dest: \"{{home}}/{{item}}\", content: x}\n      loop: \"{{facts.hostname}}\"\n",
+    );
+    project.go().exits(20).has(&["error: a: expected a list to loop over", "5 |       loop: ", "^^^^^"]);
+    // A decrypted file is named and not quoted.
+    let project = Project::tasks("    - {name: t, copy: {dest: \"{{home}}/x\", content: \"{{token.x}}\"}}\n");
+    project.write("password", "password\n");
+    let vault = ["--vault-password-file", "password"];
+    project.write("group_vars/all.yml", "token: {x: \"{{facts.kanari}}\"}\n");
+    project.run(&["vault", "encrypt", "group_vars/all.yml", vault[0], vault[1]]).exits(0);
+    let ran = project.apply(&["--yes", vault[0], vault[1]]);
+    ran.exits(20).has(&["error: a: t: ", "group_vars/all.yml:1:"]).lacks(&["kanari", "1 | "]);
 }

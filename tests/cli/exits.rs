@@ -160,6 +160,7 @@ fn a_failed_task_shows_where_what_it_printed_and_a_hint() {
     let ran = project.go();
     ran.exits(40).has(&[
         "error: a: broken: `/bin/sh` exited with 7 (site.yml:3:14)",
+        "3 |     - {name: broken, shell:",
         "    | 100\n",
         "    | so sorry\n",
     ]);
@@ -183,6 +184,39 @@ fn a_host_that_changed_since_the_plan_is_left_alone() {
     assert_eq!(project.read("h/a/motd"), "somebody else's\n");
     project.go().exits(0);
     assert_eq!(project.read("h/a/motd"), "hello\n");
+}
+
+#[test]
+fn a_registered_result_is_no_leave_to_do_what_was_not_approved() {
+    let copy = |name: &str, more: &str| {
+        format!("    - {{name: {name}, copy: {{dest: \"{{{{home}}}}/{name}\", content: new}}, {more}}}\n")
+    };
+    let tasks = [
+        "    - {name: looks, shell: {cmd: \"echo yes\", touches: [nothing], changes: false}, register: looked}\n",
+        "    - {name: does, shell: {cmd: \"true\", touches: [nothing]}, register: done}\n",
+        &copy("plain", "needs: [looks]"),
+        &copy("kept", "needs: [looks]"),
+        &copy("reads", "when: eq looked.stdout \"yes\""),
+        &copy("follows", "when: done.changed"),
+    ];
+    let project = Project::tasks(&tasks.concat());
+    project.write("h/a/kept", "new");
+    let mut terminal = Terminal::start(&project, &["apply", "inventory.yml"]);
+    terminal.shows("[y/N]");
+    for name in ["plain", "kept", "reads", "follows"] {
+        project.write(&format!("h/a/{name}"), "somebody else's");
+    }
+    terminal.types("y\r");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(41), "{screen}");
+    for name in ["plain", "reads", "follows"] {
+        assert!(screen.contains(&format!("error: a: {name}: the host changed since the plan")), "{screen}");
+    }
+    for name in ["plain", "kept", "reads", "follows"] {
+        assert_eq!(project.read(&format!("h/a/{name}")), "somebody else's", "{name}");
+    }
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/follows"), "new");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a failure stops, and what it does not.
 
-use crate::project::{Project, play};
+use crate::project::{Project, Ran, play};
 
 #[test]
 fn a_failed_task_stops_what_depends_on_it_and_nothing_else() {
@@ -87,4 +87,89 @@ fn tasks_mean_what_they_mean_one_by_one() {
     project.check().exits(10);
     project.go().exits(0);
     assert_eq!(project.read("h/a/all"), "1\n2\n3\n");
+}
+
+#[test]
+fn what_counts_as_no_change_notifies_nobody_and_is_no_change_to_those_who_ask() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    \
+           - {name: looks, shell: {cmd: \"true\", touches: [nothing], changes: false}, register: r, notify: reload}\n    \
+           - {name: tells, debug: {msg: hello}, register: d, notify: reload}\n    \
+           - {name: follows, shell: {cmd: \"touch {{home}}/followed\", touches: [\"{{home}}\"]}, when: or r.changed d.changed}\n  handlers:\n    \
+           - {name: reload, shell: {cmd: \"touch {{home}}/reloaded\", touches: [\"{{home}}\"]}}\n",
+    );
+    project.check().exits(0).lacks(&["reload", "follows"]).has(&["a: 0 would change"]).row("a 2 0 2 0 0 0");
+    project.go().exits(0).lacks(&["reload", "follows"]).row("a 2 0 2 0 0 0");
+    assert!(project.tree("h/a").is_empty());
+}
+
+#[test]
+fn who_reads_a_result_waits_for_it_and_is_blocked_with_it() {
+    // What is predicted of a command is that it succeeds. Nothing that these touch overlaps.
+    let probe = "    - {name: probe, shell: {cmd: \"exit 3\", touches: [nothing]}, register: r, ignore_errors: true}\n";
+    let reader = |name: &str, rest: &str| {
+        format!("    - {{name: {name}, copy: {{dest: \"{{{{home}}}}/{name}\", content: x}}, {rest}}}\n")
+    };
+    let tasks = [
+        probe,
+        &reader("by-when", "when: r.failed"),
+        &reader("by-variable", "when: broken"),
+        &reader("by-own-variable", "vars: {own: \"{{#if r.failed}}x{{/if}}\"}, when: eq own \"x\""),
+        "    - {name: by-template, template: {src: t, dest: \"{{home}}/by-template\"}}\n",
+    ];
+    let project = Project::tasks(&tasks.concat());
+    let playbook = project.read("site.yml");
+    let with_vars = |text: &str| text.replace("  tasks:", "  vars: {broken: \"{{r.failed}}\"}\n  tasks:");
+    project.write("site.yml", &with_vars(&playbook));
+    project.write("templates/t", "{{> part}}");
+    project.write("templates/part", "{{#if r.failed}}failed with {{r.rc}}{{else}}fine{{/if}}\n");
+    let graph = project.run(&["graph", "inventory.yml"]);
+    graph.exits(0);
+    assert_eq!(graph.out.matches("after   1 probe (result `r`)").count(), 4, "{}", graph.out);
+    project
+        .run(&["graph", "inventory.yml", "--format", "dot"])
+        .exits(0)
+        .has(&["t0 -> t1 [label=\"result `r`\"]"]);
+    project.go().exits(0).row("a 0 4 0 1 0 0");
+    assert_eq!(project.read("h/a/by-template"), "failed with 3\n");
+    // The same, not ignored: what reads the result does not run on what was predicted of it.
+    let tasks = [
+        &probe.replace(", ignore_errors: true", ""),
+        &reader("reader", "when: r.changed"),
+        &reader("free", "tags: []"),
+    ];
+    let tasks: String = tasks.map(|text| text.as_str()).concat();
+    let project = Project::tasks(&tasks);
+    project.check().exits(10).has(&["~ reader", "~ free"]);
+    project.go().exits(40).has(&["error: a: probe:", "a blocked reader", "a changed free"]);
+    assert!(!project.has("h/a/reader") && project.has("h/a/free"));
+}
+
+#[test]
+fn a_registered_result_makes_no_other_task_be_planned_anew() {
+    let files: String = (0..9)
+        .map(|n| format!("    - {{name: f{n}, copy: {{dest: \"{{{{home}}}}/f{n}\", content: \"{n}\"}}, needs: [probe]}}\n"))
+        .collect();
+    let probe =
+        "    - {name: probe, shell: {cmd: \"echo hello\", touches: [nothing], changes: false}REGISTER}\n";
+    let round_trips = |register: &str, more: &str| {
+        let project = Project::tasks(&(probe.replace("REGISTER", register) + &files + more));
+        let trips = |ran: Ran| {
+            ran.exits(0);
+            let finished = ran.out.lines().find(|line| line.contains("host_finished")).unwrap().to_string();
+            finished.split("\"round_trips\":").nth(1).unwrap().split(['}', ',']).next().unwrap().to_string()
+        };
+        trips(project.apply(&["--yes", "--json"]));
+        // Nothing is to do any more: to apply that takes what to look at it takes.
+        let check = trips(project.apply(&["--check", "--json"]));
+        assert_eq!(trips(project.apply(&["--yes", "--json"])), check, "{register}{more}");
+        check
+    };
+    assert_eq!(round_trips(", register: r", ""), round_trips("", ""));
+    // Nor is the one that reads it asked again, when it is as predicted.
+    round_trips(
+        ", register: r",
+        "    - {name: reads, copy: {dest: \"{{home}}/r\", content: \"{{r.stdout}}\"}}\n",
+    );
 }

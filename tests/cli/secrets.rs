@@ -179,3 +179,55 @@ fn a_secret_in_an_argument_is_refused() {
     clean("the output", ran.text().as_bytes());
     ran.exits(40).has(&["error: web1: claims: ", "site.yml:3:"]);
 }
+
+#[test]
+fn a_password_for_sudo_is_secret_though_it_is_written_in_clear() {
+    let project = Project::tasks(
+        "    - {name: file, copy: {dest: \"{{home}}/x\", content: \"{{ansible_become_password}}\"}}\n    \
+         - {name: tells, shell: {cmd: \"echo it is $(cat {{home}}/x); printf me:%s $(cat {{home}}/x) | base64; exit 3\", touches: [nothing], reads: [\"{{home}}/x\"]}}\n",
+    );
+    let inventory = project.read("inventory.yml");
+    let password = "  vars:\n    word: kanari\n    ansible_become_password: ";
+    for written in ["kanari-kanari-1", "\"{{word}}-{{word}}-1\""] {
+        project.write("inventory.yml", &inventory.replace("  vars:\n", &format!("{password}{written}\n")));
+        let check = project.check();
+        check.exits(10).lacks(&["kanari-kanari-1"]);
+        let ran = project.go();
+        ran.exits(40).has(&["it is [secret]", "error: a: tells"]);
+        ran.lacks(&["kanari-kanari-1", "thbmFyaS", "rYW5hcm"]);
+        assert_eq!(project.read("h/a/x"), "kanari-kanari-1");
+    }
+}
+
+#[test]
+fn what_only_its_owner_could_read_is_not_shown_when_it_is_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::tasks(
+        "    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"[main]\\nlevel = 2\\n\", mode: \"0640\"}}\n",
+    );
+    for (mode, shown) in [(0o600, false), (0o400, false), (0o640, true), (0o644, true)] {
+        project.write("h/a/conf", "[main]\nlevel = 1\ntoken = kanari\n");
+        fs::set_permissions(project.path("h/a/conf"), fs::Permissions::from_mode(mode)).unwrap();
+        for more in [&["--check"][..], &["--check", "--json"], &["--yes"]] {
+            let ran = project.apply(more);
+            ran.has(&["[main]", "level = 2"]);
+            assert_eq!(ran.text().contains("kanari"), shown, "{mode:o}: {}", ran.text());
+            assert_eq!(ran.text().contains("level = 1"), shown, "{mode:o}: {}", ran.text());
+        }
+    }
+}
+
+#[test]
+fn what_is_edited_stays_as_secret_as_it_was_written() {
+    let project = Project::tasks(
+        "    - {name: json, copy: {dest: \"{{home}}/json\", content: \"{\\\"token\\\": \\\"{{token}}\\\"}\"}}\n    \
+         - {name: merge, json_merge: {path: \"{{home}}/json\", values: {more: 1}}}\n    \
+         - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"{{token}}\\nlevel=1\\n\"}}\n    \
+         - {name: line, lineinfile: {path: \"{{home}}/conf\", line: level=2, regexp: \"^level\"}}\n",
+    );
+    project.write("password", PASSWORD);
+    // Too short to be replaced in what is printed: only the diff itself can hide it.
+    rotate(&project, "kan");
+    let ran = project.apply(&["--check", "--vault-password-file", "password"]);
+    ran.exits(10).has(&["~ merge", "~ line", "[secret "]).lacks(&["kan\"", "-kan", "+kan", " kan"]);
+}

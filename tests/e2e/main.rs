@@ -1,14 +1,16 @@
 //! The whole story on real machines: two bare VMs become two running servers over SSH, stay as they are, and are mended.
 //!
 //! One test, in order, since each step starts from what the one before it left. It needs root, the programs of
-//! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`tests/run` makes them). `LUSTORES_E2E_KEEP=1` leaves the
+//! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` makes them). `LUSTORES_E2E_KEEP=1` leaves the
 //! machines up, for a look at what failed.
 
 mod canary;
 mod guest;
+mod machine;
 mod outside;
 mod program;
 mod snapshot;
+mod stack;
 mod steps;
 mod story;
 
@@ -24,10 +26,21 @@ fn bare_vms_become_running_servers() {
     story.step("from outside only 22, 80 and 443 can be reached", steps::scan);
     story.step("the same again changes nothing", steps::apply_again);
     story.step("one file edited by hand is mended, and only that", steps::edited_file);
+    story.step(
+        "each facet of services, units, packages, rules and projects is mended",
+        machine::law_on_a_machine,
+    );
+    story
+        .step("compose reads the values of an env file as they are meant", machine::env_values_reach_compose);
     story.step("one secret changed recreates its consumers only", steps::changed_secret);
     story.step("the database's password is rotated", steps::rotated_password);
+    story.step("TLS modes are switched in place", stack::switched_tls);
+    story.step("an updated image, and the way back", stack::updated_image);
+    story.step("an image that is never healthy", stack::broken_image);
+    story.step("the database's disk is not mounted", stack::disk_not_mounted);
     story.step("a reboot: healthy without help, and never open meanwhile", steps::reboot);
     story.step("what an operator stopped is shown and stays stopped", steps::stopped_by_hand);
     story.step("no secret is anywhere but where it belongs", steps::no_secret_leaked);
+    story.step("back to bare", machine::reset);
     story.end();
 }

@@ -3,6 +3,7 @@
 use crate::canary::{Canary, Watch, random};
 use crate::guest::{Containers, Guest, on_all};
 use crate::program::Program;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -13,6 +14,8 @@ pub struct Story {
     pub canary: Canary,
     pub watch: Option<Watch>,
     pub secrets: Secrets,
+    /// Names of the tasks that `--check` showed on the first machine while it was bare.
+    pub shown_on_bare: BTreeSet<String>,
     /// The containers of each machine as the last step left them.
     pub containers: Vec<Containers>,
     times: Vec<(&'static str, f64)>,
@@ -70,6 +73,7 @@ impl Story {
             canary,
             watch: None,
             secrets: Secrets { old_db_password, new_db_password, new_jwt: jwt },
+            shown_on_bare: BTreeSet::new(),
             containers: vec![],
             times: vec![],
             began: Instant::now(),

@@ -313,6 +313,7 @@ def build_labapp():
     target = ROOT / "target" / "labapp"
     triple = "x86_64-unknown-linux-musl"
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER": "rust-lld"}
+    print("stack-images: building the stand-in of the app (about 40 s the first time) ...", file=sys.stderr)
     run("cargo", "build", "--quiet", "--release", "--locked", "--target", triple, cwd=HERE / "labapp", env=environment)
     return (target / triple / "release" / "labapp").read_bytes()
 

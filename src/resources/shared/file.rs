@@ -74,6 +74,11 @@ impl FileState {
         Attrs { mode: self.mode, owner: self.owner.clone(), group: self.group.clone() }
     }
 
+    /// Whether what was read must not be shown: nor may what is made of it.
+    pub fn holds_secret(&self) -> bool {
+        self.read().is_some_and(Content::is_secret)
+    }
+
     /// The content as it was read; `None` when it was not.
     pub fn read(&self) -> Option<&Content> {
         match &self.content {
@@ -148,6 +153,10 @@ pub fn parent_there(path: &HostPath, seen: &Seen) -> Observe<()> {
 
 /// What is at the path of a file whose whole content is known. The content is read, to be shown, only when it differs.
 ///
+/// What was there before may be a secret though what is wanted is none: it is taken for one where nobody but the file's owner may read it
+/// (mode `0600` and the like; not `0640`, which configuration that holds no secret has as well). Then the diff masks those lines of it
+/// that are not in the new content, and shows the new content as it is.
+///
 /// # Errors
 /// As [`Seen::get`]; a directory in the place of the file is a fault.
 pub fn observe_content(path: &HostPath, wanted: &Content, named: &Attrs, seen: &Seen) -> Observe<FileState> {
@@ -159,7 +168,8 @@ pub fn observe_content(path: &HostPath, wanted: &Content, named: &Attrs, seen: &
     match meta.kind {
         Kind::File { digest: Some(digest) } => {
             let differs = digest != wanted.digest() && meta.size <= READ_LIMIT;
-            let content = if differs { seen.content(path, READ_LIMIT, wanted.is_secret())? } else { None };
+            let secret = wanted.is_secret() || meta.mode & 0o077 == 0;
+            let content = if differs { seen.content(path, READ_LIMIT, secret)? } else { None };
             state.content = Some(Facet::Content { digest, size: meta.size, content });
         }
         Kind::File { digest: None } => return Err(unreadable(path)),
