@@ -1,6 +1,5 @@
 //! The link to a host, against a real sshd with real login shells and a real sudo.
 
-#[expect(dead_code, reason = "the tests of the program use more of it")]
 mod sshd;
 
 #[path = "connection/bootstrap.rs"]

@@ -265,7 +265,7 @@ fn is_test(file: &Path) -> bool {
 }
 
 /// The room that a path leads to, if it leads to one: `crate::x`, or enough `super::` for where the file is.
-fn room_of<'a>(path: &'a str, depth: usize) -> Option<&'a str> {
+fn room_of(path: &str, depth: usize) -> Option<&str> {
     let mut names = path.split("::");
     let name = match path.split("::").take_while(|name| *name == "super").count() {
         0 => (names.next() == Some("crate")).then(|| names.next())?,

@@ -90,11 +90,20 @@ async fn an_architecture_without_an_agent_is_named() {
     fs::create_dir(&programs).unwrap();
     fs::write(programs.join("uname"), "#!/bin/sh\necho Linux mips64\n").unwrap();
     fs::set_permissions(programs.join("uname"), fs::Permissions::from_mode(0o755)).unwrap();
-    let filter = format!("{OWN}PATH={}:$PATH; exec \"$@\"", programs.display());
-    let error = fails(&filtered(&host, &filter), &host.options()).await;
-    assert_eq!((error.kind, error.message.as_str()), (Kind::Agent, "there is no agent for Linux mips64"));
-    let hint = error.hint.unwrap();
-    assert!(hint.contains("this build has agents for: Linux "), "{hint}");
+    fs::write(programs.join("arch"), "mips64\n").unwrap();
+    // As the kernel says, and where it says nothing as `uname` does.
+    for (arch, path) in
+        [(programs.join("arch").display().to_string(), ""), ("/dev/null".into(), "PATH=$OURS:$PATH; ")]
+    {
+        let ours = programs.display();
+        let filter = format!(
+            "{OWN}OURS={ours}; {path}mount --bind {arch} /proc/sys/kernel/arch || exit 9; exec \"$@\""
+        );
+        let error = fails(&filtered(&host, &filter), &host.options()).await;
+        assert_eq!((error.kind, error.message.as_str()), (Kind::Agent, "there is no agent for Linux mips64"));
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("this build has agents for: Linux "), "{hint}");
+    }
 }
 
 /// A folder as the agent's cache would be, but of carol, with a program in it that tells when it is run.

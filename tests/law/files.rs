@@ -30,7 +30,7 @@ fn owner_and_group_are_mended() {
             format!("{{{}, owner: daemon, group: \"4242\"}}", more.replace("PATH", &text(&path)));
         let owner = || chown(&path, Some(0), None).unwrap();
         let group = || chown(&path, None, Some(0)).unwrap();
-        let gone = || drop(fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap());
+        let gone = || fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
         let disturbances: &[Disturbance] = &[(&["owner"], &owner), (&["group"], &group), (first, &gone)];
         law(temp.path(), kind, &parameters, first, disturbances);
     }
