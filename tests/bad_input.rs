@@ -43,7 +43,7 @@ fn an_unknown_parameter_once_for_all_hosts() {
 fn an_unknown_parameter_beside_one_that_is_not_known_yet() {
     one(
         &tasks("    - file: {path: \"/{{facts.hostname}}\", state: directory, mod: \"0755\"}\n"),
-        &["unknown parameter `mod`", "hint: did you mean `mode`?"],
+        &["unknown parameter `mod`", "site.yml:3:61", "hint: did you mean `mode`?"],
     );
 }
 
@@ -54,7 +54,30 @@ fn a_wrong_type() {
         &["expected a string, found a list", "site.yml:3:20"],
     );
     one(&tasks("    - file: {state: directory}\n"), &["parameter `path` is missing", "site.yml:3:7"]);
-    one(&tasks("    - file: /a\n"), &["expected the parameters of `file`, found a string"]);
+    one(&tasks("    - file: /a\n"), &["expected the parameters of `file`, found a string", "site.yml:3:13"]);
+    for (task, message, place) in [
+        (
+            "wait_for: {port: many}",
+            "expected a whole number from 0 to 65535, found a string",
+            "site.yml:3:24",
+        ),
+        (
+            "wait_for: {port: 70000}",
+            "expected a whole number from 0 to 65535, found another integer",
+            "site.yml:3:24",
+        ),
+        ("file: {path: /a, state: [absent]}", "expected a word, found a list", "site.yml:3:31"),
+        (
+            "compose: {project: a, directory: /a, wait: 3}",
+            "expected a boolean, found an integer",
+            "site.yml:3:50",
+        ),
+        ("env_file: {path: /a, values: [A]}", "expected a mapping, found a list", "site.yml:3:36"),
+        ("user: {name: {a: b}}", "expected a string, found a mapping", "site.yml:3:20"),
+        ("package: {name: [[a]]}", "expected a string, found a list", "site.yml:3:24"),
+    ] {
+        one(&tasks(&format!("    - {task}\n")), &[message, place]);
+    }
 }
 
 #[test]
@@ -98,12 +121,26 @@ fn undefined_in_a_condition_a_loop_a_name_and_behind_an_unknown_condition() {
 
 #[test]
 fn a_template_with_a_syntax_error() {
-    one(&tasks("    - copy: {dest: /a, content: \"{{#if x}}\"}\n"), &["invalid template", "site.yml:3"]);
+    let unclosed = "hint: every `{{#block}}` needs its `{{/block}}`";
+    for (content, message, hint) in [
+        ("{{#if x}}", "it is not valid Handlebars", unclosed),
+        ("{{#each x}}{{/if}}", "`{{#each}}` is closed by `{{/if}}`", ""),
+        ("{{x", "it is not valid Handlebars", ""),
+        ("{{x == 1}}", "it is not valid Handlebars", "hint: "),
+    ] {
+        one(
+            &tasks(&format!("    - copy: {{dest: /a, content: \"{content}\"}}\n")),
+            &[&format!("invalid template: {message}"), "site.yml:3:", hint],
+        );
+    }
     let project = Project::new(&[
         ("site.yml", "- hosts: all\n  tasks:\n    - template: {src: a.conf, dest: /a}\n"),
         ("templates/a.conf", "listen 80;\n{{#each x}}\n"),
     ]);
-    one(&project.errors(), &["invalid template", "templates/a.conf:2:"]);
+    one(
+        &project.errors(),
+        &["invalid template: it is not valid Handlebars", "templates/a.conf:2:", unclosed],
+    );
 }
 
 #[test]
@@ -155,7 +192,7 @@ fn a_missing_host() {
     one(&play("wbe").errors(), &["`wbe`", "site.yml:1:10", "did you mean `web`?"]);
     one(
         &tasks("    - {command: x, delegate_to: localhots}\n"),
-        &["no host `localhots` to delegate to", "did you mean `localhost`?"],
+        &["no host `localhots` to delegate to", "site.yml:3:33", "hint: did you mean `localhost`?"],
     );
     let site = play("all").site();
     let Err(errors) = site.host("d", None) else { panic!("there is no host d") };
@@ -186,9 +223,10 @@ fn two_owners_of_one_path() {
     let errors = tasks(
         "    - {name: first, copy: {dest: /a, content: x}}\n    - {name: second, file: {path: /a, state: absent}}\n",
     );
-    one(&errors, &["two tasks own `path:/a`", "site.yml:4:14", "`first` owns it already", "`second`"]);
+    let hint = "hint: make them one task, or give them `when`s that exclude each other";
+    one(&errors, &["two tasks own `path:/a`", "site.yml:4:14", "`first` owns it already", "`second`", hint]);
     let errors = tasks("    - {name: l, copy: {dest: /a, content: x}, loop: [1, 2]}\n");
-    one(&errors, &["two tasks own `path:/a`", "`l (2)`", "`l (1)` owns it already"]);
+    one(&errors, &["two tasks own `path:/a`", "site.yml:3:14", "`l (2)`", "`l (1)` owns it already", hint]);
     let exclusive = "    - {copy: {dest: /a, content: x}, when: eq host \"a\"}\n    \
                      - {copy: {dest: /a, content: y}, when: ne host \"a\"}\n";
     assert_eq!(tasks(exclusive), "");
@@ -196,7 +234,10 @@ fn two_owners_of_one_path() {
 
 #[test]
 fn tabs_and_duplicate_keys() {
-    one(&tasks("\t- command: x\n"), &["a tab is used for indentation", "site.yml:3:1"]);
+    one(
+        &tasks("\t- command: x\n"),
+        &["a tab is used for indentation", "site.yml:3:1", "hint: YAML is indented with spaces only"],
+    );
     one(
         &tasks("    - command: x\n      command: y\n"),
         &["invalid YAML: duplicate", "site.yml:4:7", "each key may stand once"],
@@ -235,6 +276,52 @@ fn strange_paths_arrive_as_they_are() {
         };
         assert_eq!(prepared.address().expect("it owns a path").0, format!("path:{path}"));
     }
+}
+
+/// Every parameter that is a path on the host. Those that a type keeps as text for a reason of its own have fixtures.
+#[test]
+fn a_line_break_in_any_path_is_refused() {
+    for task in [
+        "apt_repository: {name: a, uris: u, suites: s, signed_by: P}",
+        "certificate: {path: P, key: /k, method: selfsigned, names: a}",
+        "certificate: {path: /c, key: P, method: selfsigned, names: a}",
+        "command: {cmd: x, chdir: P}",
+        "command: {cmd: x, creates: P}",
+        "command: {cmd: x, removes: P}",
+        "command: {cmd: x, touches: [P]}",
+        "command: {cmd: x, reads: [P]}",
+        "copy: {dest: P, content: x}",
+        "env_file: {path: P, values: {A: b}}",
+        "file: {path: P, state: directory}",
+        "http: {url: \"https://a/\", ca: P}",
+        "json_merge: {path: P, values: {}}",
+        "lineinfile: {path: P, line: x}",
+        "link: {path: P, target: /x}",
+        "shell: {cmd: x, chdir: P}",
+        "shell: {cmd: x, creates: P}",
+        "shell: {cmd: x, removes: P}",
+        "shell: {cmd: x, touches: [P]}",
+        "sysctl: {name: a.b, value: 1, file: P}",
+        "template: {dest: P, content: x}",
+        "user: {name: a, home: P}",
+        "user: {name: a, shell: P}",
+        "wait_for: {path: P}",
+    ] {
+        let errors = tasks(&format!("    - {}\n", task.replace('P', "\"/a\\nb\"")));
+        let column = 7 + task.find('P').expect("a path");
+        one(
+            &errors,
+            &[
+                "a path cannot hold a line break or a NUL byte: `/a\\nb`",
+                &format!("site.yml:3:{column}"),
+                "hint: write it in one line; a YAML block ends with a line break unless it begins with `|-` or `>-`",
+            ],
+        );
+    }
+    one(
+        &tasks("    - copy:\n        dest: |\n          /a\n        content: x\n"),
+        &["cannot hold a line break", "site.yml:5:11", "`|-`"],
+    );
 }
 
 #[test]

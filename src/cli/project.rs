@@ -86,7 +86,9 @@ impl Project {
             if playbook.is_file() {
                 return Ok(playbook.clone());
             }
-            return Err(Diagnostic::error(format!("no such playbook: {}", playbook.display())).into());
+            return Err(Diagnostic::error(format!("no such playbook: {}", playbook.display()))
+                .hint("name a file such as `playbooks/site.yml`")
+                .into());
         }
         let parent = self.inventory.parent().unwrap_or(Path::new(""));
         let folders = [parent.to_path_buf(), parent.join("..")];

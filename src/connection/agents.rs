@@ -24,3 +24,15 @@ pub(super) fn all() -> &'static [Embedded] {
         AGENTS.iter().map(embedded).collect()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    /// Every host gets one, perhaps over a thin line.
+    #[test]
+    fn an_agent_has_at_most_a_mebibyte() {
+        assert!(!super::AGENTS.is_empty());
+        for (arch, bytes) in super::AGENTS {
+            assert!(bytes.len() <= 1 << 20, "{arch}: {} bytes", bytes.len());
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod flow;
 mod link;
 mod ssh;
 mod start;
+mod sudo;
 mod transport;
 
 pub use error::{ApplyError, Kind, LinkError};

@@ -5,7 +5,7 @@ use super::error::{Kind, LinkError};
 use super::explain::is_busy;
 use super::ssh::{self, Master, random};
 use super::transport::{Ended, Pipes, Reader, Running, Stderr, Writer, find};
-use super::{Become, Options, Target, Way, agents};
+use super::{Become, Options, Target, Way, agents, sudo};
 use agent::frame::{self, Envelope, MAX_FRAME};
 use agent::wire::{Hello, Response, Session, VERSION};
 use std::io;
@@ -250,7 +250,7 @@ impl Talk<'_> {
                 Ok(Some(_)) => return Err(self.ended().await),
                 Ok(None) if prompts > 1 => {
                     let user = self.target.r#become.as_ref().map_or("", |r#become| &r#become.user);
-                    return Err(self.become_error(format!("sudo refuses the password for becoming {user}")));
+                    return Err(sudo::wrong_password(&self.target.name, user));
                 }
                 Ok(None) => {
                     prompts += 1;
@@ -261,10 +261,6 @@ impl Talk<'_> {
                 }
             }
         }
-    }
-
-    fn become_error(&self, message: impl Into<String>) -> LinkError {
-        LinkError::new(Kind::Become, &self.target.name, message)
     }
 
     /// Why the far side ended without a word to us.
@@ -279,7 +275,7 @@ impl Talk<'_> {
             return ssh::fresh_failed(self.target, ssh, self.options, &said).await;
         }
         if let Some(Become { user, .. }) = &self.target.r#become
-            && let Some(error) = self.sudo_failed(user, &said)
+            && let Some(error) = sudo::failed(&self.target.name, user, &said)
         {
             return error;
         }
@@ -289,34 +285,6 @@ impl Talk<'_> {
             .cause(last(&noise))
             .cause(ended.map(|Ended { text, .. }| text).unwrap_or_default())
             .hint("does the user have a shell? `ssh HOST sh -c true` must work")
-    }
-
-    fn sudo_failed(&self, user: &str, said: &str) -> Option<LinkError> {
-        let line = |part: &str| said.lines().map(str::trim).find(|line| line.contains(part));
-        let error = if said.contains("'sudo': No such file") || said.contains("sudo: not found") {
-            self.become_error("there is no sudo on the host")
-                .hint("install it, or log in as the user (become: false)")
-        } else if let Some(line) = line("a password is required") {
-            self.become_error(format!("sudo wants a password for becoming {user}"))
-                .cause(line)
-                .hint("give a become password, or allow the user NOPASSWD in /etc/sudoers.d")
-        } else if let Some(line) = line("is not in the sudoers file").or_else(|| line("is not allowed to")) {
-            // The rest of the line is the command, which is the whole script.
-            let line = line.split(" to execute ").next().unwrap_or(line);
-            self.become_error(format!("the user may not become {user}"))
-                .cause(line)
-                .hint("add the user to the sudo group, or a rule to /etc/sudoers.d")
-        } else if line("incorrect password attempt").is_some() {
-            self.become_error(format!("sudo refuses the password for becoming {user}"))
-        } else if let Some(line) = line("must have a tty") {
-            self.become_error("sudo wants a terminal")
-                .cause(line)
-                .hint("remove `requiretty` from the host's sudoers")
-        } else {
-            let line = line("sudo: ")?;
-            self.become_error(format!("sudo cannot become {user}")).cause(line)
-        };
-        Some(error)
     }
 }
 

@@ -84,14 +84,15 @@ fn kvm_runs(lab: &Lab, image: &Image) -> Result<bool> {
     command.args(["-append", "console=ttyS0 panic=-1 quiet lab.probe"]);
     command.stdin(Stdio::null()).stderr(file.try_clone().map_err(on("open", &console))?).stdout(file);
     let Ok(mut child) = command.spawn() else { return Ok(false) };
-    let runs = watch(&mut child, &console);
+    let runs = watch(&mut child, &console, TRIAL);
     let _ = child.kill();
     let _ = child.wait();
     Ok(runs)
 }
 
-fn watch(child: &mut Child, console: &Path) -> bool {
-    let deadline = Instant::now() + TRIAL;
+/// Whether what `child` writes to `console` says, within `limit`, that the kernel runs.
+fn watch(child: &mut Child, console: &Path, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
     while Instant::now() < deadline {
         let ended = !matches!(child.try_wait(), Ok(None));
         let text = fs::read(console).unwrap_or_default();
@@ -105,4 +106,43 @@ fn watch(child: &mut Child, console: &Path) -> bool {
         std::thread::sleep(Duration::from_millis(100));
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a child that does this, as QEMU would, with its console as stdout.
+    fn watched(script: &str, limit: Duration) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let console = folder.path().join("console");
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null()).stdout(fs::File::create(&console).unwrap());
+        let mut child = command.spawn().unwrap();
+        let runs = watch(&mut child, &console, limit);
+        let _ = child.kill();
+        child.wait().unwrap();
+        runs
+    }
+
+    /// More than any of these needs: a wrong turn would wait for it.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_kernel_that_says_it_runs_is_believed() {
+        assert!(watched("echo booting; sleep 0.3; echo lab-kernel-runs; exec sleep 1000", LONG));
+        // The last words of one that has ended.
+        assert!(watched("echo lab-kernel-runs", LONG));
+    }
+
+    #[test]
+    fn an_error_of_kvm_or_an_early_end_means_emulation() {
+        assert!(!watched("echo 'KVM internal error. Suberror: 1'; exec sleep 1000", LONG));
+        assert!(!watched("echo booting; exit 1", LONG));
+    }
+
+    #[test]
+    fn a_silent_one_is_given_up() {
+        assert!(!watched("echo booting; exec sleep 1000", Duration::from_millis(300)));
+    }
 }

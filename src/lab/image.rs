@@ -204,3 +204,46 @@ impl Archive {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Stdio;
+
+    #[test]
+    fn cpio_reads_the_archive_back() {
+        let mut archive = Archive::default();
+        archive.add("bin", 0o040_755, &[]);
+        // Lengths of each remainder by four: what follows must be found all the same.
+        let files: Vec<(String, Vec<u8>)> =
+            (0..6).map(|n| (format!("bin/{}", "x".repeat(n + 1)), vec![b'a' + n as u8; n * 7])).collect();
+        for (name, content) in &files {
+            archive.add(name, 0o100_751, content);
+        }
+        let bytes = archive.finish();
+        let folder = tempfile::tempdir().unwrap();
+        let cpio = |arguments: &[&str]| {
+            let mut command = Command::new("cpio");
+            command.args(arguments).current_dir(folder.path());
+            let mut child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("cpio is there: tests/deps installs it");
+            child.stdin.take().unwrap().write_all(&bytes).unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let names: Vec<_> =
+            std::iter::once("bin").chain(files.iter().map(|(name, _)| name.as_str())).collect();
+        assert_eq!(cpio(&["--quiet", "-t"]).lines().collect::<Vec<_>>(), names);
+        let long = cpio(&["--quiet", "-tv"]);
+        assert!(long.starts_with("drwxr-xr-x") && long.matches("-rwxr-x--x").count() == 6, "{long}");
+        cpio(&["--quiet", "-i"]);
+        for (name, content) in &files {
+            assert_eq!(&fs::read(folder.path().join(name)).unwrap(), content, "{name}");
+        }
+    }
+}

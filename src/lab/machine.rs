@@ -224,3 +224,14 @@ impl<'a> Machine<'a> {
 fn option(before: &str, path: &Path, after: &str) -> String {
     format!("{before}{}{after}", path.display().to_string().replace(',', ",,"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_path_does_not_end_an_option() {
+        let path = Path::new("/a,b/it's \"c\",, d=e");
+        assert_eq!(option("file=", path, ",if=none"), "file=/a,,b/it's \"c\",,,, d=e,if=none");
+    }
+}

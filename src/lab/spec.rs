@@ -65,3 +65,30 @@ pub struct Spec {
     #[serde(default)]
     pub noexec_tmp: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_a_name_and_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a=b, c.tar");
+        std::fs::write(&file, "").unwrap();
+        let parsed = |name: &str| Disk::parse(&format!("{name}={}", file.display()));
+        let file = file.canonicalize().unwrap();
+        for name in ["images", "a-B_9", "12345678901234567890"] {
+            assert_eq!(parsed(name).unwrap(), Disk { name: name.into(), file: file.clone() });
+        }
+        // A serial number that QEMU would cut, take apart, or that another disk has.
+        for name in ["", "data", "a b", "a,b", "ü", "123456789012345678901"] {
+            let errors = parsed(name).unwrap_err();
+            assert_eq!(errors.0[0].message, format!("a disk cannot be named `{name}`"));
+            assert!(errors.0[0].hint.as_ref().is_some_and(|hint| hint.contains("1 to 20 letters")));
+        }
+        let message = |text: &str| Disk::parse(text).unwrap_err().0.remove(0).message;
+        assert_eq!(message("images"), "`images` is not NAME=FILE");
+        assert_eq!(message("images=/no/such"), "cannot open /no/such");
+        assert_eq!(message("images="), "cannot open ");
+    }
+}

@@ -1,6 +1,6 @@
 //! `apt_repository`: a package source of apt, with its key and its priority.
 
-use super::shared::OneOrMany;
+use super::shared::{HostPath, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query},
@@ -46,7 +46,7 @@ pub struct Spec {
     /// also be binary.
     key: Option<Text>,
     /// A keyring that is on the host already, instead of `key`.
-    signed_by: Option<String>,
+    signed_by: Option<HostPath>,
     /// Which packages are preferred from here, or not.
     pin: Option<Pin>,
     /// `present` (default) or `absent`.
@@ -117,8 +117,9 @@ impl Spec {
             return Err(fault.hint("letters, digits, `-`, `_` and `.`"));
         }
         let lists = [&self.uris, &self.suites, &self.components, &self.types, &self.architectures];
-        let words = lists.iter().flat_map(|list| &list.0).chain(&self.signed_by);
-        let origin = self.pin.iter().map(|pin| &pin.origin);
+        let words = lists.iter().flat_map(|list| &list.0).map(String::as_str);
+        let words = words.chain(self.signed_by.as_deref());
+        let origin = self.pin.iter().map(|pin| pin.origin.as_str());
         if let Some(word) = words
             .chain(origin)
             .find(|w| w.is_empty() || w.contains(|c: char| c.is_whitespace() || c.is_control()))
@@ -160,7 +161,7 @@ impl Spec {
         field("Architectures", &self.architectures.0);
         let [armored, binary] = self.key_paths();
         let own = self.key.as_ref().map(|Text(key)| if is_armored(key) { armored } else { binary });
-        field("Signed-By", own.or_else(|| self.signed_by.clone()).as_slice());
+        field("Signed-By", own.or_else(|| self.signed_by.as_ref().map(HostPath::to_string)).as_slice());
         Content::from(text.as_str())
     }
 

@@ -1,6 +1,6 @@
 //! `http`: a request that must be answered as wanted.
 
-use super::shared::{Act, OneOrMany};
+use super::shared::{Act, HostPath, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Fault, Observe, Resource, Seen},
@@ -31,7 +31,7 @@ pub struct Spec {
     /// A text that the answer must hold.
     contains: Option<String>,
     /// A PEM file with the authority to trust, where the task runs.
-    ca: Option<String>,
+    ca: Option<HostPath>,
     /// Does not check the certificate.
     #[serde(default)]
     insecure: bool,
@@ -100,6 +100,26 @@ http:
             let fault = Fault::new(format!("`{}` is no URL", spec.url));
             return Err(fault.hint("begin it with `http://` or `https://`"));
         }
+        if spec.url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let fault = Fault::new("the URL holds a space or a line break");
+            return Err(fault.hint("write `%20` for a space"));
+        }
+        let token = |text: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+        };
+        if !token(&spec.method) {
+            return Err(Fault::new(format!("`{}` is no method", spec.method.escape_debug())));
+        }
+        // What is in a header ends it at a line break: the rest would be another header.
+        for (name, value) in &spec.headers {
+            if !token(name) {
+                return Err(Fault::new(format!("`{}` is not the name of a header", name.escape_debug())));
+            }
+            if value.bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+                return Err(Fault::new(format!("the header `{name}` holds a line break")));
+            }
+        }
         let status: Vec<_> = spec.status.0.iter().map(ToString::to_string).collect();
         let what = format!("{} {} answers {}", spec.method, spec.url, status.join(" or "));
         Ok(Act::new("until", what))
@@ -114,7 +134,7 @@ http:
             body: spec.body.as_ref().map(|body| body.0.clone()),
             status: spec.status.0.clone(),
             contains: spec.contains.clone(),
-            ca: spec.ca.clone(),
+            ca: spec.ca.as_ref().map(HostPath::to_string),
             insecure: spec.insecure,
             timeout_s: spec.request_timeout,
         };

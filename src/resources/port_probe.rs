@@ -1,6 +1,6 @@
 //! `port_probe`: which TCP ports answer, seen from where the task runs.
 
-use super::shared::Act;
+use super::shared::{Act, check_host};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Fault, Observe, Resource, Seen},
@@ -122,6 +122,7 @@ port_probe:
     }
 
     fn desired(spec: &Spec, _: &Act) -> Result<Act, Fault> {
+        check_host(&spec.host)?;
         let list = |ports: &[u16]| ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let closed = match &spec.closed {
             Closed::Others => "all others".to_string(),

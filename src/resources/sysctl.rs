@@ -1,6 +1,9 @@
 //! `sysctl`: a kernel parameter, at once and after a reboot.
 
-use super::shared::unit::{output, run};
+use super::shared::{
+    HostPath,
+    unit::{output, run},
+};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State},
@@ -25,12 +28,13 @@ pub struct Spec {
     name: String,
     value: String,
     /// The file that holds just this parameter. Default: `/etc/sysctl.d/60-NAME.conf`.
-    file: Option<String>,
+    file: Option<HostPath>,
 }
 
 impl Spec {
     fn file(&self) -> String {
-        self.file.clone().unwrap_or_else(|| format!("/etc/sysctl.d/60-{}.conf", self.name.replace('/', ".")))
+        let own = || format!("/etc/sysctl.d/60-{}.conf", self.name.replace('/', "."));
+        self.file.as_ref().map_or_else(own, HostPath::to_string)
     }
 }
 

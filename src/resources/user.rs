@@ -1,6 +1,6 @@
 //! `user`: an account.
 
-use super::shared::{account, unit::run};
+use super::shared::{HostPath, account, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
@@ -27,11 +27,11 @@ pub struct Spec {
     /// `true` (default): the account stays in other groups too. `false`: `groups` are all it is in.
     #[serde(default = "yes")]
     append: bool,
-    home: Option<String>,
+    home: Option<HostPath>,
     /// Whether a new account's home is made. Default: true, for a system account false.
     create_home: Option<bool>,
     /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`.
-    shell: Option<String>,
+    shell: Option<HostPath>,
     /// The name of the person, or what the account is for.
     comment: Option<String>,
     /// A new account gets a number from the system's range.
@@ -89,15 +89,19 @@ impl Resource for User {
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        let home = spec.home.clone().unwrap_or_else(|| format!("/home/{}", spec.name));
+        let home = spec.home.as_deref().map_or_else(|| format!("/home/{}", spec.name), str::to_string);
         Footprint::writes([Area::Accounts, Area::Path(home)])
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UserState> {
         account::check_name("user", &spec.name)?;
-        let fields = [("home", &spec.home), ("shell", &spec.shell), ("comment", &spec.comment)];
+        let fields = [
+            ("home", spec.home.as_deref()),
+            ("shell", spec.shell.as_deref()),
+            ("comment", spec.comment.as_deref()),
+        ];
         for (field, value) in fields {
-            account::check_field(field, value.as_deref().unwrap_or_default())?;
+            account::check_field(field, value.unwrap_or_default())?;
         }
         let groups: Vec<&String> = spec.group.iter().chain(spec.groups.iter().flatten()).collect();
         let query = |name: &&String| Query::Group { name: (*name).clone() };
@@ -143,15 +147,15 @@ impl Resource for User {
             groups: vec![],
         });
         user.uid = spec.uid.unwrap_or(user.uid);
-        let set = |field: &mut String, value: &Option<String>| {
+        let set = |field: &mut String, value: Option<&str>| {
             if let Some(value) = value {
-                field.clone_from(value);
+                *field = value.into();
             }
         };
-        set(&mut user.group, &spec.group);
-        set(&mut user.home, &spec.home);
-        set(&mut user.shell, &spec.shell);
-        set(&mut user.comment, &spec.comment);
+        set(&mut user.group, spec.group.as_deref());
+        set(&mut user.home, spec.home.as_deref());
+        set(&mut user.shell, spec.shell.as_deref());
+        set(&mut user.comment, spec.comment.as_deref());
         if let Some(groups) = &spec.groups {
             if !spec.append {
                 user.groups.clear();

@@ -1,6 +1,6 @@
 //! `wait_for`: a port, a path or a command that is to come or go.
 
-use super::shared::{Act, HostPath};
+use super::shared::{Act, HostPath, check_host};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Fault, Observe, Resource, Seen},
@@ -61,6 +61,7 @@ fn interval() -> u32 {
 impl Spec {
     fn until(&self) -> Result<(Until, String), Fault> {
         let gone = matches!(self.state, Wanted::Stopped | Wanted::Absent);
+        check_host(&self.host)?;
         let host = self.host.clone();
         Ok(match (self.port, &self.path, &self.succeeds) {
             (Some(port), None, None) if gone => {

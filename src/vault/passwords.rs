@@ -21,6 +21,8 @@ type PasswordAndSalt = (usize, Vec<u8>);
 pub struct Passwords {
     list: Vec<Password>,
     keys: Mutex<HashMap<PasswordAndSalt, Arc<Keys>>>,
+    #[cfg(test)]
+    derived: std::sync::atomic::AtomicUsize,
 }
 
 /// A decrypted text and the password that opened it, so that it can be locked again with the same one.
@@ -32,7 +34,7 @@ pub struct Opened<'a> {
 
 impl Passwords {
     pub fn new(list: Vec<Password>) -> Self {
-        Self { list, keys: Mutex::default() }
+        Self { list, ..Self::default() }
     }
 
     pub fn list(&self) -> &[Password] {
@@ -70,7 +72,15 @@ impl Passwords {
         }
         // Derived without the lock: values are decrypted in parallel.
         let keys = Arc::new(Keys::derive(&self.list[index].text, salt));
+        #[cfg(test)]
+        self.derived.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         cache().entry(key).or_insert(keys).clone()
+    }
+
+    /// How often keys were derived.
+    #[cfg(test)]
+    pub(super) fn derived(&self) -> usize {
+        self.derived.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

@@ -1,8 +1,11 @@
 //! Tree to typed structs through serde, with errors that know the place.
 
+mod error;
+
 use super::{Entry, Node, Value};
 use crate::{diag::Diagnostic, model::Origin};
 use agent::secret::Content;
+use error::Error;
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
 use std::{cell::Cell, fmt};
@@ -120,96 +123,6 @@ thread_local! {
     static HANDED: Cell<Option<Text>> = const { Cell::new(None) };
 }
 
-/// An error on the way, with the innermost place it passed through.
-#[derive(Debug)]
-struct Error {
-    message: String,
-    origin: Option<Origin>,
-    /// An unknown name, and what would have been right.
-    unknown: Option<(String, &'static [&'static str])>,
-    hint: Option<String>,
-}
-
-impl Error {
-    fn new(message: String) -> Self {
-        Self { message, origin: None, unknown: None, hint: None }
-    }
-
-    fn at(mut self, origin: &Origin) -> Self {
-        self.origin.get_or_insert_with(|| origin.clone());
-        self
-    }
-
-    fn into_diagnostic(self, node: &Node) -> Diagnostic {
-        let diagnostic = Diagnostic::error(self.message).at(self.origin.as_ref().unwrap_or(&node.origin));
-        let diagnostic = match &self.hint {
-            Some(hint) => diagnostic.hint(hint),
-            None => diagnostic,
-        };
-        match &self.unknown {
-            Some((name, known)) => {
-                let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-                diagnostic.hint(format!("known here: {listed}")).suggest(name, known.iter().copied())
-            }
-            None => diagnostic,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    /// A message may bring its hint along: `message\nhint: what to do`.
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        let text = message.to_string();
-        match text.split_once("\nhint: ") {
-            Some((message, hint)) => Self { hint: Some(hint.into()), ..Self::new(message.into()) },
-            None => Self::new(text),
-        }
-    }
-
-    fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found {}", kind(&found)))
-    }
-
-    fn invalid_value(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found another {}", kind(&found).trim_start_matches("a ")))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self { unknown: Some((field.into(), expected)), ..Self::new(format!("unknown parameter `{field}`")) }
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self { unknown: Some((variant.into(), expected)), ..Self::new(format!("unknown value `{variant}`")) }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("parameter `{field}` is missing"))
-    }
-}
-
-/// Never the value: it may be secret.
-fn kind(found: &de::Unexpected) -> &'static str {
-    use de::Unexpected as U;
-    match found {
-        U::Bool(_) => "a boolean",
-        U::Unsigned(_) | U::Signed(_) => "an integer",
-        U::Float(_) => "a number",
-        U::Str(_) | U::Char(_) => "a string",
-        U::Unit | U::Option => "nothing",
-        U::Seq => "a list",
-        U::Map => "a mapping",
-        _ => "something else",
-    }
-}
-
 struct NodeDeserializer<'a>(&'a Node);
 
 impl NodeDeserializer<'_> {
@@ -221,7 +134,7 @@ impl NodeDeserializer<'_> {
             let digits = if bare { written.to_string() } else { self.0.to_json().to_string() };
             let hint = format!("write \"{:0>4}\", with the quotes", digits.trim_start_matches('0'));
             let error = Error::new("a mode must be a quoted octal string, found a bare number".into());
-            return Err(Error { hint: Some(hint), ..error }.at(&self.0.origin));
+            return Err(error.hint(hint).at(&self.0.origin));
         }
         self.deserialize_any(visitor)
     }
@@ -233,10 +146,10 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let node = self.0;
         let result = match &node.value {
-            _ if node.secret && !matches!(node.value, Value::Seq(_) | Value::Map(_)) => Err(Error {
-                hint: Some("secrets may be used in contents, environments, bodies and stdin".into()),
-                ..Error::new("a secret cannot be used here".into())
-            }),
+            _ if node.secret && !matches!(node.value, Value::Seq(_) | Value::Map(_)) => {
+                Err(Error::new("a secret cannot be used here".into())
+                    .hint("secrets may be used in contents, environments, bodies and stdin"))
+            }
             Value::Null => visitor.visit_unit(),
             Value::Bool(b) => visitor.visit_bool(*b),
             Value::Int(i) => visitor.visit_i64(*i),
@@ -244,10 +157,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             Value::Str(s) => visitor.visit_str(s),
             Value::Bytes(_) => Err(Error::new("the content of a file cannot be used here".into())),
             Value::Unknown(why) => Err(Error::new(format!("not known yet: {why}"))),
-            Value::Seq(items) => {
-                let items = items.iter().map(NodeDeserializer);
-                visitor.visit_seq(de::value::SeqDeserializer::<_, Error>::new(items))
-            }
+            Value::Seq(items) => visitor.visit_seq(SeqAccess(items.iter())),
             Value::Map(map) => visitor.visit_map(MapAccess { entries: map.iter(), value: None }),
         };
         result.map_err(|e| e.at(&node.origin))
@@ -314,10 +224,18 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     }
 }
 
-impl<'a> de::IntoDeserializer<'_, Error> for NodeDeserializer<'a> {
-    type Deserializer = Self;
-    fn into_deserializer(self) -> Self {
-        self
+struct SeqAccess<'a>(std::slice::Iter<'a, Node>);
+
+impl<'de> de::SeqAccess<'de> for SeqAccess<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some(node) = self.0.next() else { return Ok(None) };
+        seed.deserialize(NodeDeserializer(node)).map(Some).map_err(|e| e.at(&node.origin))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 }
 

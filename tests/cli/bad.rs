@@ -66,8 +66,14 @@ fn tags_and_limits_that_match_nothing() {
 #[test]
 fn files_that_are_not_there() {
     let project = Project::tasks(FINE);
-    project.run(&["apply", "inventroy.yml", "--yes"]).exits(20).has(&["no such inventory: inventroy.yml"]);
-    project.apply(&["--yes", "-p", "no.yml"]).exits(20).has(&["no such playbook: no.yml"]);
+    let inventory = ["no such inventory: inventroy.yml", "hint: name a file such as `inventory/prod.yml`"];
+    let playbook = ["no such playbook: no.yml", "hint: name a file such as `playbooks/site.yml`"];
+    project.run(&["apply", "inventroy.yml", "--yes"]).exits(20).has(&inventory);
+    project.run(&["validate", "inventroy.yml"]).exits(20).has(&inventory);
+    refused(&project, &["-p", "no.yml"], &playbook);
+    std::fs::rename(project.path("site.yml"), project.path("other.yml")).unwrap();
+    refused(&project, &[], &["no playbook found beside the inventory", "hint: write `--playbook FILE`"]);
+    std::fs::rename(project.path("other.yml"), project.path("site.yml")).unwrap();
     project.run(&["apply"]).exits(2);
     project.apply(&["--forks", "0"]).exits(2);
 }
@@ -83,22 +89,43 @@ fn vaults_that_do_not_open() {
     let vault = project.read("group_vars/all.yml");
     assert!(vault.starts_with("$ANSIBLE_VAULT;"), "{vault}");
     refused(&project, &[], &["group_vars/all.yml", "vault password", "hint:"]);
-    refused(&project, &["--vault-password-file", "wrong"], &["wrong vault password", "group_vars/all.yml"]);
+    refused(
+        &project,
+        &["--vault-password-file", "wrong"],
+        &[
+            "wrong vault password",
+            "group_vars/all.yml",
+            "cause: 1 password was tried",
+            "hint: check the password source",
+        ],
+    );
     refused(&project, &["--vault-password-file", "gone"], &["gone"]);
-    // One digit of the text, and one line less.
-    let at = vault.len() - 20;
-    let digit = if vault.as_bytes()[at] == b'3' { "4" } else { "3" };
-    let mut damaged = vault.clone();
-    damaged.replace_range(at..=at, digit);
+    // One digit of the content is another one: lines are made of pairs, and `3x` stands for the digit x.
+    let (start, last) = vault.trim_end().rsplit_once('\n').unwrap();
+    let pair = (0..last.len()).step_by(2).find(|at| last.as_bytes()[*at] == b'3').unwrap();
+    let other = if last.as_bytes()[pair + 1] == b'1' { "2" } else { "1" };
+    let flipped = format!("{start}\n{}{other}{}\n", &last[..=pair], &last[pair + 2..]);
     let shorter = vault.lines().take(3).collect::<Vec<_>>().join("\n");
-    for text in [
-        damaged.as_str(),
-        shorter.as_str(),
-        "$ANSIBLE_VAULT;1.1;AES256\nnot hex\n",
-        "$ANSIBLE_VAULT;9.9;XYZ\n00\n",
+    let source = "hint: check the password source; a text that was changed after encryption looks the same";
+    let backup = "hint: restore the text from version control or a backup";
+    for (text, message, hint) in [
+        (flipped.as_str(), "wrong vault password", source),
+        (shorter.as_str(), "damaged vault: it holds 2 of 3 parts: the end is missing", backup),
+        (
+            "$ANSIBLE_VAULT;1.1;AES256\nnot hex\n",
+            "damaged vault: the body holds a character that is not hexadecimal",
+            backup,
+        ),
+        ("$ANSIBLE_VAULT;1.1;AES256\n", "damaged vault: nothing follows the header", backup),
+        (
+            "$ANSIBLE_VAULT;9.9;XYZ\n00\n",
+            "unknown vault version `9.9`",
+            "hint: versions 1.1 and 1.2 are known",
+        ),
+        ("$ANSIBLE_VAULT;1.1;XYZ\n00\n", "unknown vault cipher `XYZ`", "hint: only AES256 is known"),
     ] {
         project.write("group_vars/all.yml", text);
-        refused(&project, &right, &["group_vars/all.yml", "error"]);
+        refused(&project, &right, &["group_vars/all.yml", message, hint]);
     }
     project.write("group_vars/all.yml", &vault);
     project.apply(&["--yes", right[0], right[1]]).exits(0).lacks(&["hunter2hunter2"]);

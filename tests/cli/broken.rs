@@ -50,6 +50,49 @@ fn breaks(cut: impl FnOnce(&mut Sshd), mend: impl FnOnce(&mut Sshd)) {
     assert_eq!(journals.matches("\"interrupted\"").count(), 1, "{journals}");
 }
 
+/// Lets `cut` break the link while a file is written: its new content is there under another name, and is being checked.
+fn breaks_a_write(cut: impl FnOnce(&mut Sshd), mend: impl FnOnce(&mut Sshd)) {
+    let mut sshd = Sshd::start();
+    let check =
+        "sh -c 'touch {{home}}/begun; while ! [ -e {{home}}/go ]; do sleep 0.05; done; test -s $0' {}";
+    let project = Project::ssh(
+        &sshd,
+        &format!(
+            "    - {{name: conf, copy: {{dest: \"{{{{home}}}}/conf\", content: \"new\\n\", validate: \"{check}\"}}}}\n"
+        ),
+    );
+    let work = sshd.home("alice").join("work");
+    fs::write(work.join("conf"), "old\n").unwrap();
+    std::os::unix::fs::chown(work.join("conf"), Some(47001), Some(47000)).unwrap();
+    let running = project.start(&["--yes"]);
+    until("the new content is checked", || work.join("begun").exists());
+    let half = || names(&work).into_iter().filter(|name| !["begun", "conf", "go"].contains(&name.as_str()));
+    let temporary: Vec<_> = half().collect();
+    assert_eq!(temporary.len(), 1, "{temporary:?}");
+    assert_eq!(fs::read_to_string(work.join(&temporary[0])).unwrap(), "new\n");
+    cut(&mut sshd);
+    running.end().exits(30).has(&["error: web1: conf: the link to the agent is lost (site.yml:3:"]);
+    assert_eq!(fs::read_to_string(work.join("conf")).unwrap(), "old\n", "half written");
+    mend(&mut sshd);
+    fs::write(work.join("go"), "").unwrap();
+    until("the next run gets the lease", || !project.check().text().contains("held by another run"));
+    assert_eq!(fs::read_to_string(work.join("conf")).unwrap(), "old\n");
+    project.go().exits(0).has(&["web1 changed conf"]).row("web1 0 1 0 0 0 0");
+    assert_eq!(fs::read_to_string(work.join("conf")).unwrap(), "new\n");
+    assert_eq!(half().count(), 0, "a temporary file is left: {:?}", names(&work));
+    project.go().exits(0).row("web1 1 0 0 0 0 0");
+}
+
+#[test]
+fn sshd_is_killed_while_a_file_is_written() {
+    breaks_a_write(Sshd::kill, Sshd::restart);
+}
+
+#[test]
+fn the_agent_is_killed_while_a_file_is_written() {
+    breaks_a_write(|sshd| assert_eq!(sshd.kill_agents(47001), 1), |_| ());
+}
+
 #[test]
 fn sshd_is_killed_while_a_task_runs() {
     breaks(Sshd::kill, Sshd::restart);

@@ -71,6 +71,29 @@ fn a_host_that_is_down_does_not_hold_up_another() {
     project.go().exits(30).row("a 1 0 0 0 0 0");
 }
 
+/// Packets to it vanish, as behind a firewall that drops them.
+#[test]
+fn a_host_that_does_not_answer_at_all_is_given_up() {
+    let inventory =
+        "all:\n  hosts:\n    silent: {ansible_host: 127.0.0.1, ansible_port: 2222, home: /nowhere}\n";
+    let project = Project::tasks(FILE);
+    project.write("inventory.yml", inventory);
+    let script = "ip link set lo up && nft 'add table inet t; \
+                  add chain inet t in { type filter hook input priority 0; policy drop; }' && exec \"$0\" \"$@\"";
+    let program = env!("CARGO_BIN_EXE_lustores-provision");
+    let apply = ["apply", "inventory.yml", "--yes", "--connect-timeout", "1"];
+    let words = [&["--net", "--", "sh", "-c", script, program][..], &apply].concat();
+    let output = project.in_its_place(std::process::Command::new("unshare"), &words).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(30), "{text}");
+    for part in [
+        "error: silent: 127.0.0.1 port 2222 does not answer in time",
+        "hint: is the host up, and does a firewall let ssh through?",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+}
+
 #[test]
 fn another_host_key_is_refused() {
     let sshd = Sshd::start();
@@ -84,13 +107,23 @@ fn another_host_key_is_refused() {
     assert!(sshd.cached("alice").is_empty(), "something was sent to a stranger");
 }
 
+/// All that a run without the right to become root could have left on the host.
+fn seen(sshd: &Sshd) -> Vec<crate::project::Tree> {
+    let folders = ["run/provision-agent", "run/x", "var/cache", "var/lib", "dev/shm"];
+    let folders = folders.map(|folder| sshd.root().join(folder)).into_iter();
+    let users = ["alice", "carol", "paula"].map(|user| sshd.home(user).join(".cache"));
+    folders.chain(users).map(|folder| crate::project::tree(&folder)).collect()
+}
+
 #[test]
 fn no_sudo_and_sudo_that_refuses() {
     let playbook = "- hosts: all\n  become: true\n  tasks:\n    - copy: {dest: /run/x, content: x}\n";
     let sshd = Sshd::start_with(true);
     let project = Project::ssh(&sshd, "");
     project.write("site.yml", playbook);
+    let before = seen(&sshd);
     project.go().exits(30).has(&["error: web1: there is no sudo on the host", "hint: install it"]);
+    assert!(seen(&sshd) == before, "something was left on the host");
     drop(sshd);
     let sshd = Sshd::start();
     let project = Project::ssh(&sshd, "");
@@ -102,7 +135,21 @@ fn no_sudo_and_sudo_that_refuses() {
             .replace("alice", "carol")
             .replace(&sshd.home("carol").join("work").display().to_string(), "/nowhere"),
     );
-    project.go().exits(30).has(&["web1: ", "becoming root"]);
+    let before = seen(&sshd);
+    project.go().exits(30).has(&[
+        "error: web1: sudo wants a password for becoming root",
+        "hint: give a become password, or allow the user NOPASSWD in /etc/sudoers.d",
+    ]);
+    // A password that is not the right one.
+    let inventory = project.read("inventory.yml").replace("carol", "paula");
+    project.write(
+        "inventory.yml",
+        &inventory.replace("  hosts:\n", "    ansible_become_password: wrong secret\n  hosts:\n"),
+    );
+    let ran = project.go();
+    ran.exits(30).has(&["error: web1: sudo refuses the password for becoming root", "hint: "]);
+    ran.lacks(&["wrong secret"]);
+    assert!(seen(&sshd) == before, "something was left on the host");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod sshd;
 
 mod bad;
 mod broken;
+mod build;
 mod disk;
 mod drift;
 mod exits;

@@ -54,7 +54,12 @@ fn spaces_quotes_and_letters_of_all_sorts() {
 #[test]
 fn a_newline_in_a_path_is_refused() {
     let project = Project::tasks("    - copy: {dest: \"{{home}}/a\\nb\", content: x}\n");
-    project.go().exits(20).has(&["a path cannot hold a line break", "/a\\nb", "site.yml:3:"]);
+    project.go().exits(20).has(&[
+        "a path cannot hold a line break",
+        "/a\\nb",
+        "site.yml:3:",
+        "hint: write it in one line",
+    ]);
     assert!(project.tree("h/a").is_empty() && !project.has("state"));
 }
 

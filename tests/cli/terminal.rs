@@ -1,6 +1,9 @@
 //! The program on a terminal: a pseudo terminal that `script` makes, and what its screen shows in the end.
 
-use crate::project::Project;
+use crate::{
+    project::{Project, play},
+    sshd::{PASSWORD, Sshd},
+};
 use std::{
     io::{Read, Write},
     process::{Child, ChildStdin, Command, Stdio},
@@ -212,4 +215,51 @@ fn control_c_at_the_question_is_no() {
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(130), "{screen}");
     assert!(project.tree("h/a").is_empty());
+}
+
+#[test]
+fn the_vault_password_is_typed_and_not_shown() {
+    let project = Project::local(
+        &["a"],
+        &play("    - {name: t, copy: {dest: \"{{home}}/x\", content: \"{{token}}\"}}\n"),
+    );
+    project.write("password", "typed by hand\n");
+    project.write("group_vars/all.yml", "token: hunter2hunter2\n");
+    project.run(&["vault", "encrypt", "group_vars/all.yml", "--vault-password-file", "password"]).exits(0);
+    for (typed, expected) in [("wrong", 20), ("typed by hand", 0)] {
+        let mut terminal =
+            Terminal::start(&project, &["apply", "inventory.yml", "--ask-vault-pass", "--yes"]);
+        terminal.shows("Vault password:");
+        terminal.types(&format!("{typed}\r"));
+        let (code, bytes, screen) = terminal.end_with_bytes();
+        assert_eq!(code, Some(expected), "{screen}");
+        assert_eq!(screen.contains("wrong vault password"), expected == 20, "{screen}");
+        let bytes = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(!bytes.contains("typed by hand") && !bytes.contains("hunter2"), "{bytes}");
+        assert_eq!(project.has("h/a/x"), expected == 0);
+    }
+    assert_eq!(project.read("h/a/x"), "hunter2hunter2");
+    // Without a terminal nobody can be asked.
+    project.apply(&["--ask-vault-pass", "--yes"]).exits(20).has(&["error: "]);
+}
+
+#[test]
+fn the_sudo_password_is_typed_and_not_shown() {
+    let sshd = Sshd::start();
+    let project = Project::ssh(&sshd, "");
+    let task = "    - {name: whoami, copy: {dest: /run/by-root, content: x}}\n";
+    project.write("site.yml", &play(task).replace("  tasks:", "  become: true\n  tasks:"));
+    project.write("inventory.yml", &project.read("inventory.yml").replace("alice", "paula"));
+    let made = || sshd.root().join("run/by-root").exists();
+    for (typed, expected) in [("wrong secret", 30), (PASSWORD, 0)] {
+        let mut terminal = Terminal::start(&project, &["apply", "inventory.yml", "-K", "--yes"]);
+        terminal.shows("sudo password on the hosts:");
+        assert!(!made());
+        terminal.types(&format!("{typed}\r"));
+        let (code, bytes, screen) = terminal.end_with_bytes();
+        assert_eq!(code, Some(expected), "{screen}");
+        assert_eq!(screen.contains("sudo refuses the password"), expected == 30, "{screen}");
+        assert!(!String::from_utf8_lossy(&bytes).contains(typed), "{screen}");
+        assert_eq!(made(), expected == 0);
+    }
 }

@@ -1,13 +1,18 @@
-//! The law for what the system itself keeps: accounts, kernel parameters, certificates. The agent runs in a network
+//! The law for what the system itself keeps: accounts, kernel parameters, certificates, sources of packages. The agent runs in a network
 //! namespace of its own, with a copy of this machine's account files for its `/etc`.
 
 use super::{
-    host::{Agent, Tree, task, tree},
-    law, law_in, set_mode, write,
+    Disturbance, Law,
+    host::{Tree, tree},
+    law, law_in, quoted, set_mode, write,
 };
-use agent::wire::{Response, Session};
-use lustores_provision::resource::Outcome;
-use std::{fs, path::Path, process::Command, sync::atomic::AtomicU32, sync::atomic::Ordering::Relaxed};
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
 use tempfile::TempDir;
 
 /// A network namespace and an `/etc`, both private.
@@ -52,7 +57,9 @@ impl System {
     /// What stands before a command that is to run there.
     fn place(&self) -> Vec<String> {
         // `ip netns exec` comes with a mount namespace of its own.
-        let enter = "mount --bind \"$1\" /etc && mount -t tmpfs none /home && shift && exec \"$@\"";
+        let enter = "mount --bind \"$1\" /etc && for own in /home /var/lib/apt /var/cache/apt; do \
+                     mount -t tmpfs none $own || exit; done; mkdir -p /var/lib/apt/lists/partial \
+                     /var/cache/apt/archives/partial && shift && exec \"$@\"";
         let etc = self.folder.path().join("etc").display().to_string();
         ["ip", "netns", "exec", &self.name, "sh", "-c", enter, "sh", &etc].map(String::from).to_vec()
     }
@@ -162,49 +169,172 @@ fn certificate() {
     let (cert, key) = (path("c ' $.pem"), path("k.pem"));
     let parameters = format!(
         "{{path: {cert:?}, key: {key:?}, method: self_signed, names: [www.example.org, \"*.example.org\", 10.0.0.1], \
-         owner: root, group: root}}"
+         owner: daemon, group: \"4242\"}}"
     );
+    write(&temp.path().join("beside"), "stays");
     let facets = ["certificate", "names", "validity", "key", "key mode", "key owner", "key group"];
+    let key_file = Path::new(&key);
     law(
         temp.path(),
         "certificate",
         &parameters,
         &facets,
-        &[(&["key mode"], &|| {
-            set_mode(Path::new(&key), 0o644);
-        })],
+        &[
+            (&["key mode"], &|| set_mode(key_file, 0o644)),
+            (&["key owner"], &|| chown(key_file, Some(0), None).unwrap()),
+            (&["key group"], &|| chown(key_file, None, Some(0)).unwrap()),
+        ],
     );
-    // Making a new one gives other bytes: here the facets are what has to come back.
-    let state = tempfile::tempdir().unwrap();
-    let mut agent = Agent::open(&[], state.path(), Session::ReadWrite);
-    let task = task("certificate", &parameters);
     let openssl = |out_cert: &str, out_key: &str, names: &str, days: &str| {
         let names = format!("subjectAltName={names}");
         let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=www.example.org"];
         let rest = ["-days", days, "-addext", &names, "-keyout", out_key, "-out", out_cert];
         let words = ["openssl"].iter().chain(&words).chain(&rest);
         run(&words.map(ToString::to_string).collect::<Vec<_>>());
-        set_mode(Path::new(&key), 0o600);
+        for made in [out_cert, out_key] {
+            set_mode(Path::new(made), if made == out_key { 0o600 } else { 0o644 });
+        }
+        chown(out_key, Some(1), Some(4242)).unwrap();
     };
     let same = "DNS:www.example.org,DNS:*.example.org,IP:10.0.0.1";
-    let disturbances: &[(&[&str], &dyn Fn())] = &[
+    let disturbances: &[Disturbance] = &[
         (&["names"], &|| openssl(&cert, &key, "DNS:other.example.org", "800")),
         (&["validity"], &|| openssl(&cert, &key, same, "3")),
-        (&["key"], &|| openssl(&path("aside"), &key, same, "800")),
+        (&["key"], &|| {
+            openssl(&path("aside"), &key, same, "800");
+            fs::remove_file(path("aside")).unwrap();
+        }),
         (&facets[..4], &|| fs::remove_file(&cert).unwrap()),
     ];
-    for (expected, disturb) in disturbances {
-        disturb();
-        let Outcome::Change(change) = agent.plan(&*task) else { panic!("{expected:?} is not seen") };
-        let found: Vec<_> = change.diff.facets.iter().map(|f| f.facet.as_str()).collect();
-        assert_eq!(found, *expected);
-        let response = agent.apply(&change);
-        assert!(matches!(response, Response::Applied { .. }), "{response:?}");
-        assert!(matches!(agent.plan(&*task), Outcome::Unchanged { .. }), "{expected:?} is mended");
+    // Making a new one gives other bytes; all else must come back as it was.
+    let whole = || tree(temp.path());
+    let but_bytes = || {
+        let mut found = whole();
+        for file in [&cert, &key] {
+            found.get_mut(Path::new(file)).expect("it is there").3.clear();
+        }
+        found
+    };
+    let mut law = Law::new(&[], &whole, "certificate", &parameters);
+    let converged = but_bytes();
+    for (facets, disturb) in disturbances {
+        law.disturb(&whole(), facets, *disturb);
+        law.mend(facets);
+        assert_eq!(but_bytes(), converged, "{facets:?} is mended and nothing else");
     }
     let key_of = |what: &[&str]| run(&what.iter().map(ToString::to_string).collect::<Vec<_>>());
     assert_eq!(
         key_of(&["openssl", "x509", "-in", &cert, "-noout", "-pubkey"]),
         key_of(&["openssl", "pkey", "-in", &key, "-pubout"])
+    );
+}
+
+#[test]
+fn certificate_that_is_supplied() {
+    let temp = tempfile::tempdir().unwrap();
+    let made = |name: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |ending: &str| folder.path().join(ending).display().to_string();
+        let (cert, key, subject) = (file("c"), file("k"), format!("/CN={name}"));
+        let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-days", "90"];
+        let files = ["-keyout", &key, "-out", &cert];
+        let words = ["openssl"].iter().chain(&words).chain(&files);
+        run(&words.map(ToString::to_string).collect::<Vec<_>>());
+        (fs::read_to_string(cert).unwrap(), fs::read_to_string(key).unwrap())
+    };
+    let ((cert, key), (other_cert, other_key)) = (made("one.example.org"), made("two.example.org"));
+    let place = [temp.path().join("c ' $.pem"), temp.path().join("k.pem")];
+    let parameters = format!(
+        "{{path: {:?}, key: {:?}, method: supplied, content: {}, key_content: {}, owner: daemon, group: \"4242\"}}",
+        place[0].display().to_string(),
+        place[1].display().to_string(),
+        quoted(&cert),
+        quoted(&key),
+    );
+    let facets = ["fingerprint", "chain", "private key", "key mode", "key owner", "key group"];
+    let chain = ["chain"];
+    law(
+        temp.path(),
+        "certificate",
+        &parameters,
+        &facets,
+        &[
+            (&["key mode"], &|| set_mode(&place[1], 0o644)),
+            (&["key owner"], &|| chown(&place[1], Some(0), None).unwrap()),
+            (&["key group"], &|| chown(&place[1], None, Some(0)).unwrap()),
+            (&["private key"], &|| write(&place[1], &other_key)),
+            (&chain, &|| write(&place[0], &format!("{cert}{other_cert}"))),
+            (&["fingerprint", "chain"], &|| write(&place[0], &other_cert)),
+            (&["fingerprint", "chain"], &|| fs::remove_file(&place[0]).unwrap()),
+            (&["private key", "key mode", "key owner", "key group"], &|| fs::remove_file(&place[1]).unwrap()),
+        ],
+    );
+}
+
+#[test]
+fn accounts_that_must_be_absent() {
+    let system = System::new();
+    let tool = |words: &[&str]| drop(system.run(words));
+    let group = || tool(&["groupadd", "--gid", "47301", "lawgone"]);
+    group();
+    let absent = "{name: lawgone, state: absent}";
+    law_in(&system.place(), &|| system.accounts(), "group", absent, &["group"], &[(&["group"], &group)]);
+    let user = || tool(&["useradd", "--no-create-home", "--uid", "47302", "lawgone"]);
+    user();
+    law_in(&system.place(), &|| system.accounts(), "user", absent, &["user"], &[(&["user"], &user)]);
+}
+
+/// Files, and a list that is fetched from a folder.
+#[test]
+fn apt_repository() {
+    let system = System::new();
+    let etc = system.folder.path().join("etc");
+    let repository = system.folder.path().join("repository");
+    for folder in ["apt/apt.conf.d", "apt/sources.list.d", "apt/preferences.d"] {
+        fs::create_dir_all(etc.join(folder)).unwrap();
+    }
+    fs::create_dir(&repository).unwrap();
+    write(&repository.join("Packages"), "");
+    // Nobody signed it; and the folder is root's own.
+    write(
+        &etc.join("apt/apt.conf.d/law"),
+        "Acquire::AllowInsecureRepositories \"true\";\nAPT::Sandbox::User \"root\";\n",
+    );
+    write(
+        &etc.join("apt/sources.list.d/other.sources"),
+        "Enabled: no\nTypes: deb\nURIs: file:/x\nSuites: ./\n",
+    );
+    let parameters = format!(
+        "{{name: law, uris: \"file:{}\", suites: ./, key: {}, pin: {{origin: example.org, priority: 600}}}}",
+        repository.display(),
+        quoted("-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n-----END PGP PUBLIC KEY BLOCK-----\n"),
+    );
+    let file = |name: &str| etc.join("apt").join(name);
+    let (key, pin, source) =
+        (file("keyrings/law.asc"), file("preferences.d/law"), file("sources.list.d/law.sources"));
+    let all = ["key", "pin", "source"];
+    law_in(
+        &system.place(),
+        &|| system.accounts(),
+        "apt_repository",
+        &parameters,
+        &all,
+        &[
+            (&["key"], &|| write(&key, "another")),
+            (&["pin"], &|| write(&pin, "another")),
+            (&["source"], &|| write(&source, "Types: deb\n")),
+            (&["source"], &|| fs::remove_file(&source).unwrap()),
+            (&["key", "pin"], &|| [&key, &pin].iter().for_each(|file| fs::remove_file(file).unwrap())),
+        ],
+    );
+    let put = || [&key, &source].iter().for_each(|file| write(file, "x"));
+    fs::remove_file(&pin).unwrap();
+    law_in(
+        &system.place(),
+        &|| system.accounts(),
+        "apt_repository",
+        "{name: law, state: absent}",
+        &["key", "source"],
+        &[(&["key", "source"], &put)],
     );
 }

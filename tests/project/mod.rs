@@ -3,12 +3,18 @@
 use agent::secret::Secret;
 use lustores_provision::{
     cli::files::Disk,
-    diag::{Diagnostics, render},
+    diag::{Diagnostics, Exit, render},
     resources,
     site::{HostTasks, Options, Site},
     vault::{Password, Passwords},
 };
-use std::{fs, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 pub struct Project {
     pub dir: tempfile::TempDir,
@@ -39,7 +45,7 @@ impl Project {
         Self::new(&[("site.yml", &format!("- hosts: all\n  tasks:\n{tasks}"))])
     }
 
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -69,18 +75,38 @@ impl Project {
         self.site().host(name, None).unwrap_or_else(|errors| panic!("{}", self.text(&errors)))
     }
 
-    /// All that is wrong, as it is shown.
+    /// All that is wrong, as it is shown. It is bad configuration, and looking for it touches no file.
+    #[track_caller]
     pub fn errors(&self) -> String {
-        match self.load() {
-            Ok(site) => self.text(&site.validate()),
-            Err(errors) => self.text(&errors),
-        }
+        let before = names(self.dir.path());
+        let errors = match self.load() {
+            Ok(site) => site.validate(),
+            Err(errors) => errors,
+        };
+        let text = self.text(&errors);
+        let expected = if errors.0.is_empty() { Exit::Done } else { Exit::Config };
+        assert_eq!(errors.exit(), expected, "{text}");
+        assert_eq!(names(self.dir.path()), before, "files were made:\n{text}");
+        text
     }
 
     pub fn text(&self, errors: &Diagnostics) -> String {
         let text: Vec<String> = errors.0.iter().map(|d| render(d, false)).collect();
         text.join("\n").replace(&format!("{}/", self.dir.path().display()), "")
     }
+}
+
+/// All that is below a folder, with the time of the last change.
+fn names(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
+    let mut found = BTreeMap::new();
+    for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let meta = path.symlink_metadata().expect("it is there");
+        if meta.is_dir() {
+            found.extend(names(&path));
+        }
+        found.insert(path, meta.modified().expect("a time"));
+    }
+    found
 }
 
 #[track_caller]

@@ -42,8 +42,8 @@ UseDNS no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin no
-MaxStartups 1000:30:2000
-LogLevel ERROR
+MaxStartups $MAX_STARTUPS
+LogLevel $LOG_LEVEL
 CONF
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
 # OpenSSH 9.8 and newer would otherwise penalise many short connections.

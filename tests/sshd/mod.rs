@@ -28,6 +28,7 @@ pub struct Sshd {
     pub port: u16,
     process: Option<Child>,
     no_sudo: bool,
+    busy: bool,
 }
 
 impl Sshd {
@@ -36,6 +37,15 @@ impl Sshd {
     }
 
     pub fn start_with(no_sudo: bool) -> Self {
+        Self::make(no_sudo, false)
+    }
+
+    /// One that lets a single connection be without a login at a time.
+    pub fn start_busy() -> Self {
+        Self::make(false, true)
+    }
+
+    fn make(no_sudo: bool, busy: bool) -> Self {
         assert!(rustix::process::getuid().is_root(), "these tests make namespaces: run them as root");
         for program in ["/usr/sbin/sshd", "/usr/bin/sudo", "/bin/tcsh", "/usr/bin/fish", "/usr/bin/openssl"] {
             assert!(
@@ -70,7 +80,7 @@ impl Sshd {
             base.display()
         );
         fs::write(base.join("ssh_config"), config).unwrap();
-        let mut sshd = Self { base, port, process: None, no_sudo };
+        let mut sshd = Self { base, port, process: None, no_sudo, busy };
         sshd.run();
         sshd
     }
@@ -82,6 +92,8 @@ impl Sshd {
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sshd/host.sh"))
             .arg(&self.base)
             .arg(self.port.to_string())
+            .env("MAX_STARTUPS", if self.busy { "1" } else { "1000:30:2000" })
+            .env("LOG_LEVEL", if self.busy { "VERBOSE" } else { "ERROR" })
             .env("NO_SUDO", if self.no_sudo { "yes" } else { "no" })
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -1,11 +1,11 @@
-//! Bounds that are wide enough for a busy machine and too narrow for a mistake; the times are printed.
+//! Many things at once. The times are printed; nothing depends on them.
 
 use crate::harness::*;
 use agent::wire::*;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[test]
-fn a_thousand_files_are_looked_at_and_fifty_written_in_no_time() {
+fn a_thousand_files_are_looked_at_in_one_question_and_fifty_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut agent = Agent::open(&folder.path().join("state"), Session::ReadWrite, "r");
     let path = |n: u32| folder.path().join(format!("f{n}"));
@@ -28,5 +28,7 @@ fn a_thousand_files_are_looked_at_and_fifty_written_in_no_time() {
     }
     let wrote = started.elapsed();
     println!("1000 files looked at in {looked:?}; 50 files written durably in {wrote:?}");
-    assert!(looked < Duration::from_secs(2) && wrote < Duration::from_secs(5));
+    for n in 2000..2050 {
+        assert_eq!(std::fs::read_to_string(path(n)).unwrap(), "new\n");
+    }
 }

@@ -11,7 +11,7 @@ mod touch;
 pub mod unit;
 mod words;
 
-pub use act::Act;
+pub use act::{Act, check_host};
 pub use file::{
     FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, parent_there,
 };

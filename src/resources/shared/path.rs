@@ -24,7 +24,9 @@ impl HostPath {
         }
         if text.contains(['\n', '\r', '\0']) {
             let shown = text.escape_debug();
-            return Err(format!("a path cannot hold a line break or a NUL byte: `{shown}`"));
+            return Err(format!(
+                "a path cannot hold a line break or a NUL byte: `{shown}`\nhint: write it in one line; a YAML block ends with a line break unless it begins with `|-` or `>-`"
+            ));
         }
         let names: Vec<_> = text.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
         if names.contains(&"..") {
