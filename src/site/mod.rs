@@ -78,6 +78,8 @@ struct Shared {
     layers: Vec<PlayLayers>,
     selection: Selection,
     sources: Sources,
+    /// Every name that a variable has, on whichever host and for whichever task.
+    names: OnceLock<Arc<HashSet<String>>>,
     /// By host, from [`Site::validate`] until the facts are there.
     validated: Mutex<HashMap<String, Arc<HostTasks>>>,
 }
@@ -186,6 +188,7 @@ impl Site {
             hosts,
             play_hosts,
             selection,
+            names: OnceLock::new(),
             validated: Mutex::default(),
         };
         if errors.has_errors() {

@@ -10,7 +10,10 @@ use crate::{
 };
 use agent::wire::Facts;
 use indexmap::IndexMap;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 pub(super) type Variables = Arc<IndexMap<String, Node>>;
 
@@ -88,7 +91,10 @@ impl Scopes {
             if scopes.bases.contains_key(&key) {
                 continue;
             }
-            let below = below(&shared.layers[key.0], key.1, &host_vars, &magic);
+            let mut below = below(&shared.layers[key.0], key.1, &host_vars, &magic);
+            if facts.is_none() {
+                below.check_against(names(shared).clone());
+            }
             let mut whole = below.clone();
             whole.push(scopes.unknown.clone(), Layer::Final);
             whole.push(scopes.extra.clone(), Layer::Raw);
@@ -141,6 +147,34 @@ pub(super) fn of_host(shared: &Shared, host: &Host) -> Scope {
     scope.push(magic(shared, host, None), Layer::Final);
     scope.push(shared.extra.clone(), Layer::Raw);
     scope
+}
+
+/// Every name that any variable has: of all hosts, plays, roles and tasks.
+fn names(shared: &Shared) -> &Arc<HashSet<String>> {
+    shared.names.get_or_init(|| {
+        let mut names: HashSet<String> = HashSet::from(["role_name".into()]);
+        let inventory = &shared.inventory;
+        for host in inventory.hosts().chain(inventory.host("localhost")) {
+            names.extend(host.vars.keys().cloned());
+        }
+        if let Some(host) = inventory.host("localhost") {
+            names.extend(magic(shared, host, None).keys().cloned());
+        }
+        names.extend(shared.extra.keys().cloned());
+        for layers in &shared.layers {
+            let own = [&layers.defaults, &layers.role_vars, &layers.vars, &layers.file_vars];
+            let all = own.into_iter().chain(layers.roles.iter().flatten());
+            all.for_each(|layer| names.extend(layer.keys().cloned()));
+        }
+        for task in (0..shared.index.len()).map(|index| shared.task(index)) {
+            names.extend(task.keywords.vars.iter().flat_map(|map| map.keys().cloned()));
+            names.extend(task.register.iter().map(|(name, _)| name.clone()));
+            if let Some(repeat) = &task.repeat {
+                names.extend([repeat.var.clone()].into_iter().chain(repeat.index_var.clone()));
+            }
+        }
+        Arc::new(names)
+    })
 }
 
 /// How the reason begins for which a registered result is unknown.

@@ -138,6 +138,12 @@ impl Cx<'_> {
             },
             "ternary" => {
                 let condition = self.boolean(helper, &params[0], at)?;
+                let unasked = match condition.value {
+                    Value::Bool(true) => &params[2..],
+                    Value::Bool(false) => &params[1..2],
+                    _ => &params[1..],
+                };
+                self.unasked(unasked, params, at)?;
                 let mut node = match condition.value {
                     Value::Bool(true) => self.parameter(&params[1], at)?,
                     Value::Bool(false) => self.parameter(&params[2], at)?,
@@ -244,7 +250,7 @@ impl Cx<'_> {
         error.hint(fault.hint.unwrap_or_else(|| usage(helper))).into()
     }
 
-    fn unknown_helper(&self, name: &str, params: &[Parameter], at: usize) -> Diagnostic {
+    pub fn unknown_helper(&self, name: &str, params: &[Parameter], at: usize) -> Diagnostic {
         let place = self.code.name(at, name);
         let error = Diagnostic::error(format!("unknown helper `{}`", self.shown(name))).at(&place);
         if self.code.secret {

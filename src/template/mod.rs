@@ -12,6 +12,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unrendered;
 mod variable;
 
 pub use helpers::{HELPERS, Helper};
@@ -193,6 +194,8 @@ struct Cx<'a> {
     frame: Option<&'a Frame<'a>>,
     partials: Option<&'a Partials<'a>>,
     includes: Option<&'a Include<'a>>,
+    /// The blocks around the current place, for what they ask for.
+    guard: Option<&'a unrendered::Guard<'a>>,
     depth: usize,
 }
 
@@ -218,7 +221,7 @@ impl<'a> Cx<'a> {
     fn new(env: &Env<'a>, code: &'a Code) -> Self {
         let depth = env.via.map_or(0, |via| via.depth);
         let Env { scope, via, budget } = *env;
-        Self { scope, via, budget, code, frame: None, partials: None, includes: None, depth }
+        Self { scope, via, budget, code, frame: None, partials: None, includes: None, guard: None, depth }
     }
 
     /// Renders the whole template to text.

@@ -31,7 +31,7 @@ impl Cx<'_> {
                 _ => None,
             })
             .collect();
-        let from_root = raw.trim_start_matches("this").trim_start_matches(['.', '/']).starts_with("@root");
+        let from_root = from_root(raw);
         let place = self.code.name(at, raw);
         if from_root {
             return self.variable_path(&names, &place);
@@ -62,6 +62,17 @@ impl Cx<'_> {
             }
             (None, names) => self.variable_path(names, &place),
         }
+    }
+
+    /// Whether a path begins at the variables and not at the item of an `each` or `with`. Block parameters aside.
+    pub fn is_of_variable(&self, path: &Path) -> bool {
+        let Path::Relative((segments, raw)) = path else { return false };
+        let mut frame = self.frame;
+        for _ in segments.iter().filter(|s| matches!(s, PathSeg::Ruled(_))) {
+            let Some(inner) = frame else { return false };
+            frame = inner.parent;
+        }
+        from_root(raw) || frame.is_none_or(|frame| frame.this.is_none())
     }
 
     pub fn block_parameter(&self, name: &str) -> Option<&Node> {
@@ -192,6 +203,10 @@ impl Cx<'_> {
             _ => error,
         }
     }
+}
+
+fn from_root(raw: &str) -> bool {
+    raw.trim_start_matches("this").trim_start_matches(['.', '/']).starts_with("@root")
 }
 
 pub(super) fn step<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {

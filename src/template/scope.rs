@@ -3,7 +3,7 @@
 use crate::{diag::Diagnostics, yaml::Node};
 use indexmap::IndexMap;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,6 +20,8 @@ pub enum Layer {
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     layers: Vec<(Arc<IndexMap<String, Node>>, Layer)>,
+    /// While a project is checked: every name that a variable has, on whichever host and for whichever task.
+    anywhere: Option<Arc<HashSet<String>>>,
     memo: Arc<Memo>,
 }
 
@@ -42,6 +44,16 @@ impl Scope {
     pub fn push(&mut self, variables: Arc<IndexMap<String, Node>>, layer: Layer) {
         self.layers.push((variables, layer));
         self.memo = Arc::default();
+    }
+
+    /// Makes rendering look also through what it does not render, for names that are neither in scope nor among these.
+    pub fn check_against(&mut self, names: Arc<HashSet<String>>) {
+        self.anywhere = Some(names);
+        self.memo = Arc::default();
+    }
+
+    pub(super) fn anywhere(&self) -> Option<&HashSet<String>> {
+        self.anywhere.as_deref()
     }
 
     /// Lays one final variable over those that are there.
@@ -72,7 +84,7 @@ impl Scope {
 
     /// Names of all variables, each once, the topmost layer first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let all = self.layers.iter().rev().flat_map(|(variables, _)| variables.keys());
         all.map(String::as_str).filter(move |name| seen.insert(*name))
     }

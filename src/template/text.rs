@@ -1,9 +1,9 @@
 //! Elements of a template: text, blocks, partials.
 
-use super::{Code, Cx, Frame, ITERATIONS, SIZE, code::DEPTH};
+use super::{Code, Cx, Frame, ITERATIONS, SIZE, code::DEPTH, unrendered::Guard};
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::Origin,
+    model::{Origin, Source},
     yaml::{Node, Value},
 };
 use handlebars::{
@@ -33,6 +33,13 @@ impl Output {
         self.secret |= node.secret;
         if let Value::Unknown(why) = &node.value {
             self.unknown.get_or_insert_with(|| why.clone());
+        }
+    }
+
+    /// Errors, if there are any.
+    fn also(&mut self, errors: Diagnostics) {
+        if !errors.0.is_empty() {
+            self.error(errors);
         }
     }
 
@@ -115,12 +122,8 @@ impl<'a> Cx<'a> {
         if name == "raw" {
             return self.inner(None, body, at, out);
         }
-        if !BLOCKS.contains(&name) {
-            let error = Diagnostic::error(format!("unknown block `{}`", self.shown(name)));
-            let error = error
-                .at(&self.code.name(at, name))
-                .hint("there are `if`, `unless`, `each`, `with` and `raw`");
-            return out.error(error.suggest(name, BLOCKS.iter().copied()));
+        if let Some(error) = self.unknown_block(name, at) {
+            return out.error(error);
         }
         let [subject] = block.params.as_slice() else {
             let message = format!("`{name}` takes one value, found {}", block.params.len());
@@ -137,23 +140,43 @@ impl<'a> Cx<'a> {
             Err(errors) => return out.error(errors),
         };
         out.saw(&value);
-        if matches!(value.value, Value::Unknown(_)) {
-            return;
-        }
-        match name {
-            "if" | "unless" => {
-                let taken = if truthy(&value.value) == (name == "if") { body } else { inverse };
-                self.inner(None, taken, at, out);
-            }
-            "with" if truthy(&value.value) => {
+        let guard = Guard { params: &block.params, parent: self.guard };
+        let cx = Cx { guard: Some(&guard), ..*self };
+        let item = matches!(name, "each" | "with");
+        let taken = match &value.value {
+            Value::Unknown(_) => None,
+            Value::Seq(_) | Value::Map(_) if name == "each" => Some(truthy(&value.value)),
+            _ if name == "each" => Some(true),
+            known => Some(truthy(known) == (name != "unless")),
+        };
+        match (name, taken) {
+            (_, None) => {}
+            ("if" | "unless", Some(true)) => cx.inner(None, body, at, out),
+            ("with", Some(true)) => {
                 let params = self.named(block, [&value, &value]);
                 let frame =
                     Frame { this: Some(&value), params, locals: vec![], inherits: true, parent: self.frame };
-                self.inner(Some(&frame), body, at, out);
+                cx.inner(Some(&frame), body, at, out);
             }
-            "with" => self.inner(None, inverse, at, out),
-            _ => self.each(block, subject, &value, at, out),
+            (_, Some(true)) => cx.each(block, subject, &value, at, out),
+            (_, Some(false)) => cx.inner(None, inverse, at, out),
         }
+        if taken != Some(true) {
+            out.also(cx.unrendered(block, body, at, item));
+        }
+        if taken != Some(false) {
+            out.also(cx.unrendered(block, inverse, at, false));
+        }
+    }
+
+    pub fn unknown_block(&self, name: &str, at: usize) -> Option<Diagnostic> {
+        if name == "raw" || BLOCKS.contains(&name) {
+            return None;
+        }
+        let error = Diagnostic::error(format!("unknown block `{}`", self.shown(name)));
+        let error = error.at(&self.code.name(at, name));
+        let error = error.hint("there are `if`, `unless`, `each`, `with` and `raw`");
+        Some(error.suggest(name, BLOCKS.iter().copied()))
     }
 
     fn each(&self, block: &HelperTemplate, subject: &Parameter, value: &Node, at: usize, out: &mut Output) {
@@ -166,10 +189,7 @@ impl<'a> Cx<'a> {
                 return out.error(Diagnostic::error(message).at(&self.place_of(subject, at)));
             }
         };
-        if items.is_empty() {
-            return self.inner(None, block.inverse.as_ref(), at, out);
-        }
-        let last = items.len() - 1;
+        let last = items.len().saturating_sub(1);
         for (index, (key, item)) in items.into_iter().enumerate() {
             let done = self.budget.rounds.get() + 1;
             self.budget.rounds.set(done);
@@ -196,7 +216,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The names a block gives with `as |item key|`.
-    fn named(&self, block: &HelperTemplate, values: [&Node; 2]) -> Vec<(String, Node)> {
+    pub fn named(&self, block: &HelperTemplate, values: [&Node; 2]) -> Vec<(String, Node)> {
         let name = |p: &Parameter| p.as_name().unwrap_or_default().to_string();
         let [first, second] = values;
         match &block.block_param {
@@ -222,15 +242,10 @@ impl<'a> Cx<'a> {
         at: usize,
         out: &mut Output,
     ) {
-        let name = partial.name.as_name().unwrap_or_default().trim_matches(['[', ']', '\'']);
         let tag = self.code.tag(at);
-        let source = self.partials.and_then(|find| find(name));
-        let Some(source) = source else {
-            let error = Diagnostic::error(format!("unknown partial `{}`", self.shown(name))).at(&tag);
-            return out.error(match self.partials {
-                Some(_) => error,
-                None => error.hint("partials are there in template files only"),
-            });
+        let source = match self.partial_source(partial, at) {
+            Ok(source) => source,
+            Err(error) => return out.error(error),
         };
         if let Some(chain) = self.included(&source.path) {
             let error = Diagnostic::error(format!("partial includes itself: {chain}")).at(&tag);
@@ -278,7 +293,19 @@ impl<'a> Cx<'a> {
         push_indented(&mut out.text, &inner.text, indent, !kept);
     }
 
-    fn included(&self, path: &Path) -> Option<String> {
+    pub fn partial_source(&self, partial: &DecoratorTemplate, at: usize) -> Result<Arc<Source>, Diagnostic> {
+        let name = partial.name.as_name().unwrap_or_default().trim_matches(['[', ']', '\'']);
+        self.partials.and_then(|find| find(name)).ok_or_else(|| {
+            let error = Diagnostic::error(format!("unknown partial `{}`", self.shown(name)));
+            let error = error.at(&self.code.tag(at));
+            match self.partials {
+                Some(_) => error,
+                None => error.hint("partials are there in template files only"),
+            }
+        })
+    }
+
+    pub fn included(&self, path: &Path) -> Option<String> {
         let mut chain = vec![path.display().to_string()];
         let mut include = self.includes;
         while let Some(outer) = include {

@@ -191,3 +191,40 @@ fn mistakes_in_how_a_host_is_reached_and_in_loops_over_facts_have_excerpts() {
     let ran = project.apply(&["--yes", vault[0], vault[1]]);
     ran.exits(20).has(&["error: a: t: ", "group_vars/all.yml:1:"]).lacks(&["kanari", "1 | "]);
 }
+
+#[test]
+fn a_typo_in_a_branch_that_is_not_taken() {
+    let project = Project::tasks(
+        "    - name: inline\n      copy:\n        dest: \"{{home}}/x\"\n        content: |\n          \
+         {{#if facts.os}}\n          {{typo_in_body}}\n          {{else}}\n          {{typo_in_else}}\n          {{/if}}\n    \
+         - {name: file, template: {src: t, dest: \"{{home}}/y\"}}\n    \
+         - {name: named, debug: {msg: \"{{by_variable}}\"}}\n",
+    );
+    project.write("templates/t", "{{#each facts.list as |x|}}\n{{x.fine}} {{@root.typo_in_each}}\n{{/each}}\n{{#if home}}{{else}}{{> part}}{{/if}}\n");
+    project.write("templates/part", "{{typo_in_part}} {{#if (defined maybe)}}{{maybe}}{{/if}}\n");
+    project.write("group_vars/all.yml", "by_variable: \"{{#if facts.x}}{{typo_in_variable}}{{/if}}\"\n");
+    refused(
+        &project,
+        &[],
+        &[
+            "undefined variable `typo_in_body`",
+            "site.yml:8:13",
+            "undefined variable `typo_in_else`",
+            "site.yml:10:13",
+            "undefined variable `typo_in_each`",
+            "templates/t:2:14",
+            "undefined variable `typo_in_part`",
+            "templates/part:1:3",
+            "undefined variable `typo_in_variable`",
+            "5 errors",
+        ],
+    );
+    // What another host has is no typo.
+    let project = Project::local(
+        &["a", "b"],
+        &play("    - {name: t, debug: {msg: \"{{#if first}}{{only_a}}{{else}}none{{/if}}\"}}\n"),
+    );
+    project.write("host_vars/a.yml", "{first: true, only_a: 1}\n");
+    project.write("host_vars/b.yml", "{first: false}\n");
+    project.run(&["validate", "inventory.yml"]).exits(0);
+}

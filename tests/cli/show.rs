@@ -111,3 +111,14 @@ fn check_leaves_nothing_on_the_host_not_even_the_agent() {
     project.go().exits(0).row("web1 0 3 0 0 0 0");
     project.go().exits(0).row("web1 2 1 0 0 0 0");
 }
+
+#[test]
+fn what_is_shipped_has_no_mistakes() {
+    let project = Project::tasks("");
+    let shipped = |name: &str| format!("{}/inventory/{name}", env!("CARGO_MANIFEST_DIR"));
+    let password = shipped("example-vault-password");
+    for name in ["lab.yml", "staging.yml", "prod.yml"] {
+        let ran = project.run(&["validate", &shipped(name), "--vault-password-file", &password]);
+        ran.exits(0).has(&["no mistakes found"]).lacks(&["warning"]);
+    }
+}

@@ -49,8 +49,8 @@ impl Canary {
         regex::bytes::Regex::new(&all.join("|")).unwrap()
     }
 
-    /// Starts to look at the processes' arguments here and on the machines.
-    pub fn watch(&self, guests: &[Guest]) -> Watch {
+    /// Starts to look at the processes' arguments here and on a machine.
+    pub fn watch(&self, guest: &Guest) -> Watch {
         let (stop, found) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(BTreeSet::new())));
         let here = {
             let (stop, found, finder) = (stop.clone(), found.clone(), self.finder());
@@ -70,7 +70,7 @@ impl Canary {
                 looked
             })
         };
-        let there = guests.iter().map(|guest| self.watch_guest(guest, found.clone())).collect();
+        let there = self.watch_guest(guest, found.clone());
         Watch { stop, found, here, there, control: self.control.clone() }
     }
 
@@ -192,26 +192,23 @@ pub struct Watch {
     stop: Arc<AtomicBool>,
     found: Arc<Mutex<BTreeSet<String>>>,
     here: JoinHandle<usize>,
-    there: Vec<(Child, JoinHandle<()>)>,
+    there: (Child, JoinHandle<()>),
     control: String,
 }
 
 impl Watch {
     /// Command lines with a secret in them. Proves first that one with the control word is seen everywhere.
-    pub fn end(self, guests: &[Guest]) -> Vec<String> {
-        for guest in guests {
-            guest.sh(&format!("sh -c 'sleep 2; :' {}", self.control));
-        }
+    pub fn end(self, guest: &Guest) -> Vec<String> {
+        guest.sh(&format!("sh -c 'sleep 2; :' {}", self.control));
         self.stop.store(true, Ordering::Relaxed);
         println!("   {} command lines on the controller", self.here.join().unwrap());
-        for (mut child, reader) in self.there {
-            drop(child.stdin.take());
-            child.wait().unwrap();
-            reader.join().unwrap();
-        }
+        let (mut child, reader) = self.there;
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        reader.join().unwrap();
         let found = self.found.lock().unwrap();
         let (control, found): (Vec<_>, Vec<_>) = found.iter().partition(|line| line.contains(&self.control));
-        for place in ["controller"].into_iter().chain(guests.iter().map(|guest| guest.name)) {
+        for place in ["controller", guest.name] {
             let seen = control.iter().any(|line| line.starts_with(place));
             assert!(seen, "{place}: processes were not looked at: {control:?} {found:?}");
         }

@@ -11,6 +11,7 @@ pub const SERVICES: [&str; 7] = ["app", "certbot", "db", "nginx", "redis", "repl
 /// Services whose image or compose file has a health check.
 const CHECKED: [&str; 4] = ["app", "db", "nginx", "replit-auth"];
 
+#[derive(Clone)]
 pub struct Guest {
     pub name: &'static str,
     pub number: u8,

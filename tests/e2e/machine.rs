@@ -2,6 +2,7 @@
 //! compose itself can judge.
 
 use crate::guest::Guest;
+use crate::line::Line;
 use crate::program::{Program, Run};
 use crate::story::Story;
 use proptest::prelude::*;
@@ -78,8 +79,8 @@ fn differences(run: &Run) -> BTreeMap<String, Vec<String>> {
 
 /// Converge; then, round by round, disturb one facet: a check shows exactly it, applying mends exactly it, applying again
 /// does nothing.
-pub fn law_on_a_machine(story: &mut Story) {
-    let (program, lab2) = (&story.program, &story.guests[1]);
+pub fn law_on_a_machine(line: &mut Line) {
+    let (program, lab2) = (&line.program, &line.guest);
     lab2.sh("docker tag redis:7-alpine law:latest");
     law(program, &["--yes"]).expect(0);
     law(program, &["--check"]).expect(0);
@@ -123,9 +124,9 @@ fn value() -> impl Strategy<Value = String> {
 
 /// The judge is the machine's own compose: what `env_file` wrote comes out of `docker compose config` as it was meant,
 /// through `--env-file` and as a service's `env_file:`.
-pub fn env_values_reach_compose(story: &mut Story) {
+pub fn env_values_reach_compose(line: &mut Line) {
     const COUNT: usize = 240;
-    let (program, lab2) = (&story.program, &story.guests[1]);
+    let (program, lab2) = (&line.program, &line.guest);
     let mut runner = TestRunner::default();
     let values: Vec<String> = (0..COUNT).map(|_| value().new_tree(&mut runner).unwrap().current()).collect();
     let quoted = |text: &str| serde_json::to_string(text).unwrap();

@@ -5,7 +5,9 @@
 //! machines up, for a look at what failed.
 
 mod canary;
+mod first;
 mod guest;
+mod line;
 mod machine;
 mod outside;
 mod program;
@@ -25,21 +27,26 @@ fn bare_vms_become_running_servers() {
     story.step("apply: both become running servers", steps::apply);
     story.step("from outside only 22, 80 and 443 can be reached", steps::scan);
     story.step("the same again changes nothing", steps::apply_again);
-    story.step("one file edited by hand is mended, and only that", steps::edited_file);
-    story.step(
-        "each facet of services, units, packages, rules and projects is mended",
-        machine::law_on_a_machine,
-    );
-    story
-        .step("compose reads the values of an env file as they are meant", machine::env_values_reach_compose);
-    story.step("one secret changed recreates its consumers only", steps::changed_secret);
-    story.step("the database's password is rotated", steps::rotated_password);
-    story.step("TLS modes are switched in place", stack::switched_tls);
-    story.step("an updated image, and the way back", stack::updated_image);
-    story.step("an image that is never healthy", stack::broken_image);
-    story.step("the database's disk is not mounted", stack::disk_not_mounted);
-    story.step("a reboot: healthy without help, and never open meanwhile", steps::reboot);
-    story.step("what an operator stopped is shown and stays stopped", steps::stopped_by_hand);
+    story.side_by_side([
+        &[
+            ("one file edited by hand is mended, and only that", first::edited_file),
+            ("one secret changed recreates its consumers only", first::changed_secret),
+            ("the database's password is rotated", first::rotated_password),
+            ("a reboot: healthy without help, and never open meanwhile", first::reboot),
+            ("what an operator stopped is shown and stays stopped", first::stopped_by_hand),
+        ],
+        &[
+            (
+                "each facet of services, units, packages, rules and projects is mended",
+                machine::law_on_a_machine,
+            ),
+            ("compose reads the values of an env file as they are meant", machine::env_values_reach_compose),
+            ("TLS modes are switched in place", stack::switched_tls),
+            ("an updated image, and the way back", stack::updated_image),
+            ("an image that is never healthy", stack::broken_image),
+            ("the database's disk is not mounted", stack::disk_not_mounted),
+        ],
+    ]);
     story.step("no secret is anywhere but where it belongs", steps::no_secret_leaked);
     story.step("back to bare", machine::reset);
     story.end();

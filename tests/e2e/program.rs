@@ -56,6 +56,13 @@ impl Program {
         Self { scratch, lab_dir, variables: vec![], runs: AtomicUsize::new(1) }
     }
 
+    /// The same for one machine's line of steps: what it printed has a folder of its own.
+    pub fn beside(&self, name: &str) -> Self {
+        let mut program = Self::new(self.scratch.join(name), self.lab_dir.clone());
+        program.variables.clone_from(&self.variables);
+        program
+    }
+
     pub fn root() -> &'static Path {
         Path::new(ROOT)
     }

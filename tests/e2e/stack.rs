@@ -1,10 +1,10 @@
 //! What an operator does to a running stack, on the second machine: another certificate, an update, a broken update.
 
 use crate::guest::{Guest, restarted};
+use crate::line::Line;
 use crate::outside;
 use crate::program::Run;
-use crate::steps::{STACK_TASK, facets};
-use crate::story::Story;
+use crate::steps::STACK_TASK;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -35,8 +35,8 @@ fn on_the_wire(guest: &Guest) -> String {
 }
 
 /// Self-signed, supplied, Let's Encrypt's and back: each by one variable, without hand work, without another container.
-pub fn switched_tls(story: &mut Story) {
-    let (program, lab2) = (&story.program, &story.guests[1]);
+pub fn switched_tls(line: &mut Line) {
+    let (program, lab2) = (&line.program, &line.guest);
     let folder = program.scratch.join("tls");
     fs::create_dir(&folder).unwrap();
     openssl(&folder, "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=ca -keyout ca.key -out ca.pem");
@@ -114,12 +114,12 @@ pub fn switched_tls(story: &mut Story) {
     apply(&[]);
     assert_eq!(on_the_wire(lab2), self_signed);
     changes_nothing(&[]);
-    assert_eq!(lab2.healthy(), story.containers[1], "no container has to do with that");
+    assert_eq!(lab2.healthy(), line.containers, "no container has to do with that");
 }
 
 /// Another image under the same name, as an update brings it; and the way back.
-pub fn updated_image(story: &mut Story) {
-    let (program, lab2) = (&story.program, &story.guests[1]);
+pub fn updated_image(line: &mut Line) {
+    let (program, lab2) = (&line.program, &line.guest);
     let version = || lab2.sh("curl -sk https://127.0.0.1/ | head -n 1");
     assert_eq!(version(), "app version 1\n");
     let image = "docker inspect -f '{{.Image}}' lustores-app-1";
@@ -129,10 +129,10 @@ pub fn updated_image(story: &mut Story) {
          st7ma784/lustores:latest && docker rm update",
     );
     let check = program.apply(&["--check", "--json", "--limit", HOST]).expect(10);
-    assert_eq!(facets(&check, HOST, STACK_TASK), ["service app", "service app image"], "{check}");
+    assert_eq!(line.facets(&check, STACK_TASK), ["service app", "service app image"], "{check}");
     program.mend(HOST, &[]).expect(0);
     let after = lab2.healthy();
-    assert_eq!(restarted(&story.containers[1], &after), ["app"]);
+    assert_eq!(restarted(&line.containers, &after), ["app"]);
     assert_eq!(version(), "app version 2\n");
     // As docs/lustores.md says to go back: the last image on record that is not the one that runs.
     let now = lab2.sh(image);
@@ -145,16 +145,16 @@ pub fn updated_image(story: &mut Story) {
         "cd /data/LUStores && docker tag {} st7ma784/lustores:latest && docker compose up -d app 2>&1",
         old.trim()
     ));
-    story.containers[1] = lab2.wait_healthy(std::time::Duration::from_secs(120));
+    line.containers = lab2.wait_healthy(std::time::Duration::from_secs(120));
     assert_eq!(version(), "app version 1\n");
     program.mend(HOST, &[]).expect(0);
     program.apply(&["--check", "--limit", HOST]).expect(0);
-    assert_eq!(lab2.healthy(), story.containers[1]);
+    assert_eq!(lab2.healthy(), line.containers);
 }
 
 /// An update that is never healthy: the apply fails with what a person needs to see, and touches nothing else.
-pub fn broken_image(story: &mut Story) {
-    let (program, lab2) = (&story.program, &story.guests[1]);
+pub fn broken_image(line: &mut Line) {
+    let (program, lab2) = (&line.program, &line.guest);
     lab2.sh(
         "docker commit --change 'ENV LAB_BROKEN=1' \"$(docker create --name broken st7ma784/lustores:latest)\" \
          st7ma784/lustores:broken && docker rm broken",
@@ -172,15 +172,15 @@ pub fn broken_image(story: &mut Story) {
         assert!(run.out.contains(part) || run.err.contains(part), "`{part}` is not said\n{run}");
     }
     let containers = lab2.containers().unwrap();
-    assert_eq!(restarted(&story.containers[1], &containers), ["app"]);
+    assert_eq!(restarted(&line.containers, &containers), ["app"]);
     program.mend(HOST, &[]).expect(0);
-    story.containers[1] = lab2.healthy();
+    line.containers = lab2.healthy();
     lab2.sh("docker rmi st7ma784/lustores:broken");
 }
 
 /// The database's disk is not mounted: nothing starts an empty database, nothing is touched, and it is said why.
-pub fn disk_not_mounted(story: &mut Story) {
-    let (program, lab2) = (&story.program, &story.guests[1]);
+pub fn disk_not_mounted(line: &mut Line) {
+    let (program, lab2) = (&line.program, &line.guest);
     // What a reboot with a disk that went missing comes to.
     lab2.sh("systemctl stop docker docker.socket && systemctl stop db.mount && ! findmnt -M /db && systemctl start docker");
     // Without the variable that names the disk nobody can mount it.
@@ -192,10 +192,11 @@ pub fn disk_not_mounted(story: &mut Story) {
     assert_ne!(db.status, "running", "the database runs without its disk");
     // With it the apply mounts the disk, and starts what Docker could not start without.
     program.mend(HOST, &[]).expect(0);
-    story.containers[1] = lab2.healthy();
+    line.containers = lab2.healthy();
     assert_eq!(
         lab2.sh("docker exec lustores-db-1 psql -X -h 127.0.0.1 -U postgres -d university_inventory -tAc 'select count(*) > 0 from pg_tables where schemaname = $$public$$'"),
         "t\n"
     );
     program.apply(&["--check", "--limit", HOST]).expect(0);
+    line.end_watch();
 }

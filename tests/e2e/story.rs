@@ -2,17 +2,21 @@
 
 use crate::canary::{Canary, Watch, random};
 use crate::guest::{Containers, Guest, on_all};
+use crate::line::Line;
 use crate::program::Program;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
 
+/// A step that is about one machine, with its name.
+pub type LineStep = (&'static str, fn(&mut Line));
+
 pub struct Story {
     pub program: Program,
     pub guests: [Guest; 2],
     pub canary: Canary,
-    pub watch: Option<Watch>,
+    pub watches: [Option<Watch>; 2],
     pub secrets: Secrets,
     /// Names of the tasks that `--check` showed on the first machine while it was bare.
     pub shown_on_bare: BTreeSet<String>,
@@ -26,6 +30,7 @@ pub struct Story {
 }
 
 /// What the steps change secrets to, and what they were.
+#[derive(Clone)]
 pub struct Secrets {
     pub old_db_password: String,
     pub new_db_password: String,
@@ -71,7 +76,7 @@ impl Story {
             guests: [Guest::new(1, &lab_dir), Guest::new(2, &lab_dir)],
             program,
             canary,
-            watch: None,
+            watches: [None, None],
             secrets: Secrets { old_db_password, new_db_password, new_jwt: jwt },
             shown_on_bare: BTreeSet::new(),
             containers: vec![],
@@ -89,15 +94,72 @@ impl Story {
         self.times.push((name, began.elapsed().as_secs_f64()));
         self.is_up = true;
         if let Err(panic) = result {
-            println!("\n== FAILED: {name}; the message is above or on stderr; the machines say:");
-            // Its processes look at machines that are about to go.
-            self.watch = None;
-            for (guest, said) in self.guests.iter().zip(on_all(&self.guests, Guest::diagnosis)) {
-                println!("-- {}\n{said}", guest.name);
-            }
-            self.print_times();
-            resume_unwind(panic);
+            self.fail(name, panic);
         }
+    }
+
+    /// Steps that are about one machine each, the two lines beside each other; the first one that fails ends its line.
+    pub fn side_by_side(&mut self, lines: [&[LineStep]; 2]) {
+        let (began, mut times, mut failed) = (self.began, vec![], None);
+        let mut own: Vec<Line> = self
+            .guests
+            .iter()
+            .zip(&mut self.watches)
+            .zip(&self.containers)
+            .map(|((guest, watch), containers)| Line {
+                program: self.program.beside(guest.name),
+                guest: guest.clone(),
+                containers: containers.clone(),
+                watch: watch.take(),
+                secrets: self.secrets.clone(),
+            })
+            .collect();
+        std::thread::scope(|scope| {
+            let run = |line: &mut Line, steps: &[LineStep]| {
+                let mut times = vec![];
+                for (name, work) in steps {
+                    println!("\n== {}: {name} ({:.0} s)", line.guest.name, began.elapsed().as_secs_f64());
+                    let started = Instant::now();
+                    let result = catch_unwind(AssertUnwindSafe(|| work(line)));
+                    times.push((*name, started.elapsed().as_secs_f64()));
+                    if let Err(panic) = result {
+                        return (times, Some((*name, panic)));
+                    }
+                }
+                (times, None)
+            };
+            let threads: Vec<_> = own
+                .iter_mut()
+                .zip(lines)
+                .map(|(line, steps)| scope.spawn(move || run(line, steps)))
+                .collect();
+            for thread in threads {
+                let (mut taken, panic) = thread.join().expect("its panics are caught");
+                times.append(&mut taken);
+                failed = failed.take().or(panic);
+            }
+        });
+        self.times.append(&mut times);
+        for (line, containers) in own.into_iter().zip(&mut self.containers) {
+            *containers = line.containers;
+            // Later steps go on with the secrets that were changed.
+            let new = line.program.variables.into_iter();
+            self.program.variables.extend(new.filter(|file| file.starts_with(&line.program.scratch)));
+        }
+        if let Some((name, panic)) = failed {
+            self.fail(name, panic);
+        }
+    }
+
+    fn fail(&mut self, name: &str, panic: Box<dyn std::any::Any + Send>) -> ! {
+        println!("\n== FAILED: {name}; the message is above or on stderr; the machines say:");
+        // Their processes look at machines that are about to go.
+        self.watches = [None, None];
+        for (guest, said) in self.guests.iter().zip(on_all(&self.guests, Guest::diagnosis)) {
+            println!("-- {}\n{said}", guest.name);
+        }
+        self.print_times();
+        resume_unwind(panic)
     }
 
     pub fn end(self) {

@@ -376,3 +376,4 @@ fn conditions() {
 
 mod files;
 mod likeness;
+mod unrendered;

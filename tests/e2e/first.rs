@@ -1,0 +1,152 @@
+//! What happens to the first machine, one after the other: edits, secrets, a reboot.
+
+use crate::line::Line;
+use crate::outside::{self, PRIVATE, Port, Route};
+use crate::steps::{ENV_TASK, STACK_TASK};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const SITE: &str = "/data/LUStores/nginx/templates/default.conf.template";
+const SITE_TASK: &str = "nginx : The site";
+const NGINX_TASK: &str = "stack : nginx serves what the files say";
+
+pub fn edited_file(line: &mut Line) {
+    let lab1 = &line.guest;
+    let before = lab1.sh(&format!("sha256sum {SITE}; stat -c %a:%u:%g {SITE}"));
+    lab1.sh(&format!("echo '# edited by hand' >> {SITE}"));
+    let check = line.program.apply(&["--check", "--json", "--limit", "lab1"]).expect(10);
+    let pending = check.pending("lab1");
+    let (changes, later): (Vec<_>, Vec<_>) = pending.iter().partition(|p| p.verdict == "change");
+    let [change] = &changes[..] else { panic!("one task was disturbed: {pending:#?}") };
+    assert_eq!(change.name, SITE_TASK);
+    let [(facet, difference)] = &change.facets[..] else { panic!("only its content was: {change:#?}") };
+    assert!(facet == "content" && difference.contains("# edited by hand"), "{difference}");
+    // Whether nginx has read what was edited is looked at once it is mended. It has not.
+    assert!(
+        later.iter().all(|p| (p.name.as_str(), p.verdict.as_str()) == (NGINX_TASK, "deferred")),
+        "{later:#?}"
+    );
+    let run = line.program.mend("lab1", &["--json"]).expect(0);
+    assert_eq!(run.changed("lab1"), [SITE_TASK], "{run}");
+    assert_eq!(lab1.sh(&format!("sha256sum {SITE}; stat -c %a:%u:%g {SITE}")), before);
+    assert_eq!(lab1.healthy(), line.containers, "no container has to do with that");
+
+    // An operator who also restarts nginx: then it runs what was edited until it is started again.
+    lab1.sh(&format!("echo '# edited by hand' >> {SITE}; docker restart -t 5 lustores-nginx-1"));
+    let run = line.program.mend("lab1", &["--json"]).expect(0);
+    assert_eq!(run.changed("lab1"), [SITE_TASK, NGINX_TASK], "{run}");
+    assert_eq!(
+        lab1.sh("docker exec lustores-nginx-1 grep -c 'by hand' /etc/nginx/conf.d/default.conf || true"),
+        "0\n"
+    );
+    line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
+    line.expect_restarted(&["nginx"]);
+}
+
+pub fn changed_secret(line: &mut Line) {
+    let new = line.secrets.new_jwt.clone();
+    line.program.set_secret("jwt_secret", &new);
+    let check = line.program.apply(&["--check", "--json", "--limit", "lab1"]).expect(10);
+    assert_eq!(line.facets(&check, ENV_TASK), ["JWT_SECRET"], "{check}");
+    let named = [
+        "service app",
+        "service app environment JWT_SECRET",
+        "service replit-auth",
+        "service replit-auth environment JWT_SECRET",
+    ];
+    assert_eq!(line.facets(&check, STACK_TASK), named, "{check}");
+    line.program.mend("lab1", &[]).expect(0);
+    line.expect_restarted(&["app", "replit-auth"]);
+    line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
+}
+
+pub fn rotated_password(line: &mut Line) {
+    let (old, new) = (line.secrets.old_db_password.clone(), line.secrets.new_db_password.clone());
+    line.program.set_secret("db_password", &new);
+    let run = line.program.mend("lab1", &["--json"]).expect(0);
+    let mut named = line.facets(&run, STACK_TASK);
+    named.retain(|facet| facet.contains("environment"));
+    let wanted = ["service app environment DATABASE_URL", "service db environment POSTGRES_PASSWORD"];
+    assert_eq!(named, wanted, "{run}");
+    // The app's health includes a question to the database, so that it is healthy says that it knows the new one.
+    line.expect_restarted(&["app", "db"]);
+    let lab1 = &line.guest;
+    // By another name than localhost, for which the image trusts everyone.
+    let ask = r#"IFS= read -r PGPASSWORD; export PGPASSWORD; docker exec -e PGPASSWORD lustores-db-1 \
+        psql -X -h db -U postgres -d university_inventory -tAc 'select 41 + 1' 2>&1"#;
+    assert_eq!(lab1.try_sh(ask, format!("{new}\n").as_bytes()).as_deref(), Ok("42\n"));
+    let refused = lab1.try_sh(ask, format!("{old}\n").as_bytes()).expect_err("the old password still works");
+    assert!(refused.contains("password authentication failed"), "{refused}");
+    line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
+    line.end_watch();
+}
+
+pub fn reboot(line: &mut Line) {
+    let lab1 = &line.guest;
+    let boot_id = "cat /proc/sys/kernel/random/boot_id";
+    let before = lab1.sh(boot_id);
+    let _route = Route::through(lab1);
+    let mut targets = outside::addresses(lab1).to_vec();
+    targets.extend((2..=10).map(|n| std::net::SocketAddr::from(([172, 20, 0, n], 0))));
+    let stop = AtomicBool::new(false);
+    let began = Instant::now();
+    let (rounds, open) = std::thread::scope(|scope| {
+        let prober = scope.spawn(|| {
+            let (mut rounds, mut open) = (0, vec![]);
+            while !stop.load(Ordering::Relaxed) {
+                rounds += 1;
+                let scans: Vec<_> = targets
+                    .iter()
+                    .map(|target| {
+                        (target, scope.spawn(|| outside::scan(*target, &PRIVATE, Duration::from_millis(700))))
+                    })
+                    .collect();
+                for (target, scan) in scans {
+                    let found = scan.join().unwrap();
+                    if found.values().any(|port| *port == Port::Open) {
+                        open.push(format!(
+                            "{:.1} s: {} {found:?}",
+                            began.elapsed().as_secs_f64(),
+                            target.ip()
+                        ));
+                    }
+                }
+            }
+            (rounds, open)
+        });
+        // The prober must end when this fails, too.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _ = lab1.try_sh("systemctl reboot", b"");
+            let rebooted = || lab1.try_sh(boot_id, b"").is_ok_and(|now| now != before);
+            while !rebooted() {
+                assert!(began.elapsed() < Duration::from_secs(300), "lab1 does not come back");
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            println!("   {:.0} s until sshd answers", began.elapsed().as_secs_f64());
+            let containers = lab1.wait_healthy(Duration::from_secs(420));
+            println!("   {:.0} s until all is healthy", began.elapsed().as_secs_f64());
+            containers
+        }));
+        stop.store(true, Ordering::Relaxed);
+        let probed = prober.join().unwrap();
+        line.containers = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        probed
+    });
+    println!("   looked {rounds} times from outside");
+    assert!(rounds > 10 && open.is_empty(), "open during the reboot, of {rounds} rounds: {open:#?}");
+    line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
+}
+
+pub fn stopped_by_hand(line: &mut Line) {
+    let lab1 = &line.guest;
+    lab1.sh("cd /data/LUStores && docker compose stop -t 5 watchtower");
+    let state = || lab1.containers().unwrap()["watchtower"].status.clone();
+    assert_eq!(state(), "exited");
+    let check = line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
+    let said =
+        check.out.lines().any(|line| line.contains("watchtower") && line.contains("stopped by an operator"));
+    line.program.mend("lab1", &[]).expect(0);
+    assert_eq!(state(), "exited", "an apply must not start what an operator stopped");
+    assert!(said, "the plan does not say that watchtower was stopped by an operator\n{check}");
+    lab1.sh("cd /data/LUStores && docker compose start watchtower");
+}
