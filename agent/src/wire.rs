@@ -203,10 +203,12 @@ pub enum Op {
     Remove { path: String, recursive: bool },
     /// Runs a command; an exit code not in `ok` fails the op. Empty `ok` means only 0.
     Exec { exec: Exec, ok: Vec<i32> },
-    /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link.
-    Apt { args: Vec<String>, lock_timeout_s: u32 },
-    /// Starts a detached process that runs `revert` after `seconds` unless [`Request::Disarm`] with the same token came first.
-    /// The engine disarms over a fresh connection.
+    /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link. With `refresh` it is run once more, after
+    /// an update of the package lists, when it fails for what old lists may be the cause of.
+    Apt { args: Vec<String>, lock_timeout_s: u32, refresh: bool },
+    /// Starts a detached process that runs `revert` after `seconds`, or when the host comes up again, unless
+    /// [`Request::Disarm`] with the same token came first. The engine disarms over a fresh connection. A revert that is
+    /// pending under that token is taken over: counted anew, and it goes back to what it went back to.
     Arm { token: String, seconds: u32, revert: Vec<Exec> },
     /// Repeats a query until it is answered as wanted. See [`Wait`].
     Wait(Wait),

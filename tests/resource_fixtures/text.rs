@@ -93,7 +93,9 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let ok = if ok.is_empty() { String::new() } else { format!(" (ok {ok:?})") };
             return (format!("exec {}{ok}", exec(e)), e.stdin.as_ref());
         }
-        Op::Apt { args, .. } => format!("apt {}", args.join(" ")),
+        Op::Apt { args, refresh, .. } => {
+            format!("apt {}{}", args.join(" "), if *refresh { " (or once more after an update)" } else { "" })
+        }
         Op::Arm { seconds, revert, .. } => {
             let revert: Vec<_> = revert.iter().map(exec).collect();
             format!("arm {seconds}s: {}", revert.join("; "))

@@ -132,7 +132,9 @@ fn perform(
             let program = exec.argv.first().map_or("", String::as_str);
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
-        Op::Apt { args, lock_timeout_s } => return apt::run(args, *lock_timeout_s, progress).map(Some),
+        Op::Apt { args, lock_timeout_s, refresh } => {
+            return apt::run(args, *lock_timeout_s, *refresh, progress).map(Some);
+        }
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
         Op::Wait(wait) => wait::wait(wait, progress)?,
         Op::Note { text } => progress(text.clone()),
