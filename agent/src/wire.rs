@@ -260,12 +260,14 @@ pub enum Until {
     Succeeds(Exec),
     /// An HTTP(S) request through curl is answered with this status (and body part). Certificates are checked unless `insecure`.
     Http(Http),
-    /// All these compose services are running and, where they have a health check, healthy. On failure the message holds the failing
-    /// probe's last output and the log's tail.
+    /// All these compose services are running and, where they have a health check, healthy; or have ended with 0 when nothing
+    /// restarts them. On failure the message holds the failing probe's last output and the log's tail.
     ComposeHealthy {
         project: String,
         directory: String,
         services: Vec<String>,
+        /// Of these services those that must have ended with 0.
+        jobs: Vec<String>,
     },
 }
 
