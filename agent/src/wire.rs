@@ -65,6 +65,9 @@ pub enum Probe {
     MountOf { path: String },
     /// Which process holds the dpkg or apt lock: `PID COMMAND SINCE-SECONDS`, empty when free.
     AptLock,
+    /// Whether a revert is pending under this token: `pending`, or nothing. Among [`Apply::then`] one that the same apply has
+    /// armed is not told: it is confirmed after that.
+    Unconfirmed { token: String },
 }
 
 /// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,

@@ -35,6 +35,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Subnets => "subnets".into(),
         Probe::MountOf { path } => format!("mount-of {path}"),
         Probe::AptLock => "apt-lock".into(),
+        Probe::Unconfirmed { token } => format!("unconfirmed {token}"),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
     match outcome {
         Ok(outputs) => {
             // Accounts may have come into being: nothing that was read before acting is kept.
-            let mut observer = Observer::default();
+            let mut observer = Observer::after(&apply.ops);
             Response::Applied {
                 outputs,
                 answers: apply.then.iter().map(|query| observer.answer(query)).collect(),
