@@ -1,9 +1,10 @@
 //! Builds the agent as a static binary for each architecture of a target host, with a cargo of its own, and
-//! embeds what comes out: `$OUT_DIR/agents.rs` holds `AGENTS: &[(arch, bytes)]`.
+//! embeds what comes out: `$OUT_DIR/agents.rs` holds `AGENTS: &[(arch, bytes)]` and, in the same order, `AGENTS_SHA256`.
 //!
 //! `PROVISION_AGENT_TARGETS=x86_64` builds fewer architectures; `PROVISION_AGENT_PREBUILT=DIR` builds none and
 //! takes `DIR/provision-agent-<arch>`.
 
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::{env, fs};
@@ -25,6 +26,10 @@ fn main() {
     }
     let prebuilt = env::var_os("PROVISION_AGENT_PREBUILT").filter(|dir| !dir.is_empty());
     let mut table = String::from("pub static AGENTS: &[(&str, &[u8])] = &[\n");
+    // Here, and not at each start of the program: it would cost some milliseconds.
+    let mut hashes = String::from(
+        "#[allow(dead_code, reason = \"whoever includes this may want the agents only\")]\npub static AGENTS_SHA256: &[&str] = &[\n",
+    );
     for (arch, triple) in wanted() {
         let built = match &prebuilt {
             Some(dir) => {
@@ -39,8 +44,11 @@ fn main() {
             fail(&format!("the agent for {arch} cannot be taken from {}: {error}", built.display()));
         }
         table += &format!("    ({arch:?}, include_bytes!({embedded:?})),\n");
+        let bytes = fs::read(&embedded).expect("it was just copied");
+        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        hashes += &format!("    {hash:?},\n");
     }
-    table += "];\n";
+    table += &format!("];\n{hashes}];\n");
     fs::write(out.join("agents.rs"), table).expect("OUT_DIR can be written");
 }
 

@@ -147,6 +147,14 @@ pub trait Resource: Sized + 'static {
     type Spec: DeserializeOwned + JsonSchema + Send + Sync;
     type State: State;
 
+    /// Parameters that contradict each other: found as soon as they are read.
+    ///
+    /// # Errors
+    /// A fault that names them.
+    fn check(_spec: &Self::Spec) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// What this owns on the host; `None` for actions and for parts of a file that several tasks share.
     fn address(spec: &Self::Spec) -> Option<Address>;
     fn footprint(spec: &Self::Spec) -> Footprint;
@@ -313,8 +321,20 @@ pub const fn row<R: Resource>() -> ResourceType {
         example: R::EXAMPLE,
         free: R::FREE,
         sources: R::SOURCES,
-        prepare: |node| Ok(Box::new(Typed::<R>(from_node(node)?, node.digest()))),
+        prepare: |node| {
+            let spec = from_node(node)?;
+            R::check(&spec).map_err(|fault| refused(node, fault))?;
+            Ok(Box::new(Typed::<R>(spec, node.digest())))
+        },
         schema: || schemars::schema_for!(R::Spec),
+    }
+}
+
+fn refused(node: &Node, fault: Fault) -> Diagnostic {
+    let diagnostic = Diagnostic::error(fault.message).at(&node.origin);
+    match fault.hint {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
     }
 }
 

@@ -12,13 +12,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         // Started by an armed revert only; the plan is a private file.
-        ["revert", plan] => match agent::act::arm::revert(plan.as_ref()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(why) => {
-                eprintln!("provision-agent: cannot revert: {why}");
-                ExitCode::FAILURE
-            }
-        },
+        ["revert", plan] => reverted(agent::act::arm::revert(plan.as_ref())),
+        ["revert-at-boot", plan] => reverted(agent::act::arm::revert_at_boot(plan.as_ref())),
         _ => {
             eprintln!(
                 "usage: provision-agent [--version]\nIt is started by lustores-provision and speaks frames over stdin and stdout."
@@ -26,4 +21,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn reverted(result: Result<(), String>) -> ExitCode {
+    let Err(why) = result else { return ExitCode::SUCCESS };
+    eprintln!("provision-agent: cannot revert: {why}");
+    ExitCode::FAILURE
 }

@@ -48,7 +48,8 @@ struct Held {
 }
 
 impl Bytes {
-    fn digest(&self) -> [u8; 32] {
+    /// BLAKE3 of the bytes, computed once for all clones.
+    pub fn digest(&self) -> [u8; 32] {
         *self.0.digest.get_or_init(|| *blake3::hash(self).as_bytes())
     }
 }

@@ -68,6 +68,9 @@ pub enum Probe {
     MountOf { path: String },
     /// Which process holds the dpkg or apt lock: `PID COMMAND SINCE-SECONDS`, empty when free.
     AptLock,
+    /// Whether a revert is pending under this token: `pending`, or nothing. Among [`Apply::then`] one that the same apply has
+    /// armed is not told: it is confirmed after that.
+    Unconfirmed { token: String },
 }
 
 /// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,
@@ -206,10 +209,12 @@ pub enum Op {
     Remove { path: String, recursive: bool },
     /// Runs a command; an exit code not in `ok` fails the op. Empty `ok` means only 0.
     Exec { exec: Exec, ok: Vec<i32> },
-    /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link.
-    Apt { args: Vec<String>, lock_timeout_s: u32 },
-    /// Starts a detached process that runs `revert` after `seconds` unless [`Request::Disarm`] with the same token came first.
-    /// The engine disarms over a fresh connection.
+    /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link. With `refresh` it is run once more, after
+    /// an update of the package lists, when it fails for what old lists may be the cause of.
+    Apt { args: Vec<String>, lock_timeout_s: u32, refresh: bool },
+    /// Starts a detached process that runs `revert` after `seconds`, or when the host comes up again, unless
+    /// [`Request::Disarm`] with the same token came first. The engine disarms over a fresh connection. A revert that is
+    /// pending under that token is taken over: counted anew, and it goes back to what it went back to.
     Arm { token: String, seconds: u32, revert: Vec<Exec> },
     /// Repeats a query until it is answered as wanted. See [`Wait`].
     Wait(Wait),
@@ -261,12 +266,14 @@ pub enum Until {
     Succeeds(Exec),
     /// An HTTP(S) request through curl is answered with this status (and body part). Certificates are checked unless `insecure`.
     Http(Http),
-    /// All these compose services are running and, where they have a health check, healthy. On failure the message holds the failing
-    /// probe's last output and the log's tail.
+    /// All these compose services are running and, where they have a health check, healthy; or have ended with 0 when nothing
+    /// restarts them. On failure the message holds the failing probe's last output and the log's tail.
     ComposeHealthy {
         project: String,
         directory: String,
         services: Vec<String>,
+        /// Of these services those that must have ended with 0.
+        jobs: Vec<String>,
     },
 }
 

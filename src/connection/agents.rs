@@ -1,8 +1,5 @@
 //! The agents that the build embedded, one for each architecture.
 
-use sha2::{Digest, Sha256};
-use std::sync::OnceLock;
-
 include!(concat!(env!("OUT_DIR"), "/agents.rs"));
 
 /// An agent as it is sent to a host.
@@ -11,22 +8,24 @@ pub(super) struct Embedded {
     pub arch: &'static str,
     pub bytes: &'static [u8],
     /// SHA-256 in hexadecimal: every host has a program to check it.
-    pub sha256: String,
+    pub sha256: &'static str,
 }
 
-pub(super) fn all() -> &'static [Embedded] {
-    static ALL: OnceLock<Vec<Embedded>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let embedded = |&(arch, bytes): &(&'static str, &'static [u8])| {
-            let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            Embedded { arch, bytes, sha256 }
-        };
-        AGENTS.iter().map(embedded).collect()
-    })
+pub(super) fn all() -> impl Iterator<Item = Embedded> {
+    AGENTS.iter().zip(AGENTS_SHA256).map(|((arch, bytes), sha256)| Embedded { arch, bytes, sha256 })
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_embedded_hash_is_that_of_the_embedded_bytes() {
+        use sha2::{Digest, Sha256};
+        for agent in super::all() {
+            let hash: String = Sha256::digest(agent.bytes).iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(agent.sha256, hash, "{}", agent.arch);
+        }
+    }
+
     /// Every host gets one, perhaps over a thin line.
     #[test]
     fn an_agent_has_at_most_a_mebibyte() {

@@ -62,7 +62,6 @@ pub(super) fn prompt(nonce: &str) -> String {
 pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
     let Attempt { force, skip, looks } = attempt;
     let cases: String = agents::all()
-        .iter()
         .map(|agent| {
             let alias = match agent.arch {
                 "x86_64" => "amd64",

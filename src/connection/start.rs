@@ -141,7 +141,7 @@ async fn try_once(
         _ => Failed::For(error),
     })?;
     let uploaded = if let Some(arch) = said.strip_prefix("need ") {
-        let embedded = agents::all().iter().find(|agent| agent.arch == arch);
+        let embedded = agents::all().find(|agent| agent.arch == arch);
         let embedded = embedded.ok_or_else(|| no_agent(target, arch))?;
         let upload = async {
             talk.send(embedded.bytes).await;
@@ -358,7 +358,7 @@ fn refused(target: &Target, said: &str, attempt: Attempt) -> Failed {
 }
 
 fn no_agent(target: &Target, arch: &str) -> LinkError {
-    let known: Vec<_> = agents::all().iter().map(|agent| format!("Linux {}", agent.arch)).collect();
+    let known: Vec<_> = agents::all().map(|agent| format!("Linux {}", agent.arch)).collect();
     LinkError::new(Kind::Agent, &target.name, format!("there is no agent for {arch}"))
         .hint(format!("this build has agents for: {}", known.join(", ")))
 }

@@ -25,7 +25,9 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::DpkgStatus { .. } | Probe::AptPolicy { .. } | Probe::AptLock => vec![Area::Packages],
             Probe::UnitState { unit } => vec![Area::Unit(unit.clone())],
             Probe::Sysctl { key } => vec![Area::Sysctl(key.clone())],
-            Probe::NftTable { .. } | Probe::NftCheck { .. } => vec![Area::Firewall],
+            Probe::NftTable { .. } | Probe::NftCheck { .. } | Probe::Unconfirmed { .. } => {
+                vec![Area::Firewall]
+            }
             Probe::Certificate { path: p, key, .. } => vec![path(p), path(key)],
             Probe::Which { .. } => vec![Area::Packages],
             Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],

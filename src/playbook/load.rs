@@ -86,6 +86,30 @@ impl Loader<'_> {
         node
     }
 
+    /// Reads files beside each other: one of them may be a vault, and opening that takes some milliseconds.
+    fn read_beside(&mut self, mut paths: Vec<PathBuf>) {
+        paths.retain(|path| !self.yaml.contains_key(path) && self.files.is_file(path));
+        if paths.len() < 2 {
+            return;
+        }
+        let files = self.files;
+        let read = |path: &PathBuf| {
+            let mut errors = Diagnostics::default();
+            (files.yaml(path, &mut errors).map(Arc::new), errors)
+        };
+        let found: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = paths.iter().map(|path| scope.spawn(|| read(path))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        for (path, (node, errors)) in paths.into_iter().zip(found) {
+            self.errors.extend(errors);
+            self.yaml.insert(path, node);
+        }
+    }
+
     fn missing(&mut self, path: &Path, origin: &Origin) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let beside = self.files.list(path.parent().unwrap_or(Path::new("")));
@@ -180,9 +204,9 @@ impl Loader<'_> {
     fn vars_files(&mut self, map: &Map) -> Map {
         let mut all = Map::default();
         let Some(entry) = map.get("vars_files") else { return all };
-        for (name, origin) in
-            self.errors.take(entry.node.expect_strings("a list of files")).unwrap_or_default()
-        {
+        let names = self.errors.take(entry.node.expect_strings("a list of files")).unwrap_or_default();
+        self.read_beside(names.iter().map(|(name, _)| self.folder.join(name)).collect());
+        for (name, origin) in names {
             if name.contains("{{") {
                 let error = Diagnostic::error("a template is not supported yet in `vars_files`");
                 self.errors.push(error.at(&origin).hint("use group_vars/ or host_vars/ for what differs"));

@@ -255,7 +255,7 @@ impl Resource for AptRepository {
             ] {
                 args.extend(["-o".into(), option]);
             }
-            ops.push(Op::Apt { args, lock_timeout_s: 600 });
+            ops.push(Op::Apt { args, lock_timeout_s: 600, refresh: false });
         }
         ops
     }

@@ -13,8 +13,8 @@ pub struct Package;
 
 /// Makes sure that packages are installed, or are not.
 ///
-/// All that is missing is installed in one run of apt. Another run of apt or dpkg that is under way is waited for.
-/// Debian and what descends from it only.
+/// All that is missing is installed in one run of apt. Another run of apt or dpkg that is under way is waited for. An
+/// installation that would remove another package fails and names it. Debian and what descends from it only.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -24,7 +24,8 @@ pub struct Spec {
     #[serde(default)]
     state: Wanted,
     /// Whether the package lists are updated before something is installed. Default: only when they are empty or do not
-    /// know one of the packages. Nothing is updated when nothing is to be installed.
+    /// know one of the packages, or when installing fails without (it is tried once more then). Nothing is updated when
+    /// nothing is to be installed.
     update_cache: Option<bool>,
     /// `false` leaves out what a package merely recommends. Default: as apt is configured.
     install_recommends: Option<bool>,
@@ -126,10 +127,10 @@ impl Resource for Package {
         if names.is_empty() {
             return vec![];
         }
-        let apt = |args: Vec<String>| Op::Apt { args, lock_timeout_s: spec.lock_timeout };
+        let apt = |args: Vec<String>, refresh| Op::Apt { args, lock_timeout_s: spec.lock_timeout, refresh };
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         if spec.state == Wanted::Absent {
-            return vec![apt([words(&["remove"]), names].concat())];
+            return vec![apt([words(&["remove"]), names].concat(), false)];
         }
         let unknown = names.iter().any(|name| from.candidate(name).is_none());
         let update = spec.update_cache.unwrap_or(unknown);
@@ -138,8 +139,12 @@ impl Resource for Package {
             Some(true) => words(&["--install-recommends"]),
             Some(false) => words(&["--no-install-recommends"]),
         };
-        let install = apt([words(&["install"]), recommends, names].concat());
-        if update { vec![apt(words(&["update"])), install] } else { vec![install] }
+        // What is installed must not cost another package that nobody named.
+        let args = [words(&["install", "--no-remove"]), recommends, names].concat();
+        if update {
+            return vec![apt(words(&["update"]), false), apt(args, false)];
+        }
+        vec![apt(args, spec.update_cache.is_none())]
     }
 
     fn effects(_: &Spec, _: &Packages, to: &Packages, _: &[Op]) -> Vec<Effect> {

@@ -133,10 +133,19 @@ impl Site {
         let mut errors = Diagnostics::default();
         let folder =
             options.playbook.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let inventory = Inventory::load(options.inventory, Some(folder), options.passwords, &mut errors);
         let known: Vec<KnownType> =
             options.types.iter().map(|t| KnownType { name: t.name, free: t.free }).collect();
-        let playbook = Playbook::load(options.playbook, &known, &*options.files, &mut errors);
+        // Beside each other: opening vaults takes some milliseconds.
+        let (inventory, playbook) = std::thread::scope(|scope| {
+            let playbook = scope.spawn(|| {
+                let mut errors = Diagnostics::default();
+                (Playbook::load(options.playbook, &known, &*options.files, &mut errors), errors)
+            });
+            let inventory = Inventory::load(options.inventory, Some(folder), options.passwords, &mut errors);
+            let (playbook, found) = playbook.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            errors.extend(found);
+            (inventory, playbook)
+        });
         let limit = options.limit.and_then(|pattern| {
             let hosts = errors.take(inventory.limit(pattern, &Origin::named("--limit")))?;
             Some(hosts.iter().map(|h| h.name.clone()).collect::<HashSet<_>>())

@@ -137,7 +137,7 @@ impl Node {
             Value::Int(i) => part(2, &i.to_le_bytes()),
             Value::Float(f) => part(3, &f.to_bits().to_le_bytes()),
             Value::Str(s) => part(4, s.as_bytes()),
-            Value::Bytes(b) => part(5, b),
+            Value::Bytes(b) => part(5, &b.digest()),
             Value::Unknown(why) => part(6, why.as_bytes()),
             Value::Seq(items) => {
                 part(7, &(items.len() as u64).to_le_bytes());

@@ -1,6 +1,7 @@
 //! The law of resources, on a real filesystem through the real agent: converge, then disturb one facet; a check shows
 //! exactly it and changes nothing, applying mends exactly it, applying again does nothing.
 
+mod certificates;
 mod files;
 mod host;
 mod system;

@@ -85,7 +85,7 @@ impl Drop for System {
     }
 }
 
-fn run(words: &[String]) -> String {
+pub fn run(words: &[String]) -> String {
     let output = Command::new(&words[0]).args(&words[1..]).output().unwrap();
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

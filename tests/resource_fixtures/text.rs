@@ -35,6 +35,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Subnets => "subnets".into(),
         Probe::MountOf { path } => format!("mount-of {path}"),
         Probe::AptLock => "apt-lock".into(),
+        Probe::Unconfirmed { token } => format!("unconfirmed {token}"),
     }
 }
 
@@ -93,7 +94,9 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let ok = if ok.is_empty() { String::new() } else { format!(" (ok {ok:?})") };
             return (format!("exec {}{ok}", exec(e)), e.stdin.as_ref());
         }
-        Op::Apt { args, .. } => format!("apt {}", args.join(" ")),
+        Op::Apt { args, refresh, .. } => {
+            format!("apt {}{}", args.join(" "), if *refresh { " (or once more after an update)" } else { "" })
+        }
         Op::Arm { seconds, revert, .. } => {
             let revert: Vec<_> = revert.iter().map(exec).collect();
             format!("arm {seconds}s: {}", revert.join("; "))
@@ -113,8 +116,9 @@ fn until(until: &Until) -> String {
         Until::Ports { host, open, closed, .. } => format!("ports {host} open {open:?} closed {closed:?}"),
         Until::Succeeds(e) => format!("succeeds {}", exec(e)),
         Until::Http(http) => format!("http {} {} {:?}", http.method, http.url, http.status),
-        Until::ComposeHealthy { project, services, .. } => {
-            format!("compose {project} healthy: {}", services.join(" "))
+        Until::ComposeHealthy { project, services, jobs, .. } => {
+            let done = if jobs.is_empty() { String::new() } else { format!(", done: {}", jobs.join(" ")) };
+            format!("compose {project} healthy: {}{done}", services.join(" "))
         }
     }
 }

@@ -48,12 +48,62 @@ fn age_s(pid: i32) -> Option<u64> {
     Some((uptime as u64).saturating_sub(ticks / rustix::param::clock_ticks_per_second()))
 }
 
-/// Runs apt-get once nobody holds a lock; again should another be faster to take it.
+/// Runs apt-get once nobody holds a lock. With `refresh`, when it fails for what old package lists may be the cause of,
+/// the lists are updated and it is run once more.
 pub fn run(
     args: &[String],
     lock_timeout_s: u32,
+    refresh: bool,
     progress: &mut dyn FnMut(Content),
 ) -> Result<Output, Failed> {
+    let first = match once(args, lock_timeout_s, progress) {
+        Err(failed) if refresh && lists_may_be_old(&failed) => failed,
+        result => return result.map_err(|failed| explained(args, failed)),
+    };
+    let note = "it failed, perhaps for old package lists: they are updated and it is tried once more";
+    progress(Content::from(note));
+    if once(&["update".to_string()], lock_timeout_s, progress).is_err() {
+        // The first one says what was wanted.
+        return Err(explained(args, first));
+    }
+    once(args, lock_timeout_s, progress).map_err(|failed| explained(args, failed))
+}
+
+fn said(failed: &Failed, part: &str) -> bool {
+    failed.output.as_ref().is_some_and(|output| String::from_utf8_lossy(output.stderr.bytes()).contains(part))
+}
+
+/// Not when dpkg was at work already, when a lock was not to be had, or when apt found a way that is not allowed.
+fn lists_may_be_old(failed: &Failed) -> bool {
+    let other = ["Sub-process /usr/bin/dpkg", NO_LOCK, REMOVES];
+    failed.output.is_some() && !other.iter().any(|part| said(failed, part))
+}
+
+const NO_LOCK: &str = "Could not get lock";
+const REMOVES: &str = "Packages need to be removed but remove is disabled";
+
+/// Says what apt would have removed.
+fn explained(args: &[String], failed: Failed) -> Failed {
+    if !said(&failed, REMOVES) {
+        return failed;
+    }
+    let output = failed.output.as_ref().map(|output| output.stdout.bytes()).unwrap_or_default();
+    let text = String::from_utf8_lossy(output);
+    let list = text.lines().skip_while(|line| !line.contains("will be REMOVED")).skip(1);
+    let names: Vec<&str> =
+        list.take_while(|line| line.starts_with("  ")).flat_map(str::split_whitespace).collect();
+    let wanted: Vec<&str> =
+        args.iter().skip(1).map(String::as_str).filter(|word| !word.starts_with('-')).collect();
+    let (names, wanted) = (names.join(", "), wanted.join(", "));
+    let message = format!(
+        "to install {wanted} apt would remove {names}, which nobody asked for; nothing was done. Should {names} go, remove it in a task \
+         of its own with `state: absent` before"
+    );
+    Failed { message, ..failed }
+}
+
+/// Runs apt-get; again should another be faster to take a lock.
+fn once(args: &[String], lock_timeout_s: u32, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed> {
     let started = Instant::now();
     let limit = Duration::from_secs(lock_timeout_s.into());
     loop {
@@ -62,9 +112,9 @@ pub fn run(
         if output.code == 0 {
             return Ok(output);
         }
-        let lost_the_race = output.stderr.bytes().windows(18).any(|part| part == b"Could not get lock");
-        if !lost_the_race || started.elapsed() >= limit {
-            return Err(ended("apt-get", output));
+        let failed = ended("apt-get", output);
+        if !said(&failed, NO_LOCK) || started.elapsed() >= limit {
+            return Err(failed);
         }
         std::thread::sleep(Duration::from_millis(500));
     }

@@ -2,16 +2,20 @@
 //!
 //! The plan is a private file `armed/<token>`. Whoever renames it wins: [`disarm`], or the process when its time has come.
 
+mod boot;
+
 use super::state::{private_file, private_folder, safe_name};
 use crate::wire::Exec;
 use crate::{child, reason};
-use borsh::BorshDeserialize;
-use rustix::fs::OFlags;
+use borsh::{BorshDeserialize, BorshSerialize};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Printed by the process once it counts down.
@@ -31,18 +35,83 @@ fn beside(plan: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// A pending revert.
+#[derive(BorshSerialize, BorshDeserialize)]
+struct Plan {
+    /// The boot in which it was armed: its countdown has ended with it.
+    boot: String,
+    seconds: u32,
+    execs: Vec<Exec>,
+}
+
+impl Plan {
+    fn read(path: &Path) -> Result<Self, String> {
+        let bytes = fs::read(path).map_err(reason)?;
+        Self::try_from_slice(&bytes).map_err(reason)
+    }
+
+    /// Puts it in place, durably: for whoever counts on another one the file is a different one then.
+    fn put(&self, path: &Path) -> Result<(), String> {
+        let bytes = borsh::to_vec(self).map_err(reason)?;
+        let next = beside(path, "next");
+        let mut file = private_file(&next, OFlags::WRONLY | OFlags::TRUNC)?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(reason)?;
+        fs::rename(&next, path).map_err(reason)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(reason)
+    }
+}
+
+fn this_boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()
+}
+
+/// Held while a plan is put in place or taken.
+fn gate(plan: &Path) -> Result<fs::File, String> {
+    let folder = plan.parent().unwrap_or(Path::new("/"));
+    let gate = private_file(&beside(folder, "gate"), OFlags::RDWR)?;
+    flock(&gate, FlockOperation::LockExclusive).map_err(reason)?;
+    Ok(gate)
+}
+
+/// A revert that began and was cut short is pending again. Called with the gate held.
+fn resume(plan: &Path) -> Result<(), String> {
+    let fired = beside(plan, "fired");
+    let Ok(file) = fs::File::open(&fired) else { return Ok(()) };
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| "an earlier change is being reverted just now".to_string())?;
+    fs::rename(&fired, plan).map_err(reason)
+}
+
+/// Whether a revert is pending: nobody has confirmed that change.
+pub fn pending(state: &Path, token: &str) -> Result<bool, String> {
+    Ok(plan_path(state, token)?.exists())
+}
+
 /// Starts the countdown; when this returns the revert will happen, whatever becomes of the agent or the link.
+///
+/// One with the same token that is pending is taken over: its change was not confirmed, so what it goes back to is what
+/// this one goes back to.
 pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Exec]) -> Result<(), String> {
     let plan = plan_path(state, token)?;
     let failed = |why: String| format!("cannot arm the revert: {why}");
     private_folder(&state.join("armed"))?;
-    let encoded = borsh::to_vec(&(seconds, revert.to_vec())).map_err(|error| failed(reason(error)))?;
-    let mut file = private_file(&plan, OFlags::WRONLY | OFlags::EXCL)?;
-    file.write_all(&encoded).and_then(|()| file.sync_all()).map_err(|error| failed(reason(error)))?;
-    start(&plan, token).map_err(|why| {
-        let _ = fs::remove_file(&plan);
+    let gate = gate(&plan).map_err(failed)?;
+    resume(&plan).map_err(failed)?;
+    let pending = plan.exists().then(|| Plan::read(&plan)).transpose().map_err(failed)?;
+    let taken_over = pending.is_some();
+    let execs = pending.map_or_else(|| revert.to_vec(), |plan| plan.execs);
+    Plan { boot: this_boot(), seconds, execs }.put(&plan).map_err(failed)?;
+    drop(gate);
+    start(&plan, token).and_then(|()| boot::install(&plan, token)).map_err(|why| {
+        // What was pending before stays so, for the next boot or the next run.
+        if !taken_over {
+            let _ = fs::remove_file(&plan);
+            boot::remove(&plan, token);
+        }
         failed(why)
-    })
+    })?;
+    Ok(())
 }
 
 /// In a unit of its own where systemd runs, since a logout may end all that the session started.
@@ -51,7 +120,10 @@ fn start(plan: &Path, token: &str) -> Result<(), String> {
     let (agent_path, plan_path) = (agent.to_string_lossy(), plan.to_string_lossy());
     let is_root = rustix::process::geteuid().is_root();
     if is_root && Path::new("/run/systemd/system").is_dir() && agent.exists() {
-        let unit = format!("--unit=provision-revert-{token}");
+        // The one of a revert that was taken over may not have ended yet.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let unit = format!("--unit=provision-revert-{token}-{}-{number}", std::process::id());
         let argv = [
             "systemd-run",
             "--collect",
@@ -96,6 +168,7 @@ pub fn disarm(state: &Path, token: &str) -> Result<bool, String> {
     match fs::rename(&plan, &ours) {
         Ok(()) => {
             let _ = fs::remove_file(ours);
+            boot::remove(&plan, token);
             Ok(true)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -103,27 +176,57 @@ pub fn disarm(state: &Path, token: &str) -> Result<bool, String> {
     }
 }
 
-/// The detached process: counts down, then reverts unless it was disarmed. What it did is in `armed/<token>.log`.
-pub fn revert(plan: &Path) -> Result<(), String> {
-    let bytes = fs::read(plan).map_err(reason)?;
-    let (seconds, execs) = <(u32, Vec<Exec>)>::try_from_slice(&bytes).map_err(reason)?;
-    let deadline = Instant::now() + Duration::from_secs(seconds.into());
+/// The detached process: counts down, then reverts unless it was disarmed or taken over.
+pub fn revert(path: &Path) -> Result<(), String> {
+    let number = |path: &Path| fs::metadata(path).ok().map(|m| (m.ino(), m.mtime(), m.mtime_nsec()));
+    let mine = number(path);
+    let plan = Plan::read(path)?;
+    let deadline = Instant::now() + Duration::from_secs(plan.seconds.into());
     let _ = std::io::stdout().write_all(COUNTING).and_then(|()| std::io::stdout().flush());
     // Disarmed is noticed early, so that no process lingers.
     while Instant::now() < deadline {
-        if !plan.exists() {
+        if number(path) != mine {
             return Ok(());
         }
         std::thread::sleep(
             deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(500)),
         );
     }
-    let ours = beside(plan, "fired");
-    if fs::rename(plan, &ours).is_err() {
+    fire(path, || number(path) == mine)
+}
+
+/// At boot: what was pending when the machine went down was never confirmed.
+pub fn revert_at_boot(path: &Path) -> Result<(), String> {
+    {
+        let _gate = gate(path)?;
+        resume(path)?;
+    }
+    if !path.exists() {
+        boot::remove(path, &token(path));
         return Ok(());
     }
-    let mut log = private_file(&beside(plan, "log"), OFlags::WRONLY | OFlags::APPEND)?;
-    for exec in &execs {
+    // Something may start the unit at another time.
+    if Plan::read(path)?.boot == this_boot() { Ok(()) } else { fire(path, || true) }
+}
+
+fn token(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Reverts. What it did is in `armed/<token>.log`.
+fn fire(path: &Path, still_mine: impl Fn() -> bool) -> Result<(), String> {
+    let ours = beside(path, "fired");
+    let gate = gate(path)?;
+    if !still_mine() || fs::rename(path, &ours).is_err() {
+        return Ok(());
+    }
+    // Tells that it is under way, for as long as it is.
+    let under_way = fs::File::open(&ours).map_err(reason)?;
+    flock(&under_way, FlockOperation::LockExclusive).map_err(reason)?;
+    drop(gate);
+    let plan = Plan::read(&ours)?;
+    let mut log = private_file(&beside(path, "log"), OFlags::WRONLY | OFlags::APPEND)?;
+    for exec in &plan.execs {
         let program = exec.argv.first().map_or("", String::as_str);
         let output = child::output_or_code(child::run(exec, &mut |_| {}), exec.secret);
         let _ = writeln!(log, "{} {program}: exit code {}", crate::serve::now().0, output.code);
@@ -132,5 +235,6 @@ pub fn revert(plan: &Path) -> Result<(), String> {
         }
     }
     let _ = log.sync_all();
+    boot::remove(path, &token(path));
     fs::remove_file(ours).map_err(reason)
 }

@@ -8,7 +8,6 @@ use crate::wire::{Attrs, Exec};
 use crate::{child, reason};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -30,13 +29,14 @@ fn numbers(attrs: &Attrs, names: &mut Names) -> Result<Numbers, String> {
     })
 }
 
-fn chown(folder: impl AsFd, name: &OsStr, want: Numbers, now: &Stat) -> Result<(), Errno> {
+/// Of what is open, not of a name: in a folder of somebody else's the name may stand for another file by now.
+fn chown(file: impl AsFd, want: Numbers, now: &Stat) -> Result<(), Errno> {
     let uid = want.uid.filter(|uid| *uid != now.st_uid).map(Uid::from_raw);
     let gid = want.gid.filter(|gid| *gid != now.st_gid).map(Gid::from_raw);
     if uid.is_none() && gid.is_none() {
         return Ok(());
     }
-    rustix::fs::chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+    rustix::fs::fchown(file, uid, gid)
 }
 
 /// What is at a place now.
@@ -115,7 +115,7 @@ pub(super) fn write(
     file.write_all(content.bytes()).map_err(|error| format!("cannot write {path}: {}", reason(error)))?;
     let made = rustix::fs::fstat(&file).map_err(failed)?;
     // Owner before mode: a change of owner clears the set-id bits.
-    chown(&place.folder, &temp.name, want, &made)
+    chown(&file, want, &made)
         .map_err(|error| format!("cannot give {path} to its owner: {}", reason(error)))?;
     if let Some(mode) = want.mode {
         rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;

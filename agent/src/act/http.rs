@@ -6,6 +6,9 @@ use crate::wire::Http;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+/// Begins the line that tells the status.
+const STATUS: &str = "provision-status ";
+
 /// Makes the request once.
 ///
 /// # Errors
@@ -18,12 +21,12 @@ pub fn ask(request: &Http) -> Result<(), NotYet> {
     if output.code == 127 {
         return Err("program `curl` not found".to_string().into());
     }
-    let bytes = output.stdout.bytes();
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
-    let status: u16 = String::from_utf8_lossy(&bytes[end..]).trim().parse().unwrap_or(0);
+    // On stderr: a long body is cut short, and what stands after it with it.
+    let told = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
+    let status = told.lines().find_map(|line| line.strip_prefix(STATUS)?.trim().parse().ok()).unwrap_or(0);
     if output.code != 0 {
-        let text = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
-        let why = text.trim().trim_start_matches("curl: ").to_string();
+        let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with(STATUS)).collect();
+        let why = lines.join("\n").trim().trim_start_matches("curl: ").to_string();
         return Err(if why.is_empty() { format!("curl exits with {}", output.code) } else { why }.into());
     }
     let wanted = if request.status.is_empty() {
@@ -34,7 +37,7 @@ pub fn ask(request: &Http) -> Result<(), NotYet> {
     if !wanted {
         return Err(format!("it is answered with status {status}").into());
     }
-    let body = &bytes[..end];
+    let body = output.stdout.bytes();
     match &request.contains {
         Some(part)
             if !part.is_empty() && !body.windows(part.len()).any(|window| window == part.as_bytes()) =>
@@ -46,8 +49,8 @@ pub fn ask(request: &Http) -> Result<(), NotYet> {
 }
 
 fn config(request: &Http, seconds: u32) -> Result<Vec<u8>, String> {
-    let mut config =
-        b"silent\nshow-error\ngloboff\nproto = \"=http,https\"\nwrite-out = \"\\n%{http_code}\"\n".to_vec();
+    let mut config = b"silent\nshow-error\ngloboff\nproto = \"=http,https\"\n".to_vec();
+    config.extend(format!("write-out = \"%{{stderr}}\\n{STATUS}%{{http_code}}\\n\"\n").as_bytes());
     let mut option = |name: &str, value: &[u8]| -> Result<(), String> {
         config.extend(name.as_bytes());
         config.extend(b" = \"");

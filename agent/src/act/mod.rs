@@ -53,7 +53,7 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
     match outcome {
         Ok(outputs) => {
             // Accounts may have come into being: nothing that was read before acting is kept.
-            let mut observer = Observer::default();
+            let mut observer = Observer::after(&apply.ops);
             Response::Applied {
                 outputs,
                 answers: apply.then.iter().map(|query| observer.answer(query)).collect(),
@@ -132,7 +132,9 @@ fn perform(
             let program = exec.argv.first().map_or("", String::as_str);
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
-        Op::Apt { args, lock_timeout_s } => return apt::run(args, *lock_timeout_s, progress).map(Some),
+        Op::Apt { args, lock_timeout_s, refresh } => {
+            return apt::run(args, *lock_timeout_s, *refresh, progress).map(Some);
+        }
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
         Op::Wait(wait) => wait::wait(wait, progress)?,
         Op::Note { text } => progress(text.clone()),

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 pub struct NotYet {
     pub why: String,
     pub output: Option<Output>,
+    /// It will not come.
+    pub hopeless: bool,
 }
 
 impl From<String> for NotYet {
     fn from(why: String) -> Self {
-        Self { why, output: None }
+        Self { why, output: None, hopeless: false }
     }
 }
 
@@ -29,13 +31,18 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed
     let mut last = String::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let Err(NotYet { why, output }) = look(&wait.until, left) else { return Ok(()) };
+        let Err(NotYet { why, output, hopeless }) = look(&wait.until, left) else { return Ok(()) };
+        if hopeless {
+            let message =
+                format!("it is in vain to wait for {}: {why}{}", goal(&wait.until), explain(&wait.until));
+            return Err(Failed { message, output });
+        }
         if Instant::now() + interval >= deadline {
             // The last look may have been long ago; one more would be too late.
             std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-            let Err(NotYet { why, output }) =
+            let Err(NotYet { why, output, .. }) =
                 look(&wait.until, Duration::from_secs(1)).map_err(|late| match late.output {
-                    None if output.is_some() => NotYet { why: late.why, output },
+                    None if output.is_some() => NotYet { output, ..late },
                     _ => late,
                 })
             else {
@@ -72,7 +79,7 @@ fn goal(until: &Until) -> String {
 
 fn explain(until: &Until) -> String {
     match until {
-        Until::ComposeHealthy { project, services, .. } => healthy::explain(project, services),
+        Until::ComposeHealthy { project, services, jobs, .. } => healthy::explain(project, services, jobs),
         _ => String::new(),
     }
 }
@@ -105,13 +112,15 @@ fn look(until: &Until, left: Duration) -> Result<(), NotYet> {
             let output = child::run(&exec, &mut |_| {}).map_err(child::Failure::message)?;
             match output.code {
                 0 => Ok(()),
-                code => Err(NotYet { why: format!("it exits with {code}"), output: Some(output) }),
+                code => Err(NotYet {
+                    why: format!("it exits with {code}"),
+                    output: Some(output),
+                    hopeless: false,
+                }),
             }
         }
         Until::Http(request) => http::ask(request),
-        Until::ComposeHealthy { project, services, .. } => {
-            healthy::look(project, services).map_err(NotYet::from)
-        }
+        Until::ComposeHealthy { project, services, jobs, .. } => healthy::look(project, services, jobs),
     }
 }
 

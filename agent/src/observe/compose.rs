@@ -27,7 +27,8 @@ const CONTAINER: &str = concat!(
     r#"{{if gt .RestartCount 0}}{{$health = "unhealthy"}}{{else}}{{$health = "ok"}}{{end}}{{end}}"#,
     r#"{{if not .State.Running}}{{$health = "none"}}{{end}}"#,
     r#"{"Name":{{json .Name}},"Image":{{json .Image}},"State":{"Status":{{json $status}},"#,
-    r#""ExitCode":{{if .State.Running}}0{{else}}{{json .State.ExitCode}}{{end}},"Health":{"Status":{{json $health}}}},"#,
+    r#""ExitCode":{{if .State.Running}}0{{else}}{{json .State.ExitCode}}{{end}},"#,
+    r#""Error":{{if .State.Running}}""{{else}}{{json .State.Error}}{{end}},"Health":{"Status":{{json $health}}}},"#,
     r#""Config":{"Image":{{json .Config.Image}},"Env":{{json .Config.Env}},"Cmd":{{json .Config.Cmd}},"#,
     r#""Entrypoint":{{json .Config.Entrypoint}},"User":{{json .Config.User}},"#,
     r#""WorkingDir":{{json .Config.WorkingDir}},"Labels":{{json .Config.Labels}},"#,
@@ -40,8 +41,26 @@ const CONTAINER: &str = concat!(
 );
 
 /// What a dry run says of a container that is read; the rest (`Waiting`, warnings with the time) moves by itself.
-const VERDICTS: &[&str] =
-    &["Running", "Recreate", "Recreated", "Create", "Creating", "Created", "Start", "Starting", "Started"];
+const VERDICTS: &[&str] = &[
+    "Running",
+    "Recreate",
+    "Recreated",
+    "Create",
+    "Creating",
+    "Created",
+    "Start",
+    "Starting",
+    "Started",
+    "Stop",
+    "Stopping",
+    "Stopped",
+    "Remove",
+    "Removing",
+    "Removed",
+];
+
+/// A dry run looks at the real containers, so a job that failed fails it too. What becomes of the containers it has said by then.
+const JOB_FAILED: &str = "didn't complete successfully";
 
 /// A private folder that goes when it is dropped.
 struct Folder(PathBuf);
@@ -110,23 +129,25 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
         return Err("asking docker compose failed".into());
     };
     // People know their own files, not the copies.
-    let named = |bytes: &[u8]| {
+    let named = |bytes: &[u8], write: fn(&str) -> String| {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        renamed.iter().fold(text, |text, (copy, path)| text.replace(copy, path))
+        renamed.iter().fold(text, |text, (copy, path)| text.replace(copy, &write(path)))
     };
+    let plain = |bytes: &[u8]| named(bytes, str::to_string);
     if config.code != 0 {
         if probe(&["docker", "compose", "version"], None, LIMIT).code != 0 {
             return Ok(answer(127, String::new(), "docker has no compose plugin"));
         }
-        let error = named(config.stderr.bytes());
+        let error = plain(config.stderr.bytes());
         return Ok(answer(0, format!("{{\"error\":{}}}", json(error.trim())), ""));
     }
     let (containers, environments) = match containers {
         Ok(containers) => (format!("[{}]", containers.objects.join(",")), containers.environments),
         Err(why) => return Ok(answer(125, String::new(), &why)),
     };
-    let told = named(&[dry_run.stdout.bytes(), dry_run.stderr.bytes()].concat());
-    if dry_run.code != 0 {
+    let told = plain(&[dry_run.stdout.bytes(), dry_run.stderr.bytes()].concat());
+    if dry_run.code != 0 && !told.trim_end().lines().next_back().is_some_and(|line| line.contains(JOB_FAILED))
+    {
         let errors: Vec<&str> = told.lines().filter(|line| line.contains("Error")).collect();
         return Ok(answer(
             1,
@@ -134,7 +155,11 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
             if errors.is_empty() { told.trim().into() } else { errors.join("\n") }.as_str(),
         ));
     }
-    let config = named(config.stdout.bytes());
+    // Within a JSON string.
+    let config = named(config.stdout.bytes(), |path| {
+        let quoted = json(path);
+        quoted[1..quoted.len() - 1].to_string()
+    });
     let text = format!(
         "{{\"config\":{},\"dry_run\":{},\"containers\":{containers},\"images\":{images},\"environments\":{environments}}}",
         config.trim(),

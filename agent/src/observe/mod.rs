@@ -11,7 +11,7 @@ pub use account::Names;
 pub use facts::facts;
 
 use crate::child;
-use crate::wire::{Answer, Query};
+use crate::wire::{Answer, Op, Query};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
@@ -25,6 +25,8 @@ const AT_ONCE: usize = 8;
 pub struct Observer {
     names: Names,
     buffer: Vec<u8>,
+    /// Reverts that the change just made has armed: that they are pending is no news.
+    armed: Vec<String>,
 }
 
 /// Answers all. Commands, which are slow, run beside each other.
@@ -59,6 +61,15 @@ pub fn answers(queries: &[Query]) -> Vec<Answer> {
 }
 
 impl Observer {
+    /// For looking at what these ops came to.
+    pub fn after(ops: &[Op]) -> Self {
+        let token = |op: &Op| match op {
+            Op::Arm { token, .. } => Some(token.clone()),
+            _ => None,
+        };
+        Self { armed: ops.iter().filter_map(token).collect(), ..Self::default() }
+    }
+
     pub fn answer(&mut self, query: &Query) -> Answer {
         let result = match query {
             Query::File { path } => file::meta(path, &mut self.names, &mut self.buffer).map(Answer::Meta),
@@ -67,7 +78,7 @@ impl Observer {
             Query::List { path } => file::list(path).map(Answer::Names),
             Query::User { name } => self.names.user(name).map(Answer::User),
             Query::Group { name } => self.names.group(name).map(Answer::Group),
-            Query::Run(probe) => probe::run(probe).map(Answer::Output),
+            Query::Run(probe) => probe::run(probe, &self.armed).map(Answer::Output),
             Query::Ports { host, ports, timeout_ms } => {
                 ports::scan(host, ports, *timeout_ms).map(Answer::Ports)
             }

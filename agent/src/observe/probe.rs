@@ -11,7 +11,8 @@ fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
     Output { code, stdout: Content::new(stdout, false), stderr: Content::from("") }
 }
 
-pub fn run(question: &Probe) -> Result<Output, String> {
+/// `armed` are reverts that whoever asks has just armed.
+pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
     Ok(match question {
         Probe::DpkgStatus { names } => {
             let format = "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n";
@@ -45,6 +46,11 @@ pub fn run(question: &Probe) -> Result<Output, String> {
             Some(holder) => output(0, format!("{} {} {}\n", holder.pid, holder.command, holder.age_s)),
             None => output(0, ""),
         },
+        Probe::Unconfirmed { token } => {
+            let state = crate::act::state::path()?;
+            let pending = !armed.contains(token) && crate::act::arm::pending(&state, token)?;
+            output(0, if pending { "pending\n" } else { "" })
+        }
     })
 }
 

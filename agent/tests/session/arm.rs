@@ -49,3 +49,125 @@ fn a_token_cannot_leave_its_folder() {
     let mut agent = Agent::open(&folder.path().join("state"), Session::ReadWrite, "r1");
     assert!(agent.fails(arm("../x", 1, "true")).contains("is not a plain name"));
 }
+
+/// A retry of a change that nobody confirmed: what the first one went back to is what counts, once, at the new time.
+#[test]
+fn a_pending_revert_is_taken_over_with_what_it_goes_back_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let mark = |name: &str| folder.path().join(name);
+    let write = |name: &str| format!("echo x >> {}", mark(name).display());
+    let pending = |agent: &mut Agent| {
+        let probe = Probe::Unconfirmed { token: "t3".into() };
+        let Answer::Output(output) = agent.observe(Query::Run(probe)) else { panic!() };
+        String::from_utf8_lossy(output.stdout.bytes()).into_owned()
+    };
+    let mut first = Agent::open(&state, Session::ReadWrite, "r1");
+    assert_eq!(pending(&mut first), "");
+    let probe = Query::Run(Probe::Unconfirmed { token: "t3".into() });
+    let ops = vec![arm("t3", 2, &write("original"))];
+    let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![probe] };
+    let Response::Applied { answers, .. } = first.ask(Request::Apply(apply)) else { panic!() };
+    let nothing = Output { code: 0, stdout: "".into(), stderr: "".into() };
+    assert_eq!(answers, [Answer::Output(nothing)], "its own is no surprise to it");
+    drop(first);
+    let mut second = Agent::open(&state, Session::ReadWrite, "r2");
+    assert_eq!(pending(&mut second), "pending\n");
+    second.done(arm("t3", 3600, &write("unconfirmed")));
+    // The first countdown ends without effect: its process has gone, the plan is still there.
+    eventually("the end of the first countdown", || countdowns(&state) == 1);
+    assert!(!mark("original").exists() && state.join("armed/t3").exists());
+    let mut third = Agent::open(&state, Session::ReadWrite, "r2");
+    third.done(arm("t3", 1, &write("unconfirmed")));
+    eventually("the revert", || mark("original").exists());
+    eventually("the end of all", || countdowns(&state) == 0);
+    assert_eq!(std::fs::read_to_string(mark("original")).unwrap(), "x\n", "once");
+    assert!(!mark("unconfirmed").exists());
+}
+
+/// Processes that count down for a plan in this state folder.
+fn countdowns(state: &std::path::Path) -> usize {
+    let plans = state.join("armed").display().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(" revert ") && line.contains(&plans))
+        .count()
+}
+
+/// An agent on a machine that seems to have systemd, with a place for units of its own.
+fn with_systemd(folder: &std::path::Path, state: &std::path::Path) -> Agent {
+    let units = folder.join("units");
+    std::fs::create_dir_all(&units).unwrap();
+    let enter = "mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && \
+                 mount --bind \"$1\" /etc/systemd/system && shift && exec \"$@\"";
+    let place = ["unshare", "-m", "sh", "-c", enter, "sh", &text(&units)];
+    Agent::open_in(&place, state, Session::ReadWrite, "r1")
+}
+
+fn revert_at_boot(folder: &std::path::Path, state: &std::path::Path) {
+    let enter = "mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && \
+                 mount --bind \"$1\" /etc/systemd/system && exec \"$2\" revert-at-boot \"$3\"";
+    let agent = state.join("armed/t4.agent");
+    let status = std::process::Command::new("unshare")
+        .args([
+            "-m",
+            "sh",
+            "-c",
+            enter,
+            "sh",
+            &text(folder.join("units")),
+            &text(agent),
+            &text(state.join("armed/t4")),
+        ])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_reboot_reverts_what_nobody_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let mark = folder.path().join("reverted");
+    let units = folder.path().join("units");
+    let wanted = units.join("sysinit.target.wants/provision-revert-t4.service");
+    let mut agent = with_systemd(folder.path(), &state);
+    agent.done(arm("t4", 3600, &format!("echo back >> {}", mark.display())));
+    let unit = std::fs::read_to_string(units.join("provision-revert-t4.service")).unwrap();
+    let start =
+        format!("ExecStart=\"{0}/t4.agent\" revert-at-boot \"{0}/t4\"", state.join("armed").display());
+    assert!(unit.contains(&start) && wanted.symlink_metadata().is_ok(), "{unit}");
+    // Something starts the unit while the countdown is on: nothing happens.
+    revert_at_boot(folder.path(), &state);
+    assert!(!mark.exists() && state.join("armed/t4").exists());
+    // After a reboot the boot is another one.
+    let plan = state.join("armed/t4");
+    let this = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let bytes = std::fs::read(&plan).unwrap();
+    let at =
+        bytes.windows(36).position(|part| part == this.trim().as_bytes()).expect("the boot is in the plan");
+    let other = [&bytes[..at], &[b'0'; 36], &bytes[at + 36..]].concat();
+    std::fs::remove_file(&plan).unwrap();
+    std::fs::write(&plan, other).unwrap();
+    revert_at_boot(folder.path(), &state);
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "back\n");
+    assert!(
+        !plan.exists()
+            && wanted.symlink_metadata().is_err()
+            && !units.join("provision-revert-t4.service").exists()
+    );
+    eventually("the end of the countdown", || countdowns(&state) == 0);
+}
+
+#[test]
+fn what_was_confirmed_leaves_nothing_for_a_reboot() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let mut agent = with_systemd(folder.path(), &state);
+    agent.done(arm("t5", 3600, "true"));
+    assert_eq!(agent.ask(Request::Disarm { token: "t5".into() }), Response::Disarmed { was_armed: true });
+    assert_eq!(std::fs::read_dir(folder.path().join("units/sysinit.target.wants")).unwrap().count(), 0);
+    assert!(!folder.path().join("units/provision-revert-t5.service").exists());
+    assert_eq!(std::fs::read_dir(state.join("armed")).unwrap().count(), 0);
+}

@@ -228,3 +228,45 @@ fn http_is_asked_with_what_was_given() {
         "{text}"
     );
 }
+
+/// A body is kept up to 4 MiB; the status comes after it.
+#[test]
+fn the_status_of_a_long_answer_is_known() {
+    use std::io::{Read, Write};
+    if agent::child::which("curl").is_none() {
+        println!("skipped: there is no curl here");
+        return;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        for status in ["200 OK", "503 Busy", "503 Busy"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer).unwrap();
+            let body = "xxxxxxxxxxxxxxx\n".repeat(5 << 16);
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).unwrap();
+        }
+    });
+    let (_folder, mut agent) = session();
+    let request = Http {
+        url: format!("http://127.0.0.1:{port}/"),
+        method: "GET".into(),
+        connect_to: None,
+        headers: vec![],
+        body: None,
+        status: vec![],
+        contains: Some("xxx".into()),
+        ca: None,
+        insecure: false,
+        timeout_s: 60,
+    };
+    let wait = |timeout_s| Op::Wait(Wait { until: Until::Http(request.clone()), timeout_s, interval_ms: 50 });
+    agent.done(wait(60));
+    let message = agent.fails(wait(0));
+    println!("{message} {:?}", agent.progress);
+    server.join().unwrap();
+    assert!(message.contains("it is answered with status 503"), "{message} {:?}", agent.progress);
+}

@@ -88,3 +88,36 @@ fn a_link_in_the_way_is_replaced_or_refused_but_never_followed() {
     agent.done(write(open_folder.join("way/f"), "x"));
     assert_eq!(fs::read_to_string(folder.path().join("real/f")).unwrap(), "x");
 }
+
+/// The owner of a folder may put another file where a name was; what is given away is the file that was made.
+#[test]
+fn a_name_that_was_swapped_gives_no_other_file_away() {
+    let (folder, mut agent) = session();
+    let shared = folder.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    let precious = folder.path().join("precious");
+    fs::write(&precious, "root's own").unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let relaxed = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(relaxed) {
+                for entry in fs::read_dir(&shared).unwrap().flatten() {
+                    let path = entry.path();
+                    if fs::remove_file(&path).is_ok() {
+                        let _ = fs::hard_link(&precious, &path);
+                    }
+                }
+            }
+        });
+        for _ in 0..10 {
+            let attrs = Attrs { owner: Some("daemon".into()), ..Attrs::default() };
+            // It takes long enough to write that the swap comes between.
+            let content = Content::new(vec![0; 1 << 20], false);
+            let path = text(shared.join("given"));
+            agent.act(Op::WriteFile { path, content, attrs, check: None });
+        }
+        done.store(true, relaxed);
+    });
+    assert_eq!(fs::metadata(&precious).unwrap().uid(), 0);
+}

@@ -19,7 +19,14 @@ pub struct Agent {
 impl Agent {
     /// An agent whose session is not opened yet, with a state folder of its own.
     pub fn start(state: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_provision-agent"))
+        Self::start_in(&[], state)
+    }
+
+    /// `place` stands before the command.
+    fn start_in(place: &[&str], state: &Path) -> Self {
+        let mut words = place.iter().copied().chain([env!("CARGO_BIN_EXE_provision-agent")]);
+        let mut child = Command::new(words.next().unwrap())
+            .args(words)
             .env("PROVISION_AGENT_STATE", state)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -34,6 +41,12 @@ impl Agent {
 
     pub fn open(state: &Path, session: Session, run: &str) -> Self {
         let mut agent = Self::start(state);
+        assert_eq!(agent.ask(open(session, run, 0)), Response::Opened);
+        agent
+    }
+
+    pub fn open_in(place: &[&str], state: &Path, session: Session, run: &str) -> Self {
+        let mut agent = Self::start_in(place, state);
         assert_eq!(agent.ask(open(session, run, 0)), Response::Opened);
         agent
     }

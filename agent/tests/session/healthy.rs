@@ -59,6 +59,7 @@ fn services_are_waited_for_and_an_unhealthy_one_is_explained() {
             project: "agent-test".into(),
             directory: "/".into(),
             services: services.iter().map(|service| service.to_string()).collect(),
+            jobs: vec![],
         };
         agent.act(Op::Wait(Wait { until, timeout_s, interval_ms: 200 }))
     };

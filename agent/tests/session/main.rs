@@ -4,6 +4,7 @@ mod apt;
 mod arm;
 mod commands;
 mod disk;
+mod docker;
 mod files;
 mod harness;
 mod healthy;

@@ -76,8 +76,7 @@ fn an_account_is_described_and_an_unknown_one_is_none() {
 fn compose_without_docker_is_told_apart_from_compose_without_daemon() {
     let folder = tempfile::tempdir().unwrap();
     let mut agent = Agent::open(&folder.path().join("state"), Session::ReadOnly, "r");
-    let compose =
-        "services: {web: {image: 'nothing:1', env_file: ['@PROVISION_COPY@/0'], command: '${FROM_ENV}'}}\n";
+    let compose = "services: {web: {image: 'nothing:1', pull_policy: never, env_file: ['@PROVISION_COPY@/0'], command: '${FROM_ENV}'}}\n";
     let probe = ComposeProbe {
         project: "agent-test".into(),
         directory: crate::harness::text(folder.path()),

@@ -2,80 +2,22 @@
 
 mod make;
 mod read;
+mod spec;
 
-use super::shared::{HostPath, OneOrMany, parent_there};
+use super::shared::parent_there;
 use crate::{
     model::{Address, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query},
-    yaml::{Mode, Text},
 };
-use agent::{
-    secret::Content,
-    wire::{Attrs, Kind, Op, Probe, Query},
-};
+use agent::wire::{Kind, Op, Probe, Query};
 use read::Certificate as Found;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use spec::Method;
+
+pub use spec::Spec;
 
 const DAY_S: u64 = 24 * 3600;
 
 pub struct Certificate;
-
-/// Makes sure that there is a TLS certificate with a private key that fits.
-///
-/// `self_signed`: made on the host; its key never leaves it. Made anew when names change or it ends soon.
-/// `supplied`: certificate and key that you bring along; they are checked to fit before they are put in place.
-/// `keep`: any valid certificate that covers the names stays (one from Let's Encrypt, say); without one a self-signed
-/// certificate is made. Changing the method switches in place, each way.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The certificate, with its chain if it has one.
-    path: HostPath,
-    /// The private key.
-    key: HostPath,
-    method: Method,
-    /// DNS names (also `*.example.org`) and IP addresses; the first is its common name. Not with `supplied`.
-    #[serde(default)]
-    names: OneOrMany<String>,
-    /// For how many days a self-signed one is made. Default: 825.
-    #[serde(default = "default_days")]
-    days: u32,
-    /// Days before its end that a self-signed one is made anew. Default: 30.
-    #[serde(default = "default_renew")]
-    renew_before: u32,
-    /// With `supplied`: the certificate in PEM form. Or `content_src`: a file in `files/`.
-    content: Option<Text>,
-    /// With `supplied`: the private key in PEM form, without a passphrase. Or `key_src`: a file in `files/`.
-    key_content: Option<Text>,
-    /// Owner of the private key. Default: as it is; a new one belongs to the user the task runs as.
-    owner: Option<String>,
-    /// Group of the private key.
-    group: Option<String>,
-    /// Mode of the private key. Default: `"0600"`.
-    #[serde(default = "private")]
-    key_mode: Mode,
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Method {
-    SelfSigned,
-    Supplied,
-    Keep,
-}
-
-fn default_days() -> u32 {
-    825
-}
-
-fn default_renew() -> u32 {
-    30
-}
-
-fn private() -> Mode {
-    Mode(0o600)
-}
 
 #[derive(Clone)]
 pub struct CertificateState {
@@ -91,36 +33,6 @@ impl State for CertificateState {
     }
 }
 
-impl Spec {
-    fn key_attrs(&self) -> Attrs {
-        Attrs { mode: Some(self.key_mode.0), owner: self.owner.clone(), group: self.group.clone() }
-    }
-
-    fn supplied(&self) -> Option<(&Content, &Content)> {
-        let (Text(certificate), Text(key)) = (self.content.as_ref()?, self.key_content.as_ref()?);
-        (self.method == Method::Supplied).then_some((certificate, key))
-    }
-
-    fn check(&self) -> Result<(), Fault> {
-        if self.path == self.key {
-            return Err(Fault::new("certificate and key cannot be the same file"));
-        }
-        if self.method != Method::Supplied {
-            if self.names.0.is_empty() {
-                return Err(Fault::new("`names` is missing: a certificate is made for at least one"));
-            }
-            return self.names.0.iter().try_for_each(|name| read::check_name(name));
-        }
-        let Some((certificate, _)) = self.supplied() else {
-            return Err(Fault::new("`method: supplied` needs `content` and `key_content`")
-                .hint("or `content_src` and `key_src`, files in `files/`"));
-        };
-        read::fingerprint(certificate).map(|_| ()).ok_or_else(|| {
-            Fault::new("`content` holds no certificate").hint("PEM form: -----BEGIN CERTIFICATE-----")
-        })
-    }
-}
-
 impl Resource for Certificate {
     const NAME: &'static str = "certificate";
     const EXAMPLE: &'static str = "name: A certificate for the first start\ncertificate:\n  path: /etc/ssl/site/fullchain.pem\n  key: /etc/ssl/site/privkey.pem\n  \
@@ -131,6 +43,10 @@ impl Resource for Certificate {
     ];
     type Spec = Spec;
     type State = CertificateState;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.contradicts()
+    }
 
     fn address(spec: &Spec) -> Option<Address> {
         Some(spec.path.address())
@@ -207,12 +123,17 @@ impl Resource for Certificate {
     fn desired(spec: &Spec, observed: &CertificateState) -> Result<CertificateState, Fault> {
         let mut facets = Facets::new();
         let mut put = |name: &str, facet: Facet| _ = facets.insert(name.to_string(), facet);
-        let good = |found: &Found| !found.ends && found.key == "fits" && found.covers(&spec.names.0);
         if let Some((certificate, key)) = spec.supplied() {
-            put("fingerprint", read::fingerprint(certificate).unwrap_or_default().into());
+            let fingerprint = read::fingerprint(certificate).unwrap_or_default();
+            if let Some(same) = observed.found.as_ref().filter(|found| found.fingerprint == fingerprint) {
+                spec.check_in_place(same)?;
+            }
+            put("fingerprint", fingerprint.into());
             put("chain", make::short(&certificate.digest()).into());
             put("private key", Facet::Secret(key.digest().to_vec()));
-        } else if spec.method == Method::Keep && observed.found.as_ref().is_some_and(good) {
+        } else if spec.method == Method::Keep
+            && observed.found.as_ref().is_some_and(|found| spec.keeps(found))
+        {
             let kept = observed.facets.iter().filter(|(name, _)| !name.starts_with("key "));
             facets.extend(kept.map(|(name, facet)| (name.clone(), facet.clone())));
         } else {
@@ -242,7 +163,7 @@ impl Resource for Certificate {
         if rest.iter().any(|name| differs(&name)) {
             return match spec.supplied() {
                 Some((certificate, key)) => {
-                    make::supplied(&spec.path, &spec.key, certificate, key, spec.key_attrs())
+                    make::supplied(&spec.path, &spec.key, certificate, key, &spec.names.0, spec.key_attrs())
                 }
                 None => vec![make::self_signed(
                     &spec.path,

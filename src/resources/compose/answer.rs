@@ -1,7 +1,11 @@
 //! What the host's compose answered, service by service.
 
-use super::{Action, Service, Spec, reasons};
-use crate::resource::{Facets, Fault};
+use super::{
+    Action, Service, Spec,
+    container::{container_name, finished, run_rank, state_word, stopped_by_hand},
+    reasons,
+};
+use crate::resource::{Facet, Facets, Fault};
 use serde_json::Value;
 
 const SERVICE: &str = "com.docker.compose.service";
@@ -11,7 +15,14 @@ const ONE_OFF: &str = "com.docker.compose.oneoff";
 pub fn created(name: &str, image: Option<&str>) -> Service {
     let state = image.map_or("created".to_string(), |image| format!("created from {image}"));
     let after = Facets::from([(title(name), state.into())]);
-    Service { name: name.into(), action: Action::Create, before: Facets::new(), after, left: None }
+    Service {
+        name: name.into(),
+        action: Action::Create,
+        before: Facets::new(),
+        after,
+        left: None,
+        job: false,
+    }
 }
 
 fn title(name: &str) -> String {
@@ -21,6 +32,8 @@ fn title(name: &str) -> String {
 /// What compose says it would do with a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
+    /// It goes: there are more containers than the files ask for.
+    Remove,
     Running,
     Start,
     Create,
@@ -55,15 +68,28 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
         let is_ours = |container: &str| {
             there.iter().any(|c| container_name(c) == container) || belongs(spec, name, wanted, container)
         };
-        let verdict = verdicts.iter().filter(|(container, _)| is_ours(container)).map(|(_, v)| *v).max();
-        let Some(worst) = there.iter().copied().min_by_key(|c| run_rank(c)) else {
-            // Held back by a scale of 0 or a profile when compose has no word for it.
-            if verdict.is_some() {
-                services.push(created(name, wanted["image"].as_str()));
-            }
-            continue;
+        // Compose also says `Created` of a container that is there and does not run.
+        let of_one = |(container, verdict): &(String, Verdict)| match verdict {
+            Verdict::Create if there.iter().any(|c| container_name(c) == container) => Verdict::Start,
+            verdict => *verdict,
         };
-        services.push(existing(spec, name, &answer, worst, verdict, values));
+        let said = || verdicts.iter().filter(|(container, _)| is_ours(container));
+        let verdict = said().map(of_one).filter(|verdict| *verdict != Verdict::Remove).max();
+        let goes = |c: &Value| said().any(|(name, v)| *v == Verdict::Remove && name == container_name(c));
+        let (going, staying): (Vec<&Value>, Vec<&Value>) = there.iter().copied().partition(|c| goes(c));
+        let worst = staying.iter().copied().min_by_key(|c| run_rank(c));
+        let mut service = match (worst, going.first()) {
+            (Some(worst), _) => existing(spec, name, &answer, worst, verdict, values),
+            (None, Some(last)) => existing(spec, name, &answer, last, None, values),
+            // Held back by a scale of 0 or a profile when compose has no word for it.
+            (None, None) if verdict.is_none() => continue,
+            (None, None) => created(name, wanted["image"].as_str()),
+        };
+        if service.left.is_none() && !going.is_empty() {
+            scale_down(&mut service, &going, worst.is_some(), values);
+        }
+        service.job = is_job(&answer["config"]["services"], name);
+        services.push(service);
     }
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
@@ -77,6 +103,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
                     before,
                     after: Facets::new(),
                     left: None,
+                    job: false,
                 });
             }
         }
@@ -94,13 +121,15 @@ fn existing(
     values: &[String],
 ) -> Service {
     let word = state_word(container);
-    let side = |word: &str| Facets::from([(title(name), word.into())]);
-    let (mut before, same) = (side(&word), side(&word));
+    let side = |word: Facet| Facets::from([(title(name), word)]);
+    // What docker says of a failed start may quote from the configuration.
+    let state = reasons::veil(word.clone(), values);
+    let (mut before, same) = (side(state.clone()), side(state));
     let rests = !spec.start_stopped && stopped_by_hand(container);
     let (action, after) = match verdict {
         _ if rests || finished(container) && verdict != Some(Verdict::Recreate) => (Action::Nothing, same),
         Some(Verdict::Recreate) => {
-            let mut after = side("recreated");
+            let mut after = side("recreated".into());
             for reason in reasons::reasons(name, answer, container, values) {
                 before.extend(reason.before.map(|facet| (reason.facet.clone(), facet)));
                 after.extend(reason.after.map(|facet| (reason.facet, facet)));
@@ -108,16 +137,48 @@ fn existing(
             (Action::Recreate, after)
         }
         // More containers of a service that has some already.
-        Some(Verdict::Create) => (Action::Start, side("scaled up")),
-        Some(Verdict::Start) if run_rank(container) == 1 => (Action::Start, side("running")),
-        _ if spec.wait && run_rank(container) == 2 => (Action::Await, side("running, healthy")),
+        Some(Verdict::Create) => (Action::Start, side("scaled up".into())),
+        Some(Verdict::Start) if run_rank(container) == 1 => (Action::Start, side("running".into())),
+        _ if spec.wait && run_rank(container) == 2 => (Action::Await, side("running, healthy".into())),
         _ => (Action::Nothing, same),
     };
-    Service { name: name.into(), action, before, after, left: rests.then_some(word) }
+    let outdated = verdict == Some(Verdict::Recreate);
+    let left = rests.then(|| match outdated {
+        false => word,
+        true => format!(
+            "{word}; its configuration is out of date: `docker compose up -d {name}` starts it with the new one"
+        ),
+    });
+    Service { name: name.into(), action, before, after, left, job: false }
 }
 
-fn container_name(container: &Value) -> &str {
-    container["Name"].as_str().unwrap_or_default().trim_start_matches('/')
+/// Containers that go, each by its name; `some_stay` tells whether the service has others.
+fn scale_down(service: &mut Service, going: &[&Value], some_stay: bool, values: &[String]) {
+    let own = title(&service.name);
+    for container in going {
+        let facet = format!("{own} container {}", container_name(container));
+        service.before.insert(facet, reasons::veil(state_word(container), values));
+    }
+    match service.action {
+        _ if !some_stay => {
+            service.before.shift_remove(&own);
+            service.after = Facets::new();
+            service.action = Action::Shrink;
+        }
+        Action::Nothing | Action::Await => {
+            service.after.insert(own, "scaled down".into());
+            service.action = Action::Start;
+        }
+        _ => {}
+    }
+}
+
+/// A service that others wait for to be done.
+fn is_job(services: &Value, name: &str) -> bool {
+    let waits = |service: &Value| {
+        service["depends_on"][name]["condition"].as_str() == Some("service_completed_successfully")
+    };
+    services.as_object().is_some_and(|services| services.values().any(waits))
 }
 
 /// Whether a container that is not there yet would be this service's.
@@ -139,6 +200,7 @@ fn verdicts(dry_run: &str) -> Vec<(String, Verdict)> {
         let mut words = line.split_whitespace().skip_while(|word| *word != "Container").skip(1);
         let (Some(name), Some(word)) = (words.next(), words.next()) else { continue };
         let verdict = match word {
+            "Remove" | "Removing" | "Removed" => Verdict::Remove,
             "Running" => Verdict::Running,
             "Recreate" | "Recreated" => Verdict::Recreate,
             "Create" | "Creating" | "Created" => Verdict::Create,
@@ -156,51 +218,6 @@ fn verdicts(dry_run: &str) -> Vec<(String, Verdict)> {
         }
     }
     found
-}
-
-fn status(container: &Value) -> &str {
-    container["State"]["Status"].as_str().unwrap_or_default()
-}
-
-fn restart_policy(container: &Value) -> &str {
-    container["HostConfig"]["RestartPolicy"]["Name"].as_str().unwrap_or_default()
-}
-
-/// Docker starts again what ends under these policies, unless it was told to stop it.
-fn stopped_by_hand(container: &Value) -> bool {
-    let kept_up = matches!(restart_policy(container), "always" | "unless-stopped");
-    status(container) == "paused" || status(container) == "exited" && kept_up
-}
-
-/// A job that has done its work.
-fn finished(container: &Value) -> bool {
-    let once = matches!(restart_policy(container), "" | "no" | "on-failure");
-    status(container) == "exited" && container["State"]["ExitCode"] == 0 && once
-}
-
-/// 1: not running, 2: unwell, 3: well or on the way.
-fn run_rank(container: &Value) -> u8 {
-    match (status(container), container["State"]["Health"]["Status"].as_str()) {
-        ("running", None | Some("ok" | "none")) => 3,
-        ("running" | "restarting", _) => 2,
-        _ => 1,
-    }
-}
-
-fn state_word(container: &Value) -> String {
-    let state = &container["State"];
-    let code = &state["ExitCode"];
-    match status(container) {
-        "running" => match state["Health"]["Status"].as_str() {
-            Some("unhealthy") => "running, unhealthy".into(),
-            _ => "running".into(),
-        },
-        _ if stopped_by_hand(container) => "stopped by an operator".into(),
-        "exited" if finished(container) => "finished".into(),
-        "exited" => format!("exited with {code}"),
-        "restarting" => "restarting over and over".into(),
-        other => other.into(),
-    }
 }
 
 #[cfg(test)]

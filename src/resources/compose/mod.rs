@@ -5,7 +5,9 @@
 //! back, [`reasons`] says why a container is recreated.
 
 mod answer;
+mod container;
 mod files;
+mod labels;
 mod reasons;
 
 use super::shared::OneOrMany;
@@ -23,7 +25,8 @@ pub struct Compose;
 ///
 /// Services that did not change are not touched. A service that somebody stopped by hand (`docker stop`) stays stopped
 /// unless `start_stopped` is set. A change in the content of a mounted file is seen by no one: give the service a label
-/// with a hash of the content.
+/// with a hash of the content (`content_hash`), and the plan names that as the reason. A job (restart `no` or
+/// `on-failure`) that has ended with 0 is fine; one that others wait for (`service_completed_successfully`) is waited for.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -87,6 +90,8 @@ enum Action {
     Start,
     /// It runs but is not healthy: nothing to do but wait.
     Await,
+    /// Its last containers go: it is wanted no times.
+    Shrink,
     /// A container whose service is no longer in the files.
     Remove,
     Nothing,
@@ -101,6 +106,8 @@ struct Service {
     after: Facets,
     /// Left as it is though it does not run.
     left: Option<String>,
+    /// Others wait for it to be done: running it is on the way.
+    job: bool,
 }
 
 pub struct Project {
@@ -182,11 +189,12 @@ impl Resource for Compose {
     }
 
     fn ops(spec: &Spec, from: &Project, _: &Project) -> Vec<Op> {
-        let with = |actions: &[Action]| -> Vec<String> {
+        let names = |actions: &[Action], jobs: bool| -> Vec<String> {
             let services = from.services.iter().filter(|service| actions.contains(&service.action));
-            services.map(|service| service.name.clone()).collect()
+            services.filter(|service| service.job || !jobs).map(|service| service.name.clone()).collect()
         };
-        let up = with(&[Action::Create, Action::Recreate, Action::Start]);
+        let with = |actions: &[Action]| names(actions, false);
+        let up = with(&[Action::Create, Action::Recreate, Action::Start, Action::Shrink]);
         // First: they may hold ports or names that a new one needs.
         let mut ops: Vec<Op> = with(&[Action::Remove])
             .into_iter()
@@ -207,12 +215,14 @@ impl Resource for Compose {
             let args = args.into_iter().chain(["--".to_string()]).chain(up);
             ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
         }
-        let changed = with(&[Action::Create, Action::Recreate, Action::Start, Action::Await]);
+        let waited = [Action::Create, Action::Recreate, Action::Start, Action::Await];
+        let (changed, jobs) = (with(&waited), names(&waited, true));
         if spec.wait && !changed.is_empty() {
             let until = Until::ComposeHealthy {
                 project: spec.project.clone(),
                 directory: spec.directory.clone(),
                 services: changed,
+                jobs,
             };
             ops.push(Op::Wait(Wait { until, timeout_s: spec.timeout, interval_ms: 1000 }));
         }

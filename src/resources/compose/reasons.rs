@@ -3,6 +3,7 @@
 //! That it is recreated is compose's word; this only explains. Where nothing is found the reason is `configuration`
 //! (something that is not compared here).
 
+use super::labels::{labels, updated_outside};
 use crate::resource::Facet;
 use serde_json::Value;
 
@@ -65,6 +66,7 @@ pub fn reasons(name: &str, answer: &Value, container: &Value, values: &[String])
     compare("ports", Some(bound_ports(&host["PortBindings"])), Some(wanted_ports(&wanted["ports"])));
     let (before, after) = (mounts(&container["Mounts"]), volumes(&wanted["volumes"], &config["volumes"]));
     compare("volumes", Some(only_like(&before, &after)), Some(after.join(", ")));
+    reasons.extend(updated_outside(name, image_id, answer["images"][image].as_str(), has));
     if reasons.is_empty() {
         let facet = format!("service {name} configuration");
         reasons.push(Reason { facet, before: Some("as created".into()), after: Some("changed".into()) });
@@ -73,18 +75,18 @@ pub fn reasons(name: &str, answer: &Value, container: &Value, values: &[String])
 }
 
 /// A text that holds a value from an environment file is not shown.
-fn veil(text: String, values: &[String]) -> Facet {
+pub fn veil(text: String, values: &[String]) -> Facet {
     let secret = values.iter().any(|value| text.contains(value.as_str()));
     if secret { Facet::Secret(text.into_bytes()) } else { Facet::Scalar(text) }
 }
 
 /// An image's id as docker lists it.
-fn short(id: &str) -> &str {
+pub fn short(id: &str) -> &str {
     let id = id.strip_prefix("sha256:").unwrap_or(id);
     id.get(..12).unwrap_or(id)
 }
 
-fn text(value: &Value) -> Option<String> {
+pub fn text(value: &Value) -> Option<String> {
     value.as_str().map(Into::into)
 }
 
@@ -119,17 +121,6 @@ fn environment(name: &str, wanted: &Value, has: &Value, of_image: Option<&Value>
         for (key, value) in has.iter().filter(|pair| !image.contains(pair) && !wanted.contains_key(pair.0)) {
             let after = image.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
             reason(key, Some(value), after);
-        }
-    }
-}
-
-fn labels(name: &str, wanted: &Value, has: &Value, values: &[String], reasons: &mut Vec<Reason>) {
-    for (key, value) in wanted.as_object().into_iter().flatten() {
-        let (before, after) = (text(&has[key]), text(value));
-        if before != after {
-            let facet = format!("service {name} label {key}");
-            let show = |text: Option<String>| text.map(|text| veil(text, values));
-            reasons.push(Reason { facet, before: show(before), after: show(after) });
         }
     }
 }

@@ -10,12 +10,20 @@ use agent::{
     wire::{Exec, Op, Probe},
 };
 
+/// A private folder beside `$1`, where nobody can have put anything, for what is to take a place there.
+const ASIDE: &str =
+    "set -eu; umask 022; d=$(mktemp -d \"${1%/*}/.provision-XXXXXXXX\"); trap 'rm -rf \"$d\"' EXIT; ";
+
 /// Loads the file (`$1`) as one transaction, then keeps what the host lists of table `$2` beside it, under the digest `$3`.
-const LOAD: &str = "nft -f \"$1\" && { printf '# %s\\n' \"$3\" && nft -s list table inet \"$2\"; } \
-    > \"$1.loaded.new\" && mv -f \"$1.loaded.new\" \"$1.loaded\"";
+const LOAD: &str = "nft -f \"$1\"; { printf '# %s\\n' \"$3\"; nft -s list table inet \"$2\"; } > \"$d/new\"; \
+    sync \"$d/new\"; mv -fT \"$d/new\" \"$1.loaded\"; sync \"${1%/*}/\"";
 
 /// Puts back a file (`$1`) from stdin.
-const RESTORE: &str = "umask 022 && cat > \"$1.old\" && mv -f \"$1.old\" \"$1\"";
+const RESTORE: &str = "cat > \"$d/new\"; sync \"$d/new\"; mv -fT \"$d/new\" \"$1\"; sync \"${1%/*}/\"";
+
+fn script(what: &str) -> String {
+    format!("{ASIDE}{what}")
+}
 
 pub fn record_path(rules_path: &str) -> String {
     format!("{rules_path}.loaded")
@@ -58,7 +66,8 @@ pub fn listing(seen: &Seen, probe: Probe) -> Observe<Option<String>> {
 }
 
 /// The unit that loads the rules before the network and Docker are up. It follows `nftables.service`, which begins with
-/// `flush ruleset`: after it at boot, and again whenever that one is restarted or reloaded.
+/// `flush ruleset`: after it at boot, and again whenever that one is restarted or reloaded. It follows a pending revert, which
+/// puts back the file that is loaded.
 pub fn unit_file(table: &str, rules_path: &str) -> Content {
     let text = format!(
         "# Written by provisioning: changes made here are lost.\n\
@@ -67,7 +76,7 @@ pub fn unit_file(table: &str, rules_path: &str) -> Content {
          DefaultDependencies=no\n\
          Wants=network-pre.target\n\
          Before=network-pre.target docker.service shutdown.target\n\
-         After=local-fs.target systemd-modules-load.service nftables.service\n\
+         After=local-fs.target systemd-modules-load.service nftables.service provision-revert-firewall-{table}.service\n\
          PartOf=nftables.service\n\
          ReloadPropagatedFrom=nftables.service\n\
          Conflicts=shutdown.target\n\
@@ -86,7 +95,7 @@ pub fn unit_file(table: &str, rules_path: &str) -> Content {
 }
 
 pub fn load(table: &str, rules_path: &str, rules: &Content) -> Op {
-    run(["sh", "-c", LOAD, "sh", rules_path, table, &digest(rules)])
+    run(["sh", "-c", &script(LOAD), "sh", rules_path, table, &digest(rules)])
 }
 
 fn with_stdin(argv: &[&str], stdin: impl Into<Vec<u8>>) -> Exec {
@@ -95,7 +104,7 @@ fn with_stdin(argv: &[&str], stdin: impl Into<Vec<u8>>) -> Exec {
 
 fn restore(path: &str, content: Option<&Content>) -> Exec {
     match content {
-        Some(content) => with_stdin(&["sh", "-c", RESTORE, "sh", path], content.bytes()),
+        Some(content) => with_stdin(&["sh", "-c", &script(RESTORE), "sh", path], content.bytes()),
         None => Exec::new(["rm", "-f", "--", path]),
     }
 }

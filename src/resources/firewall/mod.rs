@@ -31,7 +31,7 @@ pub struct Firewall;
 /// The rules are a table of their own, in force before Docker's and loaded at boot before the network is up. Other
 /// tables are left alone. What is not admitted is dropped; connections that exist, loopback, answers and what leaves the
 /// host are not affected. Changing the rules starts a timer on the host first, which puts the old ones back unless a
-/// new connection could be made in time: one cannot lock oneself out.
+/// new connection could be made in time: one cannot lock oneself out. A reboot meanwhile puts them back as well.
 ///
 /// `nft flush ruleset` (also in Debian's own `/etc/nftables.conf`) would remove the table: its unit is loaded after
 /// `nftables.service` and restarted with it.
@@ -110,6 +110,11 @@ impl Spec {
         format!("/etc/systemd/system/{}", self.unit_name())
     }
 
+    /// The name of the armed revert: one for the table, so that a change finds what an earlier one has left pending.
+    fn token(&self) -> String {
+        format!("firewall-{}", self.table)
+    }
+
     fn rules(&self) -> Result<Content, Fault> {
         let forward = self.forward.allow_dnat_ports.as_ref().unwrap_or(&self.public);
         let Self { table, allow, public, trusted, icmp, .. } = self;
@@ -148,6 +153,8 @@ pub struct FirewallState {
     listing: Option<String>,
     record: Option<Content>,
     folder_exists: bool,
+    /// Whether the last change was confirmed; `None` when there is no doubt.
+    confirmed: Option<bool>,
 }
 
 impl State for FirewallState {
@@ -171,6 +178,10 @@ impl State for FirewallState {
             Table::Listed { now, .. } => Facet::content(&Content::from(now.as_str())),
         };
         facets.insert("loaded".into(), loaded);
+        if let Some(confirmed) = self.confirmed {
+            let word = if confirmed { "yes" } else { "not yet: it will be reverted" };
+            facets.insert("confirmed".into(), word.into());
+        }
         facets
     }
 }
@@ -207,6 +218,7 @@ impl Resource for Firewall {
         let read = |path: &str| Query::Read { path: path.into(), limit: LIMIT, secret: false };
         let listing = Probe::NftTable { family: "inet".into(), name: spec.table.clone() };
         let folder = load::folder(&rules_path);
+        let unconfirmed = Probe::Unconfirmed { token: spec.token() };
         seen.all([
             read(&rules_path),
             read(&unit_path),
@@ -214,7 +226,9 @@ impl Resource for Firewall {
             crate::resource::file_query(folder),
             unit_query(&unit_name),
             Query::Run(listing.clone()),
+            Query::Run(unconfirmed.clone()),
         ])?;
+        let pending = !seen.run(unconfirmed)?.stdout.bytes().is_empty();
         let record = seen.content(&record_path, LIMIT, false)?;
         let listing = load::listing(seen, listing)?;
         let when_loaded = record.as_ref().and_then(|record| load::recorded(record, &wanted));
@@ -231,6 +245,7 @@ impl Resource for Firewall {
             listing,
             record,
             folder_exists: seen.meta(folder)?.is_some(),
+            confirmed: pending.then_some(false),
         })
     }
 
@@ -254,6 +269,7 @@ impl Resource for Firewall {
             listing: None,
             record: None,
             folder_exists: true,
+            confirmed: observed.confirmed.map(|_| true),
         })
     }
 
@@ -264,9 +280,10 @@ impl Resource for Firewall {
         let rewritten = from.rules.as_ref() != Some(rules);
         let load = from.facets().get("loaded") != to.facets().get("loaded");
         let mut ops = vec![];
-        if load {
-            let token = format!("firewall-{}-{}", spec.table, load::digest(rules));
-            ops.push(Op::Arm { token, seconds: spec.confirm_within, revert: load::revert(spec, from) });
+        // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
+        if load || from.confirmed.is_some() {
+            let (token, seconds) = (spec.token(), spec.confirm_within);
+            ops.push(Op::Arm { token, seconds, revert: load::revert(spec, from) });
         }
         if !from.folder_exists {
             let attrs = Attrs { mode: Some(0o755), ..attrs.clone() };
