@@ -13,7 +13,7 @@ use std::net::IpAddr;
 /// private folders beside their places: what somebody put there under a name that can be foreseen is not followed.
 const SELF_SIGNED: &str = "set -eu; umask 077; a=$(dirname -- \"$1\"); b=$(dirname -- \"$2\"); c=; k=; \
     trap 'rm -rf -- \"$c\" \"$k\"' EXIT; c=$(mktemp -d -- \"$a/.provision-XXXXXXXX\"); k=$(mktemp -d -- \"$b/.provision-XXXXXXXX\"); \
-    openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days \"$3\" -subj \"$4\" -addext \"subjectAltName=$5\" \
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -sha256 -nodes -days \"$3\" -subj \"$4\" -addext \"subjectAltName=$5\" \
     -keyout \"$k/new\" -out \"$c/new\"; chmod 0644 \"$c/new\"; chmod \"$6\" \"$k/new\"; \
     if [ \"$7\" != : ]; then chown \"$7\" \"$k/new\"; fi; sync \"$c/new\" \"$k/new\"; \
     mv -fT -- \"$k/new\" \"$2\"; mv -fT -- \"$c/new\" \"$1\"; sync \"$a\" \"$b\"";
