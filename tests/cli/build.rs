@@ -9,6 +9,14 @@ fn a_target_that_is_not_installed_is_named_with_the_ways_out() {
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
     let mut compile = Command::new(&rustc);
     compile.current_dir(root).args(["--edition", "2024", "build.rs", "-o"]).arg(&script);
+    // Its one dependency, as cargo built it beside this test.
+    let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    let built = fs::read_dir(&deps).unwrap().map(|entry| entry.unwrap().path()).find(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("libsha2-") && name.ends_with(".rlib")
+    });
+    compile.arg("-L").arg(format!("dependency={}", deps.display()));
+    compile.arg("--extern").arg(format!("sha2={}", built.expect("it was built").display()));
     crate::sshd::run(&mut compile);
     // One that knows no target but its own, and fails to be a compiler besides.
     let bare = folder.path().join("rustc");

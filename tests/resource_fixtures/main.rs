@@ -77,7 +77,7 @@ fn facet_kind(kind: &str, facet: &str) -> String {
     let words: Vec<_> = facet.split(' ').collect();
     match (kind, &words[..]) {
         // What becomes of the service is said beside each reason.
-        ("compose", ["service", _]) => "service".into(),
+        ("compose", ["service", _] | ["service", _, "container", _]) => "service".into(),
         ("compose", ["service", _, "environment", ..]) => "environment".into(),
         ("compose", ["service", _, "label", ..]) => "label".into(),
         ("compose", ["service", _, rest @ ..]) => rest.join(" "),
