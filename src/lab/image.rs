@@ -46,7 +46,10 @@ pub(super) fn ensure(lab: &Lab, suite: Suite) -> Result<Image> {
     let mirror = std::env::var("LUSTORES_LAB_MIRROR").ok();
     let authorized = lab.read_key("id.pub")?;
     let host_key = lab.read_key("host_key")?;
+    // `FORM`: to be changed with how the image is made from these.
+    const FORM: &str = "1";
     let key = super::key_of(&[
+        FORM,
         suite.name(),
         mirror.as_deref().unwrap_or_default(),
         PACKAGES,

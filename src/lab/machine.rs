@@ -101,11 +101,12 @@ impl<'a> Machine<'a> {
         run(Command::new("qemu-img").args(["create", "-q", "-f", "qcow2"]).arg(&data).arg(DATA_DISK_SIZE))?;
 
         let mut command = Command::new("qemu-system-x86_64");
-        command
-            .arg("-name")
-            .arg(self.name())
-            .args(from.accel.arguments())
-            .args(["-smp", "2", "-machine", "pc"]);
+        command.arg("-name").arg(self.name()).args(from.accel.arguments()).args([
+            "-smp",
+            from.accel.cpus(),
+            "-machine",
+            "pc",
+        ]);
         command.arg("-m").arg(from.memory.to_string());
         command.args(["-display", "none", "-nodefaults", "-no-user-config"]);
         command.arg("-kernel").arg(from.image.kernel()).arg("-initrd").arg(from.image.initrd());

@@ -87,7 +87,7 @@ impl Canary {
                     for (@forms) { if (index($line, $_) >= 0) { $line =~ tr/\0\n/  /; print "found $line\n"; last } }
                 }
                 $ready = ""; vec($ready, 0, 1) = 1;
-                last if select($ready, undef, undef, 0.2);
+                last if select($ready, undef, undef, 0.5);
             }
             print "looked $looked\n"'"#;
         let mut child = guest.ssh(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -128,7 +128,13 @@ impl Guest {
         let ssh = self.ssh(script);
         command.arg("60").arg(ssh.get_program()).args(ssh.get_args()).stdin(Stdio::null());
         let output = command.output().unwrap();
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        let console = self.ssh_config.with_file_name("machines").join(self.name).join("console.log");
+        let console = std::fs::read(console).unwrap_or_default();
+        let console = String::from_utf8_lossy(&console).into_owned();
+        let lines: Vec<&str> = console.lines().collect();
+        let last = lines[lines.len().saturating_sub(15)..].join("\n");
+        let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        format!("{out}{err}- console:\n{last}")
     }
 }
 

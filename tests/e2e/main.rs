@@ -2,7 +2,7 @@
 //!
 //! One test, in order, since each step starts from what the one before it left. It needs root, the programs of
 //! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` makes them). `LUSTORES_E2E_KEEP=1` leaves the
-//! machines up, for a look at what failed.
+//! machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with the steps on running servers.
 
 mod canary;
 mod first;
@@ -21,12 +21,26 @@ use story::Story;
 #[test]
 fn bare_vms_become_running_servers() {
     let mut story = Story::begin();
+    if story.goes_on() {
+        story.go_on();
+    } else {
+        first_steps(&mut story);
+    }
+    second_steps(story);
+}
+
+/// From bare machines to running servers.
+fn first_steps(story: &mut Story) {
     story.step("two bare machines boot", steps::boot);
     story.step("--check on bare machines shows everything and changes nothing", steps::check_bare);
     story.step("an apply that is killed in the middle of an installation", steps::killed_apply);
     story.step("apply: both become running servers", steps::apply);
     story.step("from outside only 22, 80 and 443 can be reached", steps::scan);
     story.step("the same again changes nothing", steps::apply_again);
+}
+
+/// What happens to running servers.
+fn second_steps(mut story: Story) {
     story.side_by_side([
         &[
             ("one file edited by hand is mended, and only that", first::edited_file),

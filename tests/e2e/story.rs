@@ -51,7 +51,8 @@ impl Story {
         let program = Program::new(scratch.path().to_owned(), lab_dir.clone());
         let status = program.run(&["lab", "status"]).expect(0);
         assert!(
-            !status.out.contains(": up;") && !status.out.contains(": starting"),
+            is_set("LUSTORES_E2E_GO_ON")
+                || !status.out.contains(": up;") && !status.out.contains(": starting"),
             "the lab is in use; end it first: lustores-provision lab down\n{}",
             status.out
         );
@@ -85,6 +86,17 @@ impl Story {
             is_up: false,
             _scratch: scratch,
         }
+    }
+
+    /// Whether machines that an earlier story left up and healthy are gone on with.
+    pub fn goes_on(&self) -> bool {
+        is_set("LUSTORES_E2E_GO_ON")
+    }
+
+    pub fn go_on(&mut self) {
+        self.is_up = true;
+        self.watches = self.guests.each_ref().map(|guest| Some(self.canary.watch(guest)));
+        self.containers = on_all(&self.guests, Guest::healthy);
     }
 
     pub fn step(&mut self, name: &'static str, work: fn(&mut Self)) {
@@ -190,5 +202,9 @@ impl Drop for Story {
 
 /// Whether all is left as it is, for a look.
 fn keeps() -> bool {
-    std::env::var_os("LUSTORES_E2E_KEEP").is_some_and(|value| !value.is_empty())
+    is_set("LUSTORES_E2E_KEEP")
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
