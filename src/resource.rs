@@ -297,7 +297,14 @@ impl<R: Resource> Prepared for Typed<R> {
             return Ok(Outcome::Unchanged { asked, notes });
         }
         let effects = R::effects(&self.0, &from, &to, &ops);
-        let guard = seen.into_asked().into_iter().map(|(q, a)| (q, frame::digest(&a))).collect();
+        let guard = seen
+            .into_asked()
+            .into_iter()
+            .map(|(q, a)| {
+                let digest = frame::guard(&q, &a);
+                (q, digest)
+            })
+            .collect();
         Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes })))
     }
 }

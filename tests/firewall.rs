@@ -308,7 +308,7 @@ fn a_change_that_nobody_confirms_goes_back() {
     net.wait_until("the end of the countdown", || net.countdowns() == 0);
     assert_eq!(net.now(), before);
 
-    let closed = net.firewall("[80]", 12);
+    let closed = net.firewall("[80]", 30);
     let token = net.apply(&mut agent, &*closed, &["rules", "loaded"]);
     // Nobody is there any more.
     drop(agent);
@@ -345,7 +345,7 @@ fn a_change_that_is_pending_is_taken_over_by_the_next_run() {
     net.apply(&mut agent, &*net.firewall("[443]", 600), &["rules", "loaded"]);
     drop(agent);
     let mut agent = net.agent(Session::ReadWrite);
-    let token = net.apply(&mut agent, &*net.firewall("[5000]", 1), &["rules", "loaded", "confirmed"]);
+    let token = net.apply(&mut agent, &*net.firewall("[5000]", 10), &["rules", "loaded", "confirmed"]);
     drop(agent);
     net.reverted(&token, &original);
     net.expect_open(&[22, 80, 443]);

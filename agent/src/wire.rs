@@ -327,7 +327,7 @@ pub enum Request {
 pub struct Apply {
     /// The task as the journal names it.
     pub task: String,
-    /// The answers that the change was computed from, by digest ([`crate::frame::digest`]); asked again just before acting.
+    /// The answers that the change was computed from, by digest ([`crate::frame::guard`]); asked again just before acting.
     pub guard: Vec<(Query, [u8; 32])>,
     pub ops: Vec<Op>,
     /// Asked after acting; the answers come back with the result.

@@ -194,8 +194,7 @@ impl HostRun {
         let stands_on_failed = self.plan.graph.before(id).any(|(before, why)| match why {
             Why::Declared => failed(before),
             // A handler that is owed runs all the same.
-            Why::Footprint(_) => !task.handler && failed(before),
-            Why::Result(_) => failed(before),
+            Why::Footprint(_) | Why::Result(_) => !task.handler && failed(before),
             Why::Order(_) | Why::Replaced(_) | Why::Notify => false,
         });
         if stands_on_failed {

@@ -4,6 +4,7 @@ use crate::canary::Watch;
 use crate::guest::{Containers, Guest, restarted};
 use crate::program::{Program, Run};
 use crate::story::Secrets;
+use std::time::Duration;
 
 pub struct Line {
     pub program: Program,
@@ -28,7 +29,7 @@ impl Line {
     /// Proves that just these containers were made or started anew.
     #[track_caller]
     pub fn expect_restarted(&mut self, services: &[&str]) {
-        let after = self.guest.healthy();
+        let after = self.guest.wait_healthy(Duration::from_secs(240));
         assert_eq!(restarted(&self.containers, &after), services);
         self.containers = after;
     }

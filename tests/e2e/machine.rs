@@ -35,7 +35,7 @@ const ROUNDS: [&[Disturbance]; 5] = [
         ("systemctl disable -q law-other", "a service", &["at boot"]),
         ("systemctl disable -q law-firewall", "a firewall", &["at boot"]),
         (
-            "docker commit --change 'LABEL law=2' \"$(docker create redis:7-alpine)\" law:latest",
+            "docker commit --change 'LABEL law=2' \"$(docker create --name law-new redis:7-alpine)\" law:latest && docker rm law-new",
             "a project",
             &["service one", "service one image"],
         ),
@@ -44,7 +44,6 @@ const ROUNDS: [&[Disturbance]; 5] = [
         ("systemctl stop law", "a unit of our own", &["state"]),
         ("touch /etc/systemd/system/law-other.service", "a service", &["definition"]),
         ("nft delete table inet law", "a firewall", &["loaded"]),
-        // One that Docker could not start, not one that somebody stopped: the network that it needs is gone.
         ("docker rm -f law-one-1 law-other-1", "a project", &["service one", "service other"]),
     ],
     &[
@@ -105,7 +104,7 @@ pub fn law_on_a_machine(line: &mut Line) {
 /// Nothing of the law may stay that a later step could meet.
 fn clean_up(lab2: &Guest) {
     lab2.sh(
-        "docker compose -p law --project-directory /srv/law -f /srv/law/compose.yaml down -t 1 2> /dev/null
+        "docker compose -p law --project-directory /srv/law -f /srv/law/compose.yaml down -t 1 2> /dev/null; docker rmi law:latest
         systemctl disable -q --now law law-other law-firewall
         rm -rf /srv/law /etc/law /etc/systemd/system/law*.service && systemctl daemon-reload
         ! nft list table inet law 2> /dev/null",

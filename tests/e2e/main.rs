@@ -2,7 +2,8 @@
 //!
 //! One test, in order, since each step starts from what the one before it left. It needs root, the programs of
 //! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` makes them). `LUSTORES_E2E_KEEP=1` leaves the
-//! machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with the steps on running servers.
+//! machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with the steps on
+//! running servers (as long as no secret was changed on them).
 
 mod canary;
 mod first;

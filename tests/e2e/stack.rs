@@ -192,7 +192,7 @@ pub fn disk_not_mounted(line: &mut Line) {
     assert_ne!(db.status, "running", "the database runs without its disk");
     // With it the apply mounts the disk, and starts what Docker could not start without.
     program.mend(HOST, &[]).expect(0);
-    line.containers = lab2.healthy();
+    line.containers = lab2.wait_healthy(std::time::Duration::from_secs(240));
     assert_eq!(
         lab2.sh("docker exec lustores-db-1 psql -X -h 127.0.0.1 -U postgres -d university_inventory -tAc 'select count(*) > 0 from pg_tables where schemaname = $$public$$'"),
         "t\n"

@@ -41,7 +41,7 @@ type Done = Result<Option<Output>, Failed>;
 pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)) -> Response {
     let mut observer = Observer::default();
     for (query, digest) in &apply.guard {
-        if frame::digest(&observer.answer(query)) != *digest {
+        if frame::guard(query, &observer.answer(query)) != *digest {
             return Response::HostChanged { query: name(query) };
         }
     }

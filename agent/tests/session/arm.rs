@@ -29,10 +29,10 @@ fn a_disarmed_revert_does_not_fire() {
     let state = folder.path().join("state");
     let mark = folder.path().join("reverted");
     let mut agent = Agent::open(&state, Session::ReadWrite, "r1");
-    agent.done(arm("t2", 1, &format!("touch {}", mark.display())));
+    agent.done(arm("t2", 6, &format!("touch {}", mark.display())));
     // Armed later, and to fire later: when it has, the other one would have.
     let later = folder.path().join("later");
-    agent.done(arm("t3", 2, &format!("touch {}", later.display())));
+    agent.done(arm("t3", 7, &format!("touch {}", later.display())));
     let mut fresh = Agent::open(&state, Session::ReadWrite, "r1");
     assert_eq!(fresh.ask(Request::Disarm { token: "t2".into() }), Response::Disarmed { was_armed: true });
     assert_eq!(fresh.ask(Request::Disarm { token: "t2".into() }), Response::Disarmed { was_armed: false });
@@ -65,7 +65,7 @@ fn a_pending_revert_is_taken_over_with_what_it_goes_back_to() {
     let mut first = Agent::open(&state, Session::ReadWrite, "r1");
     assert_eq!(pending(&mut first), "");
     let probe = Query::Run(Probe::Unconfirmed { token: "t3".into() });
-    let ops = vec![arm("t3", 2, &write("original"))];
+    let ops = vec![arm("t3", 20, &write("original"))];
     let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![probe] };
     let Response::Applied { answers, .. } = first.ask(Request::Apply(apply)) else { panic!() };
     let nothing = Output { code: 0, stdout: "".into(), stderr: "".into() };

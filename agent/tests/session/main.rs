@@ -7,7 +7,6 @@ mod disk;
 mod docker;
 mod files;
 mod harness;
-mod healthy;
 mod lease;
 mod ports;
 mod probes;
