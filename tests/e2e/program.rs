@@ -205,10 +205,16 @@ impl Run {
         self
     }
 
+    /// The last line of a run that was killed may be cut off.
     pub fn events(&self) -> Vec<Value> {
         let parse =
             |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}\n{self}"));
-        self.out.lines().map(parse).collect()
+        let whole = if self.exit.is_some() {
+            &self.out
+        } else {
+            self.out.rsplit_once('\n').map_or("", |(whole, _)| whole)
+        };
+        whole.lines().map(parse).collect()
     }
 
     /// The counts of the closing table, from `--json`.

@@ -20,6 +20,8 @@ pub struct Story {
     pub secrets: Secrets,
     /// Names of the tasks that `--check` showed on the first machine while it was bare.
     pub shown_on_bare: BTreeSet<String>,
+    /// And of those that the killed run had changed there.
+    pub changed_on_bare: Vec<String>,
     /// The containers of each machine as the last step left them.
     pub containers: Vec<Containers>,
     times: Vec<(&'static str, f64)>,
@@ -80,6 +82,7 @@ impl Story {
             watches: [None, None],
             secrets: Secrets { old_db_password, new_db_password, new_jwt: jwt },
             shown_on_bare: BTreeSet::new(),
+            changed_on_bare: vec![],
             containers: vec![],
             times: vec![],
             began: Instant::now(),
