@@ -3,7 +3,7 @@
 //! One test, in order, since each step starts from what the one before it left. It needs root, the programs of
 //! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` makes them). `LUSTORES_E2E_KEEP=1` leaves the
 //! machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with the steps on
-//! running servers (as long as no secret was changed on them).
+//! running servers (as long as no secret was changed on them), `LUSTORES_E2E_GO_ON=lab1` with those on one of them only.
 
 mod canary;
 mod first;
@@ -62,6 +62,9 @@ fn second_steps(mut story: Story) {
             ("the database's disk is not mounted", stack::disk_not_mounted),
         ],
     ]);
+    if Story::is_partial() {
+        return story.end();
+    }
     story.step("no secret is anywhere but where it belongs", steps::no_secret_leaked);
     story.step("back to bare", machine::reset);
     story.end();
