@@ -56,24 +56,26 @@ pub fn switched_tls(line: &mut Line) {
     };
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let supplied = issue("supplied", "ca");
-    // As the university's administrator would: the key in a vault.
+    // As the university's administrator would: the key in a vault, and only that.
     let variables = serde_json::json!({
-        "tls_mode": "supplied", "verify_ca": folder.join("ca.pem"),
-        "tls_certificate": read("supplied.pem"), "tls_private_key": read("supplied.key"),
+        "tls_mode": "supplied", "verify_ca": folder.join("ca.pem"), "tls_certificate": read("supplied.pem"),
     });
     let file = folder.join("supplied.yml");
     fs::write(&file, variables.to_string()).unwrap();
-    program.encrypt(&file);
-    let with_supplied = format!("@{}", file.display());
+    let key = folder.join("vault.yml");
+    fs::write(&key, serde_json::json!({ "tls_private_key": read("supplied.key") }).to_string()).unwrap();
+    program.encrypt(&key);
+    let [file, key] = [file, key].map(|file| format!("@{}", file.display()));
+    let with_supplied = ["-e", file.as_str(), "-e", key.as_str()];
     let apply = |more: &[&str]| -> Run { program.mend(HOST, more).expect(0) };
     let changes_nothing =
         |more: &[&str]| drop(program.apply(&[&["--check", "--limit", HOST], more].concat()).expect(0));
 
     let self_signed = on_the_wire(lab2);
     // With the proofs: the certificate must be one of the authority.
-    program.apply(&["--yes", "--limit", HOST, "-e", &with_supplied]).expect(0);
+    program.apply(&[&["--yes", "--limit", HOST], &with_supplied[..]].concat()).expect(0);
     assert_eq!(on_the_wire(lab2), supplied);
-    changes_nothing(&["-e", &with_supplied]);
+    changes_nothing(&with_supplied);
 
     let lets_encrypt = ["-e", "tls_mode=letsencrypt"];
     let run = apply(&lets_encrypt);
