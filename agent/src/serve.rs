@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Requests worked on at once. Threads are started as they are needed.
 /// How long the apt of a killed run is waited for.
 const LEFT_AT_WORK: Duration = Duration::from_secs(15 * 60);
+/// Requests worked on at once. Threads are started as they are needed.
 const MOST_WORKERS: usize = 32;
 /// Bytes of output gathered before they are written even though more is coming.
 const GATHER: usize = 256 << 10;
