@@ -323,6 +323,10 @@ async fn a_left_connection_is_reused_and_a_stale_socket_replaced() {
     let socket = fs::read_dir(host.base.join("c")).unwrap().map(|entry| entry.unwrap().path());
     let socket = socket.filter(|path| path.extension().is_none()).last().unwrap();
     run(Command::new("ssh").arg("-O").arg("exit").arg("-S").arg(&socket).arg("x"));
+    // The master says that it ends before it has removed its socket.
+    while socket.exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     assert!(!talk(&target, &options).await.unwrap().reused);
     assert!(talk(&target, &options).await.unwrap().reused);
