@@ -3,6 +3,7 @@
 use super::{
     Action, Service, Spec,
     container::{container_name, finished, run_rank, state_word, stopped_by_hand},
+    files::with_dependencies,
     reasons,
 };
 use crate::resource::{Facet, Facets, Fault};
@@ -55,6 +56,17 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
     if let Some(unknown) = spec.services.0.iter().find(|name| !config.contains_key(*name)) {
         return Err(Fault::new(format!("project `{}` has no service `{unknown}`", spec.project)));
     }
+    let depends_on = |name: &str| -> Vec<String> {
+        let named = config.get(name).and_then(|service| service["depends_on"].as_object());
+        // One of a profile that is not active is in no project.
+        named
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .filter(|name| config.contains_key(name))
+            .collect()
+    };
+    let asked = with_dependencies(spec.services.0.clone(), depends_on);
     let containers: Vec<&Value> = answer["containers"].as_array().into_iter().flatten().collect();
     let containers: Vec<&Value> =
         containers.into_iter().filter(|c| c["Config"]["Labels"][ONE_OFF] != "True").collect();
@@ -63,7 +75,8 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
         containers.iter().copied().filter(|c| c["Config"]["Labels"][SERVICE] == name).collect()
     };
     let mut services = vec![];
-    for (name, wanted) in config.iter().filter(|(name, _)| spec.wants(name)) {
+    let asked_for = |name: &String| spec.services.0.is_empty() || asked.contains(name);
+    let look_at = |name: &str, wanted: &Value, needed: bool| -> Option<Service> {
         let there = of(name);
         let is_ours = |container: &str| {
             there.iter().any(|c| container_name(c) == container) || belongs(spec, name, wanted, container)
@@ -79,17 +92,30 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
         let (going, staying): (Vec<&Value>, Vec<&Value>) = there.iter().copied().partition(|c| goes(c));
         let worst = staying.iter().copied().min_by_key(|c| run_rank(c));
         let mut service = match (worst, going.first()) {
-            (Some(worst), _) => existing(spec, name, &answer, worst, verdict, values),
-            (None, Some(last)) => existing(spec, name, &answer, last, None, values),
+            (Some(worst), _) => existing(spec, name, &answer, worst, (verdict, needed), values),
+            (None, Some(last)) => existing(spec, name, &answer, last, (None, needed), values),
             // Held back by a scale of 0 or a profile when compose has no word for it.
-            (None, None) if verdict.is_none() => continue,
+            (None, None) if verdict.is_none() => return None,
             (None, None) => created(name, wanted["image"].as_str()),
         };
         if service.left.is_none() && !going.is_empty() {
             scale_down(&mut service, &going, worst.is_some(), values);
         }
         service.job = is_job(&answer["config"]["services"], name);
-        services.push(service);
+        Some(service)
+    };
+    for (name, wanted) in config.iter().filter(|(name, _)| asked_for(name)) {
+        services.extend(look_at(name, wanted, false));
+    }
+    // What is brought up brings up what it depends on: a job runs again, and one that was stopped by hand is started.
+    let acts =
+        |service: &&Service| matches!(service.action, Action::Create | Action::Recreate | Action::Start);
+    let brought_up: Vec<String> = services.iter().filter(acts).map(|service| service.name.clone()).collect();
+    let needed = with_dependencies(brought_up, depends_on);
+    for service in services.iter_mut().filter(|s| s.action == Action::Nothing && needed.contains(&s.name)) {
+        if let Some(started) = look_at(&service.name, &config[&service.name], true) {
+            *service = started;
+        }
     }
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
@@ -111,13 +137,13 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
     Ok(services)
 }
 
-/// A service that has a container.
+/// A service that has a container; `needed` tells that another one brings it up.
 fn existing(
     spec: &Spec,
     name: &str,
     answer: &Value,
     container: &Value,
-    verdict: Option<Verdict>,
+    (verdict, needed): (Option<Verdict>, bool),
     values: &[String],
 ) -> Service {
     let word = state_word(container);
@@ -125,9 +151,11 @@ fn existing(
     // What docker says of a failed start may quote from the configuration.
     let state = reasons::veil(word.clone(), values);
     let (mut before, same) = (side(state.clone()), side(state));
-    let rests = !spec.start_stopped && stopped_by_hand(container);
+    let rests = !spec.start_stopped && !needed && stopped_by_hand(container);
+    let done = finished(container) && verdict != Some(Verdict::Recreate);
     let (action, after) = match verdict {
-        _ if rests || finished(container) && verdict != Some(Verdict::Recreate) => (Action::Nothing, same),
+        Some(Verdict::Start) if needed && done => (Action::Start, side("run again".into())),
+        _ if rests || done => (Action::Nothing, same),
         Some(Verdict::Recreate) => {
             let mut after = side("recreated".into());
             for reason in reasons::reasons(name, answer, container, values) {

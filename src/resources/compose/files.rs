@@ -20,10 +20,18 @@ const COPY: &str = "@PROVISION_COPY@";
 
 pub struct Files {
     pub probe: ComposeProbe,
-    /// Services by name, with the image where it is written plainly: what is known without asking compose.
-    pub services: Vec<(String, Option<String>)>,
+    /// What is known without asking compose.
+    pub services: Vec<Named>,
     /// Values in environment files: they must not be shown.
     pub values: Vec<String>,
+}
+
+/// A service as the files name it.
+pub struct Named {
+    pub name: String,
+    /// Where it is written plainly.
+    pub image: Option<String>,
+    depends_on: Vec<String>,
 }
 
 /// An `env_file:` entry: what it names, and where it stands in the text.
@@ -92,7 +100,7 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     seen.each(entries.iter().flatten().map(|entry| read_query(&real(entry))))?;
 
     let mut files = vec![];
-    let mut services: Vec<(String, Option<String>)> = vec![];
+    let mut services: Vec<Named> = vec![];
     for ((path, (source, node)), entries) in compose.into_iter().zip(&parsed).zip(&entries) {
         let mut text = source.text.clone();
         // From the end, so that the places before keep their offsets.
@@ -103,10 +111,13 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
             env_files.push((real(entry), Some(content)));
         }
         files.push((path, Some(Content::new(text, true))));
-        for (name, image) in named_services(node) {
-            match services.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = image.or(known.take()),
-                None => services.push((name, image)),
+        for new in named_services(node) {
+            match services.iter_mut().find(|known| known.name == new.name) {
+                Some(known) => {
+                    known.image = new.image.or(known.image.take());
+                    known.depends_on.extend(new.depends_on);
+                }
+                None => services.push(new),
             }
         }
     }
@@ -129,18 +140,49 @@ fn services(node: &Node) -> impl Iterator<Item = (&String, &Node)> {
     map.into_iter().flatten().map(|(name, entry)| (name, &entry.node))
 }
 
+/// These services and all that they depend on, near and far.
+pub fn with_dependencies(mut services: Vec<String>, depends_on: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    let mut at = 0;
+    while let Some(service) = services.get(at) {
+        let new: Vec<String> =
+            depends_on(service).into_iter().filter(|name| !services.contains(name)).collect();
+        services.extend(new);
+        at += 1;
+    }
+    services
+}
+
+impl Files {
+    /// Those that the task is about.
+    pub fn wanted(self, spec: &Spec) -> impl Iterator<Item = Named> {
+        let depends_on = |name: &str| {
+            let of = self.services.iter().find(|service| service.name == name);
+            of.map(|service| service.depends_on.clone()).unwrap_or_default()
+        };
+        let asked = with_dependencies(spec.services.0.clone(), depends_on);
+        self.services.into_iter().filter(move |service| asked.is_empty() || asked.contains(&service.name))
+    }
+}
+
 /// Services that `up` would start: those that no profile holds back.
-fn named_services(node: &Node) -> Vec<(String, Option<String>)> {
+fn named_services(node: &Node) -> Vec<Named> {
     let profiled =
         |service: &Node| service.get("profiles").and_then(Node::as_seq).is_some_and(|p| !p.is_empty());
     let image = |service: &Node| {
         let image = service.get("image").and_then(Node::as_str)?;
         (!image.contains('$')).then(|| image.to_string())
     };
-    services(node)
-        .filter(|(_, service)| !profiled(service))
-        .map(|(name, service)| (name.clone(), image(service)))
-        .collect()
+    let depends_on = |service: &Node| -> Vec<String> {
+        let Some(named) = service.get("depends_on") else { return vec![] };
+        let list = named.as_seq().into_iter().flatten().filter_map(Node::as_str).map(str::to_string);
+        list.chain(named.as_map().into_iter().flatten().map(|(name, _)| name.clone())).collect()
+    };
+    let name = |(name, service): (&String, &Node)| Named {
+        name: name.clone(),
+        image: image(service),
+        depends_on: depends_on(service),
+    };
+    services(node).filter(|(_, service)| !profiled(service)).map(name).collect()
 }
 
 /// All `env_file:` entries that are named plainly, in the order in which they stand in the text.

@@ -24,7 +24,7 @@ pub struct Compose;
 /// Brings the services of a Docker Compose project to what its files say, and waits until they are healthy.
 ///
 /// Services that did not change are not touched. A service that somebody stopped by hand (`docker stop`) stays stopped
-/// unless `start_stopped` is set. A change in the content of a mounted file is seen by no one: give the service a label
+/// unless `start_stopped` is set or one that is brought up depends on it. A change in the content of a mounted file is seen by no one: give the service a label
 /// with a hash of the content (`content_hash`), and the plan names that as the reason. A job (restart `no` or
 /// `on-failure`) that has ended with 0 is fine; one that others wait for (`service_completed_successfully`) is waited for.
 #[derive(Deserialize, JsonSchema)]
@@ -40,7 +40,7 @@ pub struct Spec {
     /// Files with the values of `${VARIABLES}` (`--env-file`), relative to the folder.
     #[serde(default)]
     env_file: OneOrMany<String>,
-    /// Just these services. Default: all.
+    /// Just these services, and what they depend on. Default: all.
     #[serde(default)]
     services: OneOrMany<String>,
     /// Wait until what was changed runs and is healthy, and fail with the probe's last output and the log's end when it
@@ -61,7 +61,7 @@ pub struct Spec {
     start_stopped: bool,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Pull {
     #[default]
@@ -124,10 +124,6 @@ impl State for Project {
 }
 
 impl Spec {
-    fn wants(&self, service: &str) -> bool {
-        self.services.0.is_empty() || self.services.0.iter().any(|name| name == service)
-    }
-
     /// `docker compose` with this project's options.
     fn command(&self, args: impl IntoIterator<Item = String>) -> Exec {
         let pair = |option: &str, value: &str| [option.to_string(), value.to_string()];
@@ -164,15 +160,14 @@ impl Resource for Compose {
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Project> {
         files::check(spec)?;
         let files = files::read(spec, seen)?;
-        let output = seen.run(Probe::Compose(files.probe))?;
+        let output = seen.run(Probe::Compose(files.probe.clone()))?;
         let services = match output.code {
             0 => answer::services(spec, output.stdout.bytes(), &files.values)?,
             code @ (125 | 127) => {
                 let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
                 let what = if code == 127 { "docker compose is missing" } else { "docker does not answer" };
                 seen.presume(if said.is_empty() { what.into() } else { format!("{what}: {said}") })?;
-                let named = files.services.into_iter().filter(|(name, _)| spec.wants(name));
-                named.map(|(name, image)| answer::created(&name, image.as_deref())).collect()
+                files.wanted(spec).map(|named| answer::created(&named.name, named.image.as_deref())).collect()
             }
             // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
             _ => {
@@ -205,15 +200,20 @@ impl Resource for Compose {
             .collect();
         if !up.is_empty() {
             let pull = match spec.pull {
-                Pull::Missing => "missing",
-                Pull::Always => "always",
+                Pull::Missing | Pull::Always => "missing",
                 Pull::Never => "never",
             };
-            // Named one by one and without what they depend on: an unchanged service is not even looked at, and one
-            // that was stopped by hand is not started on the way. Among those named the order stays.
-            let args = ["up", "-d", "--no-deps", "--quiet-pull", "--pull", pull].map(String::from);
-            let args = args.into_iter().chain(["--".to_string()]).chain(up);
-            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+            let named = || ["--".to_string()].into_iter().chain(up.clone());
+            // By itself: `up --pull always` would also fetch, and then recreate, what those named depend on.
+            if spec.pull == Pull::Always {
+                let args = ["pull", "-q"].map(String::from).into_iter().chain(named());
+                ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+            }
+            // Named one by one: a service that has nothing to do with them is not even looked at. With what they depend on, since
+            // compose's record of a service holds its dependencies as far as they are in the command (`--no-deps` cuts them off,
+            // and the next `up` would take the service for changed).
+            let args = ["up", "-d", "--quiet-pull", "--pull", pull].map(String::from);
+            ops.push(Op::Exec { exec: spec.command(args.into_iter().chain(named())), ok: vec![] });
         }
         let waited = [Action::Create, Action::Recreate, Action::Start, Action::Await];
         let (changed, jobs) = (with(&waited), names(&waited, true));
