@@ -31,13 +31,15 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed
     let mut last = String::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
+        let began = Instant::now();
         let Err(NotYet { why, output, hopeless }) = look(&wait.until, left) else { return Ok(()) };
+        let pause = pause(&wait.until, interval, began.elapsed());
         if hopeless {
             let message =
                 format!("it is in vain to wait for {}: {why}{}", goal(&wait.until), explain(&wait.until));
             return Err(Failed { message, output });
         }
-        if Instant::now() + interval >= deadline {
+        if Instant::now() + pause >= deadline {
             // The last look may have been long ago; one more would be too late.
             std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
             let Err(NotYet { why, output, .. }) =
@@ -60,7 +62,16 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed
             progress(Content::Clear(format!("waiting for {}: {why}", goal(&wait.until)).into()));
             last = why;
         }
-        std::thread::sleep(interval);
+        std::thread::sleep(pause);
+    }
+}
+
+/// How long to leave the host alone after a look. To ask docker is work that a small host needs for what is waited for: it
+/// takes at most a quarter of the time.
+fn pause(until: &Until, interval: Duration, looked: Duration) -> Duration {
+    match until {
+        Until::ComposeHealthy { .. } => interval.max(looked * 3),
+        _ => interval,
     }
 }
 

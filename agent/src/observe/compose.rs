@@ -15,6 +15,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const COPY: &str = "@PROVISION_COPY@";
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// Where docker looks for plugins after the user's own folder, in this order.
+const PLUGINS: [&str; 4] = [
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+];
+
 /// What is told of a container: what does not move by itself. A health check that is still on its way counts as a good
 /// one (waiting is the business of an op), and what starts over and over does so whether it happens to run just now or
 /// not; `@SINCE@` is a minute ago. Mounts stand on lines of their own, because docker gives them in no order.
@@ -112,20 +120,22 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     }
     let folder = Folder::make()?;
     let (options, renamed) = copies(project, &folder)?;
+    let program = program();
     let compose = |last: &[&str]| {
-        let fixed = ["docker", "compose", "--ansi", "never", "--progress", "plain"];
+        let fixed = ["--ansi", "never", "--progress", "plain"];
+        let words = program.iter().map(String::as_str).chain(fixed);
         let argv: Vec<&str> =
-            fixed.into_iter().chain(options.iter().map(String::as_str)).chain(last.iter().copied()).collect();
+            words.chain(options.iter().map(String::as_str)).chain(last.iter().copied()).collect();
         probe(&argv, None, LIMIT)
     };
-    let (config, dry_run, images, containers) = std::thread::scope(|scope| {
+    let (config, dry_run, listed, containers) = std::thread::scope(|scope| {
         let config = scope.spawn(|| compose(&["config", "--format", "json"]));
         let dry_run = scope.spawn(|| compose(&["--dry-run", "up", "-d"]));
-        let images = scope.spawn(|| images(&compose(&["config", "--images"])));
+        let named = scope.spawn(|| compose(&["config", "--images"]));
         let containers = containers(&project.project);
-        (config.join(), dry_run.join(), images.join(), containers)
+        (config.join(), dry_run.join(), named.join(), containers)
     });
-    let (Ok(config), Ok(dry_run), Ok(images)) = (config, dry_run, images) else {
+    let (Ok(config), Ok(dry_run), Ok(listed)) = (config, dry_run, listed) else {
         return Err("asking docker compose failed".into());
     };
     // People know their own files, not the copies.
@@ -141,10 +151,12 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
         let error = plain(config.stderr.bytes());
         return Ok(answer(0, format!("{{\"error\":{}}}", json(error.trim())), ""));
     }
-    let (containers, environments) = match containers {
-        Ok(containers) => (format!("[{}]", containers.objects.join(",")), containers.environments),
+    let containers = match containers {
+        Ok(containers) => containers,
         Err(why) => return Ok(answer(125, String::new(), &why)),
     };
+    let (images, environments) = images(&listed, &containers);
+    let containers = containers.join(",");
     let told = plain(&[dry_run.stdout.bytes(), dry_run.stderr.bytes()].concat());
     if dry_run.code != 0 && !told.trim_end().lines().next_back().is_some_and(|line| line.contains(JOB_FAILED))
     {
@@ -161,11 +173,25 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
         quoted[1..quoted.len() - 1].to_string()
     });
     let text = format!(
-        "{{\"config\":{},\"dry_run\":{},\"containers\":{containers},\"images\":{images},\"environments\":{environments}}}",
+        "{{\"config\":{},\"dry_run\":{},\"containers\":[{containers}],\"images\":{images},\"environments\":{environments}}}",
         config.trim(),
         json(&decisions(&told)),
     );
     Ok(answer(0, text, ""))
+}
+
+/// How compose is called: its plugin itself, which `docker compose` would start twice (first to ask what it is), unless
+/// this is another docker than the packages' or the user's own settings may name another plugin.
+fn program() -> Vec<String> {
+    let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
+    let own = Path::new(&home).join(".docker");
+    let is_plain = which("docker").is_some_and(|docker| docker == "/usr/bin/docker")
+        && !own.join("cli-plugins").exists()
+        && !fs::read_to_string(own.join("config.json"))
+            .is_ok_and(|text| text.contains("cliPluginsExtraDirs"));
+    let plugin =
+        PLUGINS.iter().filter(|_| is_plain).find_map(|folder| which(&format!("{folder}/docker-compose")));
+    plugin.map_or_else(|| vec!["docker".into(), "compose".into()], |plugin| vec![plugin])
 }
 
 /// Copies, and the files that people know instead.
@@ -226,15 +252,8 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(output.stdout.bytes()).into_owned()
 }
 
-struct Containers {
-    /// JSON objects, sorted by name.
-    objects: Vec<String>,
-    /// A JSON object: the environment of each image that a container was made from, by id.
-    environments: String,
-}
-
-/// The project's containers.
-fn containers(project: &str) -> Result<Containers, String> {
+/// The project's containers: JSON objects, sorted by name.
+fn containers(project: &str) -> Result<Vec<String>, String> {
     let filter = format!("label=com.docker.compose.project={project}");
     let listed = probe(&["docker", "ps", "-aq", "--no-trunc", "--filter", &filter], None, LIMIT);
     if listed.code != 0 {
@@ -242,7 +261,7 @@ fn containers(project: &str) -> Result<Containers, String> {
     }
     let ids = text(&listed);
     if ids.trim().is_empty() {
-        return Ok(Containers { objects: vec![], environments: "{}".into() });
+        return Ok(vec![]);
     }
     let minute_ago =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().saturating_sub(60));
@@ -252,16 +271,7 @@ fn containers(project: &str) -> Result<Containers, String> {
         .chain(ids.split_whitespace())
         .collect();
     // One that went away meanwhile is an error on stderr; the others are told.
-    let objects = objects(&text(&probe(&argv, None, LIMIT)));
-    let mut images: Vec<&str> =
-        objects.iter().filter_map(|object| object.split_once("\"Image\":\"")?.1.split('"').next()).collect();
-    images.sort_unstable();
-    images.dedup();
-    let format = "{{json .ID}}:{{json .Config.Env}}";
-    let argv: Vec<&str> =
-        ["docker", "image", "inspect", "--format", format].into_iter().chain(images).collect();
-    let environments = text(&probe(&argv, None, LIMIT)).trim().replace('\n', ",");
-    Ok(Containers { objects, environments: format!("{{{environments}}}") })
+    Ok(objects(&text(&probe(&argv, None, LIMIT))))
 }
 
 /// Puts the lines of [`CONTAINER`] together.
@@ -282,32 +292,44 @@ fn objects(lines: &str) -> Vec<String> {
     objects
 }
 
-/// A JSON object: the id of the local image of each name that compose listed; those that are not there are left out.
-fn images(listed: &Output) -> String {
-    let names = text(listed);
-    let mut names: Vec<&str> = names.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
-    names.sort_unstable();
-    names.dedup();
-    if listed.code != 0 || names.is_empty() {
-        return "{}".into();
-    }
-    let ids = |names: &[&str]| {
-        let argv: Vec<&str> = ["docker", "image", "inspect", "--format", "{{json .ID}}"]
-            .into_iter()
-            .chain(names.iter().copied())
-            .collect();
+/// Two JSON objects: the id of the local image of each name that compose listed (those that are not there are left out), and
+/// the environment of each image that a container was made from, by id.
+fn images(listed: &Output, containers: &[String]) -> (String, String) {
+    let unique = |mut words: Vec<String>| {
+        words.sort_unstable();
+        words.dedup();
+        words
+    };
+    let names = if listed.code == 0 { text(listed) } else { String::new() };
+    let names =
+        unique(names.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_string).collect());
+    let used = |object: &String| Some(object.split_once("\"Image\":\"")?.1.split('"').next()?.to_string());
+    let used = unique(containers.iter().filter_map(used).collect());
+    let inspect = |words: &[&String]| -> Option<Vec<(String, String)>> {
+        let format = "{{json .ID}} {{json .Config.Env}}";
+        let fixed = ["docker", "image", "inspect", "--format", format];
+        let argv: Vec<&str> = fixed.into_iter().chain(words.iter().map(|word| word.as_str())).collect();
         let told = probe(&argv, None, LIMIT);
-        (told.code == 0).then(|| text(&told).lines().map(str::to_string).collect::<Vec<_>>())
+        let pair = |line: &str| line.split_once(' ').map(|(id, env)| (id.to_string(), env.to_string()));
+        (told.code == 0).then(|| text(&told).lines().filter_map(pair).collect())
     };
+    let all: Vec<&String> = names.iter().chain(&used).collect();
+    if all.is_empty() {
+        return ("{}".into(), "{}".into());
+    }
     // With one missing, nothing says which answer belongs to which name: one by one then.
-    let known: Vec<String> = match ids(&names) {
-        Some(ids) => names.iter().zip(ids).map(|(name, id)| format!("{}:{id}", json(name))).collect(),
-        None => names
-            .iter()
-            .filter_map(|name| Some(format!("{}:{}", json(name), ids(&[name])?.first()?)))
-            .collect(),
+    let told: Vec<Option<(String, String)>> = match inspect(&all) {
+        Some(told) if told.len() == all.len() => told.into_iter().map(Some).collect(),
+        _ => all.iter().map(|word| inspect(&[word])?.pop()).collect(),
     };
-    format!("{{{}}}", known.join(","))
+    let (named, used) = told.split_at(names.len());
+    let known =
+        names.iter().zip(named).filter_map(|(name, told)| Some((json(name), told.as_ref()?.0.clone())));
+    let object = |fields: Vec<(String, String)>| {
+        let fields: Vec<String> = fields.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    (object(known.collect()), object(used.iter().flatten().cloned().collect()))
 }
 
 /// Seconds since 1970 as docker writes a time, down to the second: such texts are in order as the times are.

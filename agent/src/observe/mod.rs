@@ -16,8 +16,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
-/// Commands that run at once for one request.
-const AT_ONCE: usize = 8;
+/// Commands that run at once for one request: enough to keep the host's processors busy while some wait, and no more, since
+/// they would only take turns.
+fn at_once() -> usize {
+    thread::available_parallelism().map_or(2, |cpus| cpus.get() * 2).min(8)
+}
 
 /// Answers queries one after the other. What is worth keeping between them (account names, the read buffer) lives
 /// as long as one request, so that an answer is never older than its request.
@@ -33,7 +36,7 @@ pub struct Observer {
 pub fn answers(queries: &[Query]) -> Vec<Answer> {
     let slow = |query: &Query| matches!(query, Query::Run(_) | Query::Test(_) | Query::Ports { .. });
     let commands: Vec<usize> = (0..queries.len()).filter(|at| slow(&queries[*at])).collect();
-    let threads = commands.len().min(AT_ONCE);
+    let threads = commands.len().min(at_once());
     if threads < 2 {
         let mut observer = Observer::default();
         return queries.iter().map(|query| observer.answer(query)).collect();
