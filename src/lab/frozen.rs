@@ -26,8 +26,8 @@ impl Frozen {
 
 /// The frozen state of `image` on this QEMU, made unless it is there.
 pub(super) fn ensure(lab: &Lab, image: &Image, spec: &Spec, accel: Accel) -> Result<Frozen> {
-    // `FORM`: to be changed with the machine's devices.
-    const FORM: &str = "2";
+    // `FORM`: to be changed with the machine's devices and the kernel's parameters.
+    const FORM: &str = "3";
     let memory = spec.memory.to_string();
     let key = super::key_of(&[FORM, &image.key, &qemu_version()?, accel.name(), &memory]);
     let frozen = Frozen { dir: lab.dir.join("frozen").join(format!("{}-{key}", spec.suite.name())) };
