@@ -108,7 +108,8 @@ impl Guest {
                 Err(error) => error,
             };
             assert!(began.elapsed() < limit, "{}: not healthy after {limit:?}: {last}", self.name);
-            std::thread::sleep(Duration::from_secs(1));
+            // To be asked is work for a machine that has enough to do.
+            std::thread::sleep(Duration::from_secs(4));
         }
     }
 
@@ -171,9 +172,14 @@ pub fn restarted(before: &Containers, after: &Containers) -> Vec<String> {
 
 /// Does the same on all machines side by side.
 pub fn on_all<T: Send>(guests: &[Guest], work: impl Fn(&Guest) -> T + Sync) -> Vec<T> {
+    beside(guests, work)
+}
+
+/// Does the same with all of these at once, and fails when one of them does.
+pub fn beside<I: Send, T: Send>(all: impl IntoIterator<Item = I>, work: impl Fn(I) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let work = &work;
-        let threads: Vec<_> = guests.iter().map(|guest| scope.spawn(move || work(guest))).collect();
+        let threads: Vec<_> = all.into_iter().map(|one| scope.spawn(move || work(one))).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, T>| match thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

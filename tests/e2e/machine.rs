@@ -51,12 +51,13 @@ const ROUNDS: [&[Disturbance]; 5] = [
         ("echo '# by hand' >> /etc/law/firewall.nft", "a firewall", &["rules"]),
     ],
     &[
-        ("touch /etc/systemd/system/law.service", "a unit of our own", &["loaded"]),
         (
             "echo '# by hand' >> /etc/systemd/system/law-firewall.service && systemctl daemon-reload",
             "a firewall",
             &["unit"],
         ),
+        // Last: a reload is what it misses.
+        ("touch /etc/systemd/system/law.service", "a unit of our own", &["loaded"]),
     ],
 ];
 

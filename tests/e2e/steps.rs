@@ -1,6 +1,6 @@
 //! What the steps that are about both machines do and prove.
 
-use crate::guest::{Guest, on_all, spawn};
+use crate::guest::{Guest, beside, on_all, spawn};
 use crate::outside::{self, PRIVATE, Port, Route};
 use crate::snapshot;
 use crate::story::Story;
@@ -14,7 +14,7 @@ pub const STACK_TASK: &str = "stack : The services run and are healthy";
 
 pub fn boot(story: &mut Story) {
     let images = std::env::var("LUSTORES_TEST_IMAGES")
-        .expect("LUSTORES_TEST_IMAGES names the stack's images: run `make test-vms`, or see docs/lab.md");
+        .expect("LUSTORES_TEST_IMAGES names the stack's images: run `make test`, or see docs/lab.md");
     story.program.run(&["lab", "up", "2", "--disk", &format!("images={images}")]).expect(0);
     story.watches = story.guests.each_ref().map(|guest| Some(story.canary.watch(guest)));
 }
@@ -87,7 +87,7 @@ pub fn scan(story: &mut Story) {
         let all: Vec<u16> = (1..=u16::MAX).collect();
         // All ports of one machine, and the other one's likely ones.
         let ports = if guest.number == 1 { &all } else { &few };
-        for address in outside::addresses(guest) {
+        beside(outside::addresses(guest), |address| {
             let mut found = outside::scan(address, ports, Duration::from_secs(1));
             found.extend(outside::scan(address, &[22, 80, 443], Duration::from_secs(10)));
             assert_eq!(found, wanted, "{}: what answers on {}", guest.name, address.ip());
@@ -98,7 +98,7 @@ pub fn scan(story: &mut Story) {
                 ports.len(),
                 address.ip()
             );
-        }
+        });
         drop(listener.stdin.take());
         listener.wait().unwrap();
         for (service, port) in [("replit-auth", 3001), ("app", 5000), ("db", 5432), ("redis", 6379)] {
@@ -108,11 +108,11 @@ pub fn scan(story: &mut Story) {
     });
     for guest in &story.guests {
         let _route = Route::through(guest);
-        for (service, container) in &story.containers[usize::from(guest.number) - 1] {
+        beside(&story.containers[usize::from(guest.number) - 1], |(service, container)| {
             let address = format!("{}:0", container.address).parse().unwrap();
             let found = outside::scan(address, &[&PRIVATE[..], &[80, 443]].concat(), Duration::from_secs(2));
             assert!(found.is_empty(), "{}: {service} can be reached by a route: {found:?}", guest.name);
-        }
+        });
     }
 }
 
