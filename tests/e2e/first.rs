@@ -37,7 +37,6 @@ pub fn edited_file(line: &mut Line) {
         lab1.sh("docker exec lustores-nginx-1 grep -c 'by hand' /etc/nginx/conf.d/default.conf || true"),
         "0\n"
     );
-    line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
     line.expect_restarted(&["nginx"]);
 }
 
@@ -53,9 +52,11 @@ pub fn changed_secret(line: &mut Line) {
         "service replit-auth environment JWT_SECRET",
     ];
     assert_eq!(line.facets(&check, STACK_TASK), named, "{check}");
+    // And nothing that the last step should have mended.
+    let changes: Vec<_> = check.pending("lab1").into_iter().filter(|p| p.verdict == "change").collect();
+    assert_eq!(changes.len(), 2, "{changes:#?}");
     line.program.mend("lab1", &[]).expect(0);
     line.expect_restarted(&["app", "replit-auth"]);
-    line.program.apply(&["--check", "--limit", "lab1"]).expect(0);
 }
 
 pub fn rotated_password(line: &mut Line) {
@@ -66,6 +67,7 @@ pub fn rotated_password(line: &mut Line) {
     named.retain(|facet| facet.contains("environment"));
     let wanted = ["service app environment DATABASE_URL", "service db environment POSTGRES_PASSWORD"];
     assert_eq!(named, wanted, "{run}");
+    assert_eq!(run.changed("lab1"), ["env : The database knows its password", ENV_TASK, STACK_TASK], "{run}");
     // The app's health includes a question to the database, so that it is healthy says that it knows the new one.
     line.expect_restarted(&["app", "db"]);
     let lab1 = &line.guest;

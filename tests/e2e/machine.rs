@@ -1,5 +1,5 @@
-//! The second machine as a place to try single resources on: what needs systemd, apt, nftables or Docker, and what only
-//! compose itself can judge.
+//! A machine as a place to try single resources on: what needs systemd, apt, nftables or Docker, and what only compose
+//! itself can judge.
 
 use crate::guest::Guest;
 use crate::line::Line;
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 const LAW: &str = "tests/e2e/law.yml";
+/// The machine that the law is tried on, and the one for the values: each has its own line of steps.
+const LAW_HOST: &str = "lab1";
 const HOST: &str = "lab2";
 
 /// What is done by hand, with the ordinary tools; the task that must notice; the facets that it must name.
@@ -44,7 +46,6 @@ const ROUNDS: [&[Disturbance]; 5] = [
         ("systemctl stop law", "a unit of our own", &["state"]),
         ("touch /etc/systemd/system/law-other.service", "a service", &["definition"]),
         ("nft delete table inet law", "a firewall", &["loaded"]),
-        ("docker rm -f law-one-1 law-other-1", "a project", &["service one", "service other"]),
     ],
     &[
         ("chmod 0600 /etc/systemd/system/law.service", "a unit of our own", &["attributes"]),
@@ -68,7 +69,7 @@ fn law(program: &Program, more: &[&str]) -> Run {
 /// The tasks that are not as wanted, with the facets that differ, in any order.
 fn differences(run: &Run) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
-    for pending in run.pending(HOST) {
+    for pending in run.pending(LAW_HOST) {
         let mut facets: Vec<String> = pending.facets.into_iter().map(|(name, _)| name).collect();
         facets.sort();
         assert_eq!(pending.verdict, "change", "{}: nothing here depends on the unknown\n{run}", pending.name);
@@ -77,16 +78,16 @@ fn differences(run: &Run) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Converge; then, round by round, disturb one facet: a check shows exactly it, applying mends exactly it, applying again
-/// does nothing.
+/// Converge; then, round by round, disturb one facet: a check shows exactly it, applying mends exactly it. That applying
+/// again does nothing is shown by the next check, which names only what was disturbed since.
 pub fn law_on_a_machine(line: &mut Line) {
-    let (program, lab2) = (&line.program, &line.guest);
-    lab2.sh("docker tag redis:7-alpine law:latest");
+    let (program, guest) = (&line.program, &line.guest);
+    assert_eq!(guest.name, LAW_HOST);
+    guest.sh("docker tag redis:7-alpine law:latest");
     law(program, &["--yes"]).expect(0);
-    law(program, &["--check"]).expect(0);
     for round in ROUNDS {
         for (by_hand, ..) in round {
-            lab2.sh(by_hand);
+            guest.sh(by_hand);
         }
         let wanted: BTreeMap<String, Vec<String>> = round
             .iter()
@@ -96,15 +97,15 @@ pub fn law_on_a_machine(line: &mut Line) {
         assert_eq!(differences(&check), wanted, "{check}");
         let run = law(program, &["--yes"]).expect(0);
         assert_eq!(differences(&run), wanted, "{run}");
-        assert_eq!(run.count(HOST, "changed"), wanted.len() as u64, "{run}");
-        law(program, &["--check"]).expect(0);
+        assert_eq!(run.count(LAW_HOST, "changed"), wanted.len() as u64, "{run}");
     }
-    clean_up(lab2);
+    law(program, &["--check"]).expect(0);
+    clean_up(guest);
 }
 
 /// Nothing of the law may stay that a later step could meet.
-fn clean_up(lab2: &Guest) {
-    lab2.sh(
+fn clean_up(guest: &Guest) {
+    guest.sh(
         "docker compose -p law --project-directory /srv/law -f /srv/law/compose.yaml down -t 1 2> /dev/null; docker rmi law:latest
         systemctl disable -q --now law law-other law-firewall
         rm -rf /srv/law /etc/law /etc/systemd/system/law*.service && systemctl daemon-reload
