@@ -2,8 +2,8 @@
 
 use super::{
     Action, Service, Spec,
-    container::{container_name, finished, run_rank, state_word, stopped_by_hand},
-    files::with_dependencies,
+    container::{container_name, finished, is_paused, run_rank, state_word, stopped_by_hand},
+    files::{no_service, with_dependencies},
     reasons,
 };
 use crate::resource::{Facet, Facets, Fault};
@@ -54,7 +54,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
     }
     let config = answer["config"]["services"].as_object().ok_or_else(|| bad("no services"))?;
     if let Some(unknown) = spec.services.0.iter().find(|name| !config.contains_key(*name)) {
-        return Err(Fault::new(format!("project `{}` has no service `{unknown}`", spec.project)));
+        return Err(no_service(spec, unknown));
     }
     let depends_on = |name: &str| -> Vec<String> {
         let named = config.get(name).and_then(|service| service["depends_on"].as_object());
@@ -108,8 +108,9 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
         services.extend(look_at(name, wanted, false));
     }
     // What is brought up brings up what it depends on: a job runs again, and one that was stopped by hand is started.
-    let acts =
-        |service: &&Service| matches!(service.action, Action::Create | Action::Recreate | Action::Start);
+    let acts = |service: &&Service| {
+        matches!(service.action, Action::Create | Action::Recreate | Action::Start | Action::Shrink)
+    };
     let brought_up: Vec<String> = services.iter().filter(acts).map(|service| service.name.clone()).collect();
     let needed = with_dependencies(brought_up, depends_on);
     for service in services.iter_mut().filter(|s| s.action == Action::Nothing && needed.contains(&s.name)) {
@@ -164,6 +165,7 @@ fn existing(
             }
             (Action::Recreate, after)
         }
+        _ if is_paused(container) => (Action::Unpause, side("running".into())),
         // More containers of a service that has some already.
         Some(Verdict::Create) => (Action::Start, side("scaled up".into())),
         Some(Verdict::Start) if run_rank(container) == 1 => (Action::Start, side("running".into())),

@@ -14,11 +14,15 @@ fn restart_policy(container: &Value) -> &str {
     container["HostConfig"]["RestartPolicy"]["Name"].as_str().unwrap_or_default()
 }
 
+/// Frozen by `docker pause`: `up` cannot start it.
+pub fn is_paused(container: &Value) -> bool {
+    status(container) == "paused"
+}
+
 /// Docker starts again what ends under these policies, unless it was told to stop it or could not.
 pub fn stopped_by_hand(container: &Value) -> bool {
     let kept_up = matches!(restart_policy(container), "always" | "unless-stopped");
-    status(container) == "paused"
-        || status(container) == "exited" && kept_up && start_error(container).is_none()
+    is_paused(container) || status(container) == "exited" && kept_up && start_error(container).is_none()
 }
 
 /// Why docker could not start it when it last tried: a mount that was missing at boot, a port that was taken.

@@ -22,6 +22,8 @@ pub struct Files {
     pub probe: ComposeProbe,
     /// What is known without asking compose.
     pub services: Vec<Named>,
+    /// Services may also be in files that these include.
+    includes: bool,
     /// Values in environment files: they must not be shown.
     pub values: Vec<String>,
 }
@@ -60,7 +62,11 @@ pub fn check(spec: &Spec) -> Result<(), Fault> {
     if !spec.directory.starts_with('/') {
         return Err(Fault::new("`directory` must be an absolute path"));
     }
-    let file = spec.files.0.iter().chain(&spec.env_file.0).find(|f| f.starts_with('-') || f.contains('\0'));
+    let broken = |path: &str| path.contains(['\0', '\n', '\r']);
+    if broken(&spec.directory) {
+        return Err(Fault::new("`directory` holds a line break"));
+    }
+    let file = spec.files.0.iter().chain(&spec.env_file.0).find(|f| f.starts_with('-') || broken(f));
     let service = spec.services.0.iter().find(|name| {
         !name.starts_with(|c: char| c.is_ascii_alphanumeric())
             || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
@@ -123,7 +129,8 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     }
     let values = env_files.iter().filter_map(|(_, content)| content.as_ref()).flat_map(values).collect();
     let (project, directory) = (spec.project.clone(), spec.directory.clone());
-    Ok(Files { probe: ComposeProbe { project, directory, files, env_files }, services, values })
+    let includes = parsed.iter().any(|(_, node)| node.get("include").is_some());
+    Ok(Files { probe: ComposeProbe { project, directory, files, env_files }, services, includes, values })
 }
 
 fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), Fault> {
@@ -152,15 +159,22 @@ pub fn with_dependencies(mut services: Vec<String>, depends_on: impl Fn(&str) ->
     services
 }
 
+pub fn no_service(spec: &Spec, name: &str) -> Fault {
+    let fault = Fault::new(format!("project `{}` has no service `{name}`", spec.project));
+    fault.hint("a service of a profile that is not active counts as none")
+}
+
 impl Files {
     /// Those that the task is about.
-    pub fn wanted(self, spec: &Spec) -> impl Iterator<Item = Named> {
-        let depends_on = |name: &str| {
-            let of = self.services.iter().find(|service| service.name == name);
-            of.map(|service| service.depends_on.clone()).unwrap_or_default()
-        };
+    pub fn wanted(self, spec: &Spec) -> Result<Vec<Named>, Fault> {
+        let of = |name: &str| self.services.iter().find(|service| service.name == name);
+        if let Some(unknown) = spec.services.0.iter().find(|name| !self.includes && of(name).is_none()) {
+            return Err(no_service(spec, unknown));
+        }
+        let depends_on = |name: &str| of(name).map(|service| service.depends_on.clone()).unwrap_or_default();
         let asked = with_dependencies(spec.services.0.clone(), depends_on);
-        self.services.into_iter().filter(move |service| asked.is_empty() || asked.contains(&service.name))
+        let is_asked = |service: &Named| asked.is_empty() || asked.contains(&service.name);
+        Ok(self.services.into_iter().filter(is_asked).collect())
     }
 }
 

@@ -88,6 +88,8 @@ enum Action {
     Create,
     Recreate,
     Start,
+    /// Frozen, and wanted.
+    Unpause,
     /// It runs but is not healthy: nothing to do but wait.
     Await,
     /// Its last containers go: it is wanted no times.
@@ -167,7 +169,8 @@ impl Resource for Compose {
                 let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
                 let what = if code == 127 { "docker compose is missing" } else { "docker does not answer" };
                 seen.presume(if said.is_empty() { what.into() } else { format!("{what}: {said}") })?;
-                files.wanted(spec).map(|named| answer::created(&named.name, named.image.as_deref())).collect()
+                let named = files.wanted(spec)?.into_iter();
+                named.map(|named| answer::created(&named.name, named.image.as_deref())).collect()
             }
             // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
             _ => {
@@ -198,6 +201,11 @@ impl Resource for Compose {
                 ok: vec![],
             })
             .collect();
+        let paused = with(&[Action::Unpause]);
+        if !paused.is_empty() {
+            let args = ["unpause", "--"].map(String::from).into_iter().chain(paused);
+            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+        }
         if !up.is_empty() {
             let pull = match spec.pull {
                 Pull::Missing | Pull::Always => "missing",
@@ -215,7 +223,7 @@ impl Resource for Compose {
             let args = ["up", "-d", "--quiet-pull", "--pull", pull].map(String::from);
             ops.push(Op::Exec { exec: spec.command(args.into_iter().chain(named())), ok: vec![] });
         }
-        let waited = [Action::Create, Action::Recreate, Action::Start, Action::Await];
+        let waited = [Action::Create, Action::Recreate, Action::Start, Action::Unpause, Action::Await];
         let (changed, jobs) = (with(&waited), names(&waited, true));
         if spec.wait && !changed.is_empty() {
             let until = Until::ComposeHealthy {
