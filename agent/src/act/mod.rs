@@ -102,13 +102,25 @@ fn perform_all(
     for (index, op) in apply.ops.iter().enumerate() {
         let kept = saved.get(index).and_then(Option::as_deref).map(|name| journal.saved(name));
         let done = perform(op, &mut names, journal, kept.as_deref(), progress);
-        outputs.extend(done.map_err(|failed| (index as u32, failed))?);
+        outputs
+            .extend(done.map_err(|failed| (index as u32, explained(failed, op, &apply.ops[index + 1..])))?);
         if matches!(op, Op::Exec { .. } | Op::Apt { .. }) {
             // It may have made or changed an account.
             names = Names::default();
         }
     }
     Ok(outputs)
+}
+
+/// A command that fails on the way to what is waited for next has often waited for it itself (compose, for what a service
+/// depends on), and does not say what that lacks.
+fn explained(failed: Failed, op: &Op, later: &[Op]) -> Failed {
+    match (op, later.first()) {
+        (Op::Exec { .. }, Some(Op::Wait(wait))) => {
+            Failed { message: failed.message + &wait::explain(&wait.until), ..failed }
+        }
+        _ => failed,
+    }
 }
 
 fn perform(

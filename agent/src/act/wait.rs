@@ -67,10 +67,10 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed
 }
 
 /// How long to leave the host alone after a look. To ask docker is work that a small host needs for what is waited for: it
-/// takes at most a quarter of the time.
+/// takes at most a quarter of the time, as long as that keeps nobody waiting.
 fn pause(until: &Until, interval: Duration, looked: Duration) -> Duration {
     match until {
-        Until::ComposeHealthy { .. } => interval.max(looked * 3),
+        Until::ComposeHealthy { .. } => interval.max((looked * 3).min(Duration::from_secs(10))),
         _ => interval,
     }
 }
@@ -88,7 +88,8 @@ fn goal(until: &Until) -> String {
     }
 }
 
-fn explain(until: &Until) -> String {
+/// What a person needs to see of what is not as it is waited for; empty where there is nothing to add.
+pub fn explain(until: &Until) -> String {
     match until {
         Until::ComposeHealthy { project, services, jobs, .. } => healthy::explain(project, services, jobs),
         _ => String::new(),

@@ -15,6 +15,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const COPY: &str = "@PROVISION_COPY@";
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// Where packages put docker.
+const DOCKER: &str = "/usr/bin/docker";
+
 /// Where docker looks for plugins after the user's own folder, in this order.
 const PLUGINS: [&str; 4] = [
     "/usr/local/lib/docker/cli-plugins",
@@ -67,9 +70,6 @@ const VERDICTS: &[&str] = &[
     "Removed",
 ];
 
-/// A dry run looks at the real containers, so a job that failed fails it too. What becomes of the containers it has said by then.
-const JOB_FAILED: &str = "didn't complete successfully";
-
 /// A private folder that goes when it is dropped.
 struct Folder(PathBuf);
 
@@ -115,12 +115,13 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
         stdout: Content::new(stdout, true),
         stderr: Content::from(stderr),
     };
-    if which("docker").is_none() {
+    let Some(docker) = which("docker") else {
         return Ok(answer(127, String::new(), "program `docker` not found"));
-    }
+    };
     let folder = Folder::make()?;
     let (options, renamed) = copies(project, &folder)?;
-    let program = program();
+    let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
+    let program = program(&docker, Path::new(&home), &PLUGINS);
     let compose = |last: &[&str]| {
         let fixed = ["--ansi", "never", "--progress", "plain"];
         let words = program.iter().map(String::as_str).chain(fixed);
@@ -130,7 +131,8 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     };
     let (config, dry_run, listed, containers) = std::thread::scope(|scope| {
         let config = scope.spawn(|| compose(&["config", "--format", "json"]));
-        let dry_run = scope.spawn(|| compose(&["--dry-run", "up", "-d"]));
+        // Not `up`: a dry one also waits for what is really unhealthy or has ended, and fails with it.
+        let dry_run = scope.spawn(|| compose(&["--dry-run", "create"]));
         let named = scope.spawn(|| compose(&["config", "--images"]));
         let containers = containers(&project.project);
         (config.join(), dry_run.join(), named.join(), containers)
@@ -158,8 +160,7 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     let (images, environments) = images(&listed, &containers);
     let containers = containers.join(",");
     let told = plain(&[dry_run.stdout.bytes(), dry_run.stderr.bytes()].concat());
-    if dry_run.code != 0 && !told.trim_end().lines().next_back().is_some_and(|line| line.contains(JOB_FAILED))
-    {
+    if dry_run.code != 0 {
         let errors: Vec<&str> = told.lines().filter(|line| line.contains("Error")).collect();
         return Ok(answer(
             1,
@@ -182,15 +183,13 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
 
 /// How compose is called: its plugin itself, which `docker compose` would start twice (first to ask what it is), unless
 /// this is another docker than the packages' or the user's own settings may name another plugin.
-fn program() -> Vec<String> {
-    let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
-    let own = Path::new(&home).join(".docker");
-    let is_plain = which("docker").is_some_and(|docker| docker == "/usr/bin/docker")
-        && !own.join("cli-plugins").exists()
-        && !fs::read_to_string(own.join("config.json"))
-            .is_ok_and(|text| text.contains("cliPluginsExtraDirs"));
+fn program(docker: &str, home: &Path, folders: &[&str]) -> Vec<String> {
+    let own = home.join(".docker");
+    let names_another =
+        || fs::read_to_string(own.join("config.json")).is_ok_and(|text| text.contains("cliPluginsExtraDirs"));
+    let is_plain = docker == DOCKER && !own.join("cli-plugins").exists() && !names_another();
     let plugin =
-        PLUGINS.iter().filter(|_| is_plain).find_map(|folder| which(&format!("{folder}/docker-compose")));
+        folders.iter().filter(|_| is_plain).find_map(|folder| which(&format!("{folder}/docker-compose")));
     plugin.map_or_else(|| vec!["docker".into(), "compose".into()], |plugin| vec![plugin])
 }
 
@@ -367,6 +366,28 @@ mod tests {
                 "{\"Name\":\"/b\",\"Mounts\":[{\"Type\":\"a\"},{\"Type\":\"z\"}]}"
             ]
         );
+    }
+
+    #[test]
+    fn compose_is_called_without_a_detour_where_it_is_certain_which_one_is_meant() {
+        let root = tempfile::tempdir().unwrap();
+        let (first, second) = (root.path().join("first"), root.path().join("second"));
+        let folders = [first.to_str().unwrap(), second.to_str().unwrap()];
+        let through_docker = ["docker", "compose"].map(String::from).to_vec();
+        assert_eq!(program(DOCKER, root.path(), &folders), through_docker);
+        fs::create_dir(&second).unwrap();
+        let plugin = second.join("docker-compose");
+        OpenOptions::new().write(true).create(true).mode(0o755).open(&plugin).unwrap();
+        assert_eq!(program(DOCKER, root.path(), &folders), [plugin.to_str().unwrap()]);
+        assert_eq!(program("/usr/local/bin/docker", root.path(), &folders), through_docker);
+        let own = root.path().join(".docker");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("config.json"), r#"{"cliPluginsExtraDirs": ["/opt"]}"#).unwrap();
+        assert_eq!(program(DOCKER, root.path(), &folders), through_docker);
+        fs::write(own.join("config.json"), "{}").unwrap();
+        assert_eq!(program(DOCKER, root.path(), &folders), [plugin.to_str().unwrap()]);
+        fs::create_dir(own.join("cli-plugins")).unwrap();
+        assert_eq!(program(DOCKER, root.path(), &folders), through_docker);
     }
 
     #[test]

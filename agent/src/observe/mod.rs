@@ -19,7 +19,7 @@ use std::thread;
 /// Commands that run at once for one request: enough to keep the host's processors busy while some wait, and no more, since
 /// they would only take turns.
 fn at_once() -> usize {
-    thread::available_parallelism().map_or(2, |cpus| cpus.get() * 2).min(8)
+    thread::available_parallelism().map_or(3, |cpus| cpus.get() * 2).clamp(3, 8)
 }
 
 /// Answers queries one after the other. What is worth keeping between them (account names, the read buffer) lives

@@ -86,7 +86,7 @@ fn compose(folder: &Path, config: &str, dry_run: &str, dry_run_code: u8) {
          for word; do\n[ \"$before\" != --env-file ] || env=$word\nbefore=$word\ndone\n\
          case \"$*\" in\n\
          *'config --format json') cat <<END\n{config}\nEND\n;;\n\
-         *'--dry-run up -d') cat >&2 <<END\n{dry_run}\nEND\nexit {dry_run_code};;\n\
+         *'--dry-run create') cat >&2 <<END\n{dry_run}\nEND\nexit {dry_run_code};;\n\
          esac\n"
     );
     let path = folder.join("docker");
@@ -134,18 +134,32 @@ fn a_dry_run_tells_of_containers_that_go() {
     );
 }
 
-/// The dry run looks at the real container of a job: one that failed must not be in the way of its next run.
 #[test]
-fn a_job_that_failed_before_is_no_reason_to_refuse() {
+fn what_compose_refuses_is_told_in_its_words() {
     let folder = tempfile::tempdir().unwrap();
-    let said = " DRY-RUN MODE -  Container t-job-1  Created \n DRY-RUN MODE -  Container t-job-1  Starting \n \
-                DRY-RUN MODE -  Container t-job-1  service \"job\" didn't complete successfully: exit 3 \n\
-                service \"job\" didn't complete successfully: exit 3";
-    compose(folder.path(), "{}", said, 1);
-    let output = ask(folder.path(), "/srv");
-    let seen = String::from_utf8_lossy(output.stdout.bytes()).into_owned();
-    assert!(output.code == 0 && seen.contains("Container t-job-1  Starting"), "{output:?} {seen}");
     compose(folder.path(), "{}", "Error: No such image: nothing:1", 1);
     let output = ask(folder.path(), "/srv");
     assert!(output.code == 1 && output.stderr.bytes() == b"Error: No such image: nothing:1", "{output:?}");
+}
+
+/// Compose waits for what a service depends on by itself, and says no more than that it is unhealthy.
+#[test]
+fn a_dependency_that_compose_gave_up_on_is_explained() {
+    let state = tempfile::tempdir().unwrap();
+    let say = "echo 'dependency failed to start: container play-db-1 is unhealthy' >&2; exit 1";
+    let up = Op::Exec { exec: Exec::new(["sh", "-c", say]), ok: vec![] };
+    let ops = vec![up, wait(&["web", "db"], &[], 0)];
+    let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![] };
+    match recorded(&state).ask(Request::Apply(apply)) {
+        Response::OpFailed { index: 0, message, output } => {
+            assert!(message.starts_with("`sh` exited with 1\ndb is unhealthy\n"), "{message}");
+            assert!(
+                message.contains("its health check said: could not connect: no such socket"),
+                "{message}"
+            );
+            assert!(message.contains("data directory has wrong ownership"), "{message}");
+            assert!(output.unwrap().stderr.bytes().starts_with(b"dependency failed"));
+        }
+        other => panic!("{other:?}"),
+    }
 }
