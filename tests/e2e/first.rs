@@ -81,6 +81,25 @@ pub fn rotated_password(line: &mut Line) {
     line.end_watch();
 }
 
+/// The worst mistake: administrators are let in from elsewhere only. It is noticed, undone, and nobody is locked out.
+pub fn locked_out(line: &mut Line) {
+    let (program, guest) = (&line.program, &line.guest);
+    let rules = "nft -s list table inet lustores; cat /etc/lustores/firewall.nft";
+    let before = guest.sh(rules);
+    let wrong = ["-e", "{admin_cidrs: [203.0.113.0/24]}", "-e", "firewall_confirm_within=60"];
+    let run = program
+        .apply(&[&["--yes", "--tags", "firewall", "--limit", guest.name], &wrong[..]].concat())
+        .expect(40);
+    let said = format!("{}{}", run.out, run.err);
+    assert!(said.contains("after this change no new connection gets through"), "{run}");
+    let began = Instant::now();
+    while guest.try_sh("true", b"").is_err() {
+        assert!(began.elapsed() < Duration::from_secs(180), "{} has locked us out", guest.name);
+    }
+    assert_eq!(guest.sh(rules), before);
+    program.apply(&["--check", "--limit", guest.name]).expect(0);
+}
+
 pub fn reboot(line: &mut Line) {
     let lab1 = &line.guest;
     let boot_id = "cat /proc/sys/kernel/random/boot_id";

@@ -46,6 +46,8 @@ const ROUNDS: [&[Disturbance]; 5] = [
         ("systemctl stop law", "a unit of our own", &["state"]),
         ("touch /etc/systemd/system/law-other.service", "a service", &["definition"]),
         ("nft delete table inet law", "a firewall", &["loaded"]),
+        // What it depends on was stopped by hand, and is started with it.
+        ("docker stop law-other-1; docker rm -f law-one-1", "a project", &["service one", "service other"]),
     ],
     &[
         ("chmod 0600 /etc/systemd/system/law.service", "a unit of our own", &["attributes"]),
@@ -130,7 +132,14 @@ pub fn env_values_reach_compose(line: &mut Line) {
     let (program, lab2) = (&line.program, &line.guest);
     let mut runner = TestRunner::default();
     let values: Vec<String> = (0..COUNT).map(|_| value().new_tree(&mut runner).unwrap().current()).collect();
-    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    // YAML wants more escaped than JSON: what cannot be printed.
+    let escaped = |c: char| match c {
+        '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{2029}' | '\u{feff}' | '\u{fffe}'..='\u{ffff}' => {
+            format!("\\u{:04x}", c as u32)
+        }
+        _ => c.into(),
+    };
+    let quoted = |text: &str| serde_json::to_string(text).unwrap().chars().map(escaped).collect::<String>();
     let pairs: String =
         values.iter().enumerate().map(|(i, value)| format!("K{i}: {}, ", quoted(value))).collect();
     let variables: String = (0..COUNT).map(|i| format!("V{i}: '${{K{i}}}', ")).collect();

@@ -101,7 +101,7 @@ pub fn switched_tls(line: &mut Line) {
         let fingerprint = issue(name, ca);
         let script = format!(
             "set -eu; mkdir -p {CONF}/archive/{DOMAIN} {CONF}/live/{DOMAIN}; cd {CONF}/archive/{DOMAIN}; umask 077
-             sed '/^$/q' > fullchain-{name}.pem; cat > privkey-{name}.pem
+             sed -u '/^$/q' > fullchain-{name}.pem; cat > privkey-{name}.pem
              for file in fullchain privkey; do
                  ln -sfn ../../archive/{DOMAIN}/$file-{name}.pem {CONF}/live/{DOMAIN}/$file.pem; done"
         );
@@ -118,7 +118,7 @@ pub fn switched_tls(line: &mut Line) {
     let renewed = issue("renewed", "ca");
     let both = format!("{}\n{}", read("renewed.pem"), read("renewed.key"));
     let script = format!(
-        "set -eu; cd {CONF}/archive/{DOMAIN}; umask 077; sed '/^$/q' > fullchain-issued.pem; cat > privkey-issued.pem
+        "set -eu; cd {CONF}/archive/{DOMAIN}; umask 077; sed -u '/^$/q' > fullchain-issued.pem; cat > privkey-issued.pem
          systemctl is-active -q lustores-tend.timer; systemctl start lustores-tend.service"
     );
     lab2.try_sh(&script, both.as_bytes()).unwrap();

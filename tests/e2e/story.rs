@@ -99,7 +99,11 @@ impl Story {
     pub fn go_on(&mut self) {
         self.is_up = true;
         self.watches = self.guests.each_ref().map(|guest| Some(self.canary.watch(guest)));
-        self.containers = on_all(&self.guests, Guest::healthy);
+        let only = Self::only();
+        self.containers = on_all(&self.guests, |guest| match &only {
+            Some(only) if guest.name != only => Containers::new(),
+            _ => guest.healthy(),
+        });
     }
 
     /// Whether only a part of the story was asked for: what comes after the machines' own steps needs all of it.
