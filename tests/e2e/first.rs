@@ -86,7 +86,7 @@ pub fn locked_out(line: &mut Line) {
     let (program, guest) = (&line.program, &line.guest);
     let rules = "nft -s list table inet lustores; cat /etc/lustores/firewall.nft";
     let before = guest.sh(rules);
-    let wrong = ["-e", "{admin_cidrs: [203.0.113.0/24]}", "-e", "firewall_confirm_within=60"];
+    let wrong = ["-e", "{admin_cidrs: [203.0.113.0/24], firewall_confirm_within: 60}"];
     let run = program
         .apply(&[&["--yes", "--tags", "firewall", "--limit", guest.name], &wrong[..]].concat())
         .expect(40);
@@ -97,7 +97,7 @@ pub fn locked_out(line: &mut Line) {
         assert!(began.elapsed() < Duration::from_secs(180), "{} has locked us out", guest.name);
     }
     assert_eq!(guest.sh(rules), before);
-    program.apply(&["--check", "--limit", guest.name]).expect(0);
+    program.apply(&["--check", "--tags", "firewall", "--limit", guest.name]).expect(0);
 }
 
 pub fn reboot(line: &mut Line) {

@@ -78,7 +78,8 @@ pub fn switched_tls(line: &mut Line) {
     program.encrypt(&key);
     let [file, key] = [file, key].map(|file| format!("@{}", file.display()));
     let with_supplied = ["-e", file.as_str(), "-e", key.as_str()];
-    let apply = |more: &[&str]| -> Run { program.mend(HOST, more).expect(0) };
+    let apply =
+        |more: &[&str]| -> Run { program.mend(HOST, &[&["--tags", "tls,stack"], more].concat()).expect(0) };
     let changes_nothing =
         |more: &[&str]| drop(program.apply(&[&["--check", "--limit", HOST], more].concat()).expect(0));
 
@@ -143,7 +144,7 @@ pub fn updated_image(line: &mut Line) {
     );
     let check = program.apply(&["--check", "--json", "--limit", HOST]).expect(10);
     assert_eq!(line.facets(&check, STACK_TASK), ["service app", "service app image"], "{check}");
-    program.mend(HOST, &[]).expect(0);
+    program.mend(HOST, &["--tags", "stack"]).expect(0);
     let after = lab2.healthy();
     assert_eq!(restarted(&line.containers, &after), ["app"]);
     assert_eq!(version(), "app version 2");
@@ -160,7 +161,7 @@ pub fn updated_image(line: &mut Line) {
     ));
     line.containers = lab2.wait_healthy(std::time::Duration::from_secs(120));
     assert_eq!(version(), "app version 1");
-    program.mend(HOST, &[]).expect(0);
+    program.mend(HOST, &["--tags", "stack"]).expect(0);
     assert_eq!(lab2.healthy(), line.containers);
 }
 
@@ -172,7 +173,10 @@ pub fn broken_image(line: &mut Line) {
          st7ma784/lustores:broken && docker rm broken",
     );
     let run = program
-        .mend(HOST, &["-e", "image_app=st7ma784/lustores:broken", "-e", "{stack_timeout: 90}"])
+        .mend(
+            HOST,
+            &["--tags", "stack", "-e", "image_app=st7ma784/lustores:broken", "-e", "{stack_timeout: 90}"],
+        )
         .expect(40);
     for part in [
         "stack : The services run and are healthy",
@@ -185,7 +189,7 @@ pub fn broken_image(line: &mut Line) {
     }
     let containers = lab2.containers().unwrap();
     assert_eq!(restarted(&line.containers, &containers), ["app"]);
-    program.mend(HOST, &[]).expect(0);
+    program.mend(HOST, &["--tags", "stack"]).expect(0);
     line.containers = lab2.healthy();
     lab2.sh("docker rmi st7ma784/lustores:broken");
 }

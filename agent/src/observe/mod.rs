@@ -11,7 +11,7 @@ pub use account::Names;
 pub use facts::facts;
 
 use crate::child;
-use crate::wire::{Answer, Op, Query};
+use crate::wire::{Answer, Op, Probe, Query};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
@@ -35,9 +35,19 @@ pub struct Observer {
 /// Answers all. Commands, which are slow, run beside each other.
 pub fn answers(queries: &[Query]) -> Vec<Answer> {
     let slow = |query: &Query| matches!(query, Query::Run(_) | Query::Test(_) | Query::Ports { .. });
-    let commands: Vec<usize> = (0..queries.len()).filter(|at| slow(&queries[*at])).collect();
+    let mut commands: Vec<usize> = (0..queries.len()).filter(|at| slow(&queries[*at])).collect();
+    let package = |at: usize| match &queries[at] {
+        Query::Run(Probe::DpkgStatus { names }) => match &names[..] {
+            [name] if probe::is_plain_package(name) => Some(name.as_str()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let packages: Vec<(usize, &str)> = commands.iter().filter_map(|at| Some((*at, package(*at)?))).collect();
+    let packages = if packages.len() > 1 { packages } else { vec![] };
+    commands.retain(|at| !packages.iter().any(|(of_package, _)| of_package == at));
     let threads = commands.len().min(at_once());
-    if threads < 2 {
+    if threads < 2 && packages.is_empty() {
         let mut observer = Observer::default();
         return queries.iter().map(|query| observer.answer(query)).collect();
     }
@@ -53,6 +63,13 @@ pub fn answers(queries: &[Query]) -> Vec<Answer> {
                 while let Some(at) = next() {
                     add(at, observer.answer(&queries[at]));
                 }
+            });
+        }
+        if !packages.is_empty() {
+            scope.spawn(|| {
+                let names: Vec<&str> = packages.iter().map(|(_, name)| *name).collect();
+                let outputs = probe::packages(&names);
+                packages.iter().zip(outputs).for_each(|((at, _), output)| add(*at, Answer::Output(output)));
             });
         }
         let mut observer = Observer::default();

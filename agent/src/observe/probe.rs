@@ -14,10 +14,7 @@ fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
 /// `armed` are reverts that whoever asks has just armed.
 pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
     Ok(match question {
-        Probe::DpkgStatus { names } => {
-            let format = "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n";
-            with_names(&["dpkg-query", "-W", "-f", format, "--"], names)
-        }
+        Probe::DpkgStatus { names } => with_names(DPKG_QUERY, names),
         Probe::AptPolicy { names } => {
             // Root's apt-cache would keep what it computed in /var/cache: a look must not write.
             let no_cache = ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
@@ -52,6 +49,41 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             output(0, if pending { "pending\n" } else { "" })
         }
     })
+}
+
+const DPKG_QUERY: &[&str] =
+    &["dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n", "--"];
+
+/// Whether several of these can be asked in one go: dpkg-query takes all else for a pattern or an architecture.
+pub fn is_plain_package(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// What [`Probe::DpkgStatus`] answers to each of these plain names, byte for byte, from one dpkg-query for all.
+pub fn packages(names: &[&str]) -> Vec<Output> {
+    let mut unique: Vec<String> = names.iter().map(ToString::to_string).collect();
+    unique.sort_unstable();
+    unique.dedup();
+    let all = with_names(DPKG_QUERY, &unique);
+    let (out, err) =
+        [&all.stdout, &all.stderr].map(|said| String::from_utf8_lossy(said.bytes()).into_owned()).into();
+    let lines = |text: &str, is_of: &dyn Fn(&str) -> bool| -> String {
+        text.lines().filter(|line| is_of(line)).map(|line| format!("{line}\n")).collect()
+    };
+    let one = |name: &&str| {
+        let found = lines(&out, &|line| line.split('\t').next() == Some(*name));
+        let missing = lines(&err, &|line| line.split(' ').next_back() == Some(*name));
+        match found.is_empty() && missing.is_empty() {
+            // Neither word of it: something else is the matter with dpkg, which the whole answer tells.
+            true => all.clone(),
+            false => Output {
+                code: i32::from(!missing.is_empty()),
+                stdout: Content::new(found, false),
+                stderr: Content::Clear(missing.into_bytes().into()),
+            },
+        }
+    };
+    names.iter().map(one).collect()
 }
 
 fn with_names(argv: &[&str], names: &[String]) -> Output {

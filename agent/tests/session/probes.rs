@@ -107,3 +107,20 @@ fn compose_without_docker_is_told_apart_from_compose_without_daemon() {
         assert!(!names.into_iter().any(|name| name.to_string_lossy().starts_with("provision-compose-")));
     }
 }
+
+/// Guards compare what was answered to many with what is answered to one.
+#[test]
+fn packages_asked_together_are_answered_as_one_by_one() {
+    let state = tempfile::tempdir().unwrap();
+    let mut agent = Agent::open(state.path(), Session::ReadOnly, "r");
+    let names = ["dpkg", "no-such-package", "libc6", "dpkg", "libc6:amd64", "no-such-*", "base-files"];
+    let query = |name: &&str| Query::Run(Probe::DpkgStatus { names: vec![(*name).into()] });
+    let together = match agent.ask(Request::Observe(names.iter().map(query).collect())) {
+        Response::Answers(answers) => answers,
+        other => panic!("{other:?}"),
+    };
+    let alone: Vec<Answer> = names.iter().map(|name| agent.observe(query(name))).collect();
+    assert_eq!(together, alone);
+    let Answer::Output(missing) = &alone[1] else { panic!("{alone:?}") };
+    assert!(missing.code == 1 && missing.stderr.bytes().ends_with(b"no-such-package\n"), "{missing:?}");
+}
