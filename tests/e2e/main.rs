@@ -57,9 +57,9 @@ fn second_steps(mut story: Story) {
         &[
             ("compose reads the values of an env file as they are meant", machine::env_values_reach_compose),
             ("a firewall that locks us out goes back by itself", first::locked_out),
-            ("TLS modes are switched in place", stack::switched_tls),
             ("an updated image, and the way back", stack::updated_image),
             ("an image that is never healthy", stack::broken_image),
+            ("TLS modes are switched in place", stack::switched_tls),
             ("the database's disk is not mounted", stack::disk_not_mounted),
         ],
     ]);
