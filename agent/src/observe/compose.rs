@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(program(DOCKER, root.path(), &folders), through_docker);
         fs::create_dir(&second).unwrap();
         let plugin = second.join("docker-compose");
-        OpenOptions::new().write(true).create(true).mode(0o755).open(&plugin).unwrap();
+        OpenOptions::new().write(true).create_new(true).mode(0o755).open(&plugin).unwrap();
         assert_eq!(program(DOCKER, root.path(), &folders), [plugin.to_str().unwrap()]);
         assert_eq!(program("/usr/local/bin/docker", root.path(), &folders), through_docker);
         let own = root.path().join(".docker");
