@@ -6,6 +6,8 @@ use crate::wire::{Output, Probe};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
+/// While it reads all its units anew, systemd answers nobody.
+const LATER: Duration = Duration::from_secs(120);
 
 fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
     Output { code, stdout: Content::new(stdout, false), stderr: Content::from("") }
@@ -23,7 +25,8 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         }
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
-            probe(&["systemctl", "show", "-p", fields, "--", unit], None, SOON)
+            let _rest = crate::child::unit_files_rest();
+            probe(&["systemctl", "show", "-p", fields, "--", unit], None, LATER)
         }
         Probe::Sysctl { key } => probe(&["sysctl", "-n", "--", key], None, SOON),
         Probe::NftTable { family, name } => probe(&["nft", "-s", "list", "table", family, name], None, SOON),
