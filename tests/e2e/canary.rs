@@ -65,7 +65,7 @@ impl Canary {
                             found.lock().unwrap().insert(format!("controller: {line}"));
                         }
                     }
-                    std::thread::sleep(Duration::from_millis(50));
+                    std::thread::sleep(Duration::from_millis(250));
                 }
                 looked
             })
@@ -87,7 +87,7 @@ impl Canary {
                     for (@forms) { if (index($line, $_) >= 0) { $line =~ tr/\0\n/  /; print "found $line\n"; last } }
                 }
                 $ready = ""; vec($ready, 0, 1) = 1;
-                last if select($ready, undef, undef, 0.5);
+                last if select($ready, undef, undef, 1.5);
             }
             print "looked $looked\n"'"#;
         let mut child = guest.ssh(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -199,7 +199,7 @@ pub struct Watch {
 impl Watch {
     /// Command lines with a secret in them. Proves first that one with the control word is seen everywhere.
     pub fn end(self, guest: &Guest) -> Vec<String> {
-        guest.sh(&format!("sh -c 'sleep 2; :' {}", self.control));
+        guest.sh(&format!("sh -c 'sleep 6; :' {}", self.control));
         self.stop.store(true, Ordering::Relaxed);
         println!("   {} command lines on the controller", self.here.join().unwrap());
         let (mut child, reader) = self.there;

@@ -117,6 +117,9 @@ impl Story {
     }
 
     pub fn step(&mut self, name: &'static str, work: fn(&mut Self)) {
+        if !is_wanted(name) {
+            return;
+        }
         println!("\n== {} ({:.0} s)", name, self.began.elapsed().as_secs_f64());
         let began = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| work(self)));
@@ -146,7 +149,7 @@ impl Story {
         std::thread::scope(|scope| {
             let run = |line: &mut Line, steps: &[LineStep]| {
                 let mut times = vec![];
-                for (name, work) in steps {
+                for (name, work) in steps.iter().filter(|(name, _)| is_wanted(name)) {
                     println!("\n== {}: {name} ({:.0} s)", line.guest.name, began.elapsed().as_secs_f64());
                     let started = Instant::now();
                     let result = catch_unwind(AssertUnwindSafe(|| work(line)));
@@ -224,6 +227,11 @@ impl Drop for Story {
 /// Whether all is left as it is, for a look.
 fn keeps() -> bool {
     is_set("LUSTORES_E2E_KEEP")
+}
+
+/// Whether a step is among those that are asked for; all are, usually.
+fn is_wanted(name: &str) -> bool {
+    std::env::var("LUSTORES_E2E_STEPS").map_or(true, |part| name.contains(&part))
 }
 
 fn is_set(variable: &str) -> bool {
