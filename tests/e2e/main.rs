@@ -1,7 +1,7 @@
 //! The whole story on real machines: two bare VMs become two running servers over SSH, stay as they are, and are mended.
 //!
 //! One test, in order, since each step starts from what the one before it left. It needs root, the programs of
-//! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` makes them). `LUSTORES_E2E_KEEP=1` leaves the
+//! `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test-vms` makes them). `LUSTORES_E2E_KEEP=1` leaves the
 //! machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with the steps on
 //! running servers (as long as no secret was changed on them), `LUSTORES_E2E_GO_ON=lab1` with those on one of them only, and
 //! `LUSTORES_E2E_STEPS=secret` takes only steps with that in their name.

@@ -14,7 +14,7 @@ pub const STACK_TASK: &str = "stack : The services run and are healthy";
 
 pub fn boot(story: &mut Story) {
     let images = std::env::var("LUSTORES_TEST_IMAGES")
-        .expect("LUSTORES_TEST_IMAGES names the stack's images: run `make test`, or see docs/lab.md");
+        .expect("LUSTORES_TEST_IMAGES names the stack's images: run `make test-vms`, or see docs/lab.md");
     story.program.run(&["lab", "up", "2", "--disk", &format!("images={images}")]).expect(0);
     story.watches = story.guests.each_ref().map(|guest| Some(story.canary.watch(guest)));
 }
