@@ -209,7 +209,7 @@ pub fn disk_not_mounted(line: &mut Line) {
     program.mend(HOST, &[]).expect(0);
     line.containers = lab2.wait_healthy(std::time::Duration::from_secs(240));
     assert_eq!(
-        lab2.sh("docker exec lustores-db-1 psql -X -h 127.0.0.1 -U postgres -d university_inventory -tAc 'select count(*) > 0 from pg_tables where schemaname = $$public$$'"),
+        lab2.sh("docker exec lustores-db-1 psql -X -U postgres -d university_inventory -tAc 'select count(*) > 0 from pg_tables where schemaname = $$public$$'"),
         "t\n"
     );
     program.apply(&["--check", "--limit", HOST]).expect(0);
