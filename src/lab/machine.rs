@@ -85,7 +85,7 @@ impl<'a> Machine<'a> {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
             let deadline = Instant::now() + Duration::from_secs(10);
-            while self.process().is_some() && Instant::now() < deadline {
+            while holds_files(pid) && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
@@ -223,6 +223,14 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// Whether a process that was killed may still hold its ports: giving back its memory, it has no command line any more and
+/// closes its files after that. proc(5): the state follows the name, which stands in parentheses.
+fn holds_files(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
 /// QEMU's option syntax: commas in values are doubled.
 fn option(before: &str, path: &Path, after: &str) -> String {
     format!("{before}{}{after}", path.display().to_string().replace(',', ",,"))
@@ -231,6 +239,18 @@ fn option(before: &str, path: &Path, after: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_has_ended_holds_nothing_though_nobody_has_asked_for_it() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        assert!(holds_files(child.id()));
+        child.kill().unwrap();
+        while holds_files(child.id()) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.wait().unwrap();
+        assert!(!holds_files(child.id()));
+    }
 
     #[test]
     fn a_comma_in_a_path_does_not_end_an_option() {
