@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Where programs are looked for.
@@ -28,22 +28,6 @@ const AFTER_EXIT: Duration = Duration::from_millis(300);
 /// Process groups that end with the agent.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
-
-/// While systemd's unit files are changed, it takes every unit for outdated: nobody looks at one meanwhile.
-static UNIT_FILES: RwLock<()> = RwLock::new(());
-
-/// Held while a unit is looked at.
-pub fn unit_files_rest() -> RwLockReadGuard<'static, ()> {
-    UNIT_FILES.read().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// Held while a command runs that changes which unit files systemd knows; `None` for all others.
-pub fn unit_files_change(argv: &[String]) -> Option<RwLockWriteGuard<'static, ()>> {
-    const VERBS: [&str; 7] = ["enable", "disable", "reenable", "preset", "mask", "unmask", "daemon-reload"];
-    let is_systemctl = argv.first().is_some_and(|program| program == "systemctl");
-    let changes = is_systemctl && argv.iter().any(|word| VERBS.contains(&word.as_str()));
-    changes.then(|| UNIT_FILES.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
-}
 
 /// The limit of open files that the agent was started with: what its children get.
 static FILES: OnceLock<Rlimit> = OnceLock::new();

@@ -20,6 +20,8 @@ pub mod child;
 pub mod observe;
 #[cfg(feature = "bin")]
 pub mod serve;
+#[cfg(feature = "bin")]
+mod unit_files;
 
 /// An I/O error as the end of a sentence: `no space left on device`.
 #[cfg(feature = "bin")]

@@ -104,6 +104,8 @@ fn a_secret_is_where_it_belongs_and_nowhere_else() {
     let sshd = Sshd::start();
     let project = project(&sshd);
     let vault = ["--vault-password-file", "password"];
+    let work = sshd.home("alice").join("work");
+    let [env, conf] = [".env", "app.conf"].map(|name| work.join(name).display().to_string());
     let everywhere = |but: &[&str]| {
         let but = [but, &["/password", "/proc/"]].concat();
         for folder in [project.path(""), sshd.base.clone()] {
@@ -133,7 +135,7 @@ fn a_secret_is_where_it_belongs_and_nowhere_else() {
             "was not put in place",
         ]);
         ran.has(&["error: web1: fails: ", "PLAIN: ", "shown"]);
-        everywhere(&["/work/.env", "/work/app.conf"]);
+        everywhere(&[&env, &conf]);
         let ran = project.apply(&[&vault[..], &["--yes", "--json"]].concat());
         clean("the JSON", ran.text().as_bytes());
         ran.exits(40).has(&["\"event\":\"task_output\""]);
@@ -150,11 +152,10 @@ fn a_secret_is_where_it_belongs_and_nowhere_else() {
         ran.exits(40)
             .has(&["~ env", "TOKEN: ", "~ conf", "web1 changed env", "web1 changed conf"])
             .lacks(&["PLAIN: "]);
-        everywhere(&["/work/.env", "/work/app.conf", "/saved/"]);
+        everywhere(&[&env, &conf, "/saved/"]);
         drop(stopping);
         assert!(watcher.join().unwrap() > 10);
     });
-    let work = sshd.home("alice").join("work");
     assert!(fs::read_to_string(work.join("app.conf")).unwrap().contains(&format!("{CANARY}2")));
     for name in [".env", "app.conf"] {
         use std::os::unix::fs::PermissionsExt;

@@ -139,7 +139,7 @@ fn perform(
         Op::MakeLink { path, target } => file::make_link(path, target)?,
         Op::Remove { path, recursive } => remove::remove(path, *recursive, kept)?,
         Op::Exec { exec, ok } => {
-            let alone = child::unit_files_change(&exec.argv);
+            let alone = crate::unit_files::change(&exec.argv);
             let output = child::run(exec, progress).map_err(child::Failure::message)?;
             drop(alone);
             let good = if ok.is_empty() { output.code == 0 } else { ok.contains(&output.code) };

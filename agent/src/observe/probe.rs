@@ -25,7 +25,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         }
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
-            let _rest = crate::child::unit_files_rest();
+            let _rest = crate::unit_files::rest();
             probe(&["systemctl", "show", "-p", fields, "--", unit], None, LATER)
         }
         Probe::Sysctl { key } => probe(&["sysctl", "-n", "--", key], None, SOON),

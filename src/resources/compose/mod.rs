@@ -24,9 +24,10 @@ pub struct Compose;
 /// Brings the services of a Docker Compose project to what its files say, and waits until they are healthy.
 ///
 /// Services that did not change are not touched. A service that somebody stopped by hand (`docker stop`) stays stopped
-/// unless `start_stopped` is set or one that is brought up depends on it. A change in the content of a mounted file is seen by no one: give the service a label
-/// with a hash of the content (`content_hash`), and the plan names that as the reason. A job (restart `no` or
-/// `on-failure`) that has ended with 0 is fine; one that others wait for (`service_completed_successfully`) is waited for.
+/// unless `start_stopped` is set or one that is brought up depends on it. A change in the content of a mounted file is seen
+/// by no one: give the service a label with a hash of the content (`content_hash`), and the plan names that as the reason.
+/// A job (restart `no` or `on-failure`) that has ended with 0 is fine; one that others wait for
+/// (`service_completed_successfully`) is waited for.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
