@@ -5,7 +5,7 @@ LAB_DIR := $(or $(LUSTORES_LAB_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lusto
 LAB_IMAGES := $(LAB_DIR)/stack-images.tar
 PROVISION := target/release/lustores-provision
 
-.PHONY: demo test test-vms bench deps images root
+.PHONY: demo test test-quick test-vms bench deps images root
 
 ## Two bare VMs become two running LUStores servers.
 demo: root deps images
@@ -16,16 +16,23 @@ demo: root deps images
 	@echo "two servers are up: https://127.0.0.1:8444/ and https://127.0.0.1:8445/ (self-signed)"
 	@echo "run the same apply again: nothing changes; \`$(PROVISION) lab down\` ends the machines"
 
-## Formatting, lints, unit and integration tests (a real sshd, nft, the real agent).
+## All that has to hold on every commit: formatting, lints, unit and integration tests (a real sshd, nft, the real agent), and on
+## two VMs the end-to-end story: from bare to running servers, drift, a changed secret, a reboot.
 test: root
+	tests/deps tests
+	tests/lab/stack-images.py $(LAB_IMAGES)
+	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) tests/run
+
+## The same without the VMs.
+test-quick: root
 	tests/deps tests
 	tests/run -E 'not binary(e2e)'
 
-## The end-to-end story on two VMs: from bare to running servers, drift, secrets, certificates, updates, reboot.
+## The longer story on VMs: all of the above, and killed runs, lock-outs, rotated passwords, certificates, updates, a lost disk.
 test-vms: root
 	tests/deps tests
 	tests/lab/stack-images.py $(LAB_IMAGES)
-	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) cargo nextest run --locked --test e2e
+	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) cargo nextest run --locked --test e2e --run-ignored only
 
 ## Writes docs/performance.md.
 bench: root deps

@@ -34,8 +34,7 @@ impl Line {
         self.containers = after;
     }
 
-    /// Proves that no process, here and there, ever had a secret in its arguments.
-    #[track_caller]
+    /// Proves that no process, here and there, ever had a secret in its arguments. A reboot would end the watch.
     pub fn end_watch(&mut self) {
         let watch = self.watch.take().expect("it was started with the machines");
         let seen = watch.end(&self.guest);

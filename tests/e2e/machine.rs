@@ -80,23 +80,26 @@ fn differences(run: &Run) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Converge; then, round by round, disturb one facet: a check shows exactly it, applying mends exactly it. That applying
-/// again does nothing is shown by the next check, which names only what was disturbed since.
+/// Converge; then, round by round, disturb one facet: the plan shows exactly it, applying mends exactly it. That applying
+/// again does nothing is shown by the next plan, which names only what was disturbed since. A check shows the same plan as the
+/// apply after it; that is looked at once, for it takes an emulated machine as long as applying does.
 pub fn law_on_a_machine(line: &mut Line) {
     let (program, guest) = (&line.program, &line.guest);
     assert_eq!(guest.name, LAW_HOST);
     guest.sh("docker tag redis:7-alpine law:latest");
     law(program, &["--yes"]).expect(0);
-    for round in ROUNDS {
-        for (by_hand, ..) in round {
+    for (at, round) in ROUNDS.iter().enumerate() {
+        for (by_hand, ..) in *round {
             guest.sh(by_hand);
         }
         let wanted: BTreeMap<String, Vec<String>> = round
             .iter()
             .map(|(_, task, facets)| ((*task).into(), facets.iter().map(ToString::to_string).collect()))
             .collect();
-        let check = law(program, &["--check"]).expect(10);
-        assert_eq!(differences(&check), wanted, "{check}");
+        if at == 0 {
+            let check = law(program, &["--check"]).expect(10);
+            assert_eq!(differences(&check), wanted, "{check}");
+        }
         let run = law(program, &["--yes"]).expect(0);
         assert_eq!(differences(&run), wanted, "{run}");
         assert_eq!(run.count(LAW_HOST, "changed"), wanted.len() as u64, "{run}");
