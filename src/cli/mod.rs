@@ -5,7 +5,9 @@
 pub mod apply;
 pub mod doc;
 pub mod files;
+pub mod findings;
 pub mod graph;
+pub mod inventory;
 pub mod lab;
 pub mod project;
 pub mod validate;
@@ -52,6 +54,8 @@ enum Verb {
     Apply(apply::Apply),
     /// Find every mistake that can be found without a connection
     Validate(validate::Validate),
+    /// Show the hosts, groups and variables of an inventory, and why a variable has its value
+    Inventory(inventory::Inventory),
     /// Show the graph of a host's tasks: what waits for what, and why
     Graph(graph::Graph),
     /// Create and change encrypted files
@@ -70,8 +74,9 @@ pub fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Apply(apply) => apply.run(cli.color),
         Verb::Validate(validate) => validate.run(cli.color),
+        Verb::Inventory(inventory) => inventory.run(cli.color),
         Verb::Graph(graph) => graph.run(cli.color),
-        Verb::Vault(vault) => vault.run().map(|()| Exit::Done),
+        Verb::Vault(vault) => vault.run(),
         Verb::Lab(lab) => lab.run().map(|()| Exit::Done),
         Verb::Doc(doc) => doc.run(cli.color),
     };

@@ -15,7 +15,7 @@ use std::{
 
 #[derive(Debug, clap::Args)]
 pub struct Project {
-    /// Inventory file (Ansible's YAML form)
+    /// Inventory: a file (Ansible's YAML or INI form), a folder of files, or a program that prints one
     pub inventory: PathBuf,
     /// Playbook; by default `playbooks/site.yml` or `site.yml`, looked for upwards from the inventory
     #[arg(short, long, value_name = "FILE")]
@@ -70,15 +70,26 @@ impl Project {
     /// # Errors
     /// All mistakes found.
     pub fn checked(&self, color: Color) -> Result<Site, Diagnostics> {
+        let (site, found) = self.found()?;
+        if found.has_errors() {
+            return Err(found);
+        }
+        complain(&site.warnings, color);
+        Ok(site)
+    }
+
+    /// What is read, with all that is odd or wrong.
+    ///
+    /// # Errors
+    /// All that is wrong, when it cannot be read as a whole.
+    pub fn found(&self) -> Result<(Site, Diagnostics), Diagnostics> {
         let site = self.load()?;
         let mut found = site.warnings.clone();
         found.extend(site.validate());
-        if found.clone().into_result(()).is_ok() {
+        if !found.has_errors() {
             found.extend(cycles(&site));
         }
-        found.into_result(())?;
-        complain(&site.warnings, color);
-        Ok(site)
+        Ok((site, found))
     }
 
     fn playbook(&self) -> Result<PathBuf, Diagnostics> {
@@ -91,7 +102,7 @@ impl Project {
                 .into());
         }
         let parent = self.inventory.parent().unwrap_or(Path::new(""));
-        let folders = [parent.to_path_buf(), parent.join("..")];
+        let folders = [parent.to_path_buf(), parent.join(".."), parent.join("../..")];
         let candidates = folders.iter().flat_map(|f| [f.join("playbooks/site.yml"), f.join("site.yml")]);
         let found = candidates.map(|path| tidy(&path)).find(|path| path.is_file());
         found.ok_or_else(|| {

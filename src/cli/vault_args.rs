@@ -63,6 +63,17 @@ impl VaultArgs {
         Ok(Passwords::new(vec![Password { label: None, text: ask("Vault password", typed)? }]))
     }
 
+    /// Those that the flags name, whatever the environment says; `prompt` is what is asked for.
+    ///
+    /// # Errors
+    /// As [`Self::passwords`].
+    pub(super) fn given(&self, typed: Typed, prompt: &str) -> Result<Passwords, Diagnostics> {
+        if self.ask_vault_pass {
+            return Ok(Passwords::new(vec![Password { label: None, text: ask(prompt, typed)? }]));
+        }
+        self.collect(typed, |_| None)
+    }
+
     fn collect(
         &self,
         typed: Typed,

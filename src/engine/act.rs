@@ -7,11 +7,12 @@ use crate::{
     model::{Diff, TaskId},
     plan::{ResultOf, TaskPlan, diagnostics_failure, result_node, task_failure},
     resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
-    site::{HostTask, Preparation},
+    site::{HostTask, Preparation, Tries},
     yaml::Node,
 };
 use agent::wire::{Answer, Apply, Output, Query};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// How a task came out.
 pub(super) struct Done {
@@ -48,18 +49,48 @@ impl Lookup for Fresh {
 }
 
 impl HostRun {
-    /// Does a task as it was planned. It is planned anew only when the results that it reads make another task of it than was
-    /// predicted, or could not be predicted. `dirty`: something it depends on has changed the host since it was planned.
-    pub(super) async fn do_task(&self, id: TaskId, dirty: bool, notified: bool, events: &Events) -> Done {
+    /// Does a task as it was planned; one with `until` or `retries` again, until it is as wanted or the tries are used up.
+    /// `dirty`: something it depends on has changed the host since it was planned.
+    pub(super) async fn do_task(
+        &self,
+        id: TaskId,
+        dirty: bool,
+        notified: bool,
+        events: &Events,
+        mut cancel: watch::Receiver<bool>,
+    ) -> Done {
+        let task = &self.prepare.tasks()[id.0 as usize];
+        let tries = task.tries.unwrap_or(Tries { retries: 0, delay_s: 0 });
+        let mut tried = 0;
+        loop {
+            let done = self.attempt(id, dirty || tried > 0, notified, tried > 0, events).await;
+            let (done, again) = self.judged(task, done);
+            tried += 1;
+            let Some(why) = again.filter(|_| task.tries.is_some()) else { return done };
+            if tried > tries.retries {
+                return self.used_up(task, done, &why, tried);
+            }
+            let line = format!("try {tried} of {}: {why}; again in {} s", tries.retries + 1, tries.delay_s);
+            events(Event::TaskOutput { host: self.host.clone(), task: id, line });
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(tries.delay_s.into())) => {}
+                _ = cancel.wait_for(|cancelled| *cancelled) => return self.used_up(task, done, &why, tried),
+            }
+        }
+    }
+
+    /// One attempt at a task. It is planned anew only when the results that it reads make another task of it than was
+    /// predicted, or could not be predicted, and when it is tried again.
+    async fn attempt(&self, id: TaskId, dirty: bool, notified: bool, again: bool, events: &Events) -> Done {
         let at = id.0 as usize;
         let task = &self.prepare.tasks()[at];
         let registered = self.registered.lock().expect("no panic holds it").clone();
         let (prepared, as_planned) = match &self.plan.prepared[at] {
-            Some(prepared) if task.reads.is_empty() => (prepared.clone(), true),
+            Some(prepared) if task.reads.is_empty() => (prepared.clone(), !again),
             planned => match self.prepare.prepare(id, &registered) {
                 Ok(Preparation::Ready(prepared)) => {
                     let same = planned.as_ref().is_some_and(|planned| planned.digest() == prepared.digest());
-                    (prepared, same)
+                    (prepared, same && !again)
                 }
                 Ok(Preparation::Skip(_)) => return Done::quiet(Status::Skipped),
                 Ok(Preparation::NotYet(why)) => {
@@ -97,7 +128,9 @@ impl HostRun {
             Err(failure) => return Done::failed(failure, None),
         };
         drop(answers);
-        events(Event::TaskStarted { host: self.host.clone(), task: id, name: task.name.clone() });
+        if !again {
+            events(Event::TaskStarted { host: self.host.clone(), task: id, name: task.name.clone() });
+        }
         match self.apply(task, &prepared, &change, events).await {
             // The plan was made on predictions, and something before this task has acted: look again, once.
             Err(ActError::HostChanged(_)) if (dirty || notified) && !fresh => {

@@ -151,10 +151,11 @@ impl HostRun {
                     None => {
                         progress[at] = Progress::Running;
                         let (run, events, dirty) = (self.clone(), events.clone(), dirty[at]);
+                        let cancel = cancel.clone();
                         let notified = self.notified(id, &progress);
                         running.spawn(async move {
                             let started = Instant::now();
-                            (id, started, run.do_task(id, dirty, notified, &events).await)
+                            (id, started, run.do_task(id, dirty, notified, &events, cancel).await)
                         });
                     }
                 }
@@ -204,7 +205,7 @@ impl HostRun {
             return Some(Done::quiet(Status::Skipped));
         }
         // What results say decides about those only that read one.
-        if !task.reads.is_empty() {
+        if !task.reads.is_empty() || task.judged {
             return None;
         }
         match &self.plan.tasks[id.0 as usize] {

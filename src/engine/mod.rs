@@ -6,6 +6,7 @@
 mod act;
 mod dispatcher;
 mod executor;
+mod judge;
 mod links;
 
 pub use dispatcher::{Approve, Hosts, RunOptions, run};

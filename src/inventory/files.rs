@@ -62,7 +62,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>, errors: &mut Diagnostics) {
     }
 }
 
-fn entries(folder: &Path, errors: &mut Diagnostics) -> Vec<PathBuf> {
+pub(super) fn entries(folder: &Path, errors: &mut Diagnostics) -> Vec<PathBuf> {
     let read = std::fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>());
     let mut paths = read.unwrap_or_else(|error| {
@@ -74,11 +74,12 @@ fn entries(folder: &Path, errors: &mut Diagnostics) -> Vec<PathBuf> {
 }
 
 /// Warns of files in `group_vars/` or `host_vars/` whose name is nobody's. A folder that several inventories share
-/// holds names of the others, so there only near misses are told.
+/// holds names of the others, so there only near misses are told; `is_own`: it is only this one's.
 pub(super) fn warn_of_strangers<'a>(
     folder: &Path,
     what: &str,
     known: impl Iterator<Item = &'a str> + Clone,
+    is_own: bool,
     errors: &mut Diagnostics,
 ) {
     if !folder.is_dir() {
@@ -88,7 +89,7 @@ pub(super) fn warn_of_strangers<'a>(
     let is_yaml = |path: &&PathBuf| {
         path.is_file() && path.extension().is_some_and(|end| EXTENSIONS.iter().any(|known| end == *known))
     };
-    let shared = beside.iter().filter(is_yaml).count() > 1;
+    let shared = !is_own && beside.iter().filter(is_yaml).count() > 1;
     for path in entries(folder, errors) {
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let (stem, end) = file.rsplit_once('.').unwrap_or((&file, ""));

@@ -1,34 +1,47 @@
 //! Hosts, groups, patterns, variables and their precedence, with the origin of each value.
 //!
-//! Inventories are written in Ansible's YAML form (JSON is the same thing), with `group_vars/` and `host_vars/` beside
-//! the inventory and beside the playbook. `docs/inventory.md` is the user's side of this.
+//! An inventory is a file in Ansible's YAML form (JSON is the same thing) or INI form, a program that prints one as JSON, or a
+//! folder of these, with `group_vars/` and `host_vars/` beside it and beside the playbook. `docs/inventory.md` is the user's side
+//! of this.
 //!
-//! * `tree`: the inventory file; `range`: host ranges; `files`: the variable files
-//! * [`Inventory::load`]: all of it, merged by Ansible's precedence
+//! * `source`: which of these forms a path is; `tree`: what all of them say, and YAML; `ini` and `literal`; `program`
+//! * `range`: host ranges; `files`: the variable files; `layers`: Ansible's precedence
+//! * [`Inventory::load`]: all of it, merged
+//! * [`Inventory::explain`]: each definition of a variable, and which one wins
 //! * [`Inventory::select`]: patterns of `hosts:` and `--limit`
 //! * [`ConnectionSpec`]: how a host is reached, from its rendered variables
 
 mod connection;
 mod files;
+mod ini;
+mod layers;
+mod literal;
 mod pattern;
+mod program;
 mod range;
+mod source;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use connection::{BecomeSpec, ConnectionKind, ConnectionSpec, connection_spec};
+pub use layers::Layer;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::Origin;
-use crate::vault::{Passwords, read_yaml};
-use crate::yaml::{Node, Value};
+use crate::vault::Passwords;
+use crate::yaml::Node;
 use indexmap::{IndexMap, IndexSet};
-use std::collections::HashMap;
+use layers::Layers;
+use source::Sources;
 use std::path::{Path, PathBuf};
-use tree::{ALL, Tree, UNGROUPED, Vars};
+use tree::{Tree, UNGROUPED};
 
 /// The name that patterns always know: the controller itself.
 const LOCALHOST: &str = "localhost";
+
+/// Runs a program with arguments and gives what it prints; this room starts no processes itself.
+pub type Run<'a> = &'a dyn Fn(&Path, &[&str]) -> Result<Vec<u8>, Diagnostic>;
 
 /// One host with its variables, merged but not rendered.
 #[derive(Clone, Debug)]
@@ -49,12 +62,13 @@ pub struct Inventory {
     hosts: IndexMap<String, Host>,
     /// Members of each group (also through children), in the order of the file.
     groups: IndexMap<String, IndexSet<String>>,
+    layers: Layers,
     /// Used when a pattern names `localhost` and the inventory does not.
     localhost: Host,
 }
 
 impl Inventory {
-    /// Reads the inventory file and the variable files beside it and beside the playbook. Only files of groups and
+    /// Reads the inventory and the variable files beside it and beside the playbook. Only files of groups and
     /// hosts that exist are read and decrypted.
     ///
     /// All mistakes go to `errors`; what could be read is returned all the same.
@@ -62,29 +76,49 @@ impl Inventory {
         path: &Path,
         playbook_folder: Option<&Path>,
         passwords: &Passwords,
+        run: Run,
         errors: &mut Diagnostics,
     ) -> Self {
         let place = Origin::named(&path.display().to_string());
-        let nothing = || Node::new(Value::Map(IndexMap::new()), place.clone());
-        let root = if path.is_dir() {
-            let error = Diagnostic::error("the inventory is a folder").at(&place);
-            errors.push(error.hint("name the inventory file inside it"));
-            nothing()
-        } else {
-            read_yaml(path, passwords, errors).unwrap_or_else(nothing)
-        };
-        let tree = Tree::read(&root, errors);
-        let beside = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut folders = vec![beside];
+        let mut tree = Tree::new(&place);
+        Sources { passwords, run }.read(path, &mut tree, errors);
+        tree.complete(errors);
+        let beside = source::folder_of(path);
+        let mut folders = vec![beside.clone()];
         let same = |folder: &&Path| folder.canonicalize().ok() != beside.canonicalize().ok();
-        folders.extend(playbook_folder.filter(same));
+        folders.extend(playbook_folder.filter(same).map(Path::to_owned));
         for folder in &folders {
+            let is_own = path.is_dir() && *folder == beside;
             let groups = tree.groups.keys().map(String::as_str);
-            files::warn_of_strangers(&folder.join("group_vars"), "group", groups, errors);
+            files::warn_of_strangers(&folder.join("group_vars"), "group", groups, is_own, errors);
             let hosts = tree.hosts.keys().map(String::as_str).chain([LOCALHOST]);
-            files::warn_of_strangers(&folder.join("host_vars"), "host", hosts, errors);
+            files::warn_of_strangers(&folder.join("host_vars"), "host", hosts, is_own, errors);
         }
-        Merge { tree: &tree, folders: &folders, passwords, read: HashMap::new() }.inventory(path, errors)
+        Self::merge(path, Layers::read(tree, folders, passwords, errors))
+    }
+
+    fn merge(path: &Path, layers: Layers) -> Self {
+        let tree = &layers.tree;
+        let members: IndexMap<String, IndexSet<String>> =
+            tree.groups.keys().map(|name| (name.clone(), tree.members(name))).collect();
+        let host = |name: &str, origin: &Origin| {
+            let groups = tree.groups_of(name, &members);
+            let mut vars = IndexMap::new();
+            for (_, layer) in layers.of(name, &groups) {
+                vars.extend(layer.iter().map(copy));
+            }
+            conceal(&mut vars);
+            Host { name: name.to_owned(), origin: origin.clone(), groups, vars }
+        };
+        let hosts =
+            tree.hosts.iter().map(|(name, entry)| (name.clone(), host(name, &entry.origin))).collect();
+        let localhost = host(LOCALHOST, &Origin::named("implicit localhost"));
+        Self { path: path.to_owned(), hosts, groups: members, localhost, layers }
+    }
+
+    /// The folder that it is in, or that it is.
+    pub fn folder(&self) -> PathBuf {
+        source::folder_of(&self.path)
     }
 
     /// All hosts, in the order of the file.
@@ -100,90 +134,21 @@ impl Inventory {
     pub fn groups(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
         self.groups.iter().map(|(name, hosts)| (name.as_str(), hosts.iter().map(String::as_str)))
     }
-}
 
-/// Lays the layers of variables over each other.
-struct Merge<'a> {
-    tree: &'a Tree,
-    /// Beside the inventory, then beside the playbook.
-    folders: &'a [&'a Path],
-    passwords: &'a Passwords,
-    /// What was read for `group_vars/NAME` or `host_vars/NAME`, one for each folder.
-    read: HashMap<(&'static str, String), Vec<Vars>>,
-}
-
-impl Merge<'_> {
-    fn inventory(mut self, path: &Path, errors: &mut Diagnostics) -> Inventory {
-        let tree = self.tree;
-        let groups: IndexMap<String, IndexSet<String>> =
-            tree.groups.keys().map(|name| (name.clone(), self.members(name))).collect();
-        // A file of a group without hosts is read too, so that its mistakes are found.
-        for name in tree.groups.keys() {
-            self.files("group_vars", name, errors);
-        }
-        let mut hosts = IndexMap::new();
-        for (name, entry) in &tree.hosts {
-            let groups = self.groups_of(name, &groups);
-            let vars = self.vars(name, &groups, &entry.vars, errors);
-            hosts.insert(
-                name.clone(),
-                Host { name: name.clone(), origin: entry.origin.clone(), groups, vars },
-            );
-        }
-        let origin = Origin::named("implicit localhost");
-        let local = Vars::from([("ansible_connection".into(), Node::string("local", &origin))]);
-        let vars = self.vars(LOCALHOST, &[], &local, errors);
-        let localhost = Host { name: LOCALHOST.into(), origin, groups: vec![], vars };
-        Inventory { path: path.to_owned(), hosts, groups, localhost }
+    /// What a group holds itself: the groups and the hosts just below it; `None` when there is no such group.
+    pub fn below(&self, group: &str) -> Option<(impl Iterator<Item = &str>, impl Iterator<Item = &str>)> {
+        let group = self.layers.tree.groups.get(group)?;
+        Some((group.children.iter().map(String::as_str), group.hosts.iter().map(String::as_str)))
     }
 
-    /// Hosts of a group and of all groups below it, in the order of the file.
-    fn members(&self, name: &str) -> IndexSet<String> {
-        let mut below = IndexSet::from([name]);
-        let mut next = 0;
-        while let Some(group) = below.get_index(next).copied() {
-            below.extend(self.tree.groups[group].children.iter().map(String::as_str));
-            next += 1;
-        }
-        let inside = |host: &&String| {
-            name == ALL || below.iter().any(|group| self.tree.groups[*group].hosts.contains(*host))
+    /// Every definition of a host's variable with its layer, weakest first: the last one wins.
+    pub fn explain(&self, host: &Host, variable: &str) -> Vec<(Layer, Node)> {
+        let set = |(layer, vars): (Layer, &tree::Vars)| {
+            let mut found = IndexMap::from([(variable.to_owned(), vars.get(variable)?.clone())]);
+            conceal(&mut found);
+            Some((layer, found.swap_remove(variable)?))
         };
-        self.tree.hosts.keys().filter(inside).cloned().collect()
-    }
-
-    /// By depth, then priority, then name: a later one wins.
-    fn groups_of(&self, host: &str, members: &IndexMap<String, IndexSet<String>>) -> Vec<String> {
-        let inside = members.iter().filter(|(name, hosts)| *name != ALL && hosts.contains(host));
-        let mut groups: Vec<&String> = inside.map(|(name, _)| name).collect();
-        groups.sort_by_key(|name| (self.tree.groups[*name].depth, self.tree.groups[*name].priority, *name));
-        groups.into_iter().cloned().collect()
-    }
-
-    /// Ansible's order: what is written in the inventory file for groups, then `group_vars/all`, then the other
-    /// `group_vars/`, then the host.
-    fn vars(&mut self, host: &str, groups: &[String], own: &Vars, errors: &mut Diagnostics) -> Vars {
-        let tree = self.tree;
-        let mut vars = tree.groups[ALL].vars.clone();
-        for group in groups {
-            vars.extend(tree.groups[group].vars.clone());
-        }
-        vars.extend(self.files("group_vars", ALL, errors).iter().flatten().map(copy));
-        for folder in 0..self.folders.len() {
-            for group in groups {
-                vars.extend(self.files("group_vars", group, errors)[folder].iter().map(copy));
-            }
-        }
-        vars.extend(own.clone());
-        vars.extend(self.files("host_vars", host, errors).iter().flatten().map(copy));
-        conceal(&mut vars);
-        vars
-    }
-
-    fn files(&mut self, kind: &'static str, name: &str, errors: &mut Diagnostics) -> &[Vars] {
-        self.read.entry((kind, name.to_owned())).or_insert_with(|| {
-            let folders = self.folders.iter().map(|folder| folder.join(kind));
-            folders.map(|folder| files::read(&folder, name, self.passwords, errors)).collect()
-        })
+        self.layers.of(&host.name, &host.groups).filter_map(set).collect()
     }
 }
 

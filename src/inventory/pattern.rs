@@ -1,4 +1,4 @@
-//! Patterns: `web`, `web:db`, `web,&staging,!web3`, `vm*`, `~vm\d+`, `web[0]`, `web[1:3]`.
+//! Patterns: `web`, `web:db`, `web,&staging,!web3`, `vm*`, `~vm\d+`, `web[0]`, `web[1:3]`; for `--limit` also `@FILE`.
 
 use super::tree::ALL;
 use super::{Host, Inventory, LOCALHOST};
@@ -39,12 +39,12 @@ impl Inventory {
         Ok(chosen.into_iter().filter_map(|name| self.host(name)).collect())
     }
 
-    /// As [`Self::select`], for `--limit`: that nothing is left is an error too.
+    /// As [`Self::select`], for `--limit`: `@FILE` stands for what is in a file, and that nothing is left is an error.
     ///
     /// # Errors
-    /// As [`Self::select`], and when no host is left.
+    /// As [`Self::select`], when a file cannot be read, and when no host is left.
     pub fn limit(&self, pattern: &str, origin: &Origin) -> Result<Vec<&Host>, Diagnostic> {
-        let hosts = self.select(pattern, origin)?;
+        let hosts = self.select(&with_files(pattern, origin)?, origin)?;
         if hosts.is_empty() {
             return Err(Diagnostic::error(format!("`{pattern}` matches no host")).at(origin));
         }
@@ -128,6 +128,28 @@ impl Inventory {
         let error = Diagnostic::error(what).at(origin);
         error.cause(format!("the inventory is {}", self.path.display())).suggest(part, names)
     }
+}
+
+/// The pattern with what stands in each `@FILE` in its place: a host or a pattern on each line.
+fn with_files(pattern: &str, origin: &Origin) -> Result<String, Diagnostic> {
+    let mut parts = vec![];
+    for part in pattern.split(',') {
+        let Some(path) = part.trim().strip_prefix('@') else {
+            parts.push(part.to_owned());
+            continue;
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Diagnostic::error(format!("cannot read the hosts in {path}")).at(origin).cause(error)
+        })?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let before = parts.len();
+        parts.extend(lines.map(str::to_owned));
+        if parts.len() == before {
+            let error = Diagnostic::error(format!("no host stands in {path}")).at(origin);
+            return Err(error.hint("write a host or a pattern on each line"));
+        }
+    }
+    Ok(parts.join(","))
 }
 
 /// `web[1:3]`, `web[0]`, `web[-1]`, `web[2:]`: both ends count.

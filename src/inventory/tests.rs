@@ -4,6 +4,7 @@ use crate::vault::{Password, encrypt, fresh_salt};
 use agent::secret::Secret;
 use std::fs;
 
+mod forms;
 mod patterns;
 
 /// Writes files and loads `inventory/hosts.yml` with the playbook folder beside it.
@@ -25,10 +26,18 @@ impl Site {
     }
 
     fn load_with(&self, passwords: &Passwords) -> (Inventory, Diagnostics) {
+        self.load_from("inventory/hosts.yml", passwords)
+    }
+
+    fn load_from(&self, path: &str, passwords: &Passwords) -> (Inventory, Diagnostics) {
         let mut errors = Diagnostics::default();
         let playbooks = self.0.path().join("playbooks");
-        let path = self.0.path().join("inventory/hosts.yml");
-        let inventory = Inventory::load(&path, Some(&playbooks), passwords, &mut errors);
+        let path = self.0.path().join(path);
+        let run = |program: &Path, arguments: &[&str]| -> Result<Vec<u8>, Diagnostic> {
+            let output = std::process::Command::new(program).args(arguments).output();
+            Ok(output.map_err(|error| Diagnostic::error(error.to_string()))?.stdout)
+        };
+        let inventory = Inventory::load(&path, Some(&playbooks), passwords, &run, &mut errors);
         (inventory, errors)
     }
 
@@ -333,14 +342,19 @@ proptest::proptest! {
     ) {
         let source = crate::model::Source { path: "t.yml".into(), text: words.concat(), secret: false };
         let mut errors = Diagnostics::default();
-        if let Ok(node) = crate::yaml::parse(&std::sync::Arc::new(source)) {
-            Tree::read(&node, &mut errors);
-        }
-        let _ = range::expand(&pattern);
         let origin = Origin::named("test");
-        let empty = Tree::read(&Node::new(Value::Null, origin.clone()), &mut errors);
-        let passwords = Passwords::default();
-        let merge = Merge { tree: &empty, folders: &[], passwords: &passwords, read: HashMap::new() };
-        let _ = merge.inventory(Path::new("t.yml"), &mut errors).select(&pattern, &origin);
+        let source = std::sync::Arc::new(source);
+        let mut trees = [Tree::new(&origin), Tree::new(&origin)];
+        if let Ok(node) = crate::yaml::parse(&source) {
+            trees[0].read(&node, &mut errors);
+        }
+        ini::read(&source, &mut trees[1], &mut errors);
+        let _ = (range::expand(&pattern), literal::value(&pattern));
+        for mut tree in trees {
+            let mut errors = Diagnostics::default();
+            tree.complete(&mut errors);
+            let layers = Layers::read(tree, vec![], &Passwords::default(), &mut errors);
+            let _ = Inventory::merge(Path::new("t.yml"), layers).select(&pattern, &origin);
+        }
     }
 }

@@ -48,36 +48,39 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn read(root: &Node, errors: &mut Diagnostics) -> Self {
+    /// One with only what is always there; `origin` is where the inventory is.
+    pub(super) fn new(origin: &Origin) -> Self {
         let mut tree = Self::default();
-        let start = Origin { span: 0..0, ..root.origin.clone() };
-        tree.group(ALL, &start);
-        if root.is_null() {
-            errors.push(Diagnostic::error("the inventory is empty").at(&start));
-        } else if let Some(map) = errors.take(root.expect_map("a mapping of groups")) {
-            if let Some(plugin) = map.get("plugin") {
-                errors.push(Diagnostic::error("inventory plugins are not supported").at(&plugin.key).hint(
-                    "write the hosts down, for example with `ansible-inventory --list --export --yaml`",
-                ));
-                return tree;
-            }
-            for (name, entry) in map {
-                // The slip of leaving out the group is common and would make groups called `hosts` and `vars`.
-                if SECTIONS.contains(&name.as_str()) {
-                    let error =
-                        Diagnostic::error(format!("`{name}` stands outside of any group")).at(&entry.key);
-                    errors.push(error.hint(format!("write `all:` above it and indent `{name}:` below that")));
-                    continue;
-                }
-                tree.read_group(name, entry, errors);
-            }
-        }
-        tree.group(UNGROUPED, &start);
-        tree.complete(errors);
+        tree.group(ALL, origin);
         tree
     }
 
-    fn group(&mut self, name: &str, origin: &Origin) -> &mut Group {
+    /// Adds what a file in Ansible's YAML form says.
+    pub(super) fn read(&mut self, root: &Node, errors: &mut Diagnostics) {
+        let start = Origin { span: 0..0, ..root.origin.clone() };
+        if root.is_null() {
+            return errors.push(Diagnostic::error("the inventory is empty").at(&start));
+        }
+        let Some(map) = errors.take(root.expect_map("a mapping of groups")) else { return };
+        if let Some(plugin) = map.get("plugin") {
+            let error = Diagnostic::error("inventory plugins are not supported").at(&plugin.key);
+            return errors.push(error.hint(
+                "write the hosts down, for example with `ansible-inventory --list --export --yaml`, or name a program \
+                 that prints them as JSON",
+            ));
+        }
+        for (name, entry) in map {
+            // The slip of leaving out the group is common and would make groups called `hosts` and `vars`.
+            if SECTIONS.contains(&name.as_str()) {
+                let error = Diagnostic::error(format!("`{name}` stands outside of any group")).at(&entry.key);
+                errors.push(error.hint(format!("write `all:` above it and indent `{name}:` below that")));
+                continue;
+            }
+            self.read_group(name, entry, errors);
+        }
+    }
+
+    pub(super) fn group(&mut self, name: &str, origin: &Origin) -> &mut Group {
         self.groups.entry(name.to_owned()).or_insert_with(|| Group {
             origin: origin.clone(),
             children: IndexSet::new(),
@@ -100,7 +103,7 @@ impl Tree {
             match section.as_str() {
                 "vars" => {
                     for_each(&entry.node, "variables", errors, |key, entry, errors| {
-                        self.group_var(name, key, entry, errors);
+                        self.set_group_var(name, key, &entry.key, &entry.node, errors);
                     });
                     let vars = &mut self.group(name, &entry.key).vars;
                     add_long_names(vars);
@@ -125,56 +128,93 @@ impl Tree {
         }
     }
 
-    fn group_var(&mut self, group: &str, key: &str, entry: &Entry, errors: &mut Diagnostics) {
-        let group = self.group(group, &entry.key);
-        if key != "ansible_group_priority" {
-            group.vars.insert(key.to_owned(), entry.node.clone());
+    pub(super) fn set_group_var(
+        &mut self,
+        group: &str,
+        name: &str,
+        key: &Origin,
+        node: &Node,
+        errors: &mut Diagnostics,
+    ) {
+        let group = self.group(group, key);
+        if name != "ansible_group_priority" {
+            group.vars.insert(name.to_owned(), node.clone());
             return;
         }
-        let number = match &entry.node.value {
+        let number = match &node.value {
             Value::Int(number) => Some(*number),
             Value::Str(text) => text.parse().ok(),
             _ => None,
         };
         match number {
             Some(number) => group.priority = number,
-            None => errors.push(entry.node.expected("an integer")),
+            None => errors.push(node.expected("an integer")),
         }
     }
 
     fn read_host(&mut self, group: &str, written: &str, entry: &Entry, errors: &mut Diagnostics) {
-        let (name, port) = split_port(written);
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || ",!&".contains(c)) {
-            let error = Diagnostic::error(format!("`{written}` cannot be the name of a host")).at(&entry.key);
-            errors.push(error.hint("write one host per line, without spaces, `,`, `!` and `&`"));
-            return;
-        }
-        let names = match range::expand(name) {
-            Ok(names) => names,
-            Err(cause) => {
-                let error = Diagnostic::error(format!("bad host range `{written}`")).at(&entry.key);
-                return errors
-                    .push(error.cause(cause).hint("ranges look like vm[01:20].example.org or db[a:f]"));
-            }
-        };
         let mut vars = Vars::new();
-        if let Some(port) = port {
-            vars.insert("ansible_port".into(), Node::new(Value::Int(port.into()), entry.key.clone()));
-        }
         for_each(&entry.node, "variables", errors, |key, entry, _| {
             vars.insert(key.to_owned(), entry.node.clone());
         });
         add_long_names(&mut vars);
+        self.add_hosts(group, written, &entry.key, vars, errors);
+    }
+
+    /// Puts the hosts that `written` stands for, such as `vm[01:20]` or `vm1:2222`, into a group.
+    pub(super) fn add_hosts(
+        &mut self,
+        group: &str,
+        written: &str,
+        origin: &Origin,
+        mut vars: Vars,
+        errors: &mut Diagnostics,
+    ) {
+        let (name, port) = split_port(written);
+        let names = match range::expand(name) {
+            Ok(names) => names,
+            Err(cause) => {
+                let error = Diagnostic::error(format!("bad host range `{written}`")).at(origin);
+                return errors
+                    .push(error.cause(cause).hint("ranges look like vm[01:20].example.org or db[a:f]"));
+            }
+        };
+        if let Some(port) = port {
+            let port = Node::new(Value::Int(port.into()), origin.clone());
+            vars.entry("ansible_port".into()).or_insert(port);
+        }
         for name in names {
-            self.group(group, &entry.key).hosts.insert(name.clone());
-            let host = self.hosts.entry(name);
-            let host = host.or_insert_with(|| HostEntry { origin: entry.key.clone(), vars: Vars::new() });
-            host.vars.extend(vars.clone());
+            if !self.add_host(group, &name, origin, vars.clone(), errors) {
+                return;
+            }
         }
     }
 
+    /// Puts one host into a group; `false` when that cannot be its name.
+    pub(super) fn add_host(
+        &mut self,
+        group: &str,
+        name: &str,
+        origin: &Origin,
+        vars: Vars,
+        errors: &mut Diagnostics,
+    ) -> bool {
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || ",!&".contains(c)) {
+            let error = Diagnostic::error(format!("`{name}` cannot be the name of a host")).at(origin);
+            errors.push(error.hint("write one host per line, without spaces, `,`, `!` and `&`"));
+            return false;
+        }
+        self.group(group, origin).hosts.insert(name.to_owned());
+        let host = self.hosts.entry(name.to_owned());
+        let host = host.or_insert_with(|| HostEntry { origin: origin.clone(), vars: Vars::new() });
+        host.vars.extend(vars);
+        true
+    }
+
     /// What Ansible adds: every group lies below `all`, every host in some group; then depths.
-    fn complete(&mut self, errors: &mut Diagnostics) {
+    pub(super) fn complete(&mut self, errors: &mut Diagnostics) {
+        let start = self.groups[ALL].origin.clone();
+        self.group(UNGROUPED, &start);
         let children: IndexSet<String> =
             self.groups.values().flat_map(|g| g.children.iter().cloned()).collect();
         let tops: Vec<String> =
@@ -202,6 +242,28 @@ impl Tree {
         if !errors.has_errors() {
             self.set_depths();
         }
+    }
+
+    /// Hosts of a group and of all groups below it, in the order of the file.
+    pub(super) fn members(&self, name: &str) -> IndexSet<String> {
+        let mut below = IndexSet::from([name]);
+        let mut next = 0;
+        while let Some(group) = below.get_index(next).copied() {
+            below.extend(self.groups[group].children.iter().map(String::as_str));
+            next += 1;
+        }
+        let inside = |host: &&String| {
+            name == ALL || below.iter().any(|group| self.groups[*group].hosts.contains(*host))
+        };
+        self.hosts.keys().filter(inside).cloned().collect()
+    }
+
+    /// The groups that a host is in, without `all`, by depth, then priority, then name: a later one wins.
+    pub(super) fn groups_of(&self, host: &str, members: &IndexMap<String, IndexSet<String>>) -> Vec<String> {
+        let inside = members.iter().filter(|(name, hosts)| *name != ALL && hosts.contains(host));
+        let mut groups: Vec<&String> = inside.map(|(name, _)| name).collect();
+        groups.sort_by_key(|name| (self.groups[*name].depth, self.groups[*name].priority, *name));
+        groups.into_iter().cloned().collect()
     }
 
     /// Finds cycles; each group is entered once.
@@ -277,8 +339,17 @@ fn add_long_names(vars: &mut Vars) {
     }
 }
 
-/// `name:2222` has a port; an IPv6 address has more than one colon and none.
+/// `name:2222` has a port; an IPv6 address has more than one colon and none, unless it stands in brackets: `[2001:db8::1]:22`.
 fn split_port(written: &str) -> (&str, Option<u16>) {
+    if let Some((address, port)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        && address.parse::<std::net::Ipv6Addr>().is_ok()
+    {
+        match port.strip_prefix(':').map(str::parse) {
+            None if port.is_empty() => return (address, None),
+            Some(Ok(port)) => return (address, Some(port)),
+            _ => {}
+        }
+    }
     let outside = written.rsplit(']').next().unwrap_or(written);
     match outside.rsplit_once(':') {
         Some((before, port)) if !before.contains(':') => match port.parse() {

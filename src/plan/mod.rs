@@ -13,7 +13,7 @@ pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, tas
 pub use planner::{Planner, Seat, offline_nodes};
 pub use predict::areas_of;
 pub use result::{Outcome as ResultOf, node as result_node, register};
-pub use verdict::{HostPlan, PlanError, TaskPlan};
+pub use verdict::{Counts, HostPlan, PlanError, TaskPlan};
 
 use agent::wire::{Answer, Query};
 use std::{future::Future, pin::Pin};

@@ -1,8 +1,8 @@
 //! One pass over a host's tasks in their order: each is planned on what is known and on what those before it will do.
 
 use super::{
-    PlanError, Planner, TaskPlan,
-    failure::{cycle_failure, task_failure},
+    Counts, PlanError, Planner, TaskPlan,
+    failure::{cycle_failure, diagnostics_failure, task_failure},
     predict::Overlay,
     result,
     verdict::HostPlan,
@@ -13,6 +13,8 @@ use crate::{
     model::{Area, TaskId},
     resource::{Fault, Look, Lookup, Outcome},
     site::{HostTask, Preparation, Registered},
+    template::Truth,
+    yaml::Node,
 };
 use agent::wire::{Answer, Query};
 use std::collections::{BTreeSet, HashMap};
@@ -77,12 +79,12 @@ impl Planner {
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
         let mut results = vec![None; tasks.len()];
+        let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
         let any_register = tasks.iter().any(|t| t.register.is_some());
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
             let task = &tasks[at];
-            let behind_by =
-                |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &preparations);
+            let behind_by = |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &counts);
             let behind = behind_by(|why| !why.is_order_only());
             // A result is nothing that a host could be asked for.
             let on_host = behind_by(|why| !why.is_order_only() && !matches!(why, Why::Result(_)));
@@ -98,7 +100,7 @@ impl Planner {
                 }
             }
             let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
-            let notified = notified(id, &graph, &plans, &preparations);
+            let notified = notified(id, &graph, &plans, &counts);
             let plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 _ if task.handler && notified == Notified::No => {
@@ -107,7 +109,7 @@ impl Planner {
                 Preparation::NotYet(why) => TaskPlan::Deferred { why: why.clone(), after: behind.clone() },
                 Preparation::Ready(_) if task.handler && notified == Notified::Perhaps => {
                     TaskPlan::Deferred {
-                        why: "what notifies it is deferred itself".into(),
+                        why: "whether something notifies it shows when that has run".into(),
                         after: behind.clone(),
                     }
                 }
@@ -130,6 +132,10 @@ impl Planner {
                         }
                         Err(_) if open[at] => continue,
                         Ok(Outcome::NotYet(_)) if open[at] => continue,
+                        // It is tried again when it runs.
+                        Err(fault) if task.tries.is_some() => {
+                            TaskPlan::Deferred { why: fault.message, after: on_host.clone() }
+                        }
                         Err(fault) => {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
@@ -138,12 +144,65 @@ impl Planner {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: on_host },
+                        Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: on_host.clone() },
                         Ok(Outcome::Unchanged { asked, notes }) => TaskPlan::Unchanged { asked, notes },
                         Ok(Outcome::Change(change)) => TaskPlan::Change(change),
                     }
                 }
             };
+            let mut plan = plan;
+            counts[at] = match &plan {
+                TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => Counts::No,
+                TaskPlan::Change(_) | TaskPlan::Deferred { .. } => counts_by_type(&preparations[at]),
+            };
+            let mut result = if task.register.is_some() || task.judged {
+                self.result(task, seat, &plan, counts[at])
+            } else {
+                None
+            };
+            if task.judged
+                && let Some(made) = &result
+                && !matches!(plan, TaskPlan::Skipped { .. })
+            {
+                let judgement = match host.judge(id, &registered, made) {
+                    Ok(judgement) => judgement,
+                    Err(_) if open[at] => continue,
+                    Err(diagnostics) => {
+                        faults.push((id, diagnostics_failure(Some(task), &diagnostics)));
+                        continue;
+                    }
+                };
+                match judgement.changed {
+                    Some(Truth::True) => counts[at] = Counts::Yes,
+                    Some(Truth::False) => counts[at] = Counts::No,
+                    Some(Truth::Unknown(_)) => counts[at] = Counts::Perhaps,
+                    None => {}
+                }
+                // Of what was run to look, the result is there.
+                if matches!(plan, TaskPlan::Unchanged { .. }) {
+                    let again = judgement.until == Some(Truth::False);
+                    let failed = judgement.failed == Some(Truth::True) && task.tries.is_none();
+                    if failed && !open[at] && on_host.is_empty() {
+                        faults.push((
+                            id,
+                            task_failure(
+                                task,
+                                &Fault::new(format!("`failed_when` holds: {}", host.judging(id).0)),
+                            ),
+                        ));
+                        continue;
+                    }
+                    if again || failed {
+                        let why = if again {
+                            "what it waits for does not hold yet"
+                        } else {
+                            "it fails as things are now"
+                        };
+                        plan = TaskPlan::Deferred { why: why.into(), after: behind.clone() };
+                    }
+                }
+                result = self.result(task, seat, &plan, counts[at]);
+            }
             let writes = &nodes[at].footprint.writes;
             match &plan {
                 TaskPlan::Change(change) => {
@@ -154,26 +213,9 @@ impl Planner {
                 TaskPlan::Deferred { .. } => overlays[machine].add_unknown(&task.name, writes),
                 TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => {}
             }
-            if let Some(register) = &task.register {
-                let output = self.output_of(seat, &plan);
-                let node = match &plan {
-                    TaskPlan::Deferred { .. } => None,
-                    TaskPlan::Skipped { .. } => {
-                        Some(result::node(&result::Outcome { skipped: true, ..Default::default() }))
-                    }
-                    TaskPlan::Unchanged { .. } => {
-                        Some(result::node(&result::Outcome { output: output.as_ref(), ..Default::default() }))
-                    }
-                    TaskPlan::Change(_) => Some(result::node(&result::Outcome {
-                        changed: counts(&preparations[at]),
-                        predicted: Some(&task.name),
-                        ..Default::default()
-                    })),
-                };
-                if let Some(node) = node {
-                    results[at] = Some(node.clone());
-                    result::register(&mut registered, register, node);
-                }
+            if let (Some(register), Some(node)) = (&task.register, result) {
+                results[at] = Some(node.clone());
+                result::register(&mut registered, register, node);
             }
             after[at] = behind;
             plans[at] = Some(plan);
@@ -195,7 +237,26 @@ impl Planner {
             _ => None,
         });
         let prepared = prepared.collect();
-        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, rounds: 0 })))
+        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, counts, rounds: 0 })))
+    }
+}
+
+impl Planner {
+    /// What is known of a task's result before it runs.
+    fn result(&self, task: &HostTask, seat: usize, plan: &TaskPlan, counts: Counts) -> Option<Node> {
+        let output = self.output_of(seat, plan);
+        let outcome = match plan {
+            TaskPlan::Deferred { .. } => return None,
+            TaskPlan::Skipped { .. } => result::Outcome { skipped: true, ..Default::default() },
+            TaskPlan::Unchanged { .. } => result::Outcome { output: output.as_ref(), ..Default::default() },
+            TaskPlan::Change(_) => result::Outcome {
+                changed: counts != Counts::No,
+                unsure: counts == Counts::Perhaps,
+                predicted: Some(&task.name),
+                ..Default::default()
+            },
+        };
+        Some(result::node(&outcome))
     }
 }
 
@@ -207,30 +268,25 @@ enum Notified {
 }
 
 /// Whether acting on the task is a change: that of a check, a wait or a request is none.
-fn counts(preparation: &Preparation) -> bool {
+fn counts_by_type(preparation: &Preparation) -> Counts {
     match preparation {
-        Preparation::Ready(prepared) => prepared.counts_as_change(),
-        Preparation::Skip(_) | Preparation::NotYet(_) => true,
+        Preparation::Ready(prepared) if !prepared.counts_as_change() => Counts::No,
+        _ => Counts::Yes,
     }
 }
 
-fn notified(
-    id: TaskId,
-    graph: &TaskGraph,
-    plans: &[Option<TaskPlan>],
-    preparations: &[Preparation],
-) -> Notified {
+fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>], counts: &[Counts]) -> Notified {
     let notifiers = graph.before(id).filter(|(_, why)| matches!(why, Why::Notify));
     let mut answer = Notified::No;
     for (notifier, _) in notifiers {
         let at = notifier.0 as usize;
-        match &plans[at] {
-            Some(TaskPlan::Change(_) | TaskPlan::Deferred { .. }) if !counts(&preparations[at]) => {}
-            Some(TaskPlan::Change(_)) => return Notified::Yes,
+        match (&plans[at], counts[at]) {
             // Not planned yet in this round: ask as if it were notified.
-            None => return Notified::Yes,
-            Some(TaskPlan::Deferred { .. }) => answer = Notified::Perhaps,
-            _ => {}
+            (None, _) => return Notified::Yes,
+            (Some(_), Counts::No) => {}
+            // Also what only looks may say that it counts as a change.
+            (Some(TaskPlan::Change(_) | TaskPlan::Unchanged { .. }), Counts::Yes) => return Notified::Yes,
+            (Some(_), _) => answer = Notified::Perhaps,
         }
     }
     answer
@@ -244,7 +300,7 @@ fn behind(
     graph: &TaskGraph,
     plans: &[Option<TaskPlan>],
     after: &[Vec<TaskId>],
-    preparations: &[Preparation],
+    counts: &[Counts],
 ) -> Vec<TaskId> {
     const ENOUGH: usize = 4;
     let mut found: Vec<TaskId> = vec![];
@@ -253,7 +309,7 @@ fn behind(
         let at = before.0 as usize;
         let changing = match &plans[at] {
             Some(TaskPlan::Deferred { .. }) => true,
-            Some(TaskPlan::Change(_)) => counts(&preparations[at]),
+            Some(TaskPlan::Change(_)) => counts[at] != Counts::No,
             _ => false,
         };
         let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };

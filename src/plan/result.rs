@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct Outcome<'a> {
     pub changed: bool,
+    /// Whether it changed something is not known before it has run.
+    pub unsure: bool,
     pub failed: bool,
     pub skipped: bool,
     pub output: Option<&'a Output>,
@@ -27,7 +29,13 @@ pub fn node(outcome: &Outcome) -> Node {
         let node = Node::new(value, origin.clone()).with_secret(secret);
         map.insert(key.into(), Entry { key: origin.clone(), node });
     };
-    put("changed", Value::Bool(outcome.changed), false);
+    let changed = match outcome.predicted {
+        Some(task) if outcome.unsure => {
+            Value::Unknown(Arc::from(format!("whether `{task}` changes something")))
+        }
+        _ => Value::Bool(outcome.changed),
+    };
+    put("changed", changed, false);
     put("failed", Value::Bool(outcome.failed), false);
     put("skipped", Value::Bool(outcome.skipped), false);
     if let Some(output) = outcome.output {

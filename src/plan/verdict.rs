@@ -36,6 +36,8 @@ pub struct HostPlan {
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
     /// What is predicted for each task that registers its result.
     pub results: Vec<Option<ResultNode>>,
+    /// Whether acting on a task counts as a change.
+    pub counts: Vec<Counts>,
     /// Round trips it took.
     pub rounds: usize,
 }
@@ -82,7 +84,15 @@ impl HostPlan {
     /// Whether acting on this task changes the host (an action such as a check does not).
     pub fn changes(&self, id: TaskId) -> bool {
         let at = id.0 as usize;
-        matches!(self.tasks[at], TaskPlan::Change(_))
-            && self.prepared[at].as_ref().is_some_and(|p| p.counts_as_change())
+        matches!(self.tasks[at], TaskPlan::Change(_)) && self.counts[at] != Counts::No
     }
+}
+
+/// Whether what a task does counts as a change, by what its type and its own `changed_when` say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    No,
+    /// Its result will tell.
+    Perhaps,
+    Yes,
 }

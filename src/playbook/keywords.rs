@@ -127,7 +127,7 @@ const RESERVED: &[&str] = &[
     "hostvars",
 ];
 
-fn conditions(node: Node, errors: &mut Diagnostics) -> Vec<Node> {
+pub(super) fn conditions(node: Node, errors: &mut Diagnostics) -> Vec<Node> {
     let list = match node.value {
         Value::Seq(items) => items,
         _ => vec![node],
@@ -135,7 +135,7 @@ fn conditions(node: Node, errors: &mut Diagnostics) -> Vec<Node> {
     let fits = |node: &Node| {
         let fits = matches!(node.value, Value::Str(_) | Value::Bool(_));
         if !fits {
-            errors.push(node.expected("a condition").hint("e.g. `when: eq facts.os.family \"debian\"`"));
+            errors.push(node.expected("a condition").hint("e.g. `eq facts.os.family \"debian\"`"));
         }
         fits
     };

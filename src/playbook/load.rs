@@ -1,14 +1,15 @@
-//! Files to a [`Playbook`]: plays and roles. Tasks are read in `task`, names are resolved in `resolve`.
+//! Files to a [`Playbook`] and its plays. Roles are read in `roles`, tasks in `task`; names are resolved in `resolve`.
 
 use super::{
-    Files, KnownType, Play, Playbook, Role, RoleUse,
-    keywords::{Keywords, variables},
+    Files, KnownType, Play, Playbook, Role, RoleUse, Task,
+    keywords::{Keywords, is_template, variables},
     names, resolve,
+    roles::Wanted,
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics, did_you_mean},
+    diag::{Diagnostic, Diagnostics},
     model::Origin,
-    yaml::{Map, Node},
+    yaml::{Entry, Map, Node},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -29,8 +30,11 @@ impl Playbook {
             errors: &mut found,
             yaml: HashMap::new(),
             roles: HashMap::new(),
+            uses: vec![],
+            handlers: vec![],
         };
-        let mut plays = loader.plays(path);
+        let at = Origin::named("the command line");
+        let mut plays = loader.plays(path, &at, &Imported::default());
         let task_count = resolve::resolve(&mut plays, &mut found);
         // A role that several plays use reports its mistakes once.
         let mut seen = HashSet::new();
@@ -42,11 +46,24 @@ impl Playbook {
 
 pub(super) struct Loader<'a> {
     pub types: &'a [KnownType<'a>],
-    files: &'a dyn Files,
-    folder: PathBuf,
+    pub files: &'a dyn Files,
+    pub folder: PathBuf,
     pub errors: &'a mut Diagnostics,
     yaml: HashMap<PathBuf, Option<Arc<Node>>>,
-    roles: HashMap<String, Option<Arc<Role>>>,
+    /// By the folder that the playbook is in, and name.
+    pub roles: HashMap<(PathBuf, String), Option<Arc<Role>>>,
+    /// Of the play that is being read: its roles so far, and their handlers.
+    pub uses: Vec<RoleUse>,
+    pub handlers: Vec<Task>,
+}
+
+/// What an `import_playbook` hands down.
+#[derive(Default)]
+struct Imported {
+    keywords: Keywords,
+    vars: Map,
+    /// The files whose import led here.
+    chain: Vec<PathBuf>,
 }
 
 /// Where a list of tasks stands.
@@ -58,15 +75,8 @@ pub(super) struct Place {
     pub handlers: bool,
     /// The files whose import led here.
     pub imports: Vec<PathBuf>,
-}
-
-/// A use of a role, as written, and what came from the role that depends on it.
-struct Wanted<'a> {
-    node: &'a Node,
-    outer: &'a Keywords,
-    outer_vars: &'a Map,
-    /// The names of the roles whose dependencies led here.
-    chain: &'a [String],
+    /// The roles whose tasks led here.
+    pub chain: Vec<String>,
 }
 
 impl Loader<'_> {
@@ -120,8 +130,8 @@ impl Loader<'_> {
         );
     }
 
-    fn plays(&mut self, path: &Path) -> Vec<Play> {
-        let Some(node) = self.yaml(path, Some(&Origin::named("the command line"))) else { return vec![] };
+    fn plays(&mut self, path: &Path, at: &Origin, imported: &Imported) -> Vec<Play> {
+        let Some(node) = self.yaml(path, Some(at)) else { return vec![] };
         let hint = "a playbook is a list of plays; each begins with `- hosts: ...`";
         if node.is_null() {
             self.errors.push(Diagnostic::error("the playbook is empty").at(&node.origin).hint(hint));
@@ -131,13 +141,55 @@ impl Loader<'_> {
         else {
             return vec![];
         };
-        items.iter().filter_map(|item| self.play(item)).collect()
+        let mut plays = vec![];
+        for item in items {
+            match item.as_map().and_then(|map| Some((map, map.get("import_playbook")?))) {
+                Some((map, entry)) => {
+                    plays.extend(self.import_playbook(path, map, entry, imported).unwrap_or_default());
+                }
+                None => plays.extend(self.play(item, imported)),
+            }
+        }
+        plays
     }
 
-    fn play(&mut self, node: &Node) -> Option<Play> {
+    /// The plays of another file. What it looks for beside itself is looked for in its own folder.
+    fn import_playbook(
+        &mut self,
+        from: &Path,
+        map: &Map,
+        entry: &Entry,
+        outer: &Imported,
+    ) -> Option<Vec<Play>> {
+        names::check_keys(map, "an import", &[names::IMPORT_PLAYBOOK], self.errors);
+        let name = self.errors.take(entry.node.expect_str("a playbook"))?;
+        if is_template(&entry.node) {
+            let error = Diagnostic::error("a template is not supported yet in `import_playbook`");
+            self.errors.push(error.at(&entry.node.origin).hint("import each file, with a `when`"));
+            return None;
+        }
+        let path = self.folder.join(name);
+        let mut chain = outer.chain.clone();
+        chain.push(from.to_path_buf());
+        if chain.contains(&path) {
+            let error = Diagnostic::error(format!("{} imports itself", path.display()));
+            self.errors.push(error.at(&entry.node.origin));
+            return None;
+        }
+        let keywords = Keywords::read(map, false, self.errors).under(&outer.keywords);
+        let mut vars = outer.vars.clone();
+        vars.extend(map.get("vars").and_then(|e| variables(&e.node, self.errors)).unwrap_or_default());
+        let inner = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let folder = std::mem::replace(&mut self.folder, inner);
+        let plays = self.plays(&path, &entry.node.origin, &Imported { keywords, vars, chain });
+        self.folder = folder;
+        Some(plays)
+    }
+
+    fn play(&mut self, node: &Node, imported: &Imported) -> Option<Play> {
         let map = self.errors.take(node.expect_map("a play"))?;
         names::check_keys(map, "a play", &[names::PLAY], self.errors);
-        let keywords = Keywords::read(map, false, self.errors);
+        let keywords = Keywords::read(map, false, self.errors).under(&imported.keywords);
         let origin = map.first().map_or(&node.origin, |(_, e)| &e.key).clone();
         let name =
             map.get("name").and_then(|e| self.errors.take(e.node.expect_str("a name").map(str::to_string)));
@@ -145,11 +197,13 @@ impl Loader<'_> {
         if let Some(entry) = map.get("gather_facts") {
             self.errors.take(entry.node.expect_bool("`true` or `false`"));
         }
-        let vars = map.get("vars").and_then(|e| variables(&e.node, self.errors)).unwrap_or_default();
+        let mut vars = map.get("vars").and_then(|e| variables(&e.node, self.errors)).unwrap_or_default();
+        vars.extend(imported.vars.clone());
         let mut play = Play {
             name,
             hosts,
             origin,
+            folder: self.folder.clone(),
             vars,
             file_vars: self.vars_files(map),
             roles: vec![],
@@ -161,14 +215,16 @@ impl Loader<'_> {
             let entry = map.get(key)?;
             Some(loader.tasks(&entry.node, &keywords, place))
         };
+        (self.uses, self.handlers) = (vec![], vec![]);
         let pre = section(self, "pre_tasks", &own);
         play.tasks.extend(pre.unwrap_or_default());
         if let Some(entry) = map.get("roles")
             && let Some(items) = self.list(&entry.node, "a list of roles")
         {
             for node in items {
-                let wanted = Wanted { node, outer: &keywords, outer_vars: &Map::default(), chain: &[] };
-                self.role_use(&wanted, &mut play);
+                let outer_vars = &Map::default();
+                let wanted = Wanted { node, outer: &keywords, outer_vars, chain: &[], by_task: false };
+                play.tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }
         for key in ["tasks", "post_tasks"] {
@@ -176,6 +232,8 @@ impl Loader<'_> {
             play.tasks.extend(tasks.unwrap_or_default());
         }
         let handlers = section(self, "handlers", &Place { handlers: true, ..own.clone() });
+        play.roles = std::mem::take(&mut self.uses);
+        play.handlers = std::mem::take(&mut self.handlers);
         play.handlers.extend(handlers.unwrap_or_default());
         Some(play)
     }
@@ -225,160 +283,5 @@ impl Loader<'_> {
 
     pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         if node.is_null() { Some(&[]) } else { self.errors.take(node.expect_seq(what)) }
-    }
-
-    /// Adds a role, its dependencies first.
-    fn role_use(&mut self, wanted: &Wanted, play: &mut Play) -> Option<()> {
-        let empty = Map::default();
-        let (map, name, at) = match wanted.node.as_str() {
-            Some(name) => (&empty, name, &wanted.node.origin),
-            None => {
-                let map = self.errors.take(wanted.node.expect_map("a role's name, or `role: NAME`"))?;
-                names::check_keys(
-                    map,
-                    "a role's use (its variables go below `vars`)",
-                    &[names::ROLE_USE],
-                    self.errors,
-                );
-                let Some(entry) = map.get("role").or_else(|| map.get("name")) else {
-                    let error = Diagnostic::error("the role's name is missing").at(&wanted.node.origin);
-                    self.errors.push(error.hint("write `- role: NAME`"));
-                    return None;
-                };
-                (map, self.errors.take(entry.node.expect_str("a role's name"))?, &entry.node.origin)
-            }
-        };
-        if wanted.chain.iter().any(|n| n == name) {
-            let path = wanted.chain.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(" -> ");
-            self.errors.push(Diagnostic::error(format!("roles depend on each other: {path}")).at(at));
-            return None;
-        }
-        let keywords = Keywords::read(map, false, self.errors).under(wanted.outer);
-        let own = map.get("vars").and_then(|e| variables(&e.node, self.errors)).unwrap_or_default();
-        let mut vars = wanted.outer_vars.clone();
-        vars.extend(own);
-        let role = self.role(name, at)?;
-        if self.repeats(&role, &vars, map, wanted, at, play) {
-            return None;
-        }
-        let chain: Vec<String> = wanted.chain.iter().cloned().chain([name.to_string()]).collect();
-        if let Some(meta) = self.role_file(&role.folder, "meta")
-            && !meta.is_null()
-            && let Some(meta) = self.errors.take(meta.expect_map("a mapping with `dependencies`"))
-        {
-            names::check_keys(meta, "meta/main.yml", &[names::META], self.errors);
-            let dependencies = meta.get("dependencies").map(|e| e.node.clone());
-            let list = dependencies.as_ref().and_then(|node| self.list(node, "a list of roles"));
-            for node in list.unwrap_or_default() {
-                let wanted = Wanted { node, outer: &keywords, outer_vars: &vars, chain: &chain };
-                self.role_use(&wanted, play);
-            }
-        }
-        play.roles.push(RoleUse { role: role.clone(), vars, origin: at.clone() });
-        let place = Place { role: Some(play.roles.len() - 1), ..Place::default() };
-        for (part, handlers) in [("tasks", false), ("handlers", true)] {
-            let Some(node) = self.role_file(&role.folder, part) else { continue };
-            let place = Place { folder: role.folder.join(part), handlers, ..place.clone() };
-            let tasks = self.tasks(&node, &keywords, &place);
-            if handlers { &mut play.handlers } else { &mut play.tasks }.extend(tasks);
-        }
-        Some(())
-    }
-
-    /// Whether the play has this role already with the same variables. A dependency is then not run again; listing
-    /// it twice by hand is a mistake.
-    fn repeats(
-        &mut self,
-        role: &Role,
-        vars: &Map,
-        map: &Map,
-        wanted: &Wanted,
-        at: &Origin,
-        play: &Play,
-    ) -> bool {
-        let same = |a: &Map, b: &Map| {
-            a.len() == b.len()
-                && a.iter().all(|(k, e)| b.get(k).is_some_and(|o| o.node.to_json() == e.node.to_json()))
-        };
-        // With a condition or tags of its own, a second use may be the one that runs.
-        if map.contains_key("when") || map.contains_key("tags") {
-            return false;
-        }
-        let Some(first) = play.roles.iter().find(|u| u.role.name == role.name && same(&u.vars, vars)) else {
-            return false;
-        };
-        let by_hand = wanted.chain.is_empty() && Arc::ptr_eq(&first.origin.source, &at.source);
-        if by_hand {
-            self.errors.push(
-                Diagnostic::error(format!(
-                    "the role `{}` is listed twice with the same variables",
-                    role.name
-                ))
-                .at(at)
-                .related(&first.origin, "first here")
-                .hint("remove one of them, or give it other `vars`"),
-            );
-        }
-        true
-    }
-
-    fn role(&mut self, name: &str, at: &Origin) -> Option<Arc<Role>> {
-        if let Some(known) = self.roles.get(name).cloned() {
-            if known.is_none() {
-                self.missing_role(name, at);
-            }
-            return known;
-        }
-        let folder =
-            self.role_folders().into_iter().find(|dir| self.files.list(dir).iter().any(|n| n == name));
-        let role = folder.map(|dir| {
-            let folder = dir.join(name);
-            let defaults = self.role_vars(&folder, "defaults");
-            let vars = self.role_vars(&folder, "vars");
-            Arc::new(Role { name: name.to_string(), folder, defaults, vars })
-        });
-        if role.is_none() {
-            self.missing_role(name, at);
-        }
-        self.roles.insert(name.to_string(), role.clone());
-        role
-    }
-
-    fn role_vars(&mut self, folder: &Path, part: &str) -> Map {
-        self.role_file(folder, part).and_then(|node| variables(&node, self.errors)).unwrap_or_default()
-    }
-
-    fn role_file(&mut self, folder: &Path, part: &str) -> Option<Arc<Node>> {
-        let name =
-            if self.files.is_file(&folder.join(part).join("main.yaml")) { "main.yaml" } else { "main.yml" };
-        self.yaml(&folder.join(part).join(name), None)
-    }
-
-    /// Beside the playbook, then beside its folder.
-    fn role_folders(&self) -> [PathBuf; 2] {
-        let above = match self.folder.file_name() {
-            Some(_) => self.folder.parent().map(Path::to_path_buf).unwrap_or_default(),
-            None => self.folder.join(".."),
-        };
-        [self.folder.join("roles"), above.join("roles")]
-    }
-
-    fn missing_role(&mut self, name: &str, at: &Origin) {
-        let folders = self.role_folders();
-        let known: Vec<String> = folders.iter().flat_map(|dir| self.files.list(dir)).collect();
-        let mut diagnostic = Diagnostic::error(format!("no role `{name}`")).at(at);
-        for folder in &folders {
-            diagnostic = diagnostic.cause(format!("not in {}/", folder.display()));
-        }
-        let close = did_you_mean(name, known.iter().map(String::as_str));
-        let hint = match close {
-            Some(close) => format!("did you mean `{close}`?"),
-            None if known.is_empty() => format!("put it into {}/{name}/tasks/main.yml", folders[0].display()),
-            None => {
-                let listed: Vec<_> = known.iter().map(|k| format!("`{k}`")).collect();
-                format!("there are: {}", listed.join(", "))
-            }
-        };
-        self.errors.push(diagnostic.hint(hint));
     }
 }

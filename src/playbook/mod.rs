@@ -8,6 +8,7 @@ mod keywords;
 mod load;
 mod names;
 mod resolve;
+mod roles;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,8 @@ pub struct Play {
     /// A pattern over hosts and groups, with its place.
     pub hosts: (String, Origin),
     pub origin: Origin,
+    /// The folder of its file: what is looked up beside the playbook is looked up here.
+    pub folder: PathBuf,
     pub vars: Map,
     /// The content of all `vars_files`, later files over earlier ones.
     pub file_vars: Map,
@@ -84,6 +87,7 @@ pub struct Task {
     pub params: Node,
     pub keywords: Keywords,
     pub repeat: Option<Loop>,
+    pub judging: Judging,
     pub register: Option<(String, Origin)>,
     /// The handlers it notifies, by [`Task::index`].
     pub notify: Vec<usize>,
@@ -97,6 +101,25 @@ pub struct Task {
     pub role: Option<usize>,
     /// Its name, or its resource key when it has none.
     pub origin: Origin,
+}
+
+/// What a task itself says about how it came out. A list of conditions means all of them.
+#[derive(Debug, Default)]
+pub struct Judging {
+    pub changed_when: Vec<Node>,
+    pub failed_when: Vec<Node>,
+    pub until: Vec<Node>,
+    /// How often to try again after the first time; a number or a template.
+    pub retries: Option<Node>,
+    /// Seconds between two tries; a number or a template.
+    pub delay: Option<Node>,
+}
+
+impl Judging {
+    /// Whether its result has to be looked at.
+    pub fn any(&self) -> bool {
+        !(self.changed_when.is_empty() && self.failed_when.is_empty() && self.until.is_empty())
+    }
 }
 
 /// The names a task refers to, with their places.

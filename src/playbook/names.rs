@@ -18,9 +18,23 @@ pub(super) const COMMON: &[&str] = &[
     "delegate_to",
     "connection",
 ];
-pub(super) const TASK: &[&str] = &["loop", "loop_control", "register", "notify", "needs"];
+pub(super) const TASK: &[&str] = &[
+    "loop",
+    "loop_control",
+    "register",
+    "notify",
+    "needs",
+    "changed_when",
+    "failed_when",
+    "until",
+    "retries",
+    "delay",
+];
 pub(super) const BLOCK: &[&str] = &["block"];
 pub(super) const IMPORT: &[&str] = &["import_tasks"];
+pub(super) const IMPORT_ROLE_TASK: &[&str] = &["import_role", "include_role"];
+pub(super) const IMPORT_ROLE: &[&str] = &["name"];
+pub(super) const IMPORT_PLAYBOOK: &[&str] = &["import_playbook", "name", "when", "tags", "vars"];
 pub(super) const HANDLER: &[&str] = &["listen"];
 pub(super) const PLAY: &[&str] = &[
     "hosts",
@@ -61,11 +75,6 @@ pub(super) const META: &[&str] = &["dependencies", "galaxy_info", "argument_spec
 const LATER: &[(&str, &str)] = &[
     ("rescue", ""),
     ("always", ""),
-    ("until", "`wait_for` and `http` wait by themselves"),
-    ("retries", "`wait_for` and `http` wait by themselves"),
-    ("delay", "`wait_for` and `http` wait by themselves"),
-    ("changed_when", "a `command` that only reads says `changes: false`"),
-    ("failed_when", ""),
     ("run_once", ""),
     ("timeout", "resources that wait have a `timeout` of their own"),
     ("async", ""),
@@ -97,10 +106,8 @@ const LATER: &[(&str, &str)] = &[
     ("local_action", "use `delegate_to: localhost`"),
     ("args", "write the parameters below the resource, e.g. `command: {cmd: ..., chdir: ...}`"),
     ("include_tasks", "use `import_tasks`, perhaps with `when`"),
-    ("include_role", "list the role under `roles:` of a play or `dependencies:` in its meta/main.yml"),
-    ("import_role", "list the role under `roles:` of a play or `dependencies:` in its meta/main.yml"),
     ("include_vars", "use `vars_files:` of the play"),
-    ("import_playbook", "write the plays into one playbook"),
+    ("import_playbook", "it stands beside plays, not among tasks"),
     ("include", "use `import_tasks`"),
     ("set_fact", "use `vars`"),
     ("meta", ""),

@@ -1,8 +1,8 @@
 //! Lists of tasks: single ones, blocks and imports, flattened.
 
 use super::{
-    Loop, Names, Task,
-    keywords::{Keywords, is_template},
+    Judging, Loop, Names, Task,
+    keywords::{Keywords, conditions, is_template},
     load::{Loader, Place},
     names,
 };
@@ -26,6 +26,11 @@ impl Loader<'_> {
                 names::check_keys(map, "an import", &[names::COMMON, names::IMPORT], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
                 tasks.extend(self.import(import, &keywords, place).unwrap_or_default());
+            } else if let Some(import) = entry("import_role").or_else(|| entry("include_role")) {
+                let known = [names::COMMON, names::IMPORT_ROLE_TASK];
+                names::check_keys(map, "an import", &known, self.errors);
+                let keywords = Keywords::read(map, true, self.errors).under(outer);
+                tasks.extend(self.import_role(import, &keywords, place).unwrap_or_default());
             } else {
                 tasks.extend(self.task(item, map, outer, place));
             }
@@ -94,6 +99,7 @@ impl Loader<'_> {
             params: params?,
             keywords,
             repeat: self.repeat(map),
+            judging: self.judging(map),
             register: self.register(map),
             notify: vec![],
             needs: vec![],
@@ -165,6 +171,24 @@ impl Loader<'_> {
         }
         repeat.label = control.get("label").map(|e| e.node.clone());
         Some(repeat)
+    }
+
+    fn judging(&mut self, map: &Map) -> Judging {
+        let mut list = |key: &str| {
+            let node = map.get(key).map(|entry| entry.node.clone());
+            node.map(|node| conditions(node, self.errors)).unwrap_or_default()
+        };
+        let (changed_when, failed_when, until) = (list("changed_when"), list("failed_when"), list("until"));
+        let number = |key: &str| map.get(key).map(|entry| entry.node.clone());
+        let judging =
+            Judging { changed_when, failed_when, until, retries: number("retries"), delay: number("delay") };
+        if let Some(entry) =
+            map.get("delay").filter(|_| judging.retries.is_none() && judging.until.is_empty())
+        {
+            let error = Diagnostic::error("`delay` without `retries` or `until`").at(&entry.key);
+            self.errors.push(error.hint("say how often to try, or until when"));
+        }
+        judging
     }
 
     fn register(&mut self, map: &Map) -> Option<(String, Origin)> {

@@ -31,6 +31,10 @@ impl Files for Disk {
         let text = errors.take(text)?;
         errors.take(yaml::parse(&Arc::new(Source { path: path.into(), text, secret: false })))
     }
+
+    fn run(&self, program: &Path, _: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+        Err(Diagnostic::error(format!("a playbook runs no program: {}", program.display())))
+    }
 }
 
 const TYPES: &[KnownType] = &[
@@ -129,6 +133,92 @@ fn a_project_becomes_flat_tasks_with_all_that_holds_for_them() {
 }
 
 #[test]
+fn a_task_imports_a_role_with_what_holds_for_the_task() {
+    let (book, errors) = load(&[
+        (
+            "site.yml",
+            "- hosts: all\n  tasks:\n    - command: before\n    - name: the web\n      import_role: {name: nginx}\n      \
+             vars: {port: 81}\n      when: a\n      tags: web\n    - include_role: {name: nginx}\n    - command: after\n",
+        ),
+        (
+            "roles/nginx/tasks/main.yml",
+            "- {name: install, command: x, notify: reload, when: b}\n- import_role: base\n",
+        ),
+        ("roles/nginx/handlers/main.yml", "- {name: reload, command: x}\n"),
+        ("roles/nginx/meta/main.yml", "dependencies: [common]\n"),
+        ("roles/common/tasks/main.yml", "- {name: common, command: x}\n"),
+        ("roles/base/tasks/main.yml", "- {name: base, command: x}\n"),
+    ]);
+    assert_eq!(errors, "");
+    let play = &book.plays[0];
+    assert_eq!(
+        names(&play.tasks),
+        ["command", "common", "install", "base", "common", "install", "base", "command"]
+    );
+    assert_eq!(names(&play.handlers), ["reload"], "once, however often the role is imported");
+    let install = &play.tasks[2];
+    let when: Vec<_> = install.keywords.when.iter().filter_map(Node::as_str).collect();
+    assert_eq!((when, install.keywords.tags[0].0.as_str()), (vec!["a", "b"], "web"));
+    assert!(install.keywords.vars.is_empty());
+    assert_eq!(play.roles[install.role.unwrap()].vars["port"].node.to_json(), 81);
+    assert!(play.roles[play.tasks[5].role.unwrap()].vars.is_empty());
+    assert_eq!(play.tasks[5].notify, install.notify);
+
+    let (_, errors) = load(&[
+        (
+            "site.yml",
+            "- hosts: all\n  tasks:\n    - import_role: {name: a, tasks_from: x}\n    - import_role: gone\n  \
+             handlers:\n    - import_role: a\n",
+        ),
+        ("roles/a/tasks/main.yml", "- import_role: b\n"),
+        ("roles/b/tasks/main.yml", "- import_role: a\n"),
+    ]);
+    has(
+        &errors,
+        &["unknown key `tasks_from` in `import_role`", "no role `gone`", "a handler cannot import a role"],
+    );
+    has(&errors, &["roles depend on each other: a -> b -> a"]);
+}
+
+#[test]
+fn a_playbook_imports_others_which_look_beside_themselves() {
+    let (book, errors) = load(&[
+        (
+            "site.yml",
+            "- import_playbook: parts/web.yml\n  when: a\n  tags: web\n  vars: {port: 81}\n- hosts: all\n  roles: [base]\n",
+        ),
+        (
+            "parts/web.yml",
+            "- hosts: web\n  vars: {port: 80, user: www}\n  vars_files: [more.yml]\n  roles: [base, nginx]\n- import_playbook: db.yml\n",
+        ),
+        ("parts/db.yml", "- {name: db, hosts: db, tasks: [{command: db}]}\n"),
+        ("parts/more.yml", "more: 1\n"),
+        ("parts/roles/nginx/tasks/main.yml", "- {name: install, command: x}\n"),
+        ("parts/roles/base/tasks/main.yml", "- {name: base of the part, command: x}\n"),
+        ("roles/base/tasks/main.yml", "- {name: base, command: x}\n"),
+    ]);
+    assert_eq!(errors, "");
+    let tasks: Vec<_> = book.plays.iter().map(|play| names(&play.tasks)).collect();
+    assert_eq!(tasks, [vec!["base of the part", "install"], vec!["command"], vec!["base"]]);
+    let [web, db, all] = &book.plays[..] else { panic!("three plays") };
+    assert_eq!((web.vars["port"].node.to_json(), web.vars["user"].node.to_json()), (81.into(), "www".into()));
+    assert_eq!(web.file_vars["more"].node.to_json(), 1);
+    for play in [web, db] {
+        let keywords = &play.tasks[0].keywords;
+        assert_eq!((keywords.when.len(), keywords.tags[0].0.as_str()), (1, "web"));
+        assert!(play.folder.ends_with("parts"));
+    }
+    assert!(all.tasks[0].keywords.when.is_empty() && !all.folder.ends_with("parts"));
+
+    let (_, errors) = load(&[
+        ("site.yml", "- import_playbook: a.yml\n- {import_playbook: gone.yml, serial: 1}\n"),
+        ("a.yml", "- import_playbook: site.yml\n"),
+    ]);
+    has(&errors, &["site.yml imports itself", "no such file: gone.yml", "`serial` is not supported yet"]);
+    has(&task_errors("    - import_playbook: x.yml\n"), &["it stands beside plays, not among tasks"]);
+}
+
+#[test]
 fn all_mistakes_are_named_at_once() {
     let errors = task_errors(
         "    - tempalte: {src: x}\n    - name: a\n      nottify: x\n      command: x\n    - file: {path: /a}\n      \
@@ -154,11 +244,8 @@ fn ansible_words_that_are_not_ours_get_an_answer() {
     );
     has(&errors, &["`rescue` is not supported yet", "`package` does this here", "write `template`"]);
     has(&errors, &["`include_tasks` is not supported yet", "use `import_tasks`"]);
-    let (_, errors) = load(&[("site.yml", "- hosts: all\n  serial: 1\n  rolse: []\n- import_playbook: x\n")]);
-    has(
-        &errors,
-        &["`serial` is not supported yet", "did you mean `roles`?", "`import_playbook`", "no `hosts`"],
-    );
+    let (_, errors) = load(&[("site.yml", "- hosts: all\n  serial: 1\n  rolse: []\n- name: x\n")]);
+    has(&errors, &["`serial` is not supported yet", "did you mean `roles`?", "no `hosts`"]);
 }
 
 #[test]

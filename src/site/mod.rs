@@ -7,6 +7,7 @@
 
 mod expand;
 mod extra;
+mod judge;
 mod prepare;
 mod reach;
 mod reads;
@@ -18,6 +19,7 @@ mod validate;
 
 pub use expand::HostTasks;
 pub use extra::extra_vars;
+pub use judge::{Judgement, Tries};
 pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
 
 use crate::{
@@ -118,6 +120,13 @@ impl Shared {
         if handler { &play.handlers[at] } else { &play.tasks[at] }
     }
 
+    /// The folders that the files of a task are looked for in: its role's, then its playbook's.
+    fn places(&self, task: &Task) -> Vec<&Path> {
+        let play = &self.playbook.plays[self.index[task.index].play];
+        let role = task.role.map(|at| play.roles[at].role.folder.as_path());
+        role.into_iter().chain([play.folder.as_path()]).collect()
+    }
+
     fn type_of(&self, task: &Task) -> &TypeInfo {
         let found = self.types.iter().find(|t| t.row.name == task.resource.0);
         found.expect("the playbook was loaded with this table")
@@ -141,7 +150,9 @@ impl Site {
                 let mut errors = Diagnostics::default();
                 (Playbook::load(options.playbook, &known, &*options.files, &mut errors), errors)
             });
-            let inventory = Inventory::load(options.inventory, Some(folder), options.passwords, &mut errors);
+            let run = |program: &Path, arguments: &[&str]| options.files.run(program, arguments);
+            let inventory =
+                Inventory::load(options.inventory, Some(folder), options.passwords, &run, &mut errors);
             let (playbook, found) = playbook.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             errors.extend(found);
             (inventory, playbook)
@@ -184,7 +195,7 @@ impl Site {
         let types = options.types.iter().map(|row| TypeInfo { row, parameters: OnceLock::new() }).collect();
         let shared = Shared {
             layers: playbook.plays.iter().map(PlayLayers::new).collect(),
-            sources: Sources::new(options.files, playbook.folder.clone()),
+            sources: Sources::new(options.files),
             extra: Arc::new({
                 let mut extra = options.extra_vars;
                 conceal(&mut extra);

@@ -1,6 +1,6 @@
 //! One task with what is known by now: its conditions, then its parameters.
 
-use super::{HostTask, HostTasks, Preparation, Prepare, Registered, TypeInfo};
+use super::{HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, TypeInfo};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::TaskId,
@@ -9,7 +9,7 @@ use crate::{
     template::{Scope, Truth, condition, render, render_file},
     yaml::{Entry, Map, Node, Value},
 };
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// How thorough to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,15 @@ impl Prepare for HostTasks {
 
     fn prepare(&self, task: TaskId, registered: &Registered) -> Result<Preparation, Diagnostics> {
         self.prepare_for(task, registered, Aim::Run)
+    }
+
+    fn judge(&self, task: TaskId, registered: &Registered, result: &Node) -> Result<Judgement, Diagnostics> {
+        self.judgement(task, registered, result)
+    }
+
+    fn judging(&self, task: TaskId) -> (String, String) {
+        let judging = &self.shared.task(self.tasks[task.0 as usize].source).judging;
+        (judging.failing(), judging.ending())
     }
 }
 
@@ -57,6 +66,9 @@ impl HostTasks {
         }
         if let (Some(why), Aim::Run) = (&unknown, aim) {
             return Ok(Preparation::NotYet(why.to_string()));
+        }
+        if aim == Aim::Check {
+            self.check_judging(host_task, &scope)?;
         }
         let preparation = self.resource(host_task, task, &scope)?;
         let preparation = unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string()));
@@ -107,6 +119,10 @@ impl HostTasks {
             let node = Node::new(Value::Bool(true), task.params.origin.clone());
             map.insert("secret".into(), Entry { key: task.params.origin.clone(), node });
         }
+        if !task.judging.failed_when.is_empty() && kind.has("any_code") {
+            let node = Node::new(Value::Bool(true), task.params.origin.clone());
+            map.insert("any_code".into(), Entry { key: task.params.origin.clone(), node });
+        }
         if errors.has_errors() {
             return Err(errors);
         }
@@ -136,15 +152,14 @@ impl HostTasks {
         if name.secret {
             return Err(Diagnostic::error("a secret cannot be the name of a file").at(&name.origin).into());
         }
-        let play = self.shared.index[task.index].play;
-        let role: Option<&Path> =
-            task.role.map(|at| self.shared.playbook.plays[play].roles[at].role.folder.as_path());
+        let places = self.shared.places(task);
         let sources = &self.shared.sources;
-        let path = sources.find(role, param.folder, name.expect_str("the name of a file")?, &name.origin)?;
+        let path =
+            sources.find(&places, param.folder, name.expect_str("the name of a file")?, &name.origin)?;
         if !param.render {
             return sources.bytes(&path);
         }
-        let partials = |name: &str| sources.partial(role, param.folder, name);
+        let partials = |name: &str| sources.partial(&places, param.folder, name);
         render_file(&sources.text(&path)?, scope, &partials)
     }
 
@@ -185,7 +200,7 @@ fn conditions(node: &Node, scope: &Scope) -> Result<Node, Diagnostics> {
     errors.into_result(Node::new(Value::Seq(list), node.origin.clone()))
 }
 
-fn condition_text(node: &Node) -> String {
+pub(super) fn condition_text(node: &Node) -> String {
     match &node.value {
         Value::Str(text) => text.to_string(),
         Value::Bool(b) => b.to_string(),

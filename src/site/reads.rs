@@ -6,10 +6,7 @@ use crate::{
     playbook::Task,
     template::{Scope, names_in, names_in_text},
 };
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::Path,
-};
+use std::collections::{BTreeSet, HashMap};
 
 impl HostTasks {
     /// Fills in [`super::HostTask::reads`].
@@ -33,8 +30,7 @@ impl HostTasks {
 
     /// The names in the files that a task brings along as templates; `false` when it is not known yet which these are.
     fn names_in_sources(&self, task: &Task, scope: &Scope, names: &mut BTreeSet<String>) -> bool {
-        let play = &self.shared.playbook.plays[self.shared.index[task.index].play];
-        let role: Option<&Path> = task.role.map(|at| play.roles[at].role.folder.as_path());
+        let places = self.shared.places(task);
         let sources = &self.shared.sources;
         for param in self.shared.type_of(task).row.sources.iter().filter(|param| param.render) {
             let Some(name) = task.params.get(param.key) else { continue };
@@ -43,7 +39,7 @@ impl HostTasks {
             if name.unknown().is_some() {
                 return false;
             }
-            let found = name.as_str().map(|text| sources.find(role, param.folder, text, &name.origin));
+            let found = name.as_str().map(|text| sources.find(&places, param.folder, text, &name.origin));
             let Some(Ok(text)) = found.map(|path| path.map(|path| sources.text(&path))) else { continue };
             let mut texts: Vec<_> = text.into_iter().collect();
             let mut partials = BTreeSet::new();
@@ -52,7 +48,7 @@ impl HostTasks {
                 names_in_text(&source.text, names, &mut found);
                 for name in found {
                     if partials.insert(name.clone()) {
-                        texts.extend(sources.partial(role, param.folder, &name));
+                        texts.extend(sources.partial(&places, param.folder, &name));
                     }
                 }
             }
@@ -67,6 +63,14 @@ fn written_in(task: &Task) -> BTreeSet<String> {
     let keywords = &task.keywords;
     keywords.when.iter().for_each(|node| names_in(node, true, &mut names));
     let values = keywords.vars.iter().flat_map(|map| map.values().map(|entry| &entry.node));
+    let judging = &task.judging;
+    for node in judging.changed_when.iter().chain(&judging.failed_when).chain(&judging.until) {
+        let mut mentioned = BTreeSet::new();
+        names_in(node, true, &mut mentioned);
+        // There, the name of its own result is that.
+        let own = task.register.as_ref().map(|(name, _)| name);
+        names.extend(mentioned.into_iter().filter(|name| Some(name) != own));
+    }
     let values = values.chain(&keywords.environment).chain(task.repeat.iter().map(|repeat| &repeat.items));
     values.for_each(|node| names_in(node, false, &mut names));
     for (key, entry) in task.params.as_map().into_iter().flatten() {

@@ -231,6 +231,6 @@ fn magic(shared: &Shared, host: &Host, facts: Option<&Facts>) -> Variables {
         ("groups".into(), groups),
         ("group_names".into(), list(host.groups.iter().map(|g| text(g)).collect())),
         ("playbook_dir".into(), folder(&shared.playbook.folder)),
-        ("inventory_dir".into(), folder(shared.inventory.path.parent().unwrap_or(std::path::Path::new("")))),
+        ("inventory_dir".into(), folder(&shared.inventory.folder())),
     ]))
 }

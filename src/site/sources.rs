@@ -16,31 +16,29 @@ use std::{
 /// Reads each file once.
 pub(super) struct Sources {
     files: Arc<dyn Files>,
-    /// The playbook's.
-    folder: PathBuf,
     read: Mutex<HashMap<PathBuf, Result<Arc<Content>, Diagnostics>>>,
     texts: Mutex<HashMap<PathBuf, Result<Arc<Source>, Diagnostics>>>,
 }
 
 impl Sources {
-    pub fn new(files: Arc<dyn Files>, folder: PathBuf) -> Self {
-        Self { files, folder, read: Mutex::default(), texts: Mutex::default() }
+    pub fn new(files: Arc<dyn Files>) -> Self {
+        Self { files, read: Mutex::default(), texts: Mutex::default() }
     }
 
-    /// The path of `name` in `folder` (`templates`, `files`) of the role or the playbook.
+    /// The path of `name` in `folder` (`templates`, `files`) of the role or the playbook: `places`.
     ///
     /// # Errors
     /// Where it was looked for, and what is there with a similar name.
     pub fn find(
         &self,
-        role: Option<&Path>,
+        places: &[&Path],
         folder: &str,
         name: &str,
         at: &Origin,
     ) -> Result<PathBuf, Diagnostic> {
         let folders: Vec<PathBuf> = match Path::new(name).is_absolute() {
             true => vec![PathBuf::new()],
-            false => role.into_iter().chain([self.folder.as_path()]).map(|base| base.join(folder)).collect(),
+            false => places.iter().map(|base| base.join(folder)).collect(),
         };
         let mut there = vec![];
         for folder in &folders {
@@ -107,11 +105,11 @@ impl Sources {
     }
 
     /// A partial: another file in the same kind of folder, with or without an ending.
-    pub fn partial(&self, role: Option<&Path>, folder: &str, name: &str) -> Option<Arc<Source>> {
+    pub fn partial(&self, places: &[&Path], folder: &str, name: &str) -> Option<Arc<Source>> {
         let at = Origin::named("a template");
         let path = ["", ".hbs", ".j2"]
             .iter()
-            .find_map(|end| self.find(role, folder, &format!("{name}{end}"), &at).ok())?;
+            .find_map(|end| self.find(places, folder, &format!("{name}{end}"), &at).ok())?;
         self.text(&path).ok()
     }
 }

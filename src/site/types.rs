@@ -1,5 +1,6 @@
 //! A host's task as the planner and the engine see it.
 
+use super::{Judgement, Tries};
 use crate::{
     diag::Diagnostics,
     model::{Origin, TaskId},
@@ -38,6 +39,10 @@ pub struct HostTask {
     pub reads: Vec<String>,
     pub ignore_errors: bool,
     pub no_log: bool,
+    /// Whether conditions of its own say how it came out: [`Prepare::judge`].
+    pub judged: bool,
+    /// How often it is tried, when more than once.
+    pub tries: Option<Tries>,
     pub origin: Origin,
     /// Index into the site's own table, for `prepare`.
     pub(crate) source: usize,
@@ -76,4 +81,13 @@ pub trait Prepare: Send + Sync {
     /// # Errors
     /// All that is wrong with this task, with places.
     fn prepare(&self, task: TaskId, registered: &Registered) -> Result<Preparation, Diagnostics>;
+
+    /// What the task's own conditions make of its result.
+    ///
+    /// # Errors
+    /// What is wrong with a condition.
+    fn judge(&self, task: TaskId, registered: &Registered, result: &Node) -> Result<Judgement, Diagnostics>;
+
+    /// The text of `failed_when`, then that of `until`.
+    fn judging(&self, task: TaskId) -> (String, String);
 }

@@ -3,16 +3,23 @@
 //!
 //! Pip installs it on the first run, from wherever it is told to.
 
+mod inventories;
+
 use agent::secret::Secret;
-use lustores_provision::diag::{Diagnostics, render};
+use inventories::INVENTORIES;
+use lustores_provision::cli::files::Disk;
+use lustores_provision::diag::{Diagnostic, Diagnostics, render};
 use lustores_provision::inventory::Inventory;
 use lustores_provision::model::Origin;
+use lustores_provision::playbook::Files;
 use lustores_provision::vault::{Password, Passwords, VaultText, encrypt, fresh_salt};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 /// Programs of ansible-core in a virtual environment below `target/`, installed once.
 struct Ansible(PathBuf);
@@ -102,7 +109,8 @@ fn vaults_of_ansible_open_here() {
     fs::write(path("group_vars/all.yml"), text).unwrap();
     fs::write(path("hosts.yml"), "all: {hosts: {vm1: }}\n").unwrap();
     let mut errors = Diagnostics::default();
-    let inventory = Inventory::load(&path("hosts.yml"), None, &passwords(None, PASSWORD), &mut errors);
+    let inventory =
+        Inventory::load(&path("hosts.yml"), None, &passwords(None, PASSWORD), &no_program, &mut errors);
     let token = &inventory.host("vm1").unwrap().vars["token"];
     assert!(errors.0.is_empty() && token.secret && token.as_str() == Some("hunter2"), "{errors:?}");
 }
@@ -127,104 +135,24 @@ fn vaults_of_ours_open_in_ansible() {
     assert!(!output.status.success(), "opened with a wrong password");
 }
 
-/// Inventories with their variable files; the first file of each is the inventory. `SEALED:` marks what is to be a
-/// vault.
-const INVENTORIES: [&[(&str, &str)]; 5] = [
-    // Every layer, each taking one more variable from the one below.
-    &[
-        (
-            "inv/hosts.yml",
-            "all:
-  vars: {a: all, b: all, c: all, d: all, e: all, f: all}
-  hosts:
-    lone: {f: host}
-web:
-  vars: {a: web, b: web}
-  hosts: {vm1: {e: host}, vm2: }
-",
-        ),
-        ("inv/group_vars/all.yml", "b: gv-all\nc: gv-all\nx: [1, 2.5, true, null, text]\n"),
-        ("inv/group_vars/web.yml", "c: gv-web\ne: gv-web\n"),
-        ("inv/host_vars/vm2.yml", "d: hv\n"),
-        ("pb/group_vars/all.yml", "c: pb-all\nb: pb-all\n"),
-        ("pb/host_vars/vm2/z.yml", "d: pb-hv\n"),
-    ],
-    // A diamond whose ways down differ in length; names decide among equals.
-    &[
-        (
-            "inv/hosts.yml",
-            "all:
-  children:
-    top:
-      vars: {v: top, w: top}
-      children:
-        left: {vars: {v: left, w: left}, children: {bottom: }}
-        alpha:
-          vars: {v: alpha}
-          children:
-            mid: {vars: {v: mid, x: mid}, children: {bottom: }}
-    bottom: {vars: {w: bottom}, hosts: {vm1: , vm2: }}
-    zulu: {vars: {v: zulu, x: zulu, w: zulu}, hosts: {vm1: }}
-    beta: {vars: {v: beta, x: beta}, hosts: {vm2: , vm3: }}
-    aaa: {vars: {v: aaa}, hosts: {vm3: }}
-",
-        ),
-        ("inv/group_vars/zulu.yml", "y: zulu\n"),
-        ("inv/group_vars/mid.yml", "y: mid\n"),
-    ],
-    // Priorities, ranges, ports.
-    &[
-        (
-            "inv/hosts.yml",
-            "high:
-  vars: {ansible_group_priority: 10, v: high, n: {deep: high}}
-  hosts: {\"vm[01:03].example.org\": {r: range}, \"db[a:c]\": , \"p:2201\": }
-other:
-  vars: {v: other, w: other, n: {only: other}}
-  hosts: {vm02.example.org: , dbb: {r: own}, \"vm[3:9:3]\": }
-third:
-  vars: {ansible_group_priority: 20, w: third}
-  hosts: {vm02.example.org: }
-",
-        ),
-        ("inv/group_vars/high.yml", "g: high\n"),
-        ("inv/group_vars/other.yml", "g: other\n"),
-        ("inv/group_vars/third.yml", "h: third\n"),
-        ("pb/group_vars/other.yml", "g: pb-other\nh: pb-other\n"),
-    ],
-    // Folders of files, several forms at once, ungrouped hosts.
-    &[
-        ("inv/hosts.yml", "ungrouped: {hosts: {free: , both: }}\nweb: {hosts: {both: , vm1: }}\n"),
-        ("inv/group_vars/ungrouped.yml", "u: ungrouped\n"),
-        ("inv/group_vars/web/20.yml", "a: 20\nb: 20\n"),
-        ("inv/group_vars/web/10.yaml", "a: 10\nc: 10\n"),
-        ("inv/group_vars/web/30", "b: 30\n"),
-        ("inv/group_vars/web/.hidden.yml", "a: hidden\n"),
-        ("inv/group_vars/web/old.yml~", "a: old\n"),
-        ("inv/group_vars/web/note.txt", "not yaml: [\n"),
-        ("inv/group_vars/web/sub/40.json", "{\"d\": {\"x\": 1}}"),
-        ("inv/group_vars/web.yml", "a: ignored\nz: ignored\n"),
-        ("inv/group_vars/stranger.yml", "a: stranger\n"),
-        ("pb/group_vars/web.yaml", "c: pb\n"),
-    ],
-    // JSON, and whole files in a vault.
-    &[
-        (
-            "inv/hosts.json",
-            r#"{"all": {"children": {"db": {"hosts": {"vm1": {"a": 1}, "vm2": null}, "vars": {"a": 2, "b": 2}},
-                "web": {"hosts": {"vm1": {"c": 3}}}}}}"#,
-        ),
-        ("inv/group_vars/db.yml", "SEALED:b: sealed\nd: {e: [sealed]}\n"),
-        ("inv/host_vars/vm2/vault.yml", "SEALED:b: host\n"),
-    ],
-];
+/// No inventory here is a program, unless its test says so.
+fn no_program(program: &Path, _: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+    panic!("{} is run", program.display())
+}
+
+fn run(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+    Disk { passwords: Arc::default() }.run(program, arguments)
+}
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
-    for (name, text) in files {
+    for (name, text) in files.iter().filter(|(name, _)| !name.ends_with('/')) {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let seal = |plain| encrypt(&Secret::new(plain), &Secret::new(PASSWORD), None, fresh_salt().unwrap());
-        fs::write(path, text.strip_prefix("SEALED:").map_or_else(|| (*text).to_owned(), seal)).unwrap();
+        fs::write(&path, text.strip_prefix("SEALED:").map_or_else(|| (*text).to_owned(), seal)).unwrap();
+        if text.starts_with("#!") {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
     }
 }
 
@@ -235,10 +163,22 @@ fn members(list: &Json, group: &str) -> BTreeSet<String> {
     names("hosts").map(str::to_owned).chain(below).collect()
 }
 
+/// Without Ansible's mark on texts that came from a program.
+fn without_marks(value: Json) -> Json {
+    match value {
+        Json::Object(mut map) if map.len() == 1 && map.contains_key("__ansible_unsafe") => {
+            map.remove("__ansible_unsafe").unwrap_or_default()
+        }
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, without_marks(value))).collect(),
+        Json::Array(items) => items.into_iter().map(without_marks).collect(),
+        other => other,
+    }
+}
+
 #[test]
 fn variables_and_groups_are_those_of_ansible() {
     let ansible = Ansible::get();
-    for (number, files) in INVENTORIES.into_iter().enumerate() {
+    for (number, files) in INVENTORIES.iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), files);
         write(folder.path(), &[("pb/site.yml", "[]\n"), ("pw", PASSWORD)]);
@@ -249,14 +189,14 @@ fn variables_and_groups_are_those_of_ansible() {
 
         let mut errors = Diagnostics::default();
         let (path, playbooks) = (folder.path().join(file), folder.path().join("pb"));
-        let ours = Inventory::load(&path, Some(&playbooks), &passwords(None, PASSWORD), &mut errors);
+        let ours = Inventory::load(&path, Some(&playbooks), &passwords(None, PASSWORD), &run, &mut errors);
         let text: String = errors.0.iter().map(|d| render(d, false)).collect();
         assert!(!errors.has_errors(), "{number}: {text}");
         for host in ours.hosts() {
             let vars: Json = host.vars.iter().map(|(name, node)| (name.clone(), node.to_json())).collect();
             // A host without variables is not listed there.
             let theirs = list["_meta"]["hostvars"].get(&host.name).cloned();
-            let theirs = theirs.unwrap_or_else(|| serde_json::json!({}));
+            let theirs = without_marks(theirs.unwrap_or_else(|| serde_json::json!({})));
             assert_eq!(vars, theirs, "inventory {number}, host {}", host.name);
         }
         for (group, hosts) in ours.groups() {
@@ -274,7 +214,13 @@ fn patterns_choose_what_ansible_chooses() {
                 site: {children: {web: , db: }}\n";
     write(folder.path(), &[("hosts.yml", text)]);
     let mut errors = Diagnostics::default();
-    let ours = Inventory::load(&folder.path().join("hosts.yml"), None, &Passwords::default(), &mut errors);
+    let ours = Inventory::load(
+        &folder.path().join("hosts.yml"),
+        None,
+        &Passwords::default(),
+        &no_program,
+        &mut errors,
+    );
     let patterns = [
         "site:&staging:!db",
         "!web",
@@ -292,4 +238,21 @@ fn patterns_choose_what_ansible_chooses() {
         let hosts: BTreeSet<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(hosts, theirs, "{pattern}");
     }
+}
+
+#[test]
+fn every_keyword_of_ansible_has_an_answer_in_the_documentation() {
+    let ansible = Ansible::get();
+    let folder = tempfile::tempdir().unwrap();
+    let listed =
+        String::from_utf8(ansible.ok(folder.path(), "ansible-doc", &["-t", "keyword", "-l"])).unwrap();
+    let names =
+        listed.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(':').next());
+    // Gone from Ansible itself, but still listed.
+    let keywords: Vec<&str> = names.filter(|name| !name.starts_with("accelerate")).collect();
+    assert!(keywords.len() > 50 && keywords.contains(&"any_errors_fatal"), "{listed}");
+    let table = include_str!("../../docs/from-ansible.md");
+    let words: BTreeSet<&str> = table.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let missing: Vec<_> = keywords.iter().filter(|word| !words.contains(**word)).collect();
+    assert!(missing.is_empty(), "docs/from-ansible.md does not say what becomes of {missing:?}");
 }

@@ -11,6 +11,8 @@ mod build;
 mod disk;
 mod drift;
 mod exits;
+mod inventory;
+mod judging;
 mod order;
 mod paths;
 mod project;

@@ -122,3 +122,21 @@ fn what_is_shipped_has_no_mistakes() {
         ran.exits(0).has(&["no mistakes found"]).lacks(&["warning"]);
     }
 }
+
+#[test]
+fn validate_reports_for_programs_too() {
+    let project = Project::tasks(
+        "    - {name: one, tempalte: {src: x}}\n    - {name: two, command: x, notify: gone}\n",
+    );
+    let run = |format: &str| project.run(&["validate", "inventory.yml", "--format", format]);
+    let ran = run("github");
+    ran.exits(20)
+        .has(&["::error file=site.yml,line=3,col=19,title=unknown key or resource `tempalte` in a task"]);
+    let found: serde_json::Value = serde_json::from_str(&run("json").exits(20).out).unwrap();
+    assert_eq!(found[0]["place"], serde_json::json!({"file": "site.yml", "line": 3, "column": 19}));
+    let log: serde_json::Value = serde_json::from_str(&run("sarif").exits(20).out).unwrap();
+    assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 2);
+    let good = Project::tasks("    - {name: one, command: x}\n");
+    let ran = good.run(&["validate", "inventory.yml", "--format", "json"]);
+    assert_eq!(ran.exits(0).out, "[]\n");
+}

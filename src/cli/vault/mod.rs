@@ -1,13 +1,15 @@
 //! `vault`: create, edit, view, encrypt and decrypt files, generate secrets.
 
+mod diff;
 mod editor;
 mod generate;
+mod rekey;
 mod save;
 #[cfg(test)]
 mod tests;
 
 use super::vault_args::{Typed, VaultArgs};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Exit};
 use crate::model::{Origin, Source};
 use crate::vault::{Charset, Opened, Password, Passwords, VaultText, encrypt, fresh_salt, is_vault};
 use crate::yaml::{self, Node};
@@ -57,6 +59,22 @@ pub enum Vault {
         #[command(flatten)]
         vault: VaultArgs,
     },
+    /// Encrypt files in place with another password
+    Rekey {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        vault: VaultArgs,
+        #[command(flatten)]
+        new: rekey::NewPassword,
+    },
+    /// Say which values differ between two files, encrypted or not, without showing one; exit code 10 when some do
+    Diff {
+        old: PathBuf,
+        new: PathBuf,
+        #[command(flatten)]
+        vault: VaultArgs,
+    },
     /// Add strong random secrets to an encrypted file under those keys that it does not have yet
     Generate {
         /// The encrypted YAML file; made when there is none
@@ -100,8 +118,13 @@ pub struct Lock {
 impl Vault {
     /// # Errors
     /// What went wrong, without any secret in it; no file is half written.
-    pub fn run(self) -> Result<(), Diagnostics> {
-        match self {
+    pub fn run(self) -> Result<Exit, Diagnostics> {
+        let done = match self {
+            Self::Diff { old, new, vault } => {
+                let equal = diff::diff(&old, &new, &vault)?;
+                return Ok(if equal { Exit::Done } else { Exit::Pending });
+            }
+            Self::Rekey { files, vault, new } => rekey::rekey(&files, &vault, &new),
             Self::Create { file, lock } => create(&file, &lock, &Editor::from_environment()),
             Self::Edit { file, vault } => edit(&file, &vault, &Editor::from_environment()),
             Self::View { file, vault } => {
@@ -127,7 +150,8 @@ impl Vault {
                 };
                 generate::generate(&file, &keys, length.into(), charset, &lock)
             }
-        }
+        };
+        done.map(|()| Exit::Done)
     }
 }
 

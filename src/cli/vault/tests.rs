@@ -323,3 +323,52 @@ fn the_flags_fit_together() {
         assert!(<Program as clap::Parser>::try_parse_from(bad.split(' ')).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_new_password_changes_all_files_or_none() {
+    let desk = Desk::new();
+    let (one, two) = (desk.write("one.yml", "a: hunter2\n"), desk.write("two.yml", "b: hunter3\n"));
+    fs::write(desk.path("new"), "new\n").unwrap();
+    let new = || rekey::NewPassword { new_vault_password_file: Some(desk.path("new")), new_vault_id: None };
+    let rekey = |files: &[&PathBuf], vault: VaultArgs| {
+        Vault::Rekey { files: files.iter().map(|path| (*path).clone()).collect(), vault, new: new() }.run()
+    };
+    let before = [fs::read(&one).unwrap(), fs::read(&two).unwrap()];
+    let plain = desk.path("plain.yml");
+    fs::write(&plain, "c: d\n").unwrap();
+    let errors = rekey(&[&one, &plain], desk.vault()).unwrap_err();
+    assert!(text(&errors).contains("this file is not encrypted"), "{}", text(&errors));
+    let wrong = VaultArgs { vault_password_file: vec![desk.path("new")], ..VaultArgs::default() };
+    let errors = rekey(&[&one, &two], wrong.clone()).unwrap_err();
+    assert_eq!(text(&errors).matches("wrong vault password").count(), 2);
+    assert_eq!([fs::read(&one).unwrap(), fs::read(&two).unwrap()], before, "nothing was touched");
+
+    rekey(&[&one, &two], desk.vault()).unwrap();
+    let passwords = wrong.passwords().unwrap();
+    for (path, plain) in [(&one, "a: hunter2\n"), (&two, "b: hunter3\n")] {
+        let locked = Locked::read(path).unwrap();
+        assert_eq!(locked.open(&passwords).unwrap().plain.expose(), plain.as_bytes());
+        assert!(locked.open(&desk.vault().passwords().unwrap()).is_err(), "the old password still opens it");
+    }
+    let id = format!("prod@{}", desk.path("password").display());
+    let new = rekey::NewPassword { new_vault_password_file: None, new_vault_id: Some(id) };
+    Vault::Rekey { files: vec![one.clone()], vault: wrong, new }.run().unwrap();
+    assert_eq!(Locked::read(&one).unwrap().text.id(), Some("prod"));
+    assert_eq!(desk.read(&one), "a: hunter2\n");
+}
+
+#[test]
+fn two_files_are_compared_by_their_values() {
+    let desk = Desk::new();
+    let old = desk.write("old.yml", "a: 1\nb: {c: x, d: [1, 2]}\ngone: y\n");
+    let new = desk.path("new.yml");
+    let inline = encrypt_value("a", &Secret::new("1"), &desk.lock()).unwrap();
+    fs::write(&new, format!("{inline}b: {{c: z, d: [1, 2]}}\nmore: 1\n")).unwrap();
+    let diff = |old: &PathBuf, new: &PathBuf| {
+        Vault::Diff { old: old.clone(), new: new.clone(), vault: desk.vault() }.run()
+    };
+    assert_eq!(diff(&old, &new).unwrap(), Exit::Pending);
+    assert_eq!(diff(&old, &old).unwrap(), Exit::Done);
+    fs::write(&new, "- a\n").unwrap();
+    assert!(text(&diff(&old, &new).unwrap_err()).contains("only files of `name: value`"));
+}

@@ -57,6 +57,9 @@ pub struct Params<C> {
     /// `false`: the command only looks. It runs also under `--check`, and counts as no change.
     #[serde(default = "yes")]
     pub changes: bool,
+    /// Every exit code is as good as 0; a registered result has it in `rc`. A task with `failed_when` needs not say so.
+    #[serde(default)]
+    pub any_code: bool,
     /// What it prints is secret.
     #[serde(default)]
     pub secret: bool,
@@ -165,6 +168,7 @@ impl<C: CommandLine> Params<C> {
             let query = Query::Test(self.exec(argv.clone()));
             if let Answer::Output(output) = seen.get(query)?
                 && output.code != 0
+                && !self.any_code
             {
                 return Err(failed(&argv, &output).into());
             }
@@ -183,7 +187,10 @@ impl<C: CommandLine> Params<C> {
     /// The command, if it has to run.
     pub fn ops(&self, from: &Act) -> Vec<Op> {
         match self.argv() {
-            Ok(argv) if from.0.is_empty() => vec![Op::Exec { exec: self.exec(argv), ok: vec![] }],
+            Ok(argv) if from.0.is_empty() => {
+                let ok = if self.any_code { (0..=255).collect() } else { vec![] };
+                vec![Op::Exec { exec: self.exec(argv), ok }]
+            }
             _ => vec![],
         }
     }

@@ -1,8 +1,10 @@
 //! Comparing, and writing data as text.
 
 use super::{Args, Fault};
+use crate::model::Source;
 use crate::yaml::{Node, Value};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 pub(super) fn eq(args: &Args) -> Result<Value, Fault> {
     comparable(args)?;
@@ -53,6 +55,38 @@ pub(super) fn to_yaml(args: &Args) -> Result<Value, Fault> {
     crate::yaml::to_text(&args.values[0]).map(Value::str).map_err(Fault::new)
 }
 
+pub(super) fn bool(args: &Args) -> Result<Value, Fault> {
+    let truth = match &args.values[0].value {
+        Value::Bool(truth) => Some(*truth),
+        Value::Int(number @ (0 | 1)) => Some(*number == 1),
+        Value::Str(text) => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    };
+    truth.map(Value::Bool).ok_or_else(|| args.fault(0, "`true` or `false`, or a word for one of these"))
+}
+
+pub(super) fn from_json(args: &Args) -> Result<Value, Fault> {
+    let text = args.text(0)?;
+    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+        // The place without the text around it, which may be secret.
+        args.wrong(0, format!("`text` is no JSON: line {}, column {}", error.line(), error.column()))
+    })?;
+    Ok(Node::from_json(&json, &args.values[0].origin).value)
+}
+
+pub(super) fn from_yaml(args: &Args) -> Result<Value, Fault> {
+    let source = Source { path: "text".into(), text: args.text(0)?, secret: true };
+    let node = crate::yaml::parse(&Arc::new(source)).map_err(|error| {
+        let line = error.place.as_ref().map(|(origin, _)| format!(" (line {})", origin.line_column().0));
+        args.wrong(0, format!("`text` is no YAML{}", line.unwrap_or_default()))
+    })?;
+    Ok(Node::from_json(&node.to_json(), &args.values[0].origin).value)
+}
+
 /// A string is never equal to a number or boolean: to compare them is a slip, not a question.
 fn comparable(args: &Args) -> Result<(), Fault> {
     let is_text = |node: &Node| matches!(node.value, Value::Str(_));
@@ -66,7 +100,7 @@ fn comparable(args: &Args) -> Result<(), Fault> {
     Ok(())
 }
 
-fn equal(a: &Node, b: &Node) -> bool {
+pub(super) fn equal(a: &Node, b: &Node) -> bool {
     match (&a.value, &b.value) {
         (Value::Seq(a), Value::Seq(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
         (Value::Map(a), Value::Map(b)) => {

@@ -1,7 +1,9 @@
 //! The helpers: one table that evaluation, documentation and tests read.
 
+mod collections;
 mod data;
 mod lists;
+mod net;
 mod numbers;
 mod strings;
 
@@ -169,6 +171,14 @@ pub const HELPERS: &[Helper] = helpers! {
     "regex_match text pattern", Whole(strings::regex_match), "whether a regular expression matches anywhere",
         r#"{{regex_match "web-01" "^web-\\d+$"}}"# => "true";
     "split text separator", Whole(strings::split), "the parts, as a list", r#"{{join (split "a,b" ",") "+"}}"# => "a+b";
+    "lines text", Whole(strings::lines), "the lines, as a list", r#"{{join (lines "a\nb\n") "+"}}"# => "a+b";
+    "starts_with text part", Whole(strings::starts_with), "whether it begins with that", r#"{{starts_with "abc" "ab"}}"# => "true";
+    "ends_with text part", Whole(strings::ends_with), "whether it ends with that", r#"{{ends_with "abc" "bc"}}"# => "true";
+    "regex_find text pattern", Whole(strings::regex_find),
+        "all matches, as a list; of a pattern with a group what that matches",
+        r#"{{join (regex_find "a1 b22" "\\d+")}}"# => "1,22";
+    "basename path", Whole(strings::basename), "what is behind the last `/`", r#"{{basename "/etc/motd"}}"# => "motd";
+    "dirname path", Whole(strings::dirname), "what is before the last `/`", r#"{{dirname "/etc/motd"}}"# => "/etc";
     "join list [separator]", Whole(strings::join), "the items as one text; the separator is `,` unless given",
         r#"{{join (split "a b" " ") ", "}}"# => "a, b";
     "indent text count", Whole(strings::indent), "with that many spaces before each line but the first and empty ones",
@@ -201,11 +211,58 @@ pub const HELPERS: &[Helper] = helpers! {
     "merge mapping...", Parts(lists::merge), "mappings laid over each other, deep; the later one wins",
         r#"{{to_json (merge {"a": 1} {"b": 2})}}"# => r#"{"a":1,"b":2}"#;
 
+    "items mapping", Parts(collections::items), "a list of mappings with `key` and `value`, to loop over",
+        r#"{{to_json (items {"a": 1})}}"# => r#"[{"key":"a","value":1}]"#;
+    "from_items list", Parts(collections::from_items), "the way back: a mapping of what has `key` and `value`",
+        r#"{{to_json (from_items (items {"a": 1}))}}"# => r#"{"a":1}"#;
+    "map list key", Parts(collections::map), "what each item has under a key",
+        r#"{{join (map (items {"a": 1, "b": 2}) "value")}}"# => "1,2";
+    "select list key [value]", Parts(collections::select),
+        "the items whose `key` has this value; without a value: those that have the key, neither null nor false",
+        r#"{{join (map (select (items {"a": 1, "b": 2}) "value" 2) "key")}}"# => "b";
+    "reject list key [value]", Parts(collections::reject), "the items that `select` leaves out",
+        r#"{{join (map (reject (items {"a": 1, "b": 2}) "value" 2) "key")}}"# => "a";
+    "reverse list", Parts(collections::reverse), "from the last to the first, of a string its characters",
+        "{{join (reverse (range 3))}}" => "2,1,0";
+    "slice list start [end]", Parts(collections::slice),
+        "the items from `start` to before `end`, counted from 0; a negative number counts from the end",
+        "{{join (slice (range 5) 1 -1)}}" => "1,2,3";
+    "flatten list", Parts(collections::flatten), "lists inside of the list taken apart",
+        "{{join (flatten [1, [2, [3]]])}}" => "1,2,3";
+    "difference list other", Whole(collections::difference), "the items that are not in the other list",
+        "{{join (difference (range 4) [1, 2])}}" => "0,3";
+    "intersect list other", Whole(collections::intersect), "the items that are in the other list too",
+        "{{join (intersect (range 4) [1, 2, 9])}}" => "1,2";
+    "min list", Parts(collections::min), "the least of numbers or strings", "{{min [3, 1, 2]}}" => "1";
+    "max list", Parts(collections::max), "the greatest of numbers or strings", "{{max [3, 1, 2]}}" => "3";
+
+    "int x", Whole(numbers::int), "a number or a text of digits as an integer", r#"{{add (int "41") 1}}"# => "42";
+    "string x", Whole(strings::string), "a number or a boolean as its text", r#"{{eq (string 1) "1"}}"# => "true";
+    "bool x", Whole(data::bool), "`true`, `yes`, `on`, `1` and their opposites as a boolean", r#"{{bool "yes"}}"# => "true";
+    "from_json text", Whole(data::from_json), "the value that a JSON text stands for",
+        r#"{{lookup (from_json "{\"a\": 1}") "a"}}"# => "1";
+    "from_yaml text", Whole(data::from_yaml), "the value that a YAML text stands for",
+        r#"{{lookup (from_yaml "a: 1") "a"}}"# => "1";
     "to_json x", Whole(data::to_json), "as JSON on one line", r#"{{to_json "a"}}"# => r#""a""#;
     "to_json_pretty x", Whole(data::to_json_pretty), "as JSON, indented by two spaces",
         r#"{{to_json_pretty {"a": 1}}}"# => "{\n  \"a\": 1\n}";
     "to_yaml x", Whole(data::to_yaml), "as YAML", r#"{{to_yaml {"a": [1, 2]}}}"# => "a:\n- 1\n- 2\n";
 
+    "ip_version address", Whole(net::ip_version), "4 or 6; 0 for what is no address", r#"{{ip_version "2001:db8::1"}}"# => "6";
+    "ip_in address network", Whole(net::ip_in), "whether an address or network lies in a network",
+        r#"{{ip_in "10.1.2.3" "10.0.0.0/8"}}"# => "true";
+    "ip_address text", Whole(net::ip_address), "without its prefix, in the usual form",
+        r#"{{ip_address "2001:db8:0:0::1/64"}}"# => "2001:db8::1";
+    "ip_network text", Whole(net::ip_network), "the network that an address with a prefix is in",
+        r#"{{ip_network "10.1.2.3/16"}}"# => "10.1.0.0/16";
+    "ip_netmask network", Whole(net::ip_netmask), "its netmask", r#"{{ip_netmask "10.0.0.0/22"}}"# => "255.255.252.0";
+    "ip_host network number", Whole(net::ip_host), "one address of a network; -1 is the last one",
+        r#"{{ip_host "172.20.0.0/16" 1}}"# => "172.20.0.1";
+
+    "abs x", Whole(numbers::abs), "without its sign", "{{abs -3}}" => "3";
+    "round x [digits]", Whole(numbers::round), "rounded to that many digits behind the point; to an integer unless given",
+        "{{round 2.567 1}}" => "2.6";
+    "sum list", Whole(numbers::sum), "of all numbers in a list", "{{sum (range 5)}}" => "10";
     "add a b", Whole(numbers::add), "sum", "{{add 1 2}}" => "3";
     "sub a b", Whole(numbers::sub), "difference", "{{sub 1 2}}" => "-1";
     "mul a b", Whole(numbers::mul), "product", "{{mul 2 3}}" => "6";

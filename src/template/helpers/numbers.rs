@@ -25,6 +25,64 @@ pub(super) fn modulo(args: &Args) -> Result<Value, Fault> {
     calculate(args, i64::checked_rem, |a, b| a % b)
 }
 
+pub(super) fn int(args: &Args) -> Result<Value, Fault> {
+    let number = match &args.values[0].value {
+        Value::Int(number) => Some(*number),
+        Value::Str(text) => text.trim().parse().ok(),
+        // Beyond 2^53 a float is no exact integer any more.
+        Value::Float(number) if number.abs() <= 9_007_199_254_740_992.0 => Some(whole(*number)),
+        _ => None,
+    };
+    number.map(Value::Int).ok_or_else(|| args.fault(0, "a number or a text of digits"))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is behind the point is to go, and the caller has looked at the size"
+)]
+fn whole(number: f64) -> i64 {
+    number.trunc() as i64
+}
+
+pub(super) fn abs(args: &Args) -> Result<Value, Fault> {
+    if let Value::Int(number) = &args.values[0].value {
+        return number.checked_abs().map(Value::Int).ok_or_else(|| Fault::new("the result is too large"));
+    }
+    Ok(Value::Float(number(args, 0)?.abs()))
+}
+
+pub(super) fn round(args: &Args) -> Result<Value, Fault> {
+    let digits = if args.values.len() > 1 { args.integer(1)? } else { 0 };
+    let Some(digits) = i32::try_from(digits).ok().filter(|digits| (0..=15).contains(digits)) else {
+        return Err(args.wrong(1, "`digits` must be between 0 and 15".into()));
+    };
+    if let Value::Int(number) = &args.values[0].value {
+        return Ok(Value::Int(*number));
+    }
+    let scale = 10f64.powi(digits);
+    let rounded = (number(args, 0)? * scale).round() / scale;
+    if digits == 0 && rounded.abs() <= 9_007_199_254_740_992.0 {
+        return Ok(Value::Int(whole(rounded)));
+    }
+    Ok(Value::Float(rounded))
+}
+
+pub(super) fn sum(args: &Args) -> Result<Value, Fault> {
+    let (mut whole, mut real, mut is_whole) = (0i64, 0.0, true);
+    for item in args.list(0)? {
+        match &item.value {
+            Value::Int(number) => {
+                whole = whole.checked_add(*number).ok_or_else(|| Fault::new("the result is too large"))?;
+            }
+            Value::Float(number) => (real, is_whole) = (real + number, false),
+            _ => return Err(args.wrong(0, "`list` must hold only numbers".into())),
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "mixing with a float is asked for")]
+    let mixed = real + whole as f64;
+    Ok(if is_whole { Value::Int(whole) } else { Value::Float(mixed) })
+}
+
 fn divisor(args: &Args) -> Result<(), Fault> {
     if number(args, 1)? == 0.0 { Err(args.wrong(1, "division by zero".into())) } else { Ok(()) }
 }

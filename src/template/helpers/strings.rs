@@ -79,6 +79,43 @@ pub(super) fn split(args: &Args) -> Text {
     Ok(Value::Seq(text.split(&separator).map(|part| args.node(Value::str(part))).collect()))
 }
 
+pub(super) fn lines(args: &Args) -> Text {
+    Ok(Value::Seq(args.text(0)?.lines().map(|line| args.node(Value::str(line))).collect()))
+}
+
+pub(super) fn starts_with(args: &Args) -> Text {
+    Ok(Value::Bool(args.text(0)?.starts_with(&args.text(1)?)))
+}
+
+pub(super) fn ends_with(args: &Args) -> Text {
+    Ok(Value::Bool(args.text(0)?.ends_with(&args.text(1)?)))
+}
+
+pub(super) fn string(args: &Args) -> Text {
+    Ok(Value::str(args.text(0)?))
+}
+
+pub(super) fn regex_find(args: &Args) -> Text {
+    let text = args.text(0)?;
+    let regex = regex(args)?;
+    let found = regex.captures_iter(&text).filter_map(|captures| captures.get(1).or_else(|| captures.get(0)));
+    Ok(Value::Seq(found.map(|part| args.node(Value::str(part.as_str()))).collect()))
+}
+
+pub(super) fn basename(args: &Args) -> Text {
+    let path = args.text(0)?;
+    Ok(Value::str(path.rsplit_once('/').map_or(&*path, |(_, name)| name)))
+}
+
+pub(super) fn dirname(args: &Args) -> Text {
+    let path = args.text(0)?;
+    Ok(Value::str(match path.rsplit_once('/') {
+        None => "",
+        Some(("", _)) => "/",
+        Some((folder, _)) => folder.trim_end_matches('/'),
+    }))
+}
+
 pub(super) fn join(args: &Args) -> Text {
     let separator = args.optional_text(1, ",")?;
     let text = |item: &Node| {

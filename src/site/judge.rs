@@ -1,0 +1,121 @@
+//! What a task's own conditions make of its result: `failed_when`, `changed_when`, `until`.
+
+use super::{HostTask, HostTasks, Registered, prepare::condition_text};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::TaskId,
+    playbook::Judging,
+    template::{Scope, Truth, condition, render},
+    yaml::{Node, Value},
+};
+use indexmap::IndexMap;
+use std::sync::Arc;
+
+/// `None` where there is no such condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    pub failed: Option<Truth>,
+    pub changed: Option<Truth>,
+    pub until: Option<Truth>,
+}
+
+/// How often a task is tried, as `retries` and `delay` say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tries {
+    /// After the first one.
+    pub retries: u32,
+    /// Seconds between two.
+    pub delay_s: u32,
+}
+
+impl Default for Tries {
+    /// Ansible's.
+    fn default() -> Self {
+        Self { retries: 3, delay_s: 5 }
+    }
+}
+
+impl HostTasks {
+    pub(super) fn judgement(
+        &self,
+        id: TaskId,
+        registered: &Registered,
+        result: &Node,
+    ) -> Result<Judgement, Diagnostics> {
+        let host_task = &self.tasks[id.0 as usize];
+        let task = self.shared.task(host_task.source);
+        let mut scope = self.scopes.of(&self.shared, host_task, registered);
+        if let Some((name, _)) = &task.register {
+            let own = IndexMap::from([(name.clone(), result.clone())]);
+            scope.push(Arc::new(own), crate::template::Layer::Final);
+        }
+        judge(&task.judging, &scope)
+    }
+
+    /// What is wrong with the conditions, as far as it shows while no result is known.
+    pub(super) fn check_judging(&self, host_task: &HostTask, scope: &Scope) -> Result<(), Diagnostics> {
+        judge(&self.shared.task(host_task.source).judging, scope).map(drop)
+    }
+}
+
+fn judge(judging: &Judging, scope: &Scope) -> Result<Judgement, Diagnostics> {
+    let mut errors = Diagnostics::default();
+    let judgement = Judgement {
+        failed: all(&judging.failed_when, scope, &mut errors),
+        changed: all(&judging.changed_when, scope, &mut errors),
+        until: all(&judging.until, scope, &mut errors),
+    };
+    errors.into_result(judgement)
+}
+
+/// A list of conditions means all of them.
+fn all(conditions: &[Node], scope: &Scope, errors: &mut Diagnostics) -> Option<Truth> {
+    let mut whole = (!conditions.is_empty()).then_some(Truth::True)?;
+    for node in conditions {
+        match errors.take(condition(node, scope)) {
+            None | Some(Truth::True) => {}
+            Some(Truth::False) => return Some(Truth::False),
+            Some(unknown) => whole = unknown,
+        }
+    }
+    Some(whole)
+}
+
+impl Judging {
+    /// How often to try; `None`: once.
+    pub(super) fn tries(&self, scope: &Scope, errors: &mut Diagnostics) -> Option<Tries> {
+        let mut number = |node: &Option<Node>, what: &str| {
+            let node = errors.take(render(node.as_ref()?, scope))?;
+            let number = match &node.value {
+                Value::Int(number) => u32::try_from(*number).ok().filter(|number| *number <= 100_000),
+                Value::Unknown(why) => {
+                    let error = Diagnostic::error("this must be known before the tasks run").at(&node.origin);
+                    errors.push(error.cause(format!("it needs {why}")));
+                    return None;
+                }
+                _ => None,
+            };
+            if number.is_none() {
+                errors.push(node.expected(what));
+            }
+            number
+        };
+        let (retries, delay) =
+            (number(&self.retries, "a number of tries"), number(&self.delay, "a number of seconds"));
+        if self.retries.is_none() && self.until.is_empty() {
+            return None;
+        }
+        let usual = Tries::default();
+        Some(Tries { retries: retries.unwrap_or(usual.retries), delay_s: delay.unwrap_or(usual.delay_s) })
+    }
+
+    /// The condition that makes the task fail, as it is written.
+    pub fn failing(&self) -> String {
+        self.failed_when.iter().map(condition_text).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The condition that ends the tries, as it is written.
+    pub fn ending(&self) -> String {
+        self.until.iter().map(condition_text).collect::<Vec<_>>().join(" and ")
+    }
+}

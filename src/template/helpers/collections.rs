@@ -1,0 +1,123 @@
+//! Lists made of lists: chosen, combined, turned around.
+
+use super::{Args, Fault, data};
+use crate::yaml::{Entry, Map, Node, Value};
+
+pub(super) fn items(args: &Args) -> Result<Node, Fault> {
+    let pair = |(key, entry): (&String, &Entry)| {
+        let field = |name: &str, node: Node| (name.to_owned(), Entry { key: entry.key.clone(), node });
+        let fields = [field("key", Node::string(key, &entry.key)), field("value", entry.node.clone())];
+        Node::new(Value::Map(Map::from(fields)), entry.key.clone())
+    };
+    Ok(args.node(Value::Seq(args.map(0)?.iter().map(pair).collect())))
+}
+
+pub(super) fn from_items(args: &Args) -> Result<Node, Fault> {
+    let mut map = Map::new();
+    for item in args.list(0)? {
+        let (Some(key), Some(value)) = (item.get("key").and_then(Node::as_str), item.get("value")) else {
+            return Err(args.wrong(0, "each item needs a `key`, which is a string, and a `value`".into()));
+        };
+        map.insert(key.to_owned(), Entry { key: item.origin.clone(), node: value.clone() });
+    }
+    Ok(args.node(Value::Map(map)))
+}
+
+/// What stands under a key in each item.
+pub(super) fn map(args: &Args) -> Result<Node, Fault> {
+    let key = args.text(1)?;
+    let field = |item: &Node| {
+        item.get(&key).cloned().ok_or_else(|| args.wrong(0, format!("an item of `list` has no `{key}`")))
+    };
+    let fields = args.list(0)?.iter().map(field).collect::<Result<_, _>>()?;
+    Ok(args.node(Value::Seq(fields)))
+}
+
+pub(super) fn select(args: &Args) -> Result<Node, Fault> {
+    chosen(args, true)
+}
+
+pub(super) fn reject(args: &Args) -> Result<Node, Fault> {
+    chosen(args, false)
+}
+
+/// The items whose `key` has the value, or is there and neither null nor false when no value is given.
+fn chosen(args: &Args, wanted: bool) -> Result<Node, Fault> {
+    let key = args.text(1)?;
+    let fits = |item: &&Node| {
+        let found = match (item.get(&key), args.values.get(2)) {
+            (None, _) => false,
+            (Some(node), Some(value)) => data::equal(node, value),
+            (Some(node), None) => !matches!(node.value, Value::Null | Value::Bool(false)),
+        };
+        found == wanted
+    };
+    Ok(args.node(Value::Seq(args.list(0)?.iter().filter(fits).cloned().collect())))
+}
+
+pub(super) fn reverse(args: &Args) -> Result<Node, Fault> {
+    if let Value::Str(text) = &args.values[0].value {
+        return Ok(args.node(Value::str(text.chars().rev().collect::<String>())));
+    }
+    Ok(args.node(Value::Seq(args.list(0)?.iter().rev().cloned().collect())))
+}
+
+/// Counted from 0; a negative one counts from the end.
+pub(super) fn slice(args: &Args) -> Result<Node, Fault> {
+    let list = args.list(0)?;
+    let at = |number: i64| {
+        let number = if number < 0 { number + list.len() as i64 } else { number };
+        usize::try_from(number).unwrap_or(0).min(list.len())
+    };
+    let start = at(args.integer(1)?);
+    let end = if args.values.len() > 2 { at(args.integer(2)?) } else { list.len() };
+    Ok(args.node(Value::Seq(list[start..end.max(start)].to_vec())))
+}
+
+pub(super) fn flatten(args: &Args) -> Result<Node, Fault> {
+    let mut flat = vec![];
+    let mut rest: Vec<&Node> = args.list(0)?.iter().rev().collect();
+    while let Some(node) = rest.pop() {
+        match node.as_seq() {
+            Some(inner) => rest.extend(inner.iter().rev()),
+            None => flat.push(node.clone()),
+        }
+    }
+    Ok(args.node(Value::Seq(flat)))
+}
+
+pub(super) fn difference(args: &Args) -> Result<Value, Fault> {
+    kept(args, false)
+}
+
+pub(super) fn intersect(args: &Args) -> Result<Value, Fault> {
+    kept(args, true)
+}
+
+fn kept(args: &Args, wanted: bool) -> Result<Value, Fault> {
+    let (list, other) = (args.list(0)?, args.list(1)?);
+    let is_there = |item: &&Node| other.iter().any(|one| data::equal(one, item)) == wanted;
+    Ok(Value::Seq(list.iter().filter(is_there).cloned().collect()))
+}
+
+pub(super) fn min(args: &Args) -> Result<Node, Fault> {
+    outermost(args, std::cmp::Ordering::is_lt)
+}
+
+pub(super) fn max(args: &Args) -> Result<Node, Fault> {
+    outermost(args, std::cmp::Ordering::is_gt)
+}
+
+fn outermost(args: &Args, better: fn(std::cmp::Ordering) -> bool) -> Result<Node, Fault> {
+    let mut items = args.list(0)?.iter();
+    let mut best = items.next().ok_or_else(|| args.wrong(0, "`list` is empty".into()))?;
+    for item in items {
+        let order = data::order(&item.value, &best.value);
+        let order =
+            order.ok_or_else(|| args.wrong(0, "`list` must hold only numbers or only strings".into()))?;
+        if better(order) {
+            best = item;
+        }
+    }
+    Ok(best.clone())
+}
