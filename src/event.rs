@@ -38,6 +38,12 @@ pub enum Event {
         changes: usize,
         deferred: usize,
     },
+    /// With `serial`: these hosts are worked on now, as batch `number` of `of`, counted from 1.
+    BatchStarted {
+        number: usize,
+        of: usize,
+        hosts: Vec<String>,
+    },
     TaskStarted {
         host: String,
         task: TaskId,
@@ -150,6 +156,8 @@ pub struct Failure {
 /// Counts per host for the closing table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
+    /// Failed, and what the block's `rescue` did about it went well: not among `failed`.
+    pub rescued: usize,
     pub ok: usize,
     pub changed: usize,
     pub skipped: usize,

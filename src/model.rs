@@ -59,6 +59,24 @@ impl fmt::Display for Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TaskId(pub u32);
 
+/// The parts of a block that has a `rescue` or an `always`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Main,
+    /// Runs when a task of the main part failed.
+    Rescue,
+    /// Runs however the others came out.
+    Always,
+}
+
+/// Where in a block a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InBlock {
+    /// The block's number in the playbook; inner ones have higher numbers.
+    pub block: u32,
+    pub part: Part,
+}
+
 /// What on a host a state resource owns, e.g. `path:/etc/motd`. Two tasks that own one address are refused at plan time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Address(pub String);

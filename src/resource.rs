@@ -192,6 +192,16 @@ pub trait Resource: Sized + 'static {
     fn counts_as_change(_spec: &Self::Spec) -> bool {
         true
     }
+
+    /// Whether its result is that of a command: `rc`, `stdout`, `stderr`.
+    fn is_command(_spec: &Self::Spec) -> bool {
+        false
+    }
+
+    /// The command itself as a question, when it only looks.
+    fn look(_spec: &Self::Spec) -> Option<Query> {
+        None
+    }
 }
 
 /// What planning one task came to.
@@ -235,6 +245,8 @@ pub trait Prepared: Send + Sync {
     fn footprint(&self) -> Footprint;
     fn acts(&self) -> bool;
     fn counts_as_change(&self) -> bool;
+    fn is_command(&self) -> bool;
+    fn look(&self) -> Option<Query>;
     /// A digest of the parameters: tasks of one type that have the same are the same.
     fn digest(&self) -> [u8; 32];
     /// Plans on the answers of `lookup`.
@@ -266,6 +278,14 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn counts_as_change(&self) -> bool {
         R::counts_as_change(&self.0)
+    }
+
+    fn is_command(&self) -> bool {
+        R::is_command(&self.0)
+    }
+
+    fn look(&self) -> Option<Query> {
+        R::look(&self.0)
     }
 
     fn digest(&self) -> [u8; 32] {
@@ -343,6 +363,11 @@ fn refused(node: &Node, fault: Fault) -> Diagnostic {
         Some(hint) => diagnostic.hint(hint),
         None => diagnostic,
     }
+}
+
+/// Whether this is no exit code that a command chose: it ran out of time, or a signal ended it.
+pub fn ended_by_force(code: i32) -> bool {
+    code == 124 || (129..=159).contains(&code)
 }
 
 /// Shorthand for the most common questions about files.

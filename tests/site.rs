@@ -313,3 +313,45 @@ fn connections_are_rendered_and_secrets_are_found_wherever_they_stand() {
     assert!(!errors.contains("canary"), "{errors}");
     assert_eq!(owns(&project.host("a"), 0), "path:/a");
 }
+
+#[test]
+fn hostvars_are_the_other_hosts_own_values() {
+    let play = |path: &str| {
+        format!(
+            "- hosts: a\n  vars: {{here: x}}\n  tasks:\n  - file: {{path: \"{path}\", state: directory}}\n"
+        )
+    };
+    let group = "name_of: \"{{host}}-{{port}}\"\nport: 80\ndeep: {list: [1, {x: \"{{port}}\"}]}\nuses: \"{{hostvars.c.name_of}}\"\n\
+                 round: \"{{hostvars.a.round}}\"\n";
+    let files = |path: &str| {
+        Project::new(&[
+            ("site.yml", &play(path)),
+            ("group_vars/all.yml", group),
+            ("host_vars/b.yml", "port: 81\nsecret_one: plain\n"),
+        ])
+    };
+    for (path, wanted) in [
+        ("/{{hostvars.b.name_of}}", "path:/b-81"),
+        ("/{{hostvars.a.name_of}}/{{name_of}}", "path:/a-80/a-80"),
+        ("/{{hostvars.b.deep.list.[1].x}}", "path:/81"),
+        ("/{{hostvars.b.uses}}", "path:/c-80"),
+        ("/{{#each groups.web}}{{hostvar this \\\"port\\\"}}{{/each}}", "path:/8081"),
+        ("/{{default hostvars.b.here \\\"no\\\"}}", "path:/no"),
+    ] {
+        let project = files(path);
+        assert_eq!(project.errors(), "", "{path}");
+        assert_eq!(owns(&project.host("a"), 0), wanted, "{path}");
+    }
+    for (path, part) in [
+        ("/{{hostvars.bb.port}}", "no host is named `bb`"),
+        ("/{{hostvars.b.prt}}", "did you mean `port`?"),
+        ("/{{hostvars.b}}", "cannot be used as a whole"),
+        ("/{{round}}", "nested deeper than"),
+        ("/{{hostvars.b.here}}", "b has no variable `here`"),
+    ] {
+        has(&files(path).errors(), &[part]);
+    }
+    // What a host knows of itself is not known of it elsewhere before it was asked.
+    let project = files("/{{hostvars.b.facts.hostname}}");
+    assert!(owns(&project.host("a"), 0).contains("a fact of b"));
+}

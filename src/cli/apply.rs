@@ -119,6 +119,7 @@ impl Apply {
             run: run_id,
             check: self.check,
             forks: self.forks.into(),
+            rolling: site.playbook().rolling().cloned(),
             mask: Mask::new(key),
             cancel: cancel_on_signal(reporter.clone()),
         };

@@ -4,6 +4,7 @@
 
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::model::Origin;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
 /// An array of objects, in the order in which they would be shown.
@@ -32,7 +33,7 @@ pub fn sarif(found: &Diagnostics) -> String {
     let one = |diagnostic: &Diagnostic| {
         let location = |origin: &Origin, label: Option<&str>| {
             let mut location = json!({ "physicalLocation": {
-                "artifactLocation": { "uri": uri(origin) },
+                "artifactLocation": { "uri": utf8_percent_encode(&uri(origin), RESERVED).to_string() },
                 "region": region(origin),
             }});
             if let Some(label) = label.filter(|label| !label.is_empty()) {
@@ -127,11 +128,15 @@ fn region(origin: &Origin) -> Json {
     json!({ "startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column })
 }
 
-/// A relative path with `/`, as both formats want it.
+/// A path relative to the working folder.
 fn uri(origin: &Origin) -> String {
     let path = origin.source.path.display().to_string();
     path.strip_prefix("./").map_or(path.clone(), str::to_owned)
 }
+
+/// What may not stand in a URI reference as it is (RFC 3986), but for the slashes.
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 fn escaped(text: &str, is_property: bool) -> String {
     let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
@@ -179,6 +184,8 @@ mod tests {
             results[0]["locations"][0]["physicalLocation"]["region"],
             json!({"startLine": 1, "startColumn": 4, "endLine": 1, "endColumn": 5})
         );
+        let place = &results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert_eq!(place, "play%2C%20one.yml");
         assert_eq!(results[0]["message"]["text"], "100% wrong: really\nbecause\nhint: do\nthis");
         assert_eq!(
             (&results[1]["level"], results[1]["locations"].as_array().unwrap().len()),

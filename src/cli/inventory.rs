@@ -10,6 +10,7 @@ use crate::{
 };
 use serde_json::{Map, Value as Json, json};
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -125,16 +126,25 @@ fn list(hosts: &Hosts) -> Json {
 
 fn graph(hosts: &Hosts) -> String {
     let mut text = String::new();
-    branch(hosts, "all", 0, &mut text);
+    branch(hosts, "all", 0, &mut HashSet::new(), &mut text);
     text
 }
 
-fn branch(hosts: &Hosts, group: &str, depth: usize, text: &mut String) {
+/// A group that several others hold is shown whole once.
+fn branch<'a>(
+    hosts: &'a Hosts,
+    group: &'a str,
+    depth: usize,
+    seen: &mut HashSet<&'a str>,
+    text: &mut String,
+) {
     let indent = |depth: usize| if depth == 0 { String::new() } else { "  |".repeat(depth) + "--" };
-    text.push_str(&format!("{}@{group}:\n", indent(depth)));
-    let Some((children, members)) = hosts.below(group) else { return };
+    let is_new = seen.insert(group);
+    let note = if is_new { "" } else { " (above)" };
+    text.push_str(&format!("{}@{group}:{note}\n", indent(depth)));
+    let Some((children, members)) = hosts.below(group).filter(|_| is_new) else { return };
     for child in children {
-        branch(hosts, child, depth + 1, text);
+        branch(hosts, child, depth + 1, seen, text);
     }
     for host in members {
         text.push_str(&format!("{}{host}\n", indent(depth + 1)));

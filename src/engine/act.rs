@@ -5,8 +5,8 @@ use crate::{
     diag::Exit,
     event::{Event, Failure, Status},
     model::{Diff, TaskId},
-    plan::{ResultOf, TaskPlan, diagnostics_failure, result_node, task_failure},
-    resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
+    plan::{ResultOf, TaskPlan, diagnostics_failure, printed, result_node, task_failure},
+    resource::{Change, Fault, Look, Lookup, Outcome, Prepared, ended_by_force},
     site::{HostTask, Preparation, Tries},
     yaml::Node,
 };
@@ -20,18 +20,28 @@ pub(super) struct Done {
     pub diff: Option<Diff>,
     pub failure: Option<Failure>,
     pub result: Option<Node>,
+    /// The host is another one than before, whatever the task's own `changed_when` makes of it.
+    pub acted: bool,
+    /// Whether that it failed is a result of its own, of which `failed_when` may say that it is none.
+    pub own: bool,
 }
 
 impl Done {
     pub fn quiet(status: Status) -> Self {
         let result = matches!(status, Status::Skipped | Status::Ok)
             .then(|| result_node(&ResultOf { skipped: status == Status::Skipped, ..Default::default() }));
-        Self { status, diff: None, failure: None, result }
+        Self { status, diff: None, failure: None, result, acted: false, own: true }
     }
 
     fn failed(failure: Failure, output: Option<&Output>) -> Self {
         let result = result_node(&ResultOf { failed: true, output, ..Default::default() });
-        Self { status: Status::Failed, diff: None, failure: Some(failure), result: Some(result) }
+        let (status, failure, result) = (Status::Failed, Some(failure), Some(result));
+        Self { status, diff: None, failure, result, acted: false, own: true }
+    }
+
+    /// A failure that no condition may excuse: nothing was tried, or it is about more than this task.
+    fn fatal(failure: Failure, output: Option<&Output>) -> Self {
+        Self { own: false, ..Self::failed(failure, output) }
     }
 }
 
@@ -61,15 +71,22 @@ impl HostRun {
     ) -> Done {
         let task = &self.prepare.tasks()[id.0 as usize];
         let tries = task.tries.unwrap_or(Tries { retries: 0, delay_s: 0 });
-        let mut tried = 0;
+        let (mut tried, mut acted, mut diff) = (0, false, None);
         loop {
-            let done = self.attempt(id, dirty || tried > 0, notified, tried > 0, events).await;
-            let (done, again) = self.judged(task, done);
+            let mut done = self.attempt(id, dirty || tried > 0, notified, tried > 0, events).await;
+            // What an earlier try did is a change though this one found nothing to do any more.
+            if acted && done.status == Status::Ok {
+                (done.status, done.diff) = (Status::Changed, diff.take());
+            }
+            acted |= done.acted;
+            done.acted = acted;
+            let (mut done, again) = self.judged(task, done);
             tried += 1;
             let Some(why) = again.filter(|_| task.tries.is_some()) else { return done };
             if tried > tries.retries {
                 return self.used_up(task, done, &why, tried);
             }
+            diff = diff.or(done.diff.take());
             let line = format!("try {tried} of {}: {why}; again in {} s", tries.retries + 1, tries.delay_s);
             events(Event::TaskOutput { host: self.host.clone(), task: id, line });
             tokio::select! {
@@ -96,12 +113,12 @@ impl HostRun {
                 Ok(Preparation::NotYet(why)) => {
                     let fault = Fault::new(format!("{why} is not known"))
                         .hint("the task that should have set it was skipped or failed");
-                    return Done::failed(task_failure(task, &fault), None);
+                    return Done::fatal(task_failure(task, &fault), None);
                 }
                 Err(diagnostics) => {
                     // It was fine as far as it could be known: what an earlier task brought does not fit.
                     let failure = diagnostics_failure(Some(task), &diagnostics);
-                    return Done::failed(Failure { exit: Exit::TaskFailed as u8, ..failure }, None);
+                    return Done::fatal(Failure { exit: Exit::TaskFailed as u8, ..failure }, None);
                 }
             },
         };
@@ -118,12 +135,7 @@ impl HostRun {
         let (change, answers) = match outcome {
             Ok((Some(change), answers)) => (change, answers),
             Ok((None, answers)) => {
-                let output = answers.iter().find_map(|(q, a)| match (q, a) {
-                    (Query::Test(_), Answer::Output(output)) => Some(output),
-                    _ => None,
-                });
-                let result = result_node(&ResultOf { output, ..Default::default() });
-                return Done { result: Some(result), ..Done::quiet(Status::Ok) };
+                return self.nothing_to_do(&*prepared, &answers);
             }
             Err(failure) => return Done::failed(failure, None),
         };
@@ -136,12 +148,18 @@ impl HostRun {
             Err(ActError::HostChanged(_)) if (dirty || notified) && !fresh => {
                 match self.observe(task, &*prepared).await {
                     Ok((Some(change), _)) => self.conclude(task, &prepared, &change, events).await,
-                    Ok((None, _)) => Done::quiet(Status::Ok),
+                    Ok((None, answers)) => self.nothing_to_do(&*prepared, &answers),
                     Err(failure) => Done::failed(failure, None),
                 }
             }
             result => self.judge(task, &prepared, &change, result).await,
         }
+    }
+
+    fn nothing_to_do(&self, prepared: &dyn Prepared, answers: &HashMap<Query, Answer>) -> Done {
+        let output = printed(prepared, |query| answers.get(query).cloned());
+        let result = result_node(&ResultOf { output: output.as_ref(), ..Default::default() });
+        Done { result: Some(result), ..Done::quiet(Status::Ok) }
     }
 
     async fn conclude(
@@ -191,7 +209,7 @@ impl HostRun {
         let applied = match result {
             Ok(applied) => applied,
             Err(ActError::Link(failure)) => {
-                return Done::failed(Failure { place: Some(task.origin.to_string()), ..failure }, None);
+                return Done::fatal(Failure { place: Some(task.origin.to_string()), ..failure }, None);
             }
             Err(ActError::HostChanged(query)) => {
                 let fault =
@@ -201,7 +219,7 @@ impl HostRun {
                     exit: Exit::HostChanged as u8,
                     ..task_failure(task, &fault)
                 };
-                return Done::failed(failure, None);
+                return Done::fatal(failure, None);
             }
             Err(ActError::OpFailed { index, message, output }) => {
                 let mut failure = task_failure(task, &Fault::new(message));
@@ -213,13 +231,15 @@ impl HostRun {
                     ));
                 }
                 failure.output = output.as_ref().filter(|_| !task.no_log).map(tail).unwrap_or_default();
-                return Done::failed(failure, output.as_ref());
+                let own = output.as_ref().is_none_or(|output| !ended_by_force(output.code));
+                let acted = prepared.counts_as_change();
+                return Done { own, acted, ..Done::failed(failure, output.as_ref()) };
             }
         };
         if let Some(token) = change.armed()
             && let Err(failure) = self.confirm(task, token).await
         {
-            return Done::failed(failure, None);
+            return Done { acted: true, ..Done::fatal(failure, None) };
         }
         let output = applied.outputs.last();
         let changed = prepared.counts_as_change();
@@ -234,12 +254,13 @@ impl HostRun {
                     let causes = left.diff.facets.iter().map(|f| f.facet.clone()).collect();
                     let failure =
                         Failure { causes, exit: Exit::NotConverged as u8, ..task_failure(task, &fault) };
-                    return Done { diff: Some(left.diff), ..Done::failed(failure, output) };
+                    let acted = changed;
+                    return Done { diff: Some(left.diff), acted, ..Done::fatal(failure, output) };
                 }
-                Err(failure) => return Done::failed(failure, output),
+                Err(failure) => return Done { acted: changed, ..Done::fatal(failure, output) },
             }
         }
-        Done { status, diff: Some(change.diff.clone()), failure: None, result }
+        Done { status, diff: Some(change.diff.clone()), failure: None, result, acted: changed, own: true }
     }
 
     /// Disarms over a fresh connection: proof that the change has not cut us off.

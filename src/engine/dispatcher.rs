@@ -5,6 +5,7 @@ use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
     plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure},
+    playbook::Rolling,
     resource::Mask,
     site::{Place, Prepare},
 };
@@ -34,6 +35,8 @@ pub struct RunOptions {
     pub check: bool,
     /// Hosts worked on at a time.
     pub forks: usize,
+    /// Hosts are worked on in batches; all at once without it.
+    pub rolling: Option<Rolling>,
     pub mask: Mask,
     /// Turns true when the user wants to stop: nothing new is started.
     pub cancel: watch::Receiver<bool>,
@@ -90,8 +93,43 @@ pub async fn run(
         planned.iter().for_each(|host| host.report_refused(&events));
         exits.push(Exit::Cancelled);
     } else {
+        exits.extend(execute(planned, &names, &forks, &options, &events).await);
+    }
+    let exit = exits.into_iter().max().unwrap_or(Exit::Done);
+    events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
+    exit
+}
+
+/// Acts on all hosts, batch by batch. A host that could not even be planned counts as failed in its batch.
+async fn execute(
+    planned: Vec<HostRun>,
+    names: &[String],
+    forks: &Arc<Semaphore>,
+    options: &RunOptions,
+    events: &Events,
+) -> Vec<Exit> {
+    let sizes =
+        options.rolling.as_ref().map_or_else(|| vec![names.len()], |rolling| rolling.batches(names.len()));
+    let mut planned = planned.into_iter().peekable();
+    let (mut exits, mut begin, mut is_over) = (vec![], 0, false);
+    for (at, size) in sizes.iter().enumerate() {
+        let batch = &names[begin..begin + size];
+        begin += size;
+        let mut hosts = vec![];
+        while let Some(host) = planned.next_if(|host| batch.contains(&host.host)) {
+            hosts.push(host);
+        }
+        if is_over {
+            hosts.iter().for_each(|host| host.report_refused(events));
+            continue;
+        }
+        if sizes.len() > 1 {
+            let hosts = hosts.iter().map(|host| host.host.clone()).collect();
+            events(Event::BatchStarted { number: at + 1, of: sizes.len(), hosts });
+        }
+        let mut failed = batch.len() - hosts.len();
         let mut running = tokio::task::JoinSet::new();
-        for host in planned {
+        for host in hosts {
             let (forks, events, cancel) = (forks.clone(), events.clone(), options.cancel.clone());
             running.spawn(async move {
                 let _permit = forks.acquire_owned().await;
@@ -99,12 +137,25 @@ pub async fn run(
             });
         }
         while let Some(result) = running.join_next().await {
-            exits.push(result.unwrap_or(Exit::Bug));
+            let exit = result.unwrap_or(Exit::Bug);
+            failed += usize::from(exit != Exit::Done);
+            exits.push(exit);
+        }
+        if options.rolling.as_ref().is_some_and(|rolling| rolling.is_end(failed, batch.len()))
+            && begin < names.len()
+        {
+            is_over = true;
+            let left = names.len() - begin;
+            let message = format!(
+                "{failed} of {} hosts of this batch failed: {left} more {} left as {}",
+                batch.len(),
+                if left == 1 { "is" } else { "are" },
+                if left == 1 { "it is" } else { "they are" },
+            );
+            events(Event::Warning { host: None, message });
         }
     }
-    let exit = exits.into_iter().max().unwrap_or(Exit::Done);
-    events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
-    exit
+    exits
 }
 
 /// Whether the plan may be carried out. A user who stops the run instead of answering has said no.

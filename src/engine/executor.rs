@@ -5,7 +5,7 @@ use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
     graph::Why,
-    model::TaskId,
+    model::{Part, TaskId},
     plan::{HostPlan, Planner, Seat, TaskPlan, register},
     resource::Mask,
     site::{HostTask, Prepare, Registered},
@@ -34,7 +34,7 @@ pub struct HostRun {
 
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     Waiting(usize),
     Running,
     Finished(Status),
@@ -119,6 +119,8 @@ impl HostRun {
         let mut progress: Vec<_> = self.tasks().iter().map(|t| Progress::Waiting(count_before(t))).collect();
         let mut dirty = vec![false; progress.len()];
         let mut exit = Exit::Done;
+        let mut failures = vec![];
+        let mut poisoned = vec![false; progress.len()];
         let mut lost = false;
         let mut summary = Summary::default();
         let mut running: JoinSet<(TaskId, Instant, Done)> = JoinSet::new();
@@ -133,7 +135,8 @@ impl HostRun {
                 let settled = if stopped {
                     Some(Done::quiet(Status::Blocked))
                 } else {
-                    self.settled(id, &progress, dirty[at])
+                    poisoned[at] = self.is_poisoned(id, &progress, &poisoned);
+                    self.settled(id, &progress, &poisoned, dirty[at])
                 };
                 match settled {
                     Some(done) => {
@@ -172,12 +175,19 @@ impl HostRun {
                 && !self.tasks()[id.0 as usize].ignore_errors
             {
                 lost |= failure.exit == Exit::Unreachable as u8;
-                exit = exit.max(exit_of(failure));
+                failures.push((id, exit_of(failure)));
             }
             self.finish(id, done, started, &events, &mut summary, &mut progress, &mut dirty, &mut ready);
         }
         for link in &self.links {
             link.close().await;
+        }
+        for (id, failed) in failures {
+            if self.rescued(id, &progress) {
+                (summary.failed, summary.rescued) = (summary.failed - 1, summary.rescued + 1);
+            } else {
+                exit = exit.max(failed);
+            }
         }
         summary.unreachable = lost;
         let (host, round_trips) = (self.host.clone(), self.round_trips());
@@ -186,17 +196,23 @@ impl HostRun {
     }
 
     /// The outcome of a task that needs no work, known at once.
-    fn settled(&self, id: TaskId, progress: &[Progress], dirty: bool) -> Option<Done> {
+    fn settled(&self, id: TaskId, progress: &[Progress], poisoned: &[bool], dirty: bool) -> Option<Done> {
         let task = &self.tasks()[id.0 as usize];
-        let failed = |id: TaskId| {
-            matches!(progress[id.0 as usize], Progress::Finished(Status::Failed | Status::Blocked))
-                && !self.tasks()[id.0 as usize].ignore_errors
-        };
-        let stands_on_failed = self.plan.graph.before(id).any(|(before, why)| match why {
-            Why::Declared => failed(before),
-            // A handler that is owed runs all the same.
-            Why::Footprint(_) | Why::Result(_) => !task.handler && failed(before),
-            Why::Order(_) | Why::Replaced(_) | Why::Notify => false,
+        if task
+            .blocks
+            .iter()
+            .any(|inside| inside.part == Part::Rescue && !self.has_failed(inside.block, progress))
+        {
+            return Some(Done::quiet(Status::Skipped));
+        }
+        let stands_on_failed = self.plan.graph.before(id).any(|(before, why)| {
+            let failed = || self.stops(before, id, progress, poisoned);
+            match why {
+                Why::Declared => failed(),
+                // A handler that is owed runs all the same.
+                Why::Footprint(_) | Why::Result(_) => !task.handler && failed(),
+                Why::Order(_) | Why::Replaced(_) | Why::Notify | Why::Block => false,
+            }
         });
         if stands_on_failed {
             return Some(Done::quiet(Status::Blocked));
@@ -210,7 +226,9 @@ impl HostRun {
         }
         match &self.plan.tasks[id.0 as usize] {
             TaskPlan::Unchanged { .. } if !dirty => Some(self.as_predicted(id)),
-            TaskPlan::Skipped { .. } if !task.handler => Some(Done::quiet(Status::Skipped)),
+            TaskPlan::Skipped { .. } if !task.handler && !task.is_rescue() => {
+                Some(Done::quiet(Status::Skipped))
+            }
             _ => None,
         }
     }
@@ -245,7 +263,8 @@ impl HostRun {
         count(summary, done.status);
         progress[id.0 as usize] = Progress::Finished(done.status);
         // A failed task may have done half of its ops.
-        let moved = matches!(done.status, Status::Changed | Status::Failed) || dirty[id.0 as usize];
+        let moved =
+            matches!(done.status, Status::Changed | Status::Failed) || done.acted || dirty[id.0 as usize];
         for (next, why) in self.plan.graph.after(id) {
             let at = next.0 as usize;
             // A result moves nothing on the host.

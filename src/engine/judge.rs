@@ -14,16 +14,19 @@ use crate::{
 impl HostRun {
     /// The outcome by `failed_when` and `changed_when`, and why it is to be tried again, if it is (`until`, or without that: it failed).
     pub(super) fn judged(&self, task: &HostTask, mut done: Done) -> (Done, Option<String>) {
-        // A skipped task has nothing to judge, and no condition is about a link that broke.
-        let own = |failure: &Failure| {
-            [Exit::TaskFailed, Exit::NotConverged].iter().any(|exit| *exit as u8 == failure.exit)
+        // A skipped task has nothing to judge, and not every failure is one of the task's own.
+        let may_try = |done: &Done| {
+            let kinds = [Exit::TaskFailed, Exit::NotConverged];
+            done.failure.as_ref().is_none_or(|failure| kinds.iter().any(|kind| *kind as u8 == failure.exit))
         };
-        if matches!(done.status, Status::Skipped | Status::Blocked) || !done.failure.as_ref().is_none_or(own)
-        {
+        if matches!(done.status, Status::Skipped | Status::Blocked) || !may_try(&done) {
             return (done, None);
         }
         let failed = |done: &Done| done.failure.as_ref().map(|failure| failure.message.clone());
-        let Some(result) = done.result.clone().filter(|_| task.judged) else {
+        // Of what did not converge the result may say more; but nothing excuses it.
+        let converged = |failure: &Failure| failure.exit != Exit::NotConverged as u8;
+        let is_judged = task.judged && (done.own || !done.failure.as_ref().is_none_or(converged));
+        let Some(result) = done.result.clone().filter(|_| is_judged) else {
             let again = failed(&done);
             return (done, again);
         };
@@ -37,27 +40,39 @@ impl HostRun {
             }
             Err(diagnostics) => {
                 let failure = diagnostics_failure(Some(task), &diagnostics);
-                done.failure = Some(Failure { exit: Exit::TaskFailed as u8, ..failure });
-                done.status = Status::Failed;
-                return (done, None);
+                fail(&mut done, Failure { exit: Exit::TaskFailed as u8, ..failure });
+                let again = failed(&done);
+                return (done, again);
             }
         };
         match judgement.failed {
             Some(Truth::True) => {
                 let message = format!("`failed_when` holds: {}", self.prepare.judging(task.id).0);
                 let failure = task_failure(task, &Fault::new(message));
-                let output = done.failure.map_or_else(|| printed(task, &result), |failure| failure.output);
-                done.failure = Some(Failure { output, ..failure });
-                done.status = Status::Failed;
+                let output =
+                    done.failure.take().map_or_else(|| printed(task, &result), |failure| failure.output);
+                fail(&mut done, Failure { output, ..failure });
             }
-            Some(Truth::False) if done.failure.take().is_some() => done.status = Status::Changed,
+            Some(Truth::False) if done.own && done.failure.take().is_some() => {
+                done.status = if done.acted { Status::Changed } else { Status::Ok };
+            }
+            Some(Truth::Unknown(why)) if done.failure.is_none() => {
+                let fault = Fault::new(format!("whether it failed cannot be told: {why} is not known"));
+                fail(&mut done, task_failure(task, &fault));
+            }
             _ => {}
         }
         if done.failure.is_none() {
             match judgement.changed {
                 Some(Truth::True) => done.status = Status::Changed,
                 Some(Truth::False) => done.status = Status::Ok,
-                _ => {}
+                Some(Truth::Unknown(why)) => {
+                    let fault = Fault::new(format!(
+                        "whether it changed something cannot be told: {why} is not known"
+                    ));
+                    fail(&mut done, task_failure(task, &fault));
+                }
+                None => {}
             }
         }
         let result = with(result, "failed", done.failure.is_some());
@@ -76,15 +91,19 @@ impl HostRun {
         match &mut done.failure {
             Some(failure) => failure.causes.push(format!("tried {times}")),
             None => {
-                let failure = task_failure(task, &Fault::new(why)).clone();
+                let failure = task_failure(task, &Fault::new(why));
                 let output = done.result.as_ref().map(|result| printed(task, result)).unwrap_or_default();
-                done.failure = Some(Failure { causes: vec![format!("tried {times}")], output, ..failure });
-                done.status = Status::Failed;
-                done.result = done.result.map(|result| with(result, "failed", true));
+                fail(&mut done, Failure { causes: vec![format!("tried {times}")], output, ..failure });
             }
         }
         done
     }
+}
+
+fn fail(done: &mut Done, failure: Failure) {
+    done.failure = Some(failure);
+    done.status = Status::Failed;
+    done.result = done.result.take().map(|result| with(result, "failed", true));
 }
 
 fn with(mut result: Node, key: &str, value: bool) -> Node {

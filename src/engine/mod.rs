@@ -4,6 +4,7 @@
 //! only.
 
 mod act;
+mod blocks;
 mod dispatcher;
 mod executor;
 mod judge;

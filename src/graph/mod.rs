@@ -4,12 +4,13 @@
 //! may run in parallel. Only the edges that matter are kept: an area's last writers, and its readers since.
 
 mod areas;
+mod blocks;
 mod picture;
 mod results;
 
 pub use picture::{dot, mermaid, text};
 
-use crate::model::{Area, Footprint, TaskId};
+use crate::model::{Area, Footprint, InBlock, TaskId};
 use areas::Areas;
 use petgraph::{
     Direction,
@@ -34,12 +35,14 @@ pub enum Why {
     Replaced(String),
     /// The later one is a handler that the earlier one notifies.
     Notify,
+    /// The parts of a block come one after the other: order only.
+    Block,
 }
 
 impl Why {
     /// The later one only has to come later: it is all the same to it how the earlier one ends.
     pub fn is_order_only(&self) -> bool {
-        matches!(self, Self::Order(_) | Self::Replaced(_))
+        matches!(self, Self::Order(_) | Self::Replaced(_) | Self::Block)
     }
 }
 
@@ -52,6 +55,7 @@ impl std::fmt::Display for Why {
             Self::Result(name) => write!(f, "result `{name}`"),
             Self::Replaced(name) => write!(f, "result `{name}` is replaced"),
             Self::Notify => f.write_str("notify"),
+            Self::Block => f.write_str("block"),
         }
     }
 }
@@ -65,6 +69,8 @@ pub struct Node {
     pub machine: u16,
     pub needs: Vec<TaskId>,
     pub notifies: Vec<TaskId>,
+    /// The blocks with `rescue` or `always` that it stands in.
+    pub blocks: Vec<InBlock>,
     /// The registered results that it reads.
     pub reads: Vec<String>,
     /// The name under which its result is registered, and by which task of the playbook: the items of a loop share one.
@@ -100,6 +106,7 @@ impl TaskGraph {
             edges.extend(node.needs.iter().map(|need| (need.0, at as u32, Why::Declared)));
             edges.extend(node.notifies.iter().map(|handler| (at as u32, handler.0, Why::Notify)));
         }
+        blocks::add(nodes, &mut edges);
         for (from, to, why) in edges {
             let (from, to) = (NodeIndex::new(from as usize), NodeIndex::new(to as usize));
             // The strongest reason stays: a declared one, then a dependence, then mere order.

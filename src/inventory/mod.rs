@@ -81,7 +81,7 @@ impl Inventory {
     ) -> Self {
         let place = Origin::named(&path.display().to_string());
         let mut tree = Tree::new(&place);
-        Sources { passwords, run }.read(path, &mut tree, errors);
+        Sources { passwords, run, way: vec![] }.read(path, &mut tree, errors);
         tree.complete(errors);
         let beside = source::folder_of(path);
         let mut folders = vec![beside.clone()];
@@ -152,10 +152,20 @@ impl Inventory {
     }
 }
 
+/// Variables that hold passwords; the last four are refused, but may stand in an inventory that others use too.
+const PASSWORDS: [&str; 6] = [
+    "ansible_become_password",
+    "ansible_become_pass",
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_sudo_pass",
+    "ansible_su_pass",
+];
+
 /// Marks what is a password by its name as secret, though it may be written in clear. One that is made by a template is as secret as
 /// what it is made of.
 pub(crate) fn conceal(vars: &mut IndexMap<String, Node>) {
-    for name in ["ansible_become_password", "ansible_become_pass"] {
+    for name in PASSWORDS {
         if let Some(node) = vars.get_mut(name)
             && !node.as_str().is_some_and(|text| text.contains("{{"))
         {

@@ -6,17 +6,18 @@
 use super::Run;
 use super::tree::{ALL, Tree, UNGROUPED, Vars, to_vars};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{Origin, Source};
-use crate::yaml::{self, Entry, Node};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use crate::model::Origin;
+use crate::vault::{Passwords, open_values};
+use crate::yaml::{Entry, Node, Value};
+use std::path::Path;
 
 const META: &str = "_meta";
 const KEYS: [&str; 3] = ["hosts", "vars", "children"];
 
 /// Adds what a program says.
-pub(super) fn read(path: &Path, run: Run, tree: &mut Tree, errors: &mut Diagnostics) {
-    let Some(root) = errors.take(ask(path, &["--list"], run)) else { return };
+pub(super) fn read(path: &Path, passwords: &Passwords, run: Run, tree: &mut Tree, errors: &mut Diagnostics) {
+    let Some(mut root) = errors.take(ask(path, &["--list"], run)) else { return };
+    open_values(&mut root, passwords, errors);
     let Some(groups) = errors.take(root.expect_map("a mapping of groups")) else { return };
     let mut hosts = vec![];
     for (name, entry) in groups.iter().filter(|(name, _)| *name != META) {
@@ -28,7 +29,10 @@ pub(super) fn read(path: &Path, run: Run, tree: &mut Tree, errors: &mut Diagnost
         let vars = match all {
             Some(all) => all.get(&host),
             None => {
-                answer = errors.take(ask(path, &["--host", &host], run));
+                answer = errors.take(ask(path, &["--host", &host], run)).map(|mut node| {
+                    open_values(&mut node, passwords, errors);
+                    node
+                });
                 answer.as_ref()
             }
         };
@@ -49,9 +53,29 @@ fn ask(path: &Path, arguments: &[&str], run: Run) -> Result<Node, Diagnostic> {
         let error = Diagnostic::error("the program printed nothing").at(&Origin::named(&call));
         return Err(error.hint("it must print the inventory as JSON; `{}` where there is nothing to say"));
     }
-    // JSON may be indented with tabs, YAML may not; inside of strings, JSON has none.
-    let text = text.replace('\t', " ");
-    yaml::parse(&Arc::new(Source { path: PathBuf::from(call), text, secret: false }))
+    let origin = Origin::named(&call);
+    let json: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| Diagnostic::error("the output is no JSON").at(&origin).cause(error))?;
+    let mut root = Node::from_json(&json, &origin);
+    unmark(&mut root);
+    Ok(root)
+}
+
+/// Ansible's marks on values, `{"__ansible_vault": TEXT}`, as the tags that YAML has for them.
+fn unmark(node: &mut Node) {
+    let marked =
+        |key: &str| node.as_map().filter(|map| map.len() == 1)?.get(key).map(|entry| entry.node.clone());
+    for (key, tag) in [("__ansible_vault", "!vault"), ("__ansible_unsafe", "!unsafe")] {
+        if let Some(inner) = marked(key) {
+            *node = Node { tag: Some(tag.into()), ..inner };
+            return;
+        }
+    }
+    match &mut node.value {
+        Value::Seq(items) => items.iter_mut().for_each(unmark),
+        Value::Map(map) => map.values_mut().for_each(|entry| unmark(&mut entry.node)),
+        _ => {}
+    }
 }
 
 fn group(name: &str, entry: &Entry, tree: &mut Tree, hosts: &mut Vec<String>, errors: &mut Diagnostics) {

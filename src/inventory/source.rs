@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(super) struct Sources<'a> {
     pub passwords: &'a Passwords,
     pub run: Run<'a>,
+    /// The folders that are being read, without links.
+    pub way: Vec<PathBuf>,
 }
 
 /// What a file is, by its mode, its name and, without an ending, its first line.
@@ -30,11 +32,11 @@ const IGNORED_NAMES: [&str; 3] = ["group_vars", "host_vars", "vars_plugins"];
 
 impl Sources<'_> {
     /// Adds what a file or folder says.
-    pub(super) fn read(&self, path: &Path, tree: &mut Tree, errors: &mut Diagnostics) {
+    pub(super) fn read(&mut self, path: &Path, tree: &mut Tree, errors: &mut Diagnostics) {
         let Some(form) = errors.take(form(path)) else { return };
         match form {
             Form::Folder => self.folder(path, tree, errors),
-            Form::Program => program::read(path, self.run, tree, errors),
+            Form::Program => program::read(path, self.passwords, self.run, tree, errors),
             Form::Yaml => {
                 if let Some(root) = read_yaml(path, self.passwords, errors) {
                     tree.read(&root, errors);
@@ -49,7 +51,13 @@ impl Sources<'_> {
     }
 
     /// All files in it, by name; of what two say about one variable, the later one wins.
-    fn folder(&self, folder: &Path, tree: &mut Tree, errors: &mut Diagnostics) {
+    fn folder(&mut self, folder: &Path, tree: &mut Tree, errors: &mut Diagnostics) {
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        if self.way.iter().any(|above| above.starts_with(&real)) {
+            let error = Diagnostic::error("the folder is inside itself").at(&place(folder));
+            return errors.push(error.hint("remove the link, or give it a name that begins with a dot"));
+        }
+        self.way.push(real);
         let mut files = 0;
         for path in super::files::entries(folder, errors) {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -62,6 +70,7 @@ impl Sources<'_> {
             files += 1;
             self.read(&path, tree, errors);
         }
+        self.way.pop();
         if files == 0 {
             let error = Diagnostic::error("there is no inventory in this folder").at(&place(folder));
             errors.push(error.hint("put a file such as `hosts.yml` into it"));
@@ -86,11 +95,13 @@ fn form(path: &Path) -> Result<Form, Diagnostic> {
         }
         _ => {}
     }
-    if meta.permissions().mode() & 0o111 != 0 {
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let is_program = bytes.starts_with(b"#!") || bytes.starts_with(b"\x7fELF");
+    // Some file systems mark all files as executable.
+    if is_program && meta.permissions().mode() & 0o111 != 0 {
         return Ok(Form::Program);
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
-    if bytes.starts_with(b"#!") {
+    if is_program {
         let error = Diagnostic::error("this looks like a program, but it is not executable").at(&place(path));
         return Err(error.hint(format!("chmod +x {}", path.display())));
     }

@@ -10,6 +10,9 @@ pub(super) const ALL: &str = "all";
 pub(super) const UNGROUPED: &str = "ungrouped";
 const SECTIONS: [&str; 3] = ["hosts", "children", "vars"];
 
+/// More than anybody needs; a hostile file should not use up the stack.
+const DEEPEST: usize = 500;
+
 pub(super) type Vars = IndexMap<String, Node>;
 
 /// Short names that may be written in an inventory file, and the Ansible names they stand for.
@@ -278,6 +281,10 @@ impl Tree {
             let cycle = [&way[at..], &[name.to_owned()]].concat().join(" > ");
             let error = Diagnostic::error(format!("group `{name}` is inside itself"));
             return errors.push(error.at(&self.groups[name].origin).cause(cycle));
+        }
+        if way.len() > DEEPEST {
+            let error = Diagnostic::error(format!("groups are nested deeper than {DEEPEST}"));
+            return errors.push(error.at(&self.groups[name].origin));
         }
         if !done.insert(name.to_owned()) {
             return;

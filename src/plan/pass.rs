@@ -2,7 +2,7 @@
 
 use super::{
     Counts, PlanError, Planner, TaskPlan,
-    failure::{cycle_failure, diagnostics_failure, task_failure},
+    failure::{cycle_failure, task_failure},
     predict::Overlay,
     result,
     verdict::HostPlan,
@@ -13,8 +13,6 @@ use crate::{
     model::{Area, TaskId},
     resource::{Fault, Look, Lookup, Outcome},
     site::{HostTask, Preparation, Registered},
-    template::Truth,
-    yaml::Node,
 };
 use agent::wire::{Answer, Query};
 use std::collections::{BTreeSet, HashMap};
@@ -84,7 +82,8 @@ impl Planner {
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
             let task = &tasks[at];
-            let behind_by = |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &counts);
+            let behind_by =
+                |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &preparations);
             let behind = behind_by(|why| !why.is_order_only());
             // A result is nothing that a host could be asked for.
             let on_host = behind_by(|why| !why.is_order_only() && !matches!(why, Why::Result(_)));
@@ -103,6 +102,9 @@ impl Planner {
             let notified = notified(id, &graph, &plans, &counts);
             let plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
+                _ if task.is_rescue() => {
+                    TaskPlan::Skipped { why: "runs only when a task of its block fails".into() }
+                }
                 _ if task.handler && notified == Notified::No => {
                     TaskPlan::Skipped { why: "nothing notifies it".into() }
                 }
@@ -132,8 +134,8 @@ impl Planner {
                         }
                         Err(_) if open[at] => continue,
                         Ok(Outcome::NotYet(_)) if open[at] => continue,
-                        // It is tried again when it runs.
-                        Err(fault) if task.tries.is_some() => {
+                        // It is tried again when it runs, or such an end is no failure.
+                        Err(fault) if task.tries.is_some() || task.ignore_errors || task.judged => {
                             TaskPlan::Deferred { why: fault.message, after: on_host.clone() }
                         }
                         Err(fault) => {
@@ -155,54 +157,35 @@ impl Planner {
                 TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => Counts::No,
                 TaskPlan::Change(_) | TaskPlan::Deferred { .. } => counts_by_type(&preparations[at]),
             };
-            let mut result = if task.register.is_some() || task.judged {
-                self.result(task, seat, &plan, counts[at])
-            } else {
-                None
-            };
             if task.judged
-                && let Some(made) = &result
-                && !matches!(plan, TaskPlan::Skipped { .. })
+                && let Some(judged) = self.judged(task, &plan, &preparations[at], counts[at], &registered)
             {
-                let judgement = match host.judge(id, &registered, made) {
-                    Ok(judgement) => judgement,
-                    Err(_) if open[at] => continue,
-                    Err(diagnostics) => {
-                        faults.push((id, diagnostics_failure(Some(task), &diagnostics)));
+                counts[at] = judged.counts;
+                let why = match judged.failed {
+                    Some(_) if open[at] => continue,
+                    // It may come out otherwise when it runs, or such an end is no failure.
+                    Some(failure) if task.tries.is_some() || task.ignore_errors || !on_host.is_empty() => {
+                        Some(failure.message)
+                    }
+                    Some(failure) => {
+                        faults.push((id, failure));
                         continue;
                     }
+                    None => judged.pending,
                 };
-                match judgement.changed {
-                    Some(Truth::True) => counts[at] = Counts::Yes,
-                    Some(Truth::False) => counts[at] = Counts::No,
-                    Some(Truth::Unknown(_)) => counts[at] = Counts::Perhaps,
-                    None => {}
+                if let Some(why) = why {
+                    plan = TaskPlan::Deferred { why, after: behind.clone() };
+                    counts[at] = if judged.has_changed_when {
+                        Counts::Perhaps
+                    } else {
+                        counts_by_type(&preparations[at])
+                    };
                 }
-                // Of what was run to look, the result is there.
-                if matches!(plan, TaskPlan::Unchanged { .. }) {
-                    let again = judgement.until == Some(Truth::False);
-                    let failed = judgement.failed == Some(Truth::True) && task.tries.is_none();
-                    if failed && !open[at] && on_host.is_empty() {
-                        faults.push((
-                            id,
-                            task_failure(
-                                task,
-                                &Fault::new(format!("`failed_when` holds: {}", host.judging(id).0)),
-                            ),
-                        ));
-                        continue;
-                    }
-                    if again || failed {
-                        let why = if again {
-                            "what it waits for does not hold yet"
-                        } else {
-                            "it fails as things are now"
-                        };
-                        plan = TaskPlan::Deferred { why: why.into(), after: behind.clone() };
-                    }
-                }
-                result = self.result(task, seat, &plan, counts[at]);
             }
+            let result = match task.register {
+                Some(_) => self.result(task, seat, &plan, &preparations[at], counts[at]),
+                None => None,
+            };
             let writes = &nodes[at].footprint.writes;
             match &plan {
                 TaskPlan::Change(change) => {
@@ -241,25 +224,6 @@ impl Planner {
     }
 }
 
-impl Planner {
-    /// What is known of a task's result before it runs.
-    fn result(&self, task: &HostTask, seat: usize, plan: &TaskPlan, counts: Counts) -> Option<Node> {
-        let output = self.output_of(seat, plan);
-        let outcome = match plan {
-            TaskPlan::Deferred { .. } => return None,
-            TaskPlan::Skipped { .. } => result::Outcome { skipped: true, ..Default::default() },
-            TaskPlan::Unchanged { .. } => result::Outcome { output: output.as_ref(), ..Default::default() },
-            TaskPlan::Change(_) => result::Outcome {
-                changed: counts != Counts::No,
-                unsure: counts == Counts::Perhaps,
-                predicted: Some(&task.name),
-                ..Default::default()
-            },
-        };
-        Some(result::node(&outcome))
-    }
-}
-
 #[derive(PartialEq)]
 enum Notified {
     No,
@@ -268,7 +232,7 @@ enum Notified {
 }
 
 /// Whether acting on the task is a change: that of a check, a wait or a request is none.
-fn counts_by_type(preparation: &Preparation) -> Counts {
+pub(super) fn counts_by_type(preparation: &Preparation) -> Counts {
     match preparation {
         Preparation::Ready(prepared) if !prepared.counts_as_change() => Counts::No,
         _ => Counts::Yes,
@@ -300,7 +264,7 @@ fn behind(
     graph: &TaskGraph,
     plans: &[Option<TaskPlan>],
     after: &[Vec<TaskId>],
-    counts: &[Counts],
+    preparations: &[Preparation],
 ) -> Vec<TaskId> {
     const ENOUGH: usize = 4;
     let mut found: Vec<TaskId> = vec![];
@@ -309,7 +273,8 @@ fn behind(
         let at = before.0 as usize;
         let changing = match &plans[at] {
             Some(TaskPlan::Deferred { .. }) => true,
-            Some(TaskPlan::Change(_)) => counts[at] != Counts::No,
+            // Whatever its own `changed_when` says: the host is not as it was.
+            Some(TaskPlan::Change(_)) => counts_by_type(&preparations[at]) != Counts::No,
             _ => false,
         };
         let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };

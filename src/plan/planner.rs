@@ -1,7 +1,7 @@
 //! Rounds of questions until every task of a host has a verdict.
 
 use super::{
-    Ask, HostPlan, PlanError, TaskPlan,
+    Ask, HostPlan, PlanError,
     failure::{diagnostics_failure, failure},
     pass::{Pass, View},
     predict::Overlay,
@@ -14,7 +14,7 @@ use crate::{
     resource::{Mask, Outcome, Prepared},
     site::{HostTask, Place, Preparation, Prepare, Registered},
 };
-use agent::wire::{Answer, Output, Query};
+use agent::wire::{Answer, Query};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -140,15 +140,6 @@ impl Planner {
         self.answers
     }
 
-    /// What the read-only command behind an unchanged verdict printed.
-    pub(super) fn output_of(&self, seat: usize, plan: &TaskPlan) -> Option<Output> {
-        let TaskPlan::Unchanged { asked, .. } = plan else { return None };
-        asked.iter().rev().find_map(|query| match (query, self.answers[seat].get(query)) {
-            (Query::Test(_), Some(Answer::Output(output))) => Some(output.clone()),
-            _ => None,
-        })
-    }
-
     /// Prepared tasks are kept; only those that read a result are tried again.
     pub(super) fn prepare(
         &mut self,
@@ -234,6 +225,7 @@ fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> Graph
         machine,
         needs: task.needs.clone(),
         notifies: task.notify.clone(),
+        blocks: task.blocks.clone(),
         reads: task.reads.clone(),
         registers: task.register.as_ref().map(|register| (register.name.clone(), task.source)),
     }

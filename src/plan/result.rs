@@ -2,18 +2,22 @@
 
 use crate::{
     model::Origin,
+    resource::Prepared,
     site::{Register, Registered},
     yaml::{Entry, Map, Node, Value},
 };
-use agent::wire::Output;
+use agent::{
+    secret::Content,
+    wire::{Answer, Output, Query},
+};
 use std::sync::Arc;
 
 /// How a task came out, as far as a later condition may ask.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome<'a> {
     pub changed: bool,
-    /// Whether it changed something is not known before it has run.
-    pub unsure: bool,
+    /// Whether it changed something is not known before it has run: the task's name.
+    pub unsure: Option<&'a str>,
     pub failed: bool,
     pub skipped: bool,
     pub output: Option<&'a Output>,
@@ -29,11 +33,9 @@ pub fn node(outcome: &Outcome) -> Node {
         let node = Node::new(value, origin.clone()).with_secret(secret);
         map.insert(key.into(), Entry { key: origin.clone(), node });
     };
-    let changed = match outcome.predicted {
-        Some(task) if outcome.unsure => {
-            Value::Unknown(Arc::from(format!("whether `{task}` changes something")))
-        }
-        _ => Value::Bool(outcome.changed),
+    let changed = match outcome.unsure {
+        Some(task) => Value::Unknown(Arc::from(format!("whether `{task}` changes something"))),
+        None => Value::Bool(outcome.changed),
     };
     put("changed", changed, false);
     put("failed", Value::Bool(outcome.failed), false);
@@ -54,6 +56,18 @@ pub fn node(outcome: &Outcome) -> Node {
         }
     }
     Node::new(Value::Map(map), origin)
+}
+
+/// What a task printed for which nothing had to be done: that of the look itself, or nothing of a command that was not needed.
+pub fn printed(prepared: &dyn Prepared, answer: impl Fn(&Query) -> Option<Answer>) -> Option<Output> {
+    match prepared.look().and_then(|query| answer(&query)) {
+        Some(Answer::Output(output)) => Some(output),
+        _ if prepared.is_command() => {
+            let nothing = || Content::new(vec![], false);
+            Some(Output { code: 0, stdout: nothing(), stderr: nothing() })
+        }
+        _ => None,
+    }
 }
 
 /// Keeps a result under its name; one of a loop's in the list of `results`.

@@ -5,15 +5,16 @@ use super::{
     keywords::{Keywords, is_template, variables},
     names, resolve,
     roles::Wanted,
+    rolling,
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::Origin,
+    model::{InBlock, Origin},
     yaml::{Entry, Map, Node},
 };
 use std::{
     collections::{HashMap, HashSet},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -32,16 +33,36 @@ impl Playbook {
             roles: HashMap::new(),
             uses: vec![],
             handlers: vec![],
+            blocks: 0,
         };
         let at = Origin::named("the command line");
         let mut plays = loader.plays(path, &at, &Imported::default());
         let task_count = resolve::resolve(&mut plays, &mut found);
+        rolling::agreed(&plays, &mut found);
         // A role that several plays use reports its mistakes once.
         let mut seen = HashSet::new();
         found.0.retain(|d| seen.insert((d.message.clone(), d.place.as_ref().map(|(o, _)| o.to_string()))));
         errors.extend(found);
         Self { path: path.to_path_buf(), folder, plays, task_count }
     }
+}
+
+/// Imports inside of imports; a file that is another name for itself must come to an end.
+pub(super) const DEEPEST: usize = 40;
+
+/// Without `.` and `..`, so that a file has one name. Links are not followed: what they hide [`DEEPEST`] ends.
+pub(super) fn tidy(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
 }
 
 pub(super) struct Loader<'a> {
@@ -55,6 +76,8 @@ pub(super) struct Loader<'a> {
     /// Of the play that is being read: its roles so far, and their handlers.
     pub uses: Vec<RoleUse>,
     pub handlers: Vec<Task>,
+    /// How many blocks with `rescue` or `always` there were.
+    pub blocks: u32,
 }
 
 /// What an `import_playbook` hands down.
@@ -77,6 +100,8 @@ pub(super) struct Place {
     pub imports: Vec<PathBuf>,
     /// The roles whose tasks led here.
     pub chain: Vec<String>,
+    /// The blocks with `rescue` or `always` around it.
+    pub blocks: Vec<InBlock>,
 }
 
 impl Loader<'_> {
@@ -168,10 +193,10 @@ impl Loader<'_> {
             self.errors.push(error.at(&entry.node.origin).hint("import each file, with a `when`"));
             return None;
         }
-        let path = self.folder.join(name);
+        let path = tidy(&self.folder.join(name));
         let mut chain = outer.chain.clone();
-        chain.push(from.to_path_buf());
-        if chain.contains(&path) {
+        chain.push(tidy(from));
+        if chain.contains(&path) || chain.len() > DEEPEST {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
             self.errors.push(error.at(&entry.node.origin));
             return None;
@@ -203,6 +228,7 @@ impl Loader<'_> {
             name,
             hosts,
             origin,
+            rolling: rolling::read(map, self.errors),
             folder: self.folder.clone(),
             vars,
             file_vars: self.vars_files(map),
@@ -223,7 +249,8 @@ impl Loader<'_> {
         {
             for node in items {
                 let outer_vars = &Map::default();
-                let wanted = Wanted { node, outer: &keywords, outer_vars, chain: &[], by_task: false };
+                let wanted =
+                    Wanted { node, outer: &keywords, outer_vars, chain: &[], by_task: false, blocks: &[] };
                 play.tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }

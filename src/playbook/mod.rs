@@ -9,15 +9,17 @@ mod load;
 mod names;
 mod resolve;
 mod roles;
+mod rolling;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use files::Files;
 pub use keywords::{Connection, Keywords};
+pub use rolling::{Rolling, Size};
 
 use crate::{
-    model::Origin,
+    model::{InBlock, Origin},
     yaml::{Map, Node},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -40,12 +42,21 @@ pub struct Playbook {
     pub task_count: usize,
 }
 
+impl Playbook {
+    /// In which batches hosts are worked on: all plays that say so say the same.
+    pub fn rolling(&self) -> Option<&Rolling> {
+        self.plays.iter().find_map(|play| play.rolling.as_ref()).map(|(rolling, _)| rolling)
+    }
+}
+
 #[derive(Debug)]
 pub struct Play {
     pub name: Option<String>,
     /// A pattern over hosts and groups, with its place.
     pub hosts: (String, Origin),
     pub origin: Origin,
+    /// Its batches, with the place of `serial`.
+    pub rolling: Option<(Rolling, Origin)>,
     /// The folder of its file: what is looked up beside the playbook is looked up here.
     pub folder: PathBuf,
     pub vars: Map,
@@ -88,6 +99,8 @@ pub struct Task {
     pub keywords: Keywords,
     pub repeat: Option<Loop>,
     pub judging: Judging,
+    /// The blocks with `rescue` or `always` that it stands in, outermost first.
+    pub blocks: Vec<InBlock>,
     pub register: Option<(String, Origin)>,
     /// The handlers it notifies, by [`Task::index`].
     pub notify: Vec<usize>,

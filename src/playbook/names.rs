@@ -30,7 +30,7 @@ pub(super) const TASK: &[&str] = &[
     "retries",
     "delay",
 ];
-pub(super) const BLOCK: &[&str] = &["block"];
+pub(super) const BLOCK: &[&str] = &["block", "rescue", "always"];
 pub(super) const IMPORT: &[&str] = &["import_tasks"];
 pub(super) const IMPORT_ROLE_TASK: &[&str] = &["import_role", "include_role"];
 pub(super) const IMPORT_ROLE: &[&str] = &["name"];
@@ -54,6 +54,9 @@ pub(super) const PLAY: &[&str] = &[
     "no_log",
     "ignore_errors",
     "gather_facts",
+    "serial",
+    "max_fail_percentage",
+    "any_errors_fatal",
 ];
 pub(super) const ROLE_USE: &[&str] = &[
     "role",
@@ -73,15 +76,15 @@ pub(super) const META: &[&str] = &["dependencies", "galaxy_info", "argument_spec
 
 /// Ansible's keywords that are not ours yet, and what to do instead where there is something.
 const LATER: &[(&str, &str)] = &[
-    ("rescue", ""),
-    ("always", ""),
+    ("rescue", "it stands beside `block`"),
+    ("always", "it stands beside `block`"),
     ("run_once", ""),
     ("timeout", "resources that wait have a `timeout` of their own"),
     ("async", ""),
     ("poll", ""),
-    ("any_errors_fatal", ""),
-    ("max_fail_percentage", ""),
-    ("serial", ""),
+    ("any_errors_fatal", "it stands in a play, with `serial`"),
+    ("max_fail_percentage", "it stands in a play, with `serial`"),
+    ("serial", "it stands in a play"),
     ("strategy", ""),
     ("order", ""),
     ("throttle", ""),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, did_you_mean},
-    model::Origin,
+    model::{InBlock, Origin},
     yaml::{Entry, Map, Node},
 };
 use std::{
@@ -25,6 +25,8 @@ pub(super) struct Wanted<'a> {
     pub chain: &'a [String],
     /// By a task, which may name a role as often as it likes.
     pub by_task: bool,
+    /// The blocks around that task.
+    pub blocks: &'a [InBlock],
 }
 
 impl Loader<'_> {
@@ -39,12 +41,15 @@ impl Loader<'_> {
             names::check_keys(map, "`import_role`", &[names::IMPORT_ROLE], self.errors);
         }
         // The variables of the import are what the role is given.
-        let (mut outer, mut given) = (keywords.clone(), Map::default());
+        // With those that the importing role was given, as for a dependency.
+        let inherited = place.role.and_then(|at| self.uses.get(at)).map(|use_| use_.vars.clone());
+        let (mut outer, mut given) = (keywords.clone(), inherited.unwrap_or_default());
         for vars in outer.vars.drain(..) {
             given.extend((*vars).clone());
         }
         let node = entry.node.get("name").unwrap_or(&entry.node);
-        let wanted = Wanted { node, outer: &outer, outer_vars: &given, chain: &place.chain, by_task: true };
+        let (chain, blocks) = (&place.chain, &place.blocks);
+        let wanted = Wanted { node, outer: &outer, outer_vars: &given, chain, by_task: true, blocks };
         self.role_use(&wanted)
     }
 
@@ -92,24 +97,23 @@ impl Loader<'_> {
             let dependencies = meta.get("dependencies").map(|e| e.node.clone());
             let list = dependencies.as_ref().and_then(|node| self.list(node, "a list of roles"));
             for node in list.unwrap_or_default() {
-                let wanted =
-                    Wanted { node, outer: &keywords, outer_vars: &vars, chain: &chain, by_task: false };
+                let (outer, blocks) = (&keywords, wanted.blocks);
+                let wanted = Wanted { node, outer, outer_vars: &vars, chain: &chain, by_task: false, blocks };
                 tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }
-        // One that is imported again has its handlers already.
-        let is_new = !self.uses.iter().any(|use_| use_.role.name == role.name);
         self.uses.push(RoleUse { role: role.clone(), vars, origin: at.clone() });
-        let place = Place { role: Some(self.uses.len() - 1), chain, ..Place::default() };
+        let place = Place {
+            role: Some(self.uses.len() - 1),
+            chain,
+            blocks: wanted.blocks.to_vec(),
+            ..Place::default()
+        };
         for (part, handlers) in [("tasks", false), ("handlers", true)] {
             let Some(node) = self.role_file(&role.folder, part) else { continue };
             let place = Place { folder: role.folder.join(part), handlers, ..place.clone() };
             let found = self.tasks(&node, &keywords, &place);
-            match handlers {
-                true if is_new || !wanted.by_task => self.handlers.extend(found),
-                true => {}
-                false => tasks.extend(found),
-            }
+            if handlers { &mut self.handlers } else { &mut tasks }.extend(found);
         }
         Some(tasks)
     }

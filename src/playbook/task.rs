@@ -3,12 +3,12 @@
 use super::{
     Judging, Loop, Names, Task,
     keywords::{Keywords, conditions, is_template},
-    load::{Loader, Place},
+    load::{DEEPEST, Loader, Place, tidy},
     names,
 };
 use crate::{
     diag::Diagnostic,
-    model::Origin,
+    model::{InBlock, Origin, Part},
     yaml::{Entry, Map, Node, Value},
 };
 
@@ -21,7 +21,7 @@ impl Loader<'_> {
             if let Some(block) = entry("block") {
                 names::check_keys(map, "a block", &[names::COMMON, names::BLOCK], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.tasks(&block.node, &keywords, place));
+                tasks.extend(self.block(map, block, &keywords, place));
             } else if let Some(import) = entry("import_tasks") {
                 names::check_keys(map, "an import", &[names::COMMON, names::IMPORT], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
@@ -38,6 +38,28 @@ impl Loader<'_> {
         tasks
     }
 
+    /// The tasks of a block and of its `rescue` and `always`.
+    fn block(&mut self, map: &Map, block: &Entry, keywords: &Keywords, place: &Place) -> Vec<Task> {
+        let more = [("rescue", Part::Rescue), ("always", Part::Always)];
+        let more = more.map(|(key, part)| map.get(key).map(|entry| (entry, part)));
+        if more.iter().all(Option::is_none) {
+            return self.tasks(&block.node, keywords, place);
+        }
+        if let Some(entry) = map.get("rescue").or_else(|| map.get("always")).filter(|_| place.handlers) {
+            let error = Diagnostic::error("handlers have no `rescue` and no `always`").at(&entry.key);
+            self.errors.push(error);
+        }
+        let number = self.blocks;
+        self.blocks += 1;
+        let mut tasks = vec![];
+        for (entry, part) in [Some((block, Part::Main))].into_iter().chain(more).flatten() {
+            let mut inner = place.clone();
+            inner.blocks.push(InBlock { block: number, part });
+            tasks.extend(self.tasks(&entry.node, keywords, &inner));
+        }
+        tasks
+    }
+
     fn import(&mut self, entry: &Entry, keywords: &Keywords, place: &Place) -> Option<Vec<Task>> {
         let node = entry.node.get("file").unwrap_or(&entry.node);
         let name = self.errors.take(node.expect_str("a file of tasks"))?;
@@ -47,8 +69,8 @@ impl Loader<'_> {
             self.errors.push(error.hint("import each file, with a `when`"));
             return None;
         }
-        let path = place.folder.join(name);
-        if place.imports.contains(&path) || place.imports.len() > 40 {
+        let path = tidy(&place.folder.join(name));
+        if place.imports.contains(&path) || place.imports.len() > DEEPEST {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
             self.errors.push(error.at(&node.origin));
             return None;
@@ -100,6 +122,7 @@ impl Loader<'_> {
             keywords,
             repeat: self.repeat(map),
             judging: self.judging(map),
+            blocks: place.blocks.clone(),
             register: self.register(map),
             notify: vec![],
             needs: vec![],

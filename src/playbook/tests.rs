@@ -155,14 +155,18 @@ fn a_task_imports_a_role_with_what_holds_for_the_task() {
         names(&play.tasks),
         ["command", "common", "install", "base", "common", "install", "base", "command"]
     );
-    assert_eq!(names(&play.handlers), ["reload"], "once, however often the role is imported");
+    assert_eq!(names(&play.handlers), ["reload", "reload"], "each import has its own");
     let install = &play.tasks[2];
     let when: Vec<_> = install.keywords.when.iter().filter_map(Node::as_str).collect();
     assert_eq!((when, install.keywords.tags[0].0.as_str()), (vec!["a", "b"], "web"));
     assert!(install.keywords.vars.is_empty());
     assert_eq!(play.roles[install.role.unwrap()].vars["port"].node.to_json(), 81);
     assert!(play.roles[play.tasks[5].role.unwrap()].vars.is_empty());
-    assert_eq!(play.tasks[5].notify, install.notify);
+    let handlers = [&play.tasks[2], &play.tasks[5]].map(|task| task.notify.clone());
+    assert_eq!(handlers, [[8], [9]]);
+    assert!(play.handlers[1].keywords.when.is_empty());
+    let base = &play.roles[play.tasks[3].role.unwrap()];
+    assert_eq!(base.vars["port"].node.to_json(), 81, "what the importing role was given");
 
     let (_, errors) = load(&[
         (
@@ -211,11 +215,34 @@ fn a_playbook_imports_others_which_look_beside_themselves() {
     assert!(all.tasks[0].keywords.when.is_empty() && !all.folder.ends_with("parts"));
 
     let (_, errors) = load(&[
-        ("site.yml", "- import_playbook: a.yml\n- {import_playbook: gone.yml, serial: 1}\n"),
+        ("site.yml", "- import_playbook: a.yml\n- {import_playbook: gone.yml, throttle: 1}\n"),
         ("a.yml", "- import_playbook: site.yml\n"),
     ]);
-    has(&errors, &["site.yml imports itself", "no such file: gone.yml", "`serial` is not supported yet"]);
+    has(&errors, &["site.yml imports itself", "no such file: gone.yml", "`throttle` is not supported yet"]);
     has(&task_errors("    - import_playbook: x.yml\n"), &["it stands beside plays, not among tasks"]);
+}
+
+#[test]
+fn batches_are_read_and_must_agree() {
+    let plays = |text: &str| load(&[("site.yml", text)]);
+    let (book, errors) = plays("- {hosts: web, serial: [1, 30%], max_fail_percentage: 20}\n- {hosts: db}\n");
+    assert_eq!(errors, "");
+    let rolling = book.rolling().unwrap();
+    assert_eq!(rolling.sizes, [Size::Hosts(1), Size::Percent(30.0)]);
+    assert_eq!(rolling.most_failures, Some(20.0));
+    let (book, _) = plays("- {hosts: web, serial: 2, any_errors_fatal: true}\n");
+    assert_eq!(book.rolling().unwrap().most_failures, Some(0.0));
+    for (text, part) in [
+        ("- {hosts: a, serial: 1}\n- {hosts: b, serial: 2}\n", "two plays have different batches"),
+        ("- {hosts: a, serial: 0}\n", "expected a number of hosts from 1"),
+        ("- {hosts: a, serial: many}\n", "expected a number of hosts from 1"),
+        ("- {hosts: a, serial: 200%}\n", "expected a number of hosts from 1"),
+        ("- {hosts: a, max_fail_percentage: 10}\n", "`max_fail_percentage` needs `serial` here"),
+        ("- {hosts: a, any_errors_fatal: true}\n", "`any_errors_fatal` needs `serial` here"),
+        ("- {hosts: a, serial: 1, max_fail_percentage: 101}\n", "expected a percentage from 0 to 100"),
+    ] {
+        has(&plays(text).1, &[part]);
+    }
 }
 
 #[test]
@@ -239,13 +266,13 @@ fn all_mistakes_are_named_at_once() {
 #[test]
 fn ansible_words_that_are_not_ours_get_an_answer() {
     let errors = task_errors(
-        "    - block: []\n      rescue: []\n    - apt: {name: x}\n    - ansible.builtin.template: {src: x}\n    \
+        "    - command: x\n      rescue: []\n    - apt: {name: x}\n    - ansible.builtin.template: {src: x}\n    \
          - include_tasks: x.yml\n",
     );
-    has(&errors, &["`rescue` is not supported yet", "`package` does this here", "write `template`"]);
+    has(&errors, &["it stands beside `block`", "`package` does this here", "write `template`"]);
     has(&errors, &["`include_tasks` is not supported yet", "use `import_tasks`"]);
-    let (_, errors) = load(&[("site.yml", "- hosts: all\n  serial: 1\n  rolse: []\n- name: x\n")]);
-    has(&errors, &["`serial` is not supported yet", "did you mean `roles`?", "no `hosts`"]);
+    let (_, errors) = load(&[("site.yml", "- hosts: all\n  throttle: 1\n  rolse: []\n- name: x\n")]);
+    has(&errors, &["`throttle` is not supported yet", "did you mean `roles`?", "no `hosts`"]);
 }
 
 #[test]

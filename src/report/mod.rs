@@ -135,6 +135,10 @@ impl Inner {
                 self.text(&text);
                 self.acting = !self.check;
             }
+            Event::BatchStarted { number, of, hosts } => {
+                let batch = paint(&format!("batch {number} of {of}:"), BOLD, self.color);
+                self.line(&format!("{batch} {}", hosts.join(", ")));
+            }
             Event::TaskStarted { host, name, task } => {
                 self.bar(&host, &name);
                 self.running.entry(host.clone()).or_default().push((task, name.clone()));

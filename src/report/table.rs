@@ -32,7 +32,13 @@ pub(super) fn render(
             "{:>5}  {:>12}  {:>7}  {:>6}  {:>7}  {:>8}",
             s.ok, s.changed, s.skipped, s.failed, s.blocked, s.deferred
         );
-        let note = if s.unreachable { "  unreachable" } else { "" };
+        let mut note = String::new();
+        if s.rescued > 0 {
+            note += &format!("  {} rescued", s.rescued);
+        }
+        if s.unreachable {
+            note += "  unreachable";
+        }
         out += &format!("{}  {row}{note}\n", paint(&format!("{host:width$}"), style, color));
     }
     out

@@ -5,7 +5,7 @@ use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen},
 };
-use agent::wire::Op;
+use agent::wire::{Op, Query};
 
 pub struct Command;
 
@@ -55,6 +55,14 @@ command:
 
     fn counts_as_change(spec: &Self::Spec) -> bool {
         spec.changes
+    }
+
+    fn is_command(_: &Self::Spec) -> bool {
+        true
+    }
+
+    fn look(spec: &Self::Spec) -> Option<Query> {
+        spec.look()
     }
 }
 

@@ -189,7 +189,7 @@ impl Expander<'_> {
             .register
             .as_ref()
             .map(|(name, _)| Register { name: name.clone(), item: item.as_ref().map(|item| item.at) });
-        let tries = if waits { None } else { task.judging.tries(scope, &mut self.errors) };
+        let tries = if waits { None } else { task.judging.tries(scope, self.offline, &mut self.errors) };
         let mut name = self.name(task, scope, waits);
         if let Some(item) = &item {
             name = format!("{name} ({})", item.label);
@@ -207,6 +207,7 @@ impl Expander<'_> {
             reads: vec![],
             ignore_errors,
             no_log,
+            blocks: task.blocks.clone(),
             judged: task.judging.any(),
             tries,
             origin: task.origin.clone(),

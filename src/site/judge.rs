@@ -8,8 +8,6 @@ use crate::{
     template::{Scope, Truth, condition, render},
     yaml::{Node, Value},
 };
-use indexmap::IndexMap;
-use std::sync::Arc;
 
 /// `None` where there is no such condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,28 +42,49 @@ impl HostTasks {
     ) -> Result<Judgement, Diagnostics> {
         let host_task = &self.tasks[id.0 as usize];
         let task = self.shared.task(host_task.source);
-        let mut scope = self.scopes.of(&self.shared, host_task, registered);
-        if let Some((name, _)) = &task.register {
-            let own = IndexMap::from([(name.clone(), result.clone())]);
-            scope.push(Arc::new(own), crate::template::Layer::Final);
-        }
-        judge(&task.judging, &scope)
+        let scope = self.scopes.of(&self.shared, host_task, registered);
+        let with = |result: &Node| {
+            let mut scope = scope.clone();
+            if let Some((name, _)) = &task.register {
+                scope.set(name, result.clone());
+            }
+            scope
+        };
+        // As in Ansible: each sees what those before it say.
+        let (judging, mut result) = (&task.judging, result.clone());
+        let mut errors = Diagnostics::default();
+        let changed = all(&judging.changed_when, &with(&result), &mut errors);
+        set(&mut result, "changed", changed.as_ref());
+        let failed = all(&judging.failed_when, &with(&result), &mut errors);
+        set(&mut result, "failed", failed.as_ref());
+        let until = all(&judging.until, &with(&result), &mut errors);
+        errors.into_result(Judgement { failed, changed, until })
     }
 
     /// What is wrong with the conditions, as far as it shows while no result is known.
     pub(super) fn check_judging(&self, host_task: &HostTask, scope: &Scope) -> Result<(), Diagnostics> {
-        judge(&self.shared.task(host_task.source).judging, scope).map(drop)
+        let judging = &self.shared.task(host_task.source).judging;
+        let mut errors = Diagnostics::default();
+        for conditions in [&judging.changed_when, &judging.failed_when, &judging.until] {
+            all(conditions, scope, &mut errors);
+        }
+        errors.into_result(())
     }
 }
 
-fn judge(judging: &Judging, scope: &Scope) -> Result<Judgement, Diagnostics> {
-    let mut errors = Diagnostics::default();
-    let judgement = Judgement {
-        failed: all(&judging.failed_when, scope, &mut errors),
-        changed: all(&judging.changed_when, scope, &mut errors),
-        until: all(&judging.until, scope, &mut errors),
+/// What a condition says, as a part of the result.
+fn set(result: &mut Node, key: &str, truth: Option<&Truth>) {
+    let Some(truth) = truth else { return };
+    let value = match truth {
+        Truth::True => Value::Bool(true),
+        Truth::False => Value::Bool(false),
+        Truth::Unknown(why) => Value::Unknown(why.clone()),
     };
-    errors.into_result(judgement)
+    if let Value::Map(map) = &mut result.value
+        && let Some(entry) = map.get_mut(key)
+    {
+        entry.node.value = value;
+    }
 }
 
 /// A list of conditions means all of them.
@@ -82,12 +101,15 @@ fn all(conditions: &[Node], scope: &Scope, errors: &mut Diagnostics) -> Option<T
 }
 
 impl Judging {
-    /// How often to try; `None`: once.
-    pub(super) fn tries(&self, scope: &Scope, errors: &mut Diagnostics) -> Option<Tries> {
+    /// How often to try; `None`: once. `offline`: what only facts can tell is not known yet.
+    pub(super) fn tries(&self, scope: &Scope, offline: bool, errors: &mut Diagnostics) -> Option<Tries> {
         let mut number = |node: &Option<Node>, what: &str| {
             let node = errors.take(render(node.as_ref()?, scope))?;
             let number = match &node.value {
-                Value::Int(number) => u32::try_from(*number).ok().filter(|number| *number <= 100_000),
+                Value::Int(number) => u32::try_from(*number).ok(),
+                // A variable from the command line is a text.
+                Value::Str(text) => text.parse().ok(),
+                Value::Unknown(_) if offline => return None,
                 Value::Unknown(why) => {
                     let error = Diagnostic::error("this must be known before the tasks run").at(&node.origin);
                     errors.push(error.cause(format!("it needs {why}")));
@@ -95,6 +117,7 @@ impl Judging {
                 }
                 _ => None,
             };
+            let number = number.filter(|number| *number <= 100_000);
             if number.is_none() {
                 errors.push(node.expected(what));
             }

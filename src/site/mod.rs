@@ -28,6 +28,7 @@ use crate::{
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
+    template::Scope,
     vault::Passwords,
     yaml::Node,
 };
@@ -82,6 +83,8 @@ struct Shared {
     sources: Sources,
     /// Every name that a variable has, on whichever host and for whichever task.
     names: OnceLock<Arc<HashSet<String>>>,
+    /// What `hostvars` knows of each host that was asked for.
+    host_scopes: Mutex<HashMap<String, Scope>>,
     /// By host, from [`Site::validate`] until the facts are there.
     validated: Mutex<HashMap<String, Arc<HostTasks>>>,
 }
@@ -209,6 +212,7 @@ impl Site {
             play_hosts,
             selection,
             names: OnceLock::new(),
+            host_scopes: Mutex::default(),
             validated: Mutex::default(),
         };
         if errors.has_errors() {

@@ -5,14 +5,14 @@ use crate::{
     inventory::Host,
     model::Origin,
     playbook::{Play, Task},
-    template::{Layer, Scope},
+    template::{Hosts, Layer, Scope},
     yaml::{Entry, Map, Node, Value},
 };
 use agent::wire::Facts;
 use indexmap::IndexMap;
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, PoisonError, Weak},
 };
 
 pub(super) type Variables = Arc<IndexMap<String, Node>>;
@@ -65,7 +65,7 @@ pub(super) struct Scopes {
 
 impl Scopes {
     /// `tasks`: those the host has, by index in the playbook.
-    pub fn new(shared: &Shared, host: &Host, facts: Option<&Facts>, tasks: &[usize]) -> Self {
+    pub fn new(shared: &Arc<Shared>, host: &Host, facts: Option<&Facts>, tasks: &[usize]) -> Self {
         let magic = magic(shared, host, facts);
         let host_vars: Variables = Arc::new(host.vars.clone());
         let mut unknown = IndexMap::new();
@@ -92,6 +92,7 @@ impl Scopes {
                 continue;
             }
             let mut below = below(&shared.layers[key.0], key.1, &host_vars, &magic);
+            below.know_hosts(Arc::new(HostScopes(Arc::downgrade(shared))));
             if facts.is_none() {
                 below.check_against(names(shared).clone());
             }
@@ -137,6 +138,34 @@ impl Scopes {
         }
         scope.push(self.extra.clone(), Layer::Raw);
         scope
+    }
+}
+
+/// All hosts of the inventory, for `hostvars`. What is made once is kept in what they share.
+struct HostScopes(Weak<Shared>);
+
+impl std::fmt::Debug for HostScopes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HostScopes")
+    }
+}
+
+impl Hosts for HostScopes {
+    fn scope(&self, name: &str) -> Option<Scope> {
+        let shared = self.0.upgrade()?;
+        let host = shared.inventory.host(name)?;
+        let mut known = shared.host_scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let mut scope = of_host(&shared, host);
+            scope.know_hosts(Arc::new(Self(self.0.clone())));
+            scope
+        };
+        Some(known.entry(name.to_owned()).or_insert_with(make).clone())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let shared = self.0.upgrade();
+        shared.iter().flat_map(|shared| shared.inventory.hosts()).map(|host| host.name.clone()).collect()
     }
 }
 
@@ -224,8 +253,10 @@ fn magic(shared: &Shared, host: &Host, facts: Option<&Facts>) -> Variables {
         let path = path.to_string_lossy();
         text(if path.is_empty() { "." } else { &path })
     };
+    let whole = Value::Unknown(Arc::from("which host's variable is meant (`hostvars.NAME.VARIABLE`)"));
     Arc::new(IndexMap::from([
         ("facts".into(), facts),
+        ("hostvars".into(), Node::new(whole, origin.clone())),
         ("inventory_hostname".into(), text(&host.name)),
         ("host".into(), text(&host.name)),
         ("groups".into(), groups),

@@ -3,7 +3,7 @@
 use super::{Judgement, Tries};
 use crate::{
     diag::Diagnostics,
-    model::{Origin, TaskId},
+    model::{InBlock, Origin, Part, TaskId},
     resource::Prepared,
     yaml::Node,
 };
@@ -39,6 +39,8 @@ pub struct HostTask {
     pub reads: Vec<String>,
     pub ignore_errors: bool,
     pub no_log: bool,
+    /// The blocks with `rescue` or `always` that it stands in, outermost first.
+    pub blocks: Vec<InBlock>,
     /// Whether conditions of its own say how it came out: [`Prepare::judge`].
     pub judged: bool,
     /// How often it is tried, when more than once.
@@ -48,6 +50,13 @@ pub struct HostTask {
     pub(crate) source: usize,
     /// The loop's item: variables to add, by name.
     pub(crate) item: Option<Arc<Vec<(String, Node)>>>,
+}
+
+impl HostTask {
+    /// Whether it runs only when something failed.
+    pub fn is_rescue(&self) -> bool {
+        self.blocks.iter().any(|inside| inside.part == Part::Rescue)
+    }
 }
 
 /// Under which name a result is kept; `item` is the loop index and count when the task is one of a loop: the results are collected

@@ -76,6 +76,10 @@ impl HostTasks {
             let preparation = errors.take(preparation);
             let Some(Preparation::Ready(prepared)) = preparation else { continue };
             let Some(address) = prepared.address() else { continue };
+            // What mends may own what it mends.
+            if task.is_rescue() {
+                continue;
+            }
             if let Some(first) = owners.get(&(&task.place, address.clone())) {
                 errors.push(two_owners(&address, first, task));
             } else {

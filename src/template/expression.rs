@@ -154,8 +154,36 @@ impl Cx<'_> {
                 }
                 Ok(Found::Value(node))
             }
+            "hostvar" => self.hostvar(params, at),
             _ => self.lookup(params, at),
         }
+    }
+
+    fn hostvar(&self, params: &[Parameter], at: usize) -> Result<Found, Diagnostics> {
+        let [host, name] = [self.parameter(&params[0], at)?, self.parameter(&params[1], at)?];
+        let secret = host.secret || name.secret;
+        if let Some(why) = host.unknown().or_else(|| name.unknown()) {
+            return Ok(Found::Value(self.node(Value::Unknown(why.clone())).with_secret(secret)));
+        }
+        let text = |node: &Node, at: &Origin| {
+            let fault = || Diagnostic::error("`hostvar` wants the name of a host and of a variable").at(at);
+            node.as_str().map(str::to_owned).ok_or_else(fault)
+        };
+        let place = self.place_of(&params[0], at);
+        let (host, name) = (text(&host, &place)?, text(&name, &self.place_of(&params[1], at))?);
+        Ok(match self.host_variable(&host, &name.split('.').collect::<Vec<_>>(), &place)? {
+            Found::Value(mut node) => {
+                if secret {
+                    node.taint();
+                }
+                Found::Value(node)
+            }
+            // The names in the error are as secret as what they came from.
+            Found::Missing(_) if secret => {
+                Found::Missing(Diagnostic::error("there is no such host or variable").at(&place))
+            }
+            missing => missing,
+        })
     }
 
     fn junction(&self, helper: &Helper, params: &[Parameter], at: usize) -> Result<Node, Diagnostics> {

@@ -6,6 +6,7 @@
 mod code;
 mod expression;
 mod helpers;
+mod hosts;
 mod names;
 mod path;
 mod scope;
@@ -16,6 +17,7 @@ mod unrendered;
 mod variable;
 
 pub use helpers::{HELPERS, Helper};
+pub use hosts::Hosts;
 pub use names::{names_in, names_in_text};
 pub use scope::{Layer, Scope};
 

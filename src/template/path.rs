@@ -105,6 +105,9 @@ impl Cx<'_> {
     }
 
     fn variable_path(&self, names: &[&str], place: &Origin) -> Result<Found, Diagnostics> {
+        if let (["hostvars", host, names @ ..], true) = (names, self.scope.hosts().is_some()) {
+            return self.host_variable(host, names, place);
+        }
         let Some((node, layer)) = names.first().and_then(|name| self.scope.find(name)) else {
             return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), place)));
         };
@@ -127,7 +130,7 @@ impl Cx<'_> {
     }
 
     /// Follows names into a value. `before` are those that led to it.
-    fn walk(&self, mut node: &Node, before: &[&str], names: &[&str], place: &Origin) -> Found {
+    pub(super) fn walk(&self, mut node: &Node, before: &[&str], names: &[&str], place: &Origin) -> Found {
         let mut secret = node.secret;
         for (index, name) in names.iter().enumerate() {
             if matches!(node.value, Value::Unknown(_)) {

@@ -22,6 +22,7 @@ pub struct Scope {
     layers: Vec<(Arc<IndexMap<String, Node>>, Layer)>,
     /// While a project is checked: every name that a variable has, on whichever host and for whichever task.
     anywhere: Option<Arc<HashSet<String>>>,
+    hosts: Option<Arc<dyn super::Hosts>>,
     memo: Arc<Memo>,
 }
 
@@ -50,6 +51,16 @@ impl Scope {
     pub fn check_against(&mut self, names: Arc<HashSet<String>>) {
         self.anywhere = Some(names);
         self.memo = Arc::default();
+    }
+
+    /// Lets `hostvars` know all hosts.
+    pub fn know_hosts(&mut self, hosts: Arc<dyn super::Hosts>) {
+        self.hosts = Some(hosts);
+        self.memo = Arc::default();
+    }
+
+    pub(super) fn hosts(&self) -> Option<&dyn super::Hosts> {
+        self.hosts.as_deref()
     }
 
     pub(super) fn anywhere(&self) -> Option<&HashSet<String>> {

@@ -128,3 +128,86 @@ fn mistakes_in_conditions_are_found_before_anything_runs() {
         .exits(20)
         .has(&["undefined variable `nothing`", "expected a number of tries, found a string"]);
 }
+
+#[test]
+fn a_look_that_counts_as_a_change_is_a_change_in_the_plan_too() {
+    let project = Project::tasks(
+        "    - {name: version, command: {cmd: \"cat {{home}}/v\", changes: false}, register: v, changed_when: ne v.stdout \"2\"}\n    \
+         - {name: upgrade, copy: {dest: \"{{home}}/new\", content: x}, when: v.changed}\n",
+    );
+    project.write("h/a/v", "2\n");
+    project.check().exits(0);
+    project.write("h/a/v", "1\n");
+    project.check().exits(10).has(&["~ upgrade"]);
+    project.go().exits(0);
+    assert!(project.has("h/a/new"));
+}
+
+#[test]
+fn what_runs_every_time_and_is_no_change_is_in_the_way_of_no_plan() {
+    let project = Project::tasks(
+        "    - {name: reload, shell: \"date >> {{home}}/../dates\", changed_when: false}\n    \
+         - {name: file, copy: {dest: \"{{home}}/file\", content: x}}\n",
+    );
+    for _ in 0..2 {
+        project.go().exits(0);
+    }
+    assert_eq!(project.read("h/dates").lines().count(), 2);
+}
+
+#[test]
+fn a_command_that_is_not_needed_ended_well() {
+    let project = Project::tasks(
+        "    - {name: once, shell: {cmd: \"touch {{home}}/it; exit 1\", creates: \"{{home}}/it\", touches: [\"{{home}}/it\"]}, register: o, failed_when: gt o.rc 1}\n    \
+         - {name: migrate, shell: {cmd: \"exit 3\", onlyif: \"test -e {{home}}/wanted\", touches: [nothing]}, register: m, failed_when: ne m.rc 0}\n    \
+         - {name: told, copy: {dest: \"{{home}}/told\", content: \"{{m.rc}}{{m.stdout}}\"}}\n",
+    );
+    project.go().exits(0);
+    project.go().exits(0).row("a 3 0 0 0 0 0");
+    assert_eq!(project.read("h/a/told"), "0");
+    project.write("h/a/wanted", "");
+    project.go().exits(40).has(&["`failed_when` holds: ne m.rc 0"]);
+}
+
+#[test]
+fn until_sees_what_the_other_conditions_say() {
+    let count = "n=$(cat {{home}}/n 2> /dev/null || echo 0); echo $((n + 1)) > {{home}}/n; exit $((n < 2))";
+    let project = Project::tasks(&format!(
+        "    - {{name: counts, shell: {{cmd: \"{count}\", touches: [\"{{{{home}}}}/n\"]}}, register: r, failed_when: ne r.rc 0, until: not r.failed, delay: 0}}\n"
+    ));
+    project.go().exits(0).has(&["try 2 of 4"]);
+    assert_eq!(project.read("h/a/n"), "3\n");
+}
+
+#[test]
+fn a_failure_that_is_none_is_no_change_where_nothing_was_done() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    \
+           - {name: claim, assert: {that: [eq 1 2]}, failed_when: false, notify: never}\n    \
+           - {name: look, command: {cmd: \"test -e {{home}}/gone\", changes: false}, register: l, failed_when: ne l.rc 0, ignore_errors: true}\n    \
+           - {name: after, copy: {dest: \"{{home}}/after\", content: x}, needs: [look]}\n  handlers:\n    \
+           - {name: never, shell: {cmd: \"touch {{home}}/never\", touches: [\"{{home}}/never\"]}}\n",
+    );
+    project.go().exits(0).has(&["a changed after"]);
+    assert!(!project.has("h/a/never"));
+}
+
+#[test]
+fn a_command_that_ran_out_of_time_has_failed_whatever_failed_when_says() {
+    let project = Project::tasks(
+        "    - {name: hangs, shell: {cmd: \"sleep 60\", timeout: 1, touches: [nothing]}, failed_when: false}\n",
+    );
+    project.go().exits(40).has(&["error: a: hangs"]);
+}
+
+#[test]
+fn what_an_earlier_try_did_is_a_change() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    \
+           - {name: slow, shell: {cmd: \"touch {{home}}/it; exit 1\", creates: \"{{home}}/it\", touches: [\"{{home}}/it\"]}, retries: 2, delay: 0, notify: told}\n  handlers:\n    \
+           - {name: told, shell: {cmd: \"touch {{home}}/told\", touches: [\"{{home}}/told\"]}}\n",
+    );
+    project.go().exits(0).has(&["a changed slow", "a changed told"]);
+}

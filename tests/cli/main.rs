@@ -6,6 +6,7 @@
 mod sshd;
 
 mod bad;
+mod blocks;
 mod broken;
 mod build;
 mod disk;

@@ -173,3 +173,33 @@ fn a_registered_result_makes_no_other_task_be_planned_anew() {
         "    - {name: reads, copy: {dest: \"{{home}}/r\", content: \"{{r.stdout}}\"}}\n",
     );
 }
+
+#[test]
+fn batches_go_one_after_the_other_and_the_rest_is_left_alone_when_one_fails() {
+    let playbook = |more: &str| {
+        format!(
+            "- hosts: all\n  serial: [1, 2]\n{more}  tasks:\n    \
+             - {{name: works, shell: {{cmd: \"echo {{{{host}}}} >> {{{{home}}}}/../order; test ! -e {{{{home}}}}/bad\", touches: [nothing]}}}}\n"
+        )
+    };
+    let project = Project::local(&["a", "b", "c", "d"], &playbook(""));
+    let ran = project.go();
+    ran.exits(0).has(&["batch 1 of 3: a\n", "batch 2 of 3: b, c\n", "batch 3 of 3: d\n"]);
+    let order = project.read("h/order");
+    let mut middle: Vec<&str> = order.lines().skip(1).take(2).collect();
+    middle.sort_unstable();
+    assert_eq!((order.lines().next(), middle, order.lines().last()), (Some("a"), vec!["b", "c"], Some("d")));
+
+    // One of two is not all of a batch; the whole of one is.
+    project.write("h/b/bad", "");
+    project.go().exits(40).row("b 0 0 0 1 0 0").row("d 0 1 0 0 0 0");
+    project.write("h/a/bad", "");
+    let ran = project.go();
+    ran.exits(40).has(&["1 of 1 hosts of this batch failed: 3 more are left as they are"]);
+    ran.row("a 0 0 0 1 0 0").row("c 0 0 0 0 1 0").row("d 0 0 0 0 1 0");
+
+    let strict = Project::local(&["a", "b", "c", "d"], &playbook("  max_fail_percentage: 40\n"));
+    strict.write("h/c/bad", "");
+    strict.go().exits(40).row("b 0 1 0 0 0 0").row("d 0 0 0 0 1 0");
+    strict.check().exits(10).lacks(&["batch 1"]);
+}

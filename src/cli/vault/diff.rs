@@ -6,8 +6,17 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::vault::{Passwords, VaultText, is_vault, open_values};
 use crate::yaml::{Node, Value};
 use agent::secret::Secret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// The way to a value: keys, and numbers in lists.
+pub(super) type Way = Vec<Segment>;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Segment {
+    Key(String),
+    Item(usize),
+}
 
 /// Prints each key that only one file has or whose value differs, and how many are equal.
 ///
@@ -16,29 +25,50 @@ use std::path::Path;
 pub(super) fn diff(old: &Path, new: &Path, vault: &VaultArgs) -> Result<bool, Diagnostics> {
     let passwords = vault.passwords_or_ask(Typed::Known)?;
     let mut errors = Diagnostics::default();
-    let read = [old, new].map(|path| {
-        let mut found = Diagnostics::default();
-        let values = found.take(values(path, &passwords));
-        errors.extend(found);
-        values
-    });
-    let [Some(old), Some(new)] = read else { return Err(errors) };
-    let mut equal = 0;
-    let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for key in &keys {
-        match (old.get(*key), new.get(*key)) {
-            (Some(a), Some(b)) if a == b => equal += 1,
-            (Some(_), Some(_)) => println!("~ {key}  changed"),
-            (Some(_), None) => println!("- {key}  removed"),
-            _ => println!("+ {key}  added"),
-        }
-    }
-    println!("{equal} of {} values are equal", keys.len());
-    Ok(equal == keys.len())
+    let [old, new] = [old, new].map(|path| errors.take(values(path, &passwords)));
+    let (Some(old), Some(new)) = (old, new) else { return Err(errors) };
+    let (lines, equal) = compare(&old, &new);
+    lines.iter().for_each(|line| println!("{line}"));
+    println!("{equal} of {} values are equal", equal + lines.len());
+    Ok(lines.is_empty())
 }
 
-/// The values of a file by their path in it, `a.b.0`.
-fn values(path: &Path, passwords: &Passwords) -> Result<BTreeMap<String, String>, Diagnostics> {
+/// A line for each difference, and how many values are equal.
+pub(super) fn compare(old: &Values, new: &Values) -> (Vec<String>, usize) {
+    let paths: BTreeSet<&Way> = old.keys().chain(new.keys()).collect();
+    let mut equal = 0;
+    let mut lines = vec![];
+    for path in paths {
+        let (sign, what) = match (old.get(path), new.get(path)) {
+            (Some(a), Some(b)) if a == b => {
+                equal += 1;
+                continue;
+            }
+            (Some(_), Some(_)) => ("~", "changed"),
+            (Some(_), None) => ("-", "removed"),
+            _ => ("+", "added"),
+        };
+        lines.push(format!("{sign} {}  {what}", shown(path)));
+    }
+    (lines, equal)
+}
+
+fn shown(path: &[Segment]) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Key(key) if text.is_empty() => text.push_str(key),
+            Segment::Key(key) => text.push_str(&format!(".{key}")),
+            Segment::Item(at) => text.push_str(&format!("[{at}]")),
+        }
+    }
+    text
+}
+
+pub(super) type Values = BTreeMap<Way, String>;
+
+/// The values of a file by where they are in it.
+pub(super) fn values(path: &Path, passwords: &Passwords) -> Result<Values, Diagnostics> {
     let bytes = std::fs::read(path).map_err(|error| cannot("read", path, &error))?;
     let plain = if is_vault(&bytes) {
         let text = VaultText::parse(&String::from_utf8_lossy(&bytes));
@@ -55,22 +85,26 @@ fn values(path: &Path, passwords: &Passwords) -> Result<BTreeMap<String, String>
         return Err(error.hint("compare others with `diff <(vault view A) <(vault view B)`").into());
     }
     let mut values = BTreeMap::new();
-    collect("", &node, &mut values);
+    collect(&mut vec![], &node, &mut values);
     Ok(values)
 }
 
-fn collect(path: &str, node: &Node, values: &mut BTreeMap<String, String>) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+fn collect(path: &mut Way, node: &Node, values: &mut Values) {
+    let mut below = |segment: Segment, node: &Node| {
+        path.push(segment);
+        collect(path, node, values);
+        path.pop();
+    };
     match &node.value {
         Value::Map(map) if !map.is_empty() => {
-            map.iter().for_each(|(key, entry)| collect(&below(key), &entry.node, values));
+            map.iter().for_each(|(key, entry)| below(Segment::Key(key.clone()), &entry.node));
         }
         Value::Seq(items) if !items.is_empty() => {
-            items.iter().enumerate().for_each(|(at, item)| collect(&below(&at.to_string()), item, values));
+            items.iter().enumerate().for_each(|(at, item)| below(Segment::Item(at), item));
         }
         _ if path.is_empty() => {}
         _ => {
-            values.insert(path.to_owned(), node.to_json().to_string());
+            values.insert(path.clone(), node.to_json().to_string());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `vault rekey`: the same content under another password.
 
-use super::{Locked, Typed, VaultArgs, cannot, save, seal};
+use super::{Locked, Typed, VaultArgs, cannot, place, save, seal};
 use crate::diag::{Diagnostic, Diagnostics};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,13 @@ pub(super) fn rekey(paths: &[PathBuf], vault: &VaultArgs, new: &NewPassword) -> 
         .zip(&plain)
         .map(|(one, plain)| seal(plain, password, id(one).as_deref()))
         .collect::<Result<_, _>>()?;
+    // Meanwhile somebody may have been asked for a password.
+    let mut errors = Diagnostics::default();
+    for one in locked.iter().filter(|one| !one.is_current()) {
+        errors
+            .push(Diagnostic::error("the file was changed by somebody else meanwhile").at(&place(one.path)));
+    }
+    errors.into_result(())?;
     for (at, (one, text)) in locked.iter().zip(&sealed).enumerate() {
         let path: &Path = one.path;
         if let Err(error) = save::replace(path, text.as_bytes()) {

@@ -369,6 +369,15 @@ fn two_files_are_compared_by_their_values() {
     };
     assert_eq!(diff(&old, &new).unwrap(), Exit::Pending);
     assert_eq!(diff(&old, &old).unwrap(), Exit::Done);
+    let passwords = desk.vault().passwords().unwrap();
+    let values = |path: &Path| diff::values(path, &passwords).unwrap();
+    let (lines, equal) = diff::compare(&values(&old), &values(&new));
+    // `a` is a number in one and a text in the other; no value is in any line.
+    assert_eq!(lines, ["~ a  changed", "~ b.c  changed", "- gone  removed", "+ more  added"]);
+    assert_eq!(equal, 2);
+    fs::write(&new, "a: 1\nb: {c: x, d: {\"0\": 1, \"1\": 2}}\ngone: y\n").unwrap();
+    let (lines, _) = diff::compare(&values(&old), &values(&new));
+    assert_eq!(lines.len(), 4, "a list is no mapping with numbers: {lines:?}");
     fs::write(&new, "- a\n").unwrap();
     assert!(text(&diff(&old, &new).unwrap_err()).contains("only files of `name: value`"));
 }

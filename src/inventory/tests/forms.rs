@@ -75,7 +75,7 @@ ansible_group_priority=high
 #[test]
 fn a_program_that_misbehaves_is_named_with_what_it_did() {
     for (script, part) in [
-        ("echo no json here", "expected a mapping of groups"),
+        ("echo no json here", "the output is no JSON"),
         ("true", "printed nothing"),
         ("printf '\\377'", "not UTF-8"),
         ("echo '[1]'", "expected a mapping of groups, found a list"),
@@ -96,6 +96,22 @@ fn a_program_that_misbehaves_is_named_with_what_it_did() {
 }
 
 #[test]
+fn what_ansible_marks_in_a_program_s_answer_is_what_it_marks() {
+    let sealed = serde_json::to_string(&seal("hunter2", "right")).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncat << 'END'\n{{\"_meta\": {{\"hostvars\": {{\"vm1\": {{\"a\": {{\"__ansible_vault\": {sealed}}}, \"b\": {{\"__ansible_unsafe\": \"{{{{x}}}}\"}},          \"c\": \"\\ud83d\\ude00\\t\"}}}}}}, \"web\": [\"vm1\"]}}\nEND\n"
+    );
+    let site = Site::new(&[("inventory/cloud", &script)]);
+    fs::set_permissions(site.0.path().join("inventory/cloud"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (inventory, errors) = site.load_from("inventory/cloud", &passwords("right"));
+    assert!(errors.0.is_empty(), "{}", site.text(&errors));
+    let vars = &inventory.host("vm1").unwrap().vars;
+    assert!(vars["a"].secret && vars["a"].as_str() == Some("hunter2"));
+    assert_eq!((vars["b"].tag.as_deref(), vars["b"].as_str()), (Some("!unsafe"), Some("{{x}}")));
+    assert_eq!(vars["c"].as_str(), Some("\u{1f600}\t"));
+}
+
+#[test]
 fn what_is_no_inventory_says_what_to_do() {
     for (path, files, part) in [
         ("inventory", &[("inventory/readme.md", "x")][..], "there is no inventory in this folder"),
@@ -106,6 +122,26 @@ fn what_is_no_inventory_says_what_to_do() {
         let (site, _, errors) = load(path, files);
         assert!(errors.has_errors() && site.text(&errors).contains(part), "{path}: {}", site.text(&errors));
     }
+    let site = Site::new(&[("inventory/a.yml", "web: {hosts: {vm1: }}\n")]);
+    std::os::unix::fs::symlink(".", site.0.path().join("inventory/again")).unwrap();
+    std::os::unix::fs::symlink("..", site.0.path().join("inventory/up")).unwrap();
+    let (_, errors) = site.load_from("inventory", &Passwords::default());
+    assert_eq!(
+        site.text(&errors).matches("the folder is inside itself").count(),
+        2,
+        "{}",
+        site.text(&errors)
+    );
+    let chain: String = (0..5000).map(|at| format!("[g{at}:children]\ng{}\n", at + 1)).collect();
+    let (site, _, errors) =
+        load("inventory/hosts", &[("inventory/hosts", &format!("{chain}[g5000]\nvm1\n"))]);
+    assert!(site.text(&errors).contains("groups are nested deeper than"), "{}", site.text(&errors).len());
+    // An executable bit that a file system gives to everything makes no program of it.
+    let (site, inventory, errors) = load("inventory/hosts", &[("inventory/hosts", "[web]\nvm1\n")]);
+    assert!(errors.0.is_empty() && inventory.host("vm1").is_some(), "{}", site.text(&errors));
+    fs::set_permissions(site.0.path().join("inventory/hosts"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (inventory, errors) = site.load_from("inventory/hosts", &Passwords::default());
+    assert!(errors.0.is_empty() && inventory.host("vm1").is_some(), "{}", site.text(&errors));
     let site = Site::new(&[("inventory/cloud", "#!/bin/sh\necho {}\n")]);
     let (_, errors) = site.load_from("inventory/cloud", &Passwords::default());
     assert!(site.text(&errors).contains("hint: chmod +x"), "{}", site.text(&errors));

@@ -3,7 +3,7 @@
 use super::{Act, HostPath, Touch, join};
 use crate::{
     model::{Area, Footprint},
-    resource::{Fault, Observe, Seen},
+    resource::{Fault, Observe, Seen, ended_by_force},
     yaml::Text,
 };
 use agent::{
@@ -57,7 +57,8 @@ pub struct Params<C> {
     /// `false`: the command only looks. It runs also under `--check`, and counts as no change.
     #[serde(default = "yes")]
     pub changes: bool,
-    /// Every exit code is as good as 0; a registered result has it in `rc`. A task with `failed_when` needs not say so.
+    /// Every exit code is as good as 0; a registered result has it in `rc`. That of a command that ran out of time (124) or was ended by
+    /// a signal (129 and more) is not. A task with `failed_when` needs not say so.
     #[serde(default)]
     pub any_code: bool,
     /// What it prints is secret.
@@ -164,14 +165,13 @@ impl<C: CommandLine> Params<C> {
     pub fn observe(&self, seen: &Seen) -> Observe<Act> {
         let argv = self.argv()?;
         let needed = self.needed(seen)?;
-        if needed && !self.changes {
-            let query = Query::Test(self.exec(argv.clone()));
-            if let Answer::Output(output) = seen.get(query)?
-                && output.code != 0
-                && !self.any_code
-            {
-                return Err(failed(&argv, &output).into());
-            }
+        if needed
+            && let Some(query) = self.look()
+            && let Answer::Output(output) = seen.get(query)?
+            && output.code != 0
+            && !(self.any_code && CODES.contains(&output.code) && !ended_by_force(output.code))
+        {
+            return Err(failed(&argv, &output).into());
         }
         Ok(if needed && self.changes { Act::default() } else { Act::new("run", self.shown(&argv)) })
     }
@@ -188,11 +188,17 @@ impl<C: CommandLine> Params<C> {
     pub fn ops(&self, from: &Act) -> Vec<Op> {
         match self.argv() {
             Ok(argv) if from.0.is_empty() => {
-                let ok = if self.any_code { (0..=255).collect() } else { vec![] };
+                let ok = CODES.filter(|code| self.any_code && !ended_by_force(*code)).collect();
                 vec![Op::Exec { exec: self.exec(argv), ok }]
             }
             _ => vec![],
         }
+    }
+
+    /// The command as a question, when it only looks.
+    pub fn look(&self) -> Option<Query> {
+        let argv = self.argv().ok().filter(|_| !self.changes)?;
+        Some(Query::Test(self.exec(argv)))
     }
 
     /// The line as a person would type it. Secrets cannot be in it: they are refused in `cmd` and `argv`.
@@ -203,6 +209,8 @@ impl<C: CommandLine> Params<C> {
         }
     }
 }
+
+const CODES: std::ops::RangeInclusive<i32> = 0..=255;
 
 fn failed(argv: &[String], output: &Output) -> Fault {
     // What a look printed to say why it failed is the message; a script of many lines would only bury it.

@@ -13,21 +13,53 @@ pub(super) fn items(args: &Args) -> Result<Node, Fault> {
 }
 
 pub(super) fn from_items(args: &Args) -> Result<Node, Fault> {
+    if let Some(unknown) = waits(args, true) {
+        return Ok(unknown);
+    }
     let mut map = Map::new();
+    let mut secret = false;
     for item in args.list(0)? {
+        secret |= item.get("key").is_some_and(|key| key.secret);
         let (Some(key), Some(value)) = (item.get("key").and_then(Node::as_str), item.get("value")) else {
             return Err(args.wrong(0, "each item needs a `key`, which is a string, and a `value`".into()));
         };
         map.insert(key.to_owned(), Entry { key: item.origin.clone(), node: value.clone() });
     }
-    Ok(args.node(Value::Map(map)))
+    let mut node = args.node(Value::Map(map));
+    if secret {
+        node.taint();
+    }
+    Ok(node)
+}
+
+/// What an argument waits for, when that is needed to tell the result.
+fn waits(args: &Args, inside: bool) -> Option<Node> {
+    let of = |node: &Node| match (&node.value, inside) {
+        (_, true) => node.unknown().cloned(),
+        // Only an item as a whole.
+        (Value::Seq(items), false) => items.iter().find_map(|item| match &item.value {
+            Value::Unknown(why) => Some(why.clone()),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let why = args.values.iter().find_map(of)?;
+    let mut node = args.node(Value::Unknown(why));
+    if args.values.iter().any(Node::holds_secret) {
+        node.taint();
+    }
+    Some(node)
 }
 
 /// What stands under a key in each item.
 pub(super) fn map(args: &Args) -> Result<Node, Fault> {
+    if let Some(unknown) = waits(args, false) {
+        return Ok(unknown);
+    }
     let key = args.text(1)?;
+    let shown = if args.values[1].secret { "…" } else { &key };
     let field = |item: &Node| {
-        item.get(&key).cloned().ok_or_else(|| args.wrong(0, format!("an item of `list` has no `{key}`")))
+        item.get(&key).cloned().ok_or_else(|| args.wrong(0, format!("an item of `list` has no `{shown}`")))
     };
     let fields = args.list(0)?.iter().map(field).collect::<Result<_, _>>()?;
     Ok(args.node(Value::Seq(fields)))
@@ -43,6 +75,9 @@ pub(super) fn reject(args: &Args) -> Result<Node, Fault> {
 
 /// The items whose `key` has the value, or is there and neither null nor false when no value is given.
 fn chosen(args: &Args, wanted: bool) -> Result<Node, Fault> {
+    if let Some(unknown) = waits(args, true) {
+        return Ok(unknown);
+    }
     let key = args.text(1)?;
     let fits = |item: &&Node| {
         let found = match (item.get(&key), args.values.get(2)) {
@@ -75,11 +110,15 @@ pub(super) fn slice(args: &Args) -> Result<Node, Fault> {
 }
 
 pub(super) fn flatten(args: &Args) -> Result<Node, Fault> {
+    if let Some(unknown) = waits(args, false) {
+        return Ok(unknown);
+    }
     let mut flat = vec![];
     let mut rest: Vec<&Node> = args.list(0)?.iter().rev().collect();
     while let Some(node) = rest.pop() {
         match node.as_seq() {
             Some(inner) => rest.extend(inner.iter().rev()),
+            None if node.is_null() => {}
             None => flat.push(node.clone()),
         }
     }
@@ -96,8 +135,14 @@ pub(super) fn intersect(args: &Args) -> Result<Value, Fault> {
 
 fn kept(args: &Args, wanted: bool) -> Result<Value, Fault> {
     let (list, other) = (args.list(0)?, args.list(1)?);
-    let is_there = |item: &&Node| other.iter().any(|one| data::equal(one, item)) == wanted;
-    Ok(Value::Seq(list.iter().filter(is_there).cloned().collect()))
+    let mut kept: Vec<Node> = vec![];
+    for item in list {
+        let is_wanted = other.iter().any(|one| data::equal(one, item)) == wanted;
+        if is_wanted && !kept.iter().any(|one| data::equal(one, item)) {
+            kept.push(item.clone());
+        }
+    }
+    Ok(Value::Seq(kept))
 }
 
 pub(super) fn min(args: &Args) -> Result<Node, Fault> {
@@ -109,6 +154,9 @@ pub(super) fn max(args: &Args) -> Result<Node, Fault> {
 }
 
 fn outermost(args: &Args, better: fn(std::cmp::Ordering) -> bool) -> Result<Node, Fault> {
+    if let Some(unknown) = waits(args, true) {
+        return Ok(unknown);
+    }
     let mut items = args.list(0)?.iter();
     let mut best = items.next().ok_or_else(|| args.wrong(0, "`list` is empty".into()))?;
     for item in items {

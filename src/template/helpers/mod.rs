@@ -206,6 +206,8 @@ pub const HELPERS: &[Helper] = helpers! {
     "keys mapping", Parts(lists::keys), "the keys, as a list", r#"{{join (keys {"a": 1, "b": 2})}}"# => "a,b";
     "values mapping", Parts(lists::values), "the values, as a list", r#"{{join (values {"a": 1, "b": 2})}}"# => "1,2";
     "lookup x key", Form, "an item of a list or mapping by a computed key", r#"{{lookup {"a": 1} (lower "A")}}"# => "1";
+    "hostvar host name", Form, "a variable of another host, when that host's name is computed; else write `hostvars.web1.port`",
+        r#"{{default (hostvar "web1" "port") 80}}"# => "80";
     "range [start] end", Whole(lists::range), "the integers from `start` (0 unless given) to before `end`",
         "{{join (range 1 4)}}" => "1,2,3";
     "merge mapping...", Parts(lists::merge), "mappings laid over each other, deep; the later one wins",
@@ -227,11 +229,11 @@ pub const HELPERS: &[Helper] = helpers! {
     "slice list start [end]", Parts(collections::slice),
         "the items from `start` to before `end`, counted from 0; a negative number counts from the end",
         "{{join (slice (range 5) 1 -1)}}" => "1,2,3";
-    "flatten list", Parts(collections::flatten), "lists inside of the list taken apart",
+    "flatten list", Parts(collections::flatten), "lists inside of the list taken apart, without nulls",
         "{{join (flatten [1, [2, [3]]])}}" => "1,2,3";
-    "difference list other", Whole(collections::difference), "the items that are not in the other list",
+    "difference list other", Whole(collections::difference), "the items that are not in the other list, each once",
         "{{join (difference (range 4) [1, 2])}}" => "0,3";
-    "intersect list other", Whole(collections::intersect), "the items that are in the other list too",
+    "intersect list other", Whole(collections::intersect), "the items that are in the other list too, each once",
         "{{join (intersect (range 4) [1, 2, 9])}}" => "1,2";
     "min list", Parts(collections::min), "the least of numbers or strings", "{{min [3, 1, 2]}}" => "1";
     "max list", Parts(collections::max), "the greatest of numbers or strings", "{{max [3, 1, 2]}}" => "3";

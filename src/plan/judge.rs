@@ -1,0 +1,108 @@
+//! What a task's own conditions make of a plan: `failed_when`, `changed_when`, `until`.
+
+use super::{
+    Counts, Planner, TaskPlan,
+    failure::{diagnostics_failure, task_failure},
+    result,
+};
+use crate::{
+    diag::Exit,
+    event::Failure,
+    resource::Fault,
+    site::{HostTask, Preparation, Registered},
+    template::Truth,
+    yaml::Node,
+};
+
+/// What the conditions say.
+pub(super) struct Judged {
+    pub counts: Counts,
+    pub has_changed_when: bool,
+    /// It fails as things are now.
+    pub failed: Option<Failure>,
+    /// Why it is not over yet, or whether it fails is not known.
+    pub pending: Option<String>,
+}
+
+impl Planner {
+    /// What is known of a task's result before it runs.
+    pub(super) fn result(
+        &self,
+        task: &HostTask,
+        seat: usize,
+        plan: &TaskPlan,
+        preparation: &Preparation,
+        counts: Counts,
+    ) -> Option<Node> {
+        let unsure = (counts == Counts::Perhaps).then_some(task.name.as_str());
+        let changed = counts == Counts::Yes;
+        let output = match (plan, preparation) {
+            (TaskPlan::Unchanged { .. }, Preparation::Ready(prepared)) => {
+                result::printed(&**prepared, |query| self.answers[seat].get(query).cloned())
+            }
+            _ => None,
+        };
+        let outcome = match plan {
+            TaskPlan::Deferred { .. } => return None,
+            TaskPlan::Skipped { .. } => result::Outcome { skipped: true, ..Default::default() },
+            TaskPlan::Unchanged { .. } => {
+                result::Outcome { changed, unsure, output: output.as_ref(), ..Default::default() }
+            }
+            TaskPlan::Change(_) => {
+                result::Outcome { changed, unsure, predicted: Some(&task.name), ..Default::default() }
+            }
+        };
+        Some(result::node(&outcome))
+    }
+
+    /// What a task's conditions make of what is known; `None` while nothing is.
+    pub(super) fn judged(
+        &self,
+        task: &HostTask,
+        plan: &TaskPlan,
+        preparation: &Preparation,
+        counts: Counts,
+        registered: &Registered,
+    ) -> Option<Judged> {
+        let seat = self.seat_of[task.id.0 as usize];
+        let result = match plan {
+            TaskPlan::Skipped { .. } | TaskPlan::Deferred { .. } => return None,
+            _ => self.result(task, seat, plan, preparation, counts),
+        };
+        let result = result?;
+        let is_over = matches!(plan, TaskPlan::Unchanged { .. });
+        let judgement = match self.host.judge(task.id, registered, &result) {
+            Ok(judgement) => judgement,
+            // What a host printed is no mistake in the configuration.
+            Err(diagnostics) => {
+                let failure = diagnostics_failure(Some(task), &diagnostics);
+                let failed = Some(Failure { exit: Exit::TaskFailed as u8, ..failure });
+                return Some(Judged { counts, has_changed_when: true, failed, pending: None });
+            }
+        };
+        let counts = match &judgement.changed {
+            Some(Truth::True) => Counts::Yes,
+            Some(Truth::False) => Counts::No,
+            Some(Truth::Unknown(_)) => Counts::Perhaps,
+            None => counts,
+        };
+        // Of what was run to look, the result is there.
+        let (mut failed, mut pending) = (None, None);
+        if is_over {
+            match judgement.failed {
+                Some(Truth::True) => {
+                    let message = format!("`failed_when` holds: {}", self.host.judging(task.id).0);
+                    failed = Some(task_failure(task, &Fault::new(message)));
+                }
+                Some(Truth::Unknown(why)) => pending = Some(format!("whether it fails depends on {why}")),
+                _ => {}
+            }
+            match judgement.until {
+                Some(Truth::False) => pending = Some("what it waits for does not hold yet".into()),
+                Some(Truth::Unknown(why)) => pending = Some(format!("what it waits for depends on {why}")),
+                _ => {}
+            }
+        }
+        Some(Judged { counts, has_changed_when: judgement.changed.is_some(), failed, pending })
+    }
+}

@@ -1,0 +1,127 @@
+//! `block`, `rescue`, `always`.
+
+use crate::project::Project;
+
+/// Tasks that write down that they ran, in a file of their own each.
+fn ran(name: &str, more: &str) -> String {
+    format!(
+        "- {{name: {name}, shell: {{cmd: \"touch {{{{home}}}}/{name}{more}\", touches: [\"{{{{home}}}}/{name}\"]}}}}"
+    )
+}
+
+fn names(project: &Project) -> Vec<String> {
+    let names = project.tree("h/a").into_keys();
+    names.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+fn project(main: &[String], rescue: &[String], always: &[String], after: &[String]) -> Project {
+    let lines = |indent: &str, tasks: &[String]| -> String {
+        tasks.iter().map(|task| format!("{indent}{task}\n")).collect()
+    };
+    let part = |name: &str, tasks: &[String]| {
+        if tasks.is_empty() { String::new() } else { format!("      {name}:\n{}", lines("        ", tasks)) }
+    };
+    Project::tasks(&format!(
+        "    - name: all of it\n      block:\n{}{}{}{}",
+        lines("        ", main),
+        part("rescue", rescue),
+        part("always", always),
+        lines("    ", after)
+    ))
+}
+
+fn needing(task: &str, needs: &str) -> String {
+    let open = task.strip_suffix('}').expect("a task is a mapping");
+    format!("{open}, needs: [{needs}]}}")
+}
+
+#[test]
+fn without_a_failure_the_rescue_does_not_run_and_always_does() {
+    let project =
+        project(&[ran("main", "")], &[ran("rescue", "")], &[ran("always", "")], &[ran("after", "")]);
+    project.check().exits(10).lacks(&["> rescue"]);
+    project.go().exits(0).row("a 0 3 1 0 0 0");
+    assert_eq!(names(&project), ["after", "always", "main"]);
+}
+
+#[test]
+fn a_failure_is_rescued_and_what_comes_after_goes_on() {
+    let fails = ran("fails", "; exit 3");
+    let project = project(
+        &[fails, needing(&ran("blocked", ""), "fails"), ran("free", "")],
+        &[ran("rescue", ""), ran("more", "")],
+        &[ran("always", "")],
+        &[needing(&ran("after", ""), "fails")],
+    );
+    let went = project.go();
+    went.exits(0).has(&["error: a: fails", "a blocked blocked", "a changed rescue", "1 rescued"]);
+    assert_eq!(names(&project), ["after", "always", "fails", "free", "more", "rescue"]);
+    // In file order: the rescue after the main part, the rest after the rescue.
+    let at = |part: &str| went.out.find(part).unwrap_or_else(|| panic!("{part}: {}", went.out));
+    assert!(at("error: a: fails") < at("a changed rescue") && at("a changed rescue") < at("a changed after"));
+    assert!(at("a changed more") < at("a changed always"));
+}
+
+#[test]
+fn a_rescue_that_fails_leaves_the_failure_as_it_is() {
+    let project = project(
+        &[ran("fails", "; exit 3")],
+        &[ran("rescue", "; exit 4")],
+        &[ran("always", "")],
+        &[needing(&ran("after", ""), "fails"), ran("free", "")],
+    );
+    project.go().exits(40).row("a 0 2 0 2 1 0").has(&["a blocked after"]).lacks(&["rescued"]);
+    assert_eq!(names(&project), ["always", "fails", "free", "rescue"]);
+}
+
+#[test]
+fn always_alone_runs_and_the_failure_counts() {
+    let file =
+        |name: &str| format!("- {{name: {name}, copy: {{dest: \"{{{{home}}}}/x/{name}\", content: x}}}}");
+    let project = project(
+        // What stands behind depends on the failed one only by way of the one that always runs.
+        &["- {name: fails, shell: {cmd: \"exit 3\", touches: [\"{{home}}/x\"]}}".to_owned()],
+        &[],
+        &["- {name: always, file: {path: \"{{home}}/x\", state: directory}}".to_owned()],
+        &[file("after")],
+    );
+    project.go().exits(40).has(&["a changed always", "a blocked after"]);
+}
+
+#[test]
+fn a_block_that_was_not_entered_has_nothing_to_rescue() {
+    let project = Project::tasks(&format!(
+        "    {}\n    - block:\n        {}\n      rescue:\n        {}\n      always:\n        {}\n",
+        ran("before", "; exit 1"),
+        needing(&ran("main", ""), "before"),
+        ran("rescue", ""),
+        needing(&ran("always", ""), "main"),
+    ));
+    project.go().exits(40).has(&["a blocked main", "a blocked always"]).lacks(&["a changed rescue"]);
+    assert_eq!(names(&project), ["before"]);
+}
+
+#[test]
+fn an_inner_block_mends_for_the_outer_one() {
+    let project = Project::tasks(&format!(
+        "    - block:\n        - block:\n            {}\n          rescue:\n            {}\n        {}\n      rescue:\n        {}\n",
+        ran("fails", "; exit 1"),
+        ran("inner", ""),
+        needing(&ran("goes-on", ""), "fails"),
+        ran("outer", ""),
+    ));
+    project.go().exits(0).has(&["1 rescued"]);
+    assert_eq!(names(&project), ["fails", "goes-on", "inner"]);
+}
+
+#[test]
+fn a_rescue_may_put_back_what_the_main_part_owns() {
+    let project = Project::tasks(
+        "    - block:\n        - {name: new, copy: {dest: \"{{home}}/conf\", content: new}}\n        \
+         - {name: test it, shell: {cmd: \"! grep -q new {{home}}/conf\", touches: [nothing]}, needs: [new]}\n      rescue:\n        \
+         - {name: old, copy: {dest: \"{{home}}/conf\", content: old}}\n    \
+         - {name: use, shell: {cmd: \"cp {{home}}/conf {{home}}/used\", touches: [\"{{home}}/used\"], reads: [\"{{home}}/conf\"]}}\n",
+    );
+    project.go().exits(0).has(&["a changed old", "1 rescued"]);
+    assert_eq!((project.read("h/a/conf"), project.read("h/a/used")), ("old".into(), "old".into()));
+}
