@@ -42,11 +42,13 @@ pub type Observe<S> = Result<S, Pause>;
 pub struct Fault {
     pub message: String,
     pub hint: Option<String>,
+    /// No condition of the task may take it for a good end.
+    pub is_final: bool,
 }
 
 impl Fault {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), hint: None, is_final: false }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

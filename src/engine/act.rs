@@ -45,6 +45,18 @@ impl Done {
     }
 }
 
+/// Why a task could not be looked at to its end.
+struct Stopped {
+    failure: Failure,
+    own: bool,
+}
+
+impl From<Stopped> for Done {
+    fn from(stopped: Stopped) -> Self {
+        Self { own: stopped.own, ..Self::failed(stopped.failure, None) }
+    }
+}
+
 /// The host's own answers, gathered for one task.
 struct Fresh(HashMap<Query, Answer>);
 
@@ -137,7 +149,7 @@ impl HostRun {
             Ok((None, answers)) => {
                 return self.nothing_to_do(&*prepared, &answers);
             }
-            Err(failure) => return Done::failed(failure, None),
+            Err(stopped) => return stopped.into(),
         };
         drop(answers);
         if !again {
@@ -149,7 +161,7 @@ impl HostRun {
                 match self.observe(task, &*prepared).await {
                     Ok((Some(change), _)) => self.conclude(task, &prepared, &change, events).await,
                     Ok((None, answers)) => self.nothing_to_do(&*prepared, &answers),
-                    Err(failure) => Done::failed(failure, None),
+                    Err(stopped) => stopped.into(),
                 }
             }
             result => self.judge(task, &prepared, &change, result).await,
@@ -257,7 +269,7 @@ impl HostRun {
                     let acted = changed;
                     return Done { diff: Some(left.diff), acted, ..Done::fatal(failure, output) };
                 }
-                Err(failure) => return Done { acted: changed, ..Done::fatal(failure, output) },
+                Err(stopped) => return Done { acted: changed, ..Done::fatal(stopped.failure, output) },
             }
         }
         Done { status, diff: Some(change.diff.clone()), failure: None, result, acted: changed, own: true }
@@ -287,7 +299,7 @@ impl HostRun {
         &self,
         task: &HostTask,
         prepared: &dyn Prepared,
-    ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Failure> {
+    ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Stopped> {
         self.settle(task, prepared, HashMap::new()).await
     }
 
@@ -296,23 +308,27 @@ impl HostRun {
         task: &HostTask,
         prepared: &dyn Prepared,
         answers: HashMap<Query, Answer>,
-    ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Failure> {
+    ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Stopped> {
         let link = &self.links[self.seat_of[task.id.0 as usize]];
         let mut fresh = Fresh(answers);
         for _ in 0..16 {
-            match prepared.plan(&fresh, &self.mask).map_err(|fault| task_failure(task, &fault))? {
+            let stopped =
+                |fault: Fault| Stopped { failure: task_failure(task, &fault), own: !fault.is_final };
+            match prepared.plan(&fresh, &self.mask).map_err(stopped)? {
                 Outcome::Need(queries) => {
-                    let answers = link.ask(queries.clone()).await?;
+                    let answers = link.ask(queries.clone()).await;
+                    let answers = answers.map_err(|failure| Stopped { failure, own: false })?;
                     fresh.0.extend(queries.into_iter().zip(answers));
                 }
-                Outcome::NotYet(why) => return Err(task_failure(task, &Fault::new(why))),
+                Outcome::NotYet(why) => return Err(stopped(Fault::new(why))),
                 Outcome::Unchanged { .. } => return Ok((None, fresh.0)),
                 Outcome::Change(change) => return Ok((Some(change), fresh.0)),
             }
         }
         let fault =
             Fault::new(format!("bug in resource type `{}`: it never stops asking", prepared.type_name()));
-        Err(Failure { exit: Exit::Bug as u8, ..task_failure(task, &fault) })
+        let failure = Failure { exit: Exit::Bug as u8, ..task_failure(task, &fault) };
+        Err(Stopped { failure, own: false })
     }
 }
 

@@ -82,13 +82,15 @@ pub async fn run(
     let changes = planned.iter().map(HostRun::changes).sum();
     let deferred = planned.iter().map(HostRun::deferred).sum();
     events(Event::PlanComplete { changes, deferred });
+    // What is planned only when it is called for changes things too.
+    let rescues: usize = planned.iter().map(HostRun::rescues).sum();
     let acts = planned.iter().any(HostRun::acts);
     if options.check {
         exits.extend(planned.iter().map(|host| host.report_check(&events)));
     } else if *options.cancel.borrow()
         || (acts
-            && changes + deferred > 0
-            && !approved(approve, changes, deferred, options.cancel.clone()).await)
+            && changes + deferred + rescues > 0
+            && !approved(approve, changes, deferred + rescues, options.cancel.clone()).await)
     {
         planned.iter().for_each(|host| host.report_refused(&events));
         exits.push(Exit::Cancelled);

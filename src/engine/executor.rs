@@ -1,6 +1,6 @@
 //! One host's graph, worked through as far as failures allow.
 
-use super::{Act, Events, Open, act::Done};
+use super::{Act, Events, Open, act::Done, blocks::Course};
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
@@ -64,6 +64,23 @@ impl HostRun {
         self.tasks().iter().filter(|t| self.plan.changes(t.id)).count()
     }
 
+    /// How many rescues may be called for, as far as the plan tells: something before them acts.
+    pub(super) fn rescues(&self) -> usize {
+        let acts = |task: &HostTask| {
+            matches!(self.plan.tasks[task.id.0 as usize], TaskPlan::Change(_) | TaskPlan::Deferred { .. })
+        };
+        let is_called_by = |rescue: &HostTask, task: &HostTask| {
+            let mut main = task.blocks.iter().filter(|inside| inside.part == Part::Main);
+            main.any(|inside| {
+                rescue.blocks.iter().any(|own| own.block == inside.block && own.part == Part::Rescue)
+            })
+        };
+        let rescues = self.tasks().iter().filter(|task| task.is_rescue());
+        rescues
+            .filter(|rescue| self.tasks().iter().any(|task| acts(task) && is_called_by(rescue, task)))
+            .count()
+    }
+
     pub(super) fn deferred(&self) -> usize {
         self.plan.tasks.iter().filter(|p| matches!(p, TaskPlan::Deferred { .. })).count()
     }
@@ -116,16 +133,16 @@ impl HostRun {
     /// Works through the graph. Handlers whose notifier changed run even when another task failed.
     pub(super) async fn execute(self: Arc<Self>, events: Events, cancel: watch::Receiver<bool>) -> Exit {
         let count_before = |task: &HostTask| self.plan.graph.before(task.id).count();
-        let mut progress: Vec<_> = self.tasks().iter().map(|t| Progress::Waiting(count_before(t))).collect();
-        let mut dirty = vec![false; progress.len()];
+        let mut course =
+            Course::new(self.tasks().iter().map(|t| Progress::Waiting(count_before(t))).collect());
+        let mut dirty = vec![false; course.progress.len()];
         let mut exit = Exit::Done;
         let mut failures = vec![];
-        let mut poisoned = vec![false; progress.len()];
         let mut lost = false;
         let mut summary = Summary::default();
         let mut running: JoinSet<(TaskId, Instant, Done)> = JoinSet::new();
         let mut ready: std::collections::BTreeSet<TaskId> = self.tasks().iter().map(|t| t.id).collect();
-        ready.retain(|id| progress[id.0 as usize] == Progress::Waiting(0));
+        ready.retain(|id| course.progress[id.0 as usize] == Progress::Waiting(0));
         loop {
             while running.len() < IN_FLIGHT
                 && let Some(id) = ready.pop_first()
@@ -135,8 +152,7 @@ impl HostRun {
                 let settled = if stopped {
                     Some(Done::quiet(Status::Blocked))
                 } else {
-                    poisoned[at] = self.is_poisoned(id, &progress, &poisoned);
-                    self.settled(id, &progress, &poisoned, dirty[at])
+                    self.settled(id, &mut course, dirty[at])
                 };
                 match settled {
                     Some(done) => {
@@ -146,16 +162,16 @@ impl HostRun {
                             Instant::now(),
                             &events,
                             &mut summary,
-                            &mut progress,
+                            &mut course.progress,
                             &mut dirty,
                             &mut ready,
                         );
                     }
                     None => {
-                        progress[at] = Progress::Running;
+                        course.progress[at] = Progress::Running;
                         let (run, events, dirty) = (self.clone(), events.clone(), dirty[at]);
                         let cancel = cancel.clone();
-                        let notified = self.notified(id, &progress);
+                        let notified = self.notified(id, &course.progress);
                         running.spawn(async move {
                             let started = Instant::now();
                             (id, started, run.do_task(id, dirty, notified, &events, cancel).await)
@@ -175,15 +191,18 @@ impl HostRun {
                 && !self.tasks()[id.0 as usize].ignore_errors
             {
                 lost |= failure.exit == Exit::Unreachable as u8;
-                failures.push((id, exit_of(failure)));
+                let exit = exit_of(failure);
+                course.hard[id.0 as usize] = !matches!(exit, Exit::TaskFailed | Exit::NotConverged);
+                failures.push((id, exit));
             }
-            self.finish(id, done, started, &events, &mut summary, &mut progress, &mut dirty, &mut ready);
+            let progress = &mut course.progress;
+            self.finish(id, done, started, &events, &mut summary, progress, &mut dirty, &mut ready);
         }
         for link in &self.links {
             link.close().await;
         }
         for (id, failed) in failures {
-            if self.rescued(id, &progress) {
+            if self.rescued(id, &course) {
                 (summary.failed, summary.rescued) = (summary.failed - 1, summary.rescued + 1);
             } else {
                 exit = exit.max(failed);
@@ -196,28 +215,20 @@ impl HostRun {
     }
 
     /// The outcome of a task that needs no work, known at once.
-    fn settled(&self, id: TaskId, progress: &[Progress], poisoned: &[bool], dirty: bool) -> Option<Done> {
+    fn settled(&self, id: TaskId, course: &mut Course, dirty: bool) -> Option<Done> {
         let task = &self.tasks()[id.0 as usize];
-        if task
-            .blocks
-            .iter()
-            .any(|inside| inside.part == Part::Rescue && !self.has_failed(inside.block, progress))
-        {
-            return Some(Done::quiet(Status::Skipped));
+        self.mark(id, course);
+        if self.is_uncalled(id, course) {
+            // What the main part registered under the same name stays.
+            let registered = self.registered.lock().expect("no panic holds it");
+            let is_taken = task.register.as_ref().is_some_and(|own| registered.0.contains_key(&own.name));
+            let done = Done::quiet(Status::Skipped);
+            return Some(if is_taken { Done { result: None, ..done } } else { done });
         }
-        let stands_on_failed = self.plan.graph.before(id).any(|(before, why)| {
-            let failed = || self.stops(before, id, progress, poisoned);
-            match why {
-                Why::Declared => failed(),
-                // A handler that is owed runs all the same.
-                Why::Footprint(_) | Why::Result(_) => !task.handler && failed(),
-                Why::Order(_) | Why::Replaced(_) | Why::Notify | Why::Block => false,
-            }
-        });
-        if stands_on_failed {
+        if self.is_stopped(id, course) {
             return Some(Done::quiet(Status::Blocked));
         }
-        if task.handler && !self.notified(id, progress) {
+        if task.handler && !self.notified(id, &course.progress) {
             return Some(Done::quiet(Status::Skipped));
         }
         // What results say decides about those only that read one.

@@ -13,8 +13,8 @@ struct Parts {
     always: Vec<u32>,
 }
 
-/// Adds the edges that blocks make, beside those that are there already.
-pub(super) fn add(nodes: &[Node], edges: &mut Vec<(u32, u32, Why)>) {
+/// Adds the edges that blocks make, beside those that are there already and those by results.
+pub(super) fn add(nodes: &[Node], edges: &mut Vec<(u32, u32, Why)>, by_result: &[(u32, u32, Why)]) {
     let mut blocks: BTreeMap<u32, Parts> = BTreeMap::new();
     for (at, node) in nodes.iter().enumerate() {
         for inside in &node.blocks {
@@ -40,8 +40,12 @@ pub(super) fn add(nodes: &[Node], edges: &mut Vec<(u32, u32, Why)>) {
         let is_inside = |at: u32| nodes[at as usize].blocks.iter().any(|inside| inside.block == block);
         let mut behind: Vec<u32> = edges
             .iter()
+            .chain(by_result)
             .filter(|(from, to, why)| {
-                parts.main.contains(from) && !is_inside(*to) && !why.is_order_only() && *why != Why::Notify
+                (parts.main.contains(from) || parts.rescue.contains(from))
+                    && !is_inside(*to)
+                    && !why.is_order_only()
+                    && *why != Why::Notify
             })
             .map(|(_, to, _)| *to)
             .collect();

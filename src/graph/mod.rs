@@ -106,7 +106,7 @@ impl TaskGraph {
             edges.extend(node.needs.iter().map(|need| (need.0, at as u32, Why::Declared)));
             edges.extend(node.notifies.iter().map(|handler| (at as u32, handler.0, Why::Notify)));
         }
-        blocks::add(nodes, &mut edges);
+        blocks::add(nodes, &mut edges, &by_result);
         for (from, to, why) in edges {
             let (from, to) = (NodeIndex::new(from as usize), NodeIndex::new(to as usize));
             // The strongest reason stays: a declared one, then a dependence, then mere order.

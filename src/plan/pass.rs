@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::Failure,
     graph::{TaskGraph, Why},
-    model::{Area, TaskId},
+    model::{Area, Part, TaskId},
     resource::{Fault, Look, Lookup, Outcome},
     site::{HostTask, Preparation, Registered},
 };
@@ -58,10 +58,14 @@ impl Planner {
         let mut preparations = vec![];
         for task in tasks {
             preparations.push(self.prepare(task, &known).unwrap_or_else(|failure| {
-                faults.push((task.id, failure));
+                // A rescue may be about what only a failure brings.
+                if !task.is_rescue() {
+                    faults.push((task.id, failure));
+                }
                 Preparation::NotYet("it cannot be prepared".into())
             }));
         }
+        let rescued: BTreeSet<u32> = tasks.iter().flat_map(|task| task.in_part(Part::Rescue)).collect();
         if !faults.is_empty() {
             return Err(PlanError::Tasks(faults));
         }
@@ -92,6 +96,7 @@ impl Planner {
             if any_register {
                 match self.prepare(task, &registered) {
                     Ok(again) => preparations[at] = again,
+                    Err(_) if task.is_rescue() => {}
                     Err(failure) => {
                         faults.push((id, failure));
                         continue;
@@ -99,6 +104,8 @@ impl Planner {
                 }
             }
             let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
+            // A failure of it is for a rescue to see.
+            let is_saved = task.in_part(Part::Main).any(|block| rescued.contains(&block));
             let notified = notified(id, &graph, &plans, &counts);
             let plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
@@ -135,7 +142,9 @@ impl Planner {
                         Err(_) if open[at] => continue,
                         Ok(Outcome::NotYet(_)) if open[at] => continue,
                         // It is tried again when it runs, or such an end is no failure.
-                        Err(fault) if task.tries.is_some() || task.ignore_errors || task.judged => {
+                        Err(fault)
+                            if task.tries.is_some() || task.ignore_errors || task.judged || is_saved =>
+                        {
                             TaskPlan::Deferred { why: fault.message, after: on_host.clone() }
                         }
                         Err(fault) => {
@@ -164,7 +173,9 @@ impl Planner {
                 let why = match judged.failed {
                     Some(_) if open[at] => continue,
                     // It may come out otherwise when it runs, or such an end is no failure.
-                    Some(failure) if task.tries.is_some() || task.ignore_errors || !on_host.is_empty() => {
+                    Some(failure)
+                        if task.tries.is_some() || task.ignore_errors || is_saved || !on_host.is_empty() =>
+                    {
                         Some(failure.message)
                     }
                     Some(failure) => {
@@ -197,8 +208,11 @@ impl Planner {
                 TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => {}
             }
             if let (Some(register), Some(node)) = (&task.register, result) {
-                results[at] = Some(node.clone());
-                result::register(&mut registered, register, node);
+                // An uncalled rescue leaves what the main part registered.
+                if !task.is_rescue() || !registered.0.contains_key(&register.name) {
+                    results[at] = Some(node.clone());
+                    result::register(&mut registered, register, node);
+                }
             }
             after[at] = behind;
             plans[at] = Some(plan);

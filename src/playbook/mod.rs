@@ -76,6 +76,8 @@ pub struct RoleUse {
     /// The variables given where it is used.
     pub vars: Map,
     pub origin: Origin,
+    /// The blocks with `rescue` or `always` that it is used in.
+    pub blocks: Vec<InBlock>,
 }
 
 #[derive(Debug)]

@@ -102,7 +102,8 @@ impl Loader<'_> {
                 tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }
-        self.uses.push(RoleUse { role: role.clone(), vars, origin: at.clone() });
+        let blocks = wanted.blocks.to_vec();
+        self.uses.push(RoleUse { role: role.clone(), vars, origin: at.clone(), blocks });
         let place = Place {
             role: Some(self.uses.len() - 1),
             chain,
@@ -111,7 +112,11 @@ impl Loader<'_> {
         };
         for (part, handlers) in [("tasks", false), ("handlers", true)] {
             let Some(node) = self.role_file(&role.folder, part) else { continue };
-            let place = Place { folder: role.folder.join(part), handlers, ..place.clone() };
+            let mut place = Place { folder: role.folder.join(part), handlers, ..place.clone() };
+            if handlers {
+                // They run at the end of the play, whatever block their role is imported in.
+                place.blocks.clear();
+            }
             let found = self.tasks(&node, &keywords, &place);
             if handlers { &mut self.handlers } else { &mut tasks }.extend(found);
         }
@@ -129,7 +134,10 @@ impl Loader<'_> {
         if map.contains_key("when") || map.contains_key("tags") {
             return false;
         }
-        let Some(first) = self.uses.iter().find(|u| u.role.name == role.name && same(&u.vars, vars)) else {
+        // One that stands in a block is there for those in that block only.
+        let reaches = |u: &&RoleUse| wanted.blocks.starts_with(&u.blocks);
+        let fits = |u: &&RoleUse| u.role.name == role.name && same(&u.vars, vars) && reaches(u);
+        let Some(first) = self.uses.iter().find(fits) else {
             return false;
         };
         let by_hand = wanted.chain.is_empty() && Arc::ptr_eq(&first.origin.source, &at.source);

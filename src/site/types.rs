@@ -55,7 +55,12 @@ pub struct HostTask {
 impl HostTask {
     /// Whether it runs only when something failed.
     pub fn is_rescue(&self) -> bool {
-        self.blocks.iter().any(|inside| inside.part == Part::Rescue)
+        self.in_part(Part::Rescue).next().is_some()
+    }
+
+    /// The blocks in whose part of that kind it stands.
+    pub fn in_part(&self, part: Part) -> impl Iterator<Item = u32> {
+        self.blocks.iter().filter(move |inside| inside.part == part).map(|inside| inside.block)
     }
 }
 

@@ -125,3 +125,111 @@ fn a_rescue_may_put_back_what_the_main_part_owns() {
     project.go().exits(0).has(&["a changed old", "1 rescued"]);
     assert_eq!((project.read("h/a/conf"), project.read("h/a/used")), ("old".into(), "old".into()));
 }
+
+#[test]
+fn a_rescue_that_nothing_calls_for_hides_no_failure() {
+    let project = Project::tasks(&format!(
+        "    - {{name: before, shell: {{cmd: \"exit 1\", touches: [\"{{{{home}}}}/conf\"]}}}}\n    \
+         - block:\n        {}\n      rescue:\n        - {{name: rescue, shell: \"touch {{{{home}}}}/rescue\"}}\n    \
+         - {{name: reads, shell: {{cmd: \"touch {{{{home}}}}/reads\", touches: [\"{{{{home}}}}/reads\"], reads: [\"{{{{home}}}}/conf\"]}}}}\n",
+        ran("main", "")
+    ));
+    project.go().exits(40).has(&["a changed main", "a blocked reads"]);
+    assert_eq!(names(&project), ["main"]);
+}
+
+#[test]
+fn a_part_of_a_rescue_that_went_well_is_not_the_whole_of_it() {
+    let conf = |name: &str, end: &str| {
+        format!(
+            "- {{name: {name}, shell: {{cmd: \"touch {{{{home}}}}/{name}; exit {end}\", touches: [\"{{{{home}}}}/conf\"]}}}}"
+        )
+    };
+    let project = project(
+        &[conf("fails", "1")],
+        &[conf("one", "0"), ran("two", "; exit 1")],
+        &[],
+        &["- {name: reads, shell: {cmd: \"touch {{home}}/reads\", touches: [\"{{home}}/reads\"], reads: [\"{{home}}/conf\"]}}".to_owned()],
+    );
+    project.go().exits(40).has(&["a changed one", "a blocked reads"]);
+    assert_eq!(names(&project), ["fails", "one", "two"]);
+}
+
+#[test]
+fn who_reads_a_result_waits_for_the_rescue_too() {
+    let project = project(
+        &["- {name: fails, shell: {cmd: \"exit 3\", touches: [nothing]}, register: r}".to_owned()],
+        &["- {name: rescue, shell: {cmd: \"sleep 0.3; touch {{home}}/rescue\", touches: [\"{{home}}/rescue\"]}}".to_owned()],
+        &[],
+        &["- {name: told, copy: {dest: \"{{home}}/told\", content: \"{{r.rc}}\"}}".to_owned()],
+    );
+    project.go().exits(0).has(&["1 rescued"]);
+    assert_eq!(project.read("h/a/told"), "3");
+    // The same name in the rescue: it is the main part's as long as that goes well.
+    let project = Project::tasks(
+        "    - block:\n        - {name: main, shell: {cmd: \"echo main\", touches: [nothing]}, register: r}\n      rescue:\n        \
+         - {name: rescue, shell: {cmd: \"echo rescue\", touches: [nothing]}, register: r}\n    \
+         - {name: told, copy: {dest: \"{{home}}/told\", content: \"{{r.stdout}}\"}}\n",
+    );
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/told"), "main");
+}
+
+#[test]
+fn handlers_of_a_role_in_a_block_are_the_plays() {
+    let project = Project::tasks(&format!(
+        "    - block:\n        - import_role: web\n      rescue:\n        {}\n      always:\n        - {{name: always, shell: \"touch {{{{home}}}}/always\"}}\n",
+        ran("rescue", "")
+    ));
+    project.write(
+        "roles/web/tasks/main.yml",
+        "- {name: conf, copy: {dest: \"{{home}}/conf\", content: x}, notify: restart}\n",
+    );
+    project.write(
+        "roles/web/handlers/main.yml",
+        "- {name: restart, shell: {cmd: \"touch {{home}}/restart\", touches: [\"{{home}}/restart\"], reads: [\"{{home}}/conf\"]}}\n",
+    );
+    project.go().exits(0).has(&["a changed web : restart"]);
+    assert_eq!(names(&project), ["always", "conf", "restart"]);
+}
+
+#[test]
+fn a_look_that_fails_while_planning_calls_for_the_rescue_when_applying() {
+    let project = project(
+        &["- {name: look, command: {cmd: \"test -e {{home}}/it\", changes: false}}".to_owned()],
+        &[ran("it", "")],
+        &[],
+        &[needing(&ran("after", ""), "look")],
+    );
+    project.check().exits(10);
+    project.go().exits(0).has(&["1 rescued"]);
+    assert_eq!(names(&project), ["after", "it"]);
+    project.go().exits(0).lacks(&["rescued"]);
+}
+
+#[test]
+fn what_blocked_a_task_from_outside_no_rescue_puts_right() {
+    let project = Project::tasks(&format!(
+        "    {}\n    - block:\n        {}\n        {}\n      rescue:\n        {}\n    {}\n",
+        ran("outside", "; exit 1"),
+        ran("fails", "; exit 1"),
+        needing(&ran("blocked", ""), "outside"),
+        ran("rescue", ""),
+        needing(&ran("after", ""), "blocked"),
+    ));
+    project.go().exits(40).has(&["a changed rescue", "a blocked blocked", "a blocked after", "1 rescued"]);
+    assert_eq!(names(&project), ["fails", "outside", "rescue"]);
+}
+
+#[test]
+fn a_rescue_may_have_a_rescue_of_its_own() {
+    let project = Project::tasks(&format!(
+        "    - block:\n        {}\n      rescue:\n        - block:\n            {}\n          rescue:\n            {}\n    {}\n",
+        ran("fails", "; exit 1"),
+        ran("first-try", "; exit 1"),
+        ran("second-try", ""),
+        needing(&ran("after", ""), "fails"),
+    ));
+    project.go().exits(0).has(&["2 rescued"]);
+    assert_eq!(names(&project), ["after", "fails", "first-try", "second-try"]);
+}

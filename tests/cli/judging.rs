@@ -211,3 +211,11 @@ fn what_an_earlier_try_did_is_a_change() {
     );
     project.go().exits(0).has(&["a changed slow", "a changed told"]);
 }
+
+#[test]
+fn a_look_that_ran_out_of_time_has_failed_too() {
+    let project = Project::tasks(
+        "    - {name: hangs, command: {cmd: sleep 60, timeout: 1, changes: false}, failed_when: false}\n",
+    );
+    project.go().exits(40).has(&["error: a: hangs"]);
+}

@@ -171,7 +171,8 @@ impl<C: CommandLine> Params<C> {
             && output.code != 0
             && !(self.any_code && CODES.contains(&output.code) && !ended_by_force(output.code))
         {
-            return Err(failed(&argv, &output).into());
+            let is_final = ended_by_force(output.code);
+            return Err(Fault { is_final, ..failed(&argv, &output) }.into());
         }
         Ok(if needed && self.changes { Act::default() } else { Act::new("run", self.shown(&argv)) })
     }
