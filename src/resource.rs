@@ -367,11 +367,6 @@ fn refused(node: &Node, fault: Fault) -> Diagnostic {
     }
 }
 
-/// Whether this is no exit code that a command chose: it ran out of time, or a signal ended it.
-pub fn ended_by_force(code: i32) -> bool {
-    code == 124 || (129..=159).contains(&code)
-}
-
 /// Shorthand for the most common questions about files.
 pub fn file_query(path: &str) -> Query {
     Query::File { path: path.into() }

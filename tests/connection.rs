@@ -4,6 +4,8 @@ mod sshd;
 
 #[path = "connection/bootstrap.rs"]
 mod bootstrap;
+#[path = "connection/reuse.rs"]
+mod reuse;
 
 use agent::wire::{Answer, Apply, Exec, Op, Query, Session};
 use lustores_provision::connection::{
@@ -14,8 +16,7 @@ use sshd::{PASSWORD, Sshd, run};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Opens, asks one real question, closes.
 async fn talk(target: &Target, options: &Options) -> Result<Opened, LinkError> {
@@ -308,56 +309,6 @@ async fn many_requests_are_on_their_way_at_once_and_one_can_be_given_up() {
 }
 
 #[tokio::test]
-async fn a_left_connection_is_reused_and_a_stale_socket_replaced() {
-    let mut host = Sshd::start();
-    let options = Options { reuse: true, ..host.options() };
-    let target = host.target("alice");
-    assert!(!talk(&target, &options).await.unwrap().reused);
-    assert!(talk(&target, &options).await.unwrap().reused);
-    // Also for another user on the host.
-    assert!(talk(&host.becoming("alice", "root", None), &options).await.unwrap().reused);
-    host.kill();
-    host.restart();
-    assert!(!talk(&target, &options).await.unwrap().reused);
-    // A socket without a listener, as a crash leaves it.
-    let socket = fs::read_dir(host.base.join("c")).unwrap().map(|entry| entry.unwrap().path());
-    let socket = socket.filter(|path| path.extension().is_none()).last().unwrap();
-    run(Command::new("ssh").arg("-O").arg("exit").arg("-S").arg(&socket).arg("x"));
-    // The master says that it ends before it has removed its socket.
-    while socket.exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-    assert!(!talk(&target, &options).await.unwrap().reused);
-    assert!(talk(&target, &options).await.unwrap().reused);
-}
-
-#[tokio::test]
-async fn a_control_folder_of_others_is_refused() {
-    let host = Sshd::start();
-    fs::create_dir(host.base.join("c")).unwrap();
-    fs::set_permissions(host.base.join("c"), fs::Permissions::from_mode(0o777)).unwrap();
-    let options = Options { reuse: true, ..host.options() };
-    let error = fails(&host.target("alice"), &options).await;
-    assert!(error.message.contains("cannot hold control sockets"), "{error}");
-}
-
-#[tokio::test]
-async fn disarming_takes_a_connection_of_its_own() {
-    let mut host = Sshd::start();
-    let options = Options { reuse: true, ..host.options() };
-    let target = host.target("alice");
-    let opened = Link::open(&target, &options).await.unwrap();
-    assert!(!disarm(&target, &options, "no-such-token").await.unwrap());
-    // The old connection still works, a new one would not: that must not pass as reachable.
-    host.refuse_new();
-    opened.link.observe(vec![Query::File { path: "/etc/group".into() }]).await.unwrap();
-    let error = disarm(&target, &options, "no-such-token").await.unwrap_err();
-    assert_eq!(error.kind, Kind::Denied, "{error}");
-    host.kill();
-}
-
-#[tokio::test]
 async fn local_is_the_same_agent_with_a_prefix() {
     let host = Sshd::start();
     let home = host.base.join("local");
@@ -405,57 +356,4 @@ async fn a_change_is_made_with_progress_and_a_failed_one_says_which_op() {
     let held = Link::open(&target, &options).await.err().expect("one run at a time");
     assert!(held.kind == Kind::LeaseHeld && held.to_string().contains("tester"), "{held}");
     assert_eq!(held.exit(), Exit::LockHeld);
-}
-
-/// What a run that changes nothing costs, against the least that ssh can do. Prints the figures.
-#[tokio::test]
-#[ignore = "takes a quiet machine; run it with --release"]
-async fn a_fresh_run_costs_little_more_than_ssh_itself() {
-    let host = Sshd::start();
-    let target = host.target("paula");
-    let first: Vec<_> = (0..50).map(|_| Query::File { path: "/etc/services".into() }).collect();
-    let options = Options { first: first.clone(), ..host.options() };
-    talk(&target, &options).await.unwrap();
-    let plain = || {
-        let (config, port) = (host.base.join("ssh_config"), host.port.to_string());
-        let start = Instant::now();
-        run(Command::new("ssh").arg("-F").arg(config).args([
-            "-p",
-            &port,
-            "-l",
-            "paula",
-            "127.0.0.1",
-            "true",
-        ]));
-        start.elapsed()
-    };
-    let (mut ssh, mut early, mut two, mut reused) = (vec![], vec![], vec![], vec![]);
-    let left = Options { reuse: true, ..options.clone() };
-    Link::open(&target, &left).await.unwrap().link.close().await;
-    for _ in 0..15 {
-        ssh.push(plain());
-        let start = Instant::now();
-        Link::open(&target, &options).await.unwrap().link.close().await;
-        early.push(start.elapsed());
-        let start = Instant::now();
-        let opened = Link::open(&target, &host.options()).await.unwrap();
-        opened.link.observe(first.clone()).await.unwrap();
-        opened.link.close().await;
-        two.push(start.elapsed());
-        let start = Instant::now();
-        Link::open(&target, &left).await.unwrap().link.close().await;
-        reused.push(start.elapsed());
-    }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64() * 1e3
-    };
-    let (ssh, early) = (median(&mut ssh), median(&mut early));
-    let (two, reused) = (median(&mut two), median(&mut reused));
-    println!(
-        "ssh true {ssh:.1} ms; fresh {early:.1} ({:.2}); asking after the hello {two:.1} ({:.2}); reused {reused:.1} ({:.2})",
-        early / ssh,
-        two / ssh,
-        reused / ssh
-    );
 }

@@ -5,7 +5,7 @@ mod stream;
 use self::stream::{Source, Stream, memory};
 use crate::reason;
 use crate::secret::Content;
-use crate::wire::{Exec, Output};
+use crate::wire::{Exec, Output, SIGNALLED, TIMED_OUT};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal};
 use rustix::process::{getrlimit, kill_process_group, pidfd_open, setrlimit};
@@ -140,9 +140,9 @@ pub fn run(exec: &Exec, progress: &mut dyn FnMut(Content)) -> Result<Output, Fai
     let code = match status {
         _ if timed_out => {
             stderr.extend(format!("\ntime ran out after {} s\n", limit.as_secs()).as_bytes());
-            124
+            TIMED_OUT
         }
-        Some(status) => status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+        Some(status) => status.code().unwrap_or_else(|| SIGNALLED + status.signal().unwrap_or(0)),
         None => 126,
     };
     let stdout = running.stdout.take();

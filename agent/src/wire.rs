@@ -162,6 +162,16 @@ pub struct Output {
     pub stderr: Content,
 }
 
+/// The code of a command that ran out of time, as `timeout` has it.
+pub const TIMED_OUT: i32 = 124;
+/// What the number of a signal that ended a command is added to, as in a shell.
+pub const SIGNALLED: i32 = 128;
+
+/// Whether this is no code that a command chose.
+pub fn ended_by_force(code: i32) -> bool {
+    code == TIMED_OUT || (1..=31).contains(&(code - SIGNALLED))
+}
+
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Exec {

@@ -53,10 +53,6 @@ impl Files for Disk {
     fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node> {
         read_yaml(path, &self.passwords, errors)
     }
-
-    fn run(&self, program: &Path, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
-        run(program, arguments, LIMIT)
-    }
 }
 
 /// Longer than what asks a slow cloud takes.
@@ -64,7 +60,11 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// As many bytes of what a program complained about are shown at most.
 const SHOWN: usize = 2000;
 
-fn run(program: &Path, arguments: &[&str], limit: Duration) -> Result<Vec<u8>, Diagnostic> {
+/// What a program prints, for inventories that are one.
+///
+/// # Errors
+/// When it does not start, does not end within two minutes, or fails: with what it complained about.
+pub fn run(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
     let called =
         std::iter::once(program.display().to_string()).chain(arguments.iter().map(ToString::to_string));
     let called = called.collect::<Vec<_>>().join(" ");
@@ -81,11 +81,11 @@ fn run(program: &Path, arguments: &[&str], limit: Duration) -> Result<Vec<u8>, D
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if began.elapsed() < limit => std::thread::sleep(Duration::from_millis(5)),
+            Ok(None) if began.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(5)),
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(failed(format!("it has not ended after {} s", limit.as_secs())));
+                return Err(failed(format!("it has not ended after {} s", LIMIT.as_secs())));
             }
             Err(error) => return Err(failed(error.to_string())),
         }

@@ -1,18 +1,16 @@
 //! `inventory`.
 
-use super::{Color, complain, files::Disk, vault_args::VaultArgs};
+use super::{Color, complain, files, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     inventory::{Host, Inventory as Hosts},
     model::Origin,
-    playbook::Files,
     yaml::{self, Node, Value},
 };
 use serde_json::{Map, Value as Json, json};
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 const MASK: &str = "********";
@@ -49,16 +47,14 @@ impl Inventory {
     /// # Errors
     /// What is wrong with the inventory; an unknown host or variable.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let passwords = Arc::new(self.vault.passwords()?);
-        let disk = Disk { passwords: passwords.clone() };
+        let passwords = self.vault.passwords()?;
         if let Some(playbook) = self.playbook.as_ref().filter(|playbook| !playbook.is_file()) {
             return Err(Diagnostic::error(format!("no such playbook: {}", playbook.display())).into());
         }
         let folder = self.playbook.as_ref().and_then(|playbook| playbook.parent());
         let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-        let run = |program: &Path, arguments: &[&str]| disk.run(program, arguments);
         let mut found = Diagnostics::default();
-        let hosts = Hosts::load(&self.inventory, folder, &passwords, &run, &mut found);
+        let hosts = Hosts::load(&self.inventory, folder, &passwords, &files::run, &mut found);
         let warnings = found.clone();
         found.into_result(())?;
         complain(&warnings, color);

@@ -56,6 +56,7 @@ impl Project {
             inventory: &self.inventory,
             playbook: &playbook,
             passwords: &passwords,
+            run: &super::files::run,
             files,
             types: TABLE,
             extra_vars,

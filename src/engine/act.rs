@@ -6,11 +6,11 @@ use crate::{
     event::{Event, Failure, Status},
     model::{Diff, TaskId},
     plan::{ResultOf, TaskPlan, diagnostics_failure, printed, result_node, task_failure},
-    resource::{Change, Fault, Look, Lookup, Outcome, Prepared, ended_by_force},
+    resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
     site::{HostTask, Preparation, Tries},
     yaml::Node,
 };
-use agent::wire::{Answer, Apply, Output, Query};
+use agent::wire::{Answer, Apply, Output, Query, ended_by_force};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -334,11 +334,13 @@ impl HostRun {
 
 /// The last lines of what a failing command printed, if they may be shown.
 fn tail(output: &Output) -> Vec<String> {
-    const LINES: usize = 20;
     let texts = [&output.stdout, &output.stderr].into_iter().filter(|c| !c.is_secret());
-    let lines: Vec<String> = texts
-        .flat_map(|c| String::from_utf8_lossy(c.bytes()).lines().map(str::to_string).collect::<Vec<_>>())
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
+    let texts: Vec<_> = texts.map(|c| String::from_utf8_lossy(c.bytes())).collect();
+    last_lines(texts.iter().flat_map(|text| text.lines()))
+}
+
+pub(super) fn last_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const LINES: usize = 20;
+    let lines: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES)..].iter().map(ToString::to_string).collect()
 }

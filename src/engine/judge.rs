@@ -1,14 +1,17 @@
 //! What a task's own conditions make of how it came out.
 
-use super::{act::Done, executor::HostRun};
+use super::{
+    act::{Done, last_lines},
+    executor::HostRun,
+};
 use crate::{
     diag::Exit,
     event::{Failure, Status},
     plan::{diagnostics_failure, task_failure},
     resource::Fault,
-    site::HostTask,
+    site::{HostTask, set_in_result},
     template::Truth,
-    yaml::{Entry, Node, Value},
+    yaml::Node,
 };
 
 impl HostRun {
@@ -107,18 +110,13 @@ fn fail(done: &mut Done, failure: Failure) {
 }
 
 fn with(mut result: Node, key: &str, value: bool) -> Node {
-    if let Value::Map(map) = &mut result.value {
-        let origin = result.origin.clone();
-        map.insert(key.into(), Entry { key: origin.clone(), node: Node::new(Value::Bool(value), origin) });
-    }
+    set_in_result(&mut result, key, Some(&value.into()));
     result
 }
 
-/// The last lines of what a command printed, if they may be shown.
+/// The end of what a command printed, if it may be shown.
 fn printed(task: &HostTask, result: &Node) -> Vec<String> {
-    const LINES: usize = 20;
     let texts = ["stdout", "stderr"].into_iter().filter_map(|key| result.get(key));
     let texts = texts.filter(|node| !node.secret && !task.no_log).filter_map(Node::as_str);
-    let lines: Vec<String> = texts.flat_map(str::lines).map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
+    last_lines(texts.flat_map(str::lines))
 }

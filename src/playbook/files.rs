@@ -1,14 +1,10 @@
 //! Where files come from: given by the caller, so that loading can be tested and knows no passwords.
 
-use crate::{
-    diag::{Diagnostic, Diagnostics},
-    yaml::Node,
-};
+use crate::{diag::Diagnostics, yaml::Node};
 use agent::secret::Content;
 use std::path::Path;
 
-/// The files of a project, and the programs among them. Paths are as the user would write them, relative to the working folder or
-/// absolute.
+/// The files of a project. Paths are as the user would write them, relative to the working folder or absolute.
 pub trait Files: Send + Sync {
     /// The content of a file; that of a vault is decrypted, and secret. What is wrong with it goes into `errors`.
     fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content>;
@@ -18,9 +14,4 @@ pub trait Files: Send + Sync {
     fn list(&self, folder: &Path) -> Vec<String>;
     /// A YAML file with its vault values opened. What is wrong with it goes into `errors`.
     fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node>;
-    /// Runs a program and gives what it prints.
-    ///
-    /// # Errors
-    /// When it does not start, does not end in time, or fails.
-    fn run(&self, program: &Path, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic>;
 }

@@ -34,6 +34,7 @@ impl Playbook {
             uses: vec![],
             handlers: vec![],
             blocks: 0,
+            imports: 0,
         };
         let at = Origin::named("the command line");
         let mut plays = loader.plays(path, &at, &Imported::default());
@@ -47,10 +48,11 @@ impl Playbook {
     }
 }
 
-/// Imports inside of imports; a file that is another name for itself must come to an end.
-pub(super) const DEEPEST: usize = 40;
+/// Imports inside of imports, and all of them: a file that is another name for itself, by a link, must come to an end.
+const DEEPEST: usize = 40;
+const MOST: usize = 20_000;
 
-/// Without `.` and `..`, so that a file has one name. Links are not followed: what they hide [`DEEPEST`] ends.
+/// Without `.` and `..`, to compare names. Not to be opened: behind a link to a folder, `..` is somewhere else.
 pub(super) fn tidy(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -78,6 +80,8 @@ pub(super) struct Loader<'a> {
     pub handlers: Vec<Task>,
     /// How many blocks with `rescue` or `always` there were.
     pub blocks: u32,
+    /// How many imports.
+    imports: usize,
 }
 
 /// What an `import_playbook` hands down.
@@ -145,6 +149,12 @@ impl Loader<'_> {
         }
     }
 
+    /// Counts an import; whether it leads back to one of those that led to it, or there are too many.
+    pub fn is_too_much(&mut self, path: &Path, chain: &[PathBuf]) -> bool {
+        self.imports += 1;
+        chain.contains(&tidy(path)) || chain.len() > DEEPEST || self.imports > MOST
+    }
+
     fn missing(&mut self, path: &Path, origin: &Origin) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let beside = self.files.list(path.parent().unwrap_or(Path::new("")));
@@ -193,10 +203,10 @@ impl Loader<'_> {
             self.errors.push(error.at(&entry.node.origin).hint("import each file, with a `when`"));
             return None;
         }
-        let path = tidy(&self.folder.join(name));
+        let path = self.folder.join(name);
         let mut chain = outer.chain.clone();
         chain.push(tidy(from));
-        if chain.contains(&path) || chain.len() > DEEPEST {
+        if self.is_too_much(&path, &chain) {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
             self.errors.push(error.at(&entry.node.origin));
             return None;

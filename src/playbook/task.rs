@@ -3,7 +3,7 @@
 use super::{
     Judging, Loop, Names, Task,
     keywords::{Keywords, conditions, is_template},
-    load::{DEEPEST, Loader, Place, tidy},
+    load::{Loader, Place, tidy},
     names,
 };
 use crate::{
@@ -69,8 +69,8 @@ impl Loader<'_> {
             self.errors.push(error.hint("import each file, with a `when`"));
             return None;
         }
-        let path = tidy(&place.folder.join(name));
-        if place.imports.contains(&path) || place.imports.len() > DEEPEST {
+        let path = place.folder.join(name);
+        if self.is_too_much(&path, &place.imports) {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
             self.errors.push(error.at(&node.origin));
             return None;
@@ -78,7 +78,7 @@ impl Loader<'_> {
         let content = self.yaml(&path, Some(&node.origin))?;
         let mut inner = place.clone();
         inner.folder = path.parent().unwrap_or(&place.folder).to_path_buf();
-        inner.imports.push(path);
+        inner.imports.push(tidy(&path));
         Some(self.tasks(&content, keywords, &inner))
     }
 

@@ -31,10 +31,6 @@ impl Files for Disk {
         let text = errors.take(text)?;
         errors.take(yaml::parse(&Arc::new(Source { path: path.into(), text, secret: false })))
     }
-
-    fn run(&self, program: &Path, _: &[&str]) -> Result<Vec<u8>, Diagnostic> {
-        Err(Diagnostic::error(format!("a playbook runs no program: {}", program.display())))
-    }
 }
 
 const TYPES: &[KnownType] = &[
@@ -220,6 +216,34 @@ fn a_playbook_imports_others_which_look_beside_themselves() {
     ]);
     has(&errors, &["site.yml imports itself", "no such file: gone.yml", "`throttle` is not supported yet"]);
     has(&task_errors("    - import_playbook: x.yml\n"), &["it stands beside plays, not among tasks"]);
+}
+
+#[test]
+fn an_import_behind_a_link_is_where_the_link_leads() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("site.yml", "- {hosts: all, roles: [web]}\n");
+    write("shared/web/tasks/main.yml", "- import_tasks: ../../common.yml\n");
+    write("shared/common.yml", "- {name: common, command: x}\n");
+    write("again.yml", "- import_playbook: here/again.yml\n- import_playbook: here/again.yml\n");
+    fs::create_dir(dir.path().join("roles")).unwrap();
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, dir.path().join(name)).unwrap();
+    link("../shared/web", "roles/web");
+    link(".", "here");
+    let load = |name: &str| {
+        let mut errors = Diagnostics::default();
+        (Playbook::load(&dir.path().join(name), TYPES, &Disk, &mut errors), errors)
+    };
+    let (book, errors) = load("site.yml");
+    assert!(errors.0.is_empty(), "{:?}", errors.0.iter().map(|d| &d.message).collect::<Vec<_>>());
+    assert_eq!(names(&book.plays[0].tasks), ["common"]);
+    // A file that is another name for itself, twice: it comes to an end.
+    let (_, errors) = load("again.yml");
+    assert!(errors.0.iter().any(|error| error.message.contains("imports itself")));
 }
 
 #[test]

@@ -72,8 +72,8 @@ impl HostTasks {
     }
 }
 
-/// What a condition says, as a part of the result.
-fn set(result: &mut Node, key: &str, truth: Option<&Truth>) {
+/// Puts what a condition says into a result.
+pub fn set(result: &mut Node, key: &str, truth: Option<&Truth>) {
     let Some(truth) = truth else { return };
     let value = match truth {
         Truth::True => Value::Bool(true),

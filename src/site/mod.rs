@@ -19,12 +19,12 @@ mod validate;
 
 pub use expand::HostTasks;
 pub use extra::extra_vars;
-pub use judge::{Judgement, Tries};
+pub use judge::{Judgement, Tries, set as set_in_result};
 pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::{Host, Inventory, conceal},
+    inventory::{Host, Inventory, Run, conceal},
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
@@ -48,6 +48,8 @@ pub struct Options<'a> {
     pub inventory: &'a Path,
     pub playbook: &'a Path,
     pub passwords: &'a Passwords,
+    /// Runs an inventory that is a program.
+    pub run: Run<'a>,
     pub files: Arc<dyn Files>,
     /// The table of resource types.
     pub types: &'static [ResourceType],
@@ -153,9 +155,8 @@ impl Site {
                 let mut errors = Diagnostics::default();
                 (Playbook::load(options.playbook, &known, &*options.files, &mut errors), errors)
             });
-            let run = |program: &Path, arguments: &[&str]| options.files.run(program, arguments);
-            let inventory =
-                Inventory::load(options.inventory, Some(folder), options.passwords, &run, &mut errors);
+            let Options { inventory, passwords, run, .. } = &options;
+            let inventory = Inventory::load(inventory, Some(folder), passwords, *run, &mut errors);
             let (playbook, found) = playbook.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             errors.extend(found);
             (inventory, playbook)

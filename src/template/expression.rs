@@ -73,7 +73,7 @@ impl Cx<'_> {
     fn call(&self, helper: &'static Helper, params: &[Parameter], at: usize) -> Result<Found, Diagnostics> {
         match helper.call {
             Call::Form => return self.form(helper, params, at),
-            Call::Whole(_) | Call::Parts(_) => {}
+            Call::Whole(_) | Call::Parts(_) | Call::Chosen(_) => {}
         }
         let values = super::all(params.iter().map(|p| self.parameter(p, at)))?;
         let args = Args { helper, values: &values };
@@ -90,10 +90,11 @@ impl Cx<'_> {
                 }
                 node
             }
-            Call::Parts(run) => {
+            Call::Parts(run) | Call::Chosen(run) => {
                 let secret = values.iter().any(|v| v.secret);
                 let unknown = values.iter().find_map(|v| match &v.value {
                     Value::Unknown(why) => Some(why.clone()),
+                    _ if matches!(helper.call, Call::Chosen(_)) => v.unknown().cloned(),
                     _ => None,
                 });
                 let mut node = match unknown {

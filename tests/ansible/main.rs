@@ -7,11 +7,10 @@ mod inventories;
 
 use agent::secret::Secret;
 use inventories::INVENTORIES;
-use lustores_provision::cli::files::Disk;
+use lustores_provision::cli::files::run;
 use lustores_provision::diag::{Diagnostic, Diagnostics, render};
 use lustores_provision::inventory::Inventory;
 use lustores_provision::model::Origin;
-use lustores_provision::playbook::Files;
 use lustores_provision::vault::{Password, Passwords, VaultText, encrypt, fresh_salt};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -19,7 +18,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 
 /// Programs of ansible-core in a virtual environment below `target/`, installed once.
 struct Ansible(PathBuf);
@@ -138,10 +136,6 @@ fn vaults_of_ours_open_in_ansible() {
 /// No inventory here is a program, unless its test says so.
 fn no_program(program: &Path, _: &[&str]) -> Result<Vec<u8>, Diagnostic> {
     panic!("{} is run", program.display())
-}
-
-fn run(program: &Path, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
-    Disk { passwords: Arc::default() }.run(program, arguments)
 }
 
 fn write(folder: &Path, files: &[(&str, &str)]) {

@@ -2,7 +2,7 @@
 
 use agent::secret::Secret;
 use lustores_provision::{
-    cli::files::Disk,
+    cli::files::{Disk, run},
     diag::{Diagnostics, Exit, render},
     resources,
     site::{HostTasks, Options, Site},
@@ -58,6 +58,7 @@ impl Project {
             inventory: &self.path("inventory.yml"),
             playbook: &self.path("site.yml"),
             passwords: &passwords,
+            run: &run,
             extra_vars: lustores_provision::site::extra_vars(&self.extra, &files)?,
             files: Arc::new(files),
             types: resources::TABLE,

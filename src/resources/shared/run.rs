@@ -3,12 +3,12 @@
 use super::{Act, HostPath, Touch, join};
 use crate::{
     model::{Area, Footprint},
-    resource::{Fault, Observe, Seen, ended_by_force},
+    resource::{Fault, Observe, Seen},
     yaml::Text,
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Exec, Op, Output, Query},
+    wire::{Answer, Exec, Op, Output, Query, ended_by_force},
 };
 use indexmap::IndexMap;
 use schemars::JsonSchema;

@@ -13,9 +13,6 @@ pub(super) fn items(args: &Args) -> Result<Node, Fault> {
 }
 
 pub(super) fn from_items(args: &Args) -> Result<Node, Fault> {
-    if let Some(unknown) = waits(args, true) {
-        return Ok(unknown);
-    }
     let mut map = Map::new();
     let mut secret = false;
     for item in args.list(0)? {
@@ -32,33 +29,14 @@ pub(super) fn from_items(args: &Args) -> Result<Node, Fault> {
     Ok(node)
 }
 
-/// What an argument waits for, when that is needed to tell the result.
-fn waits(args: &Args, inside: bool) -> Option<Node> {
-    let of = |node: &Node| match (&node.value, inside) {
-        (_, true) => node.unknown().cloned(),
-        // Only an item as a whole.
-        (Value::Seq(items), false) => items.iter().find_map(|item| match &item.value {
-            Value::Unknown(why) => Some(why.clone()),
-            _ => None,
-        }),
-        _ => None,
-    };
-    let why = args.values.iter().find_map(of)?;
-    let mut node = args.node(Value::Unknown(why));
-    if args.values.iter().any(Node::holds_secret) {
-        node.taint();
-    }
-    Some(node)
-}
-
 /// What stands under a key in each item.
 pub(super) fn map(args: &Args) -> Result<Node, Fault> {
-    if let Some(unknown) = waits(args, false) {
-        return Ok(unknown);
-    }
     let key = args.text(1)?;
     let shown = if args.values[1].secret { "…" } else { &key };
     let field = |item: &Node| {
+        if let Value::Unknown(_) = item.value {
+            return Ok(item.clone());
+        }
         item.get(&key).cloned().ok_or_else(|| args.wrong(0, format!("an item of `list` has no `{shown}`")))
     };
     let fields = args.list(0)?.iter().map(field).collect::<Result<_, _>>()?;
@@ -75,9 +53,6 @@ pub(super) fn reject(args: &Args) -> Result<Node, Fault> {
 
 /// The items whose `key` has the value, or is there and neither null nor false when no value is given.
 fn chosen(args: &Args, wanted: bool) -> Result<Node, Fault> {
-    if let Some(unknown) = waits(args, true) {
-        return Ok(unknown);
-    }
     let key = args.text(1)?;
     let fits = |item: &&Node| {
         let found = match (item.get(&key), args.values.get(2)) {
@@ -110,9 +85,6 @@ pub(super) fn slice(args: &Args) -> Result<Node, Fault> {
 }
 
 pub(super) fn flatten(args: &Args) -> Result<Node, Fault> {
-    if let Some(unknown) = waits(args, false) {
-        return Ok(unknown);
-    }
     let mut flat = vec![];
     let mut rest: Vec<&Node> = args.list(0)?.iter().rev().collect();
     while let Some(node) = rest.pop() {
@@ -154,9 +126,6 @@ pub(super) fn max(args: &Args) -> Result<Node, Fault> {
 }
 
 fn outermost(args: &Args, better: fn(std::cmp::Ordering) -> bool) -> Result<Node, Fault> {
-    if let Some(unknown) = waits(args, true) {
-        return Ok(unknown);
-    }
     let mut items = args.list(0)?.iter();
     let mut best = items.next().ok_or_else(|| args.wrong(0, "`list` is empty".into()))?;
     for item in items {

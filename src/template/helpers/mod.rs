@@ -28,6 +28,8 @@ pub(super) enum Call {
     Whole(fn(&Args) -> Result<Value, Fault>),
     /// Hands on parts of its arguments, each with its own marks.
     Parts(fn(&Args) -> Result<Node, Fault>),
+    /// The same, but which parts these are can be told only when all is known.
+    Chosen(fn(&Args) -> Result<Node, Fault>),
 }
 
 impl std::fmt::Debug for Helper {
@@ -141,7 +143,7 @@ const fn first_word(signature: &'static str) -> &'static str {
     signature.split_at(end).0
 }
 
-use Call::{Form, Parts, Whole};
+use Call::{Chosen, Form, Parts, Whole};
 
 /// All helpers, in the order in which they are documented.
 pub const HELPERS: &[Helper] = helpers! {
@@ -215,28 +217,28 @@ pub const HELPERS: &[Helper] = helpers! {
 
     "items mapping", Parts(collections::items), "a list of mappings with `key` and `value`, to loop over",
         r#"{{to_json (items {"a": 1})}}"# => r#"[{"key":"a","value":1}]"#;
-    "from_items list", Parts(collections::from_items), "the way back: a mapping of what has `key` and `value`",
+    "from_items list", Chosen(collections::from_items), "the way back: a mapping of what has `key` and `value`",
         r#"{{to_json (from_items (items {"a": 1}))}}"# => r#"{"a":1}"#;
     "map list key", Parts(collections::map), "what each item has under a key",
         r#"{{join (map (items {"a": 1, "b": 2}) "value")}}"# => "1,2";
-    "select list key [value]", Parts(collections::select),
+    "select list key [value]", Chosen(collections::select),
         "the items whose `key` has this value; without a value: those that have the key, neither null nor false",
         r#"{{join (map (select (items {"a": 1, "b": 2}) "value" 2) "key")}}"# => "b";
-    "reject list key [value]", Parts(collections::reject), "the items that `select` leaves out",
+    "reject list key [value]", Chosen(collections::reject), "the items that `select` leaves out",
         r#"{{join (map (reject (items {"a": 1, "b": 2}) "value" 2) "key")}}"# => "a";
     "reverse list", Parts(collections::reverse), "from the last to the first, of a string its characters",
         "{{join (reverse (range 3))}}" => "2,1,0";
     "slice list start [end]", Parts(collections::slice),
         "the items from `start` to before `end`, counted from 0; a negative number counts from the end",
         "{{join (slice (range 5) 1 -1)}}" => "1,2,3";
-    "flatten list", Parts(collections::flatten), "lists inside of the list taken apart, without nulls",
+    "flatten list", Chosen(collections::flatten), "lists inside of the list taken apart, without nulls",
         "{{join (flatten [1, [2, [3]]])}}" => "1,2,3";
     "difference list other", Whole(collections::difference), "the items that are not in the other list, each once",
         "{{join (difference (range 4) [1, 2])}}" => "0,3";
     "intersect list other", Whole(collections::intersect), "the items that are in the other list too, each once",
         "{{join (intersect (range 4) [1, 2, 9])}}" => "1,2";
-    "min list", Parts(collections::min), "the least of numbers or strings", "{{min [3, 1, 2]}}" => "1";
-    "max list", Parts(collections::max), "the greatest of numbers or strings", "{{max [3, 1, 2]}}" => "3";
+    "min list", Chosen(collections::min), "the least of numbers or strings", "{{min [3, 1, 2]}}" => "1";
+    "max list", Chosen(collections::max), "the greatest of numbers or strings", "{{max [3, 1, 2]}}" => "3";
 
     "int x", Whole(numbers::int), "a number or a text of digits as an integer", r#"{{add (int "41") 1}}"# => "42";
     "string x", Whole(strings::string), "a number or a boolean as its text", r#"{{eq (string 1) "1"}}"# => "true";
