@@ -106,6 +106,8 @@ pub enum Area {
     Docker,
     /// A compose project by name, inside Docker.
     Compose(String),
+    /// A command in the background, by its id.
+    Job(String),
     /// The network as seen from where the task runs: ports, HTTP answers.
     Network,
     Everything,
@@ -148,6 +150,7 @@ impl fmt::Display for Area {
             Self::Firewall => f.write_str("firewall"),
             Self::Docker => f.write_str("docker"),
             Self::Compose(project) => write!(f, "compose project {project}"),
+            Self::Job(id) => write!(f, "job {id}"),
             Self::Network => f.write_str("network"),
             Self::Everything => f.write_str("everything"),
         }

@@ -175,7 +175,7 @@ pub trait Resource: Sized + 'static {
 
     /// What later answers will be. The default: where a command runs, everything that is written is unknown afterwards.
     fn effects(spec: &Self::Spec, _from: &Self::State, _to: &Self::State, ops: &[Op]) -> Vec<Effect> {
-        let runs = ops.iter().any(|op| matches!(op, Op::Exec { .. } | Op::Apt { .. }));
+        let runs = ops.iter().any(|op| matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Apt { .. }));
         let writes = Self::footprint(spec).writes.into_iter();
         if runs { writes.map(Effect::Unknown).collect() } else { vec![] }
     }
@@ -202,6 +202,11 @@ pub trait Resource: Sized + 'static {
 
     /// The command itself as a question, when it only looks.
     fn look(_spec: &Self::Spec) -> Option<Query> {
+        None
+    }
+
+    /// The id of the job, when its command runs in the background.
+    fn job(_spec: &Self::Spec) -> Option<String> {
         None
     }
 }
@@ -249,6 +254,7 @@ pub trait Prepared: Send + Sync {
     fn counts_as_change(&self) -> bool;
     fn is_command(&self) -> bool;
     fn look(&self) -> Option<Query>;
+    fn job(&self) -> Option<String>;
     /// A digest of the parameters: tasks of one type that have the same are the same.
     fn digest(&self) -> [u8; 32];
     /// Plans on the answers of `lookup`.
@@ -288,6 +294,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn look(&self) -> Option<Query> {
         R::look(&self.0)
+    }
+
+    fn job(&self) -> Option<String> {
+        R::job(&self.0)
     }
 
     fn digest(&self) -> [u8; 32] {

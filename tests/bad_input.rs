@@ -337,10 +337,12 @@ fn a_project_in_a_folder_with_a_strange_name() {
 #[test]
 fn a_loop_over_what_only_a_run_can_tell() {
     one(
-        &tasks("    - {command: ls, register: out}\n    - {command: x, loop: \"{{out.stdout_lines}}\"}\n"),
-        &["a loop over the result of a task is not supported yet", "site.yml:4", "`out`"],
+        &tasks(
+            "    - {command: ls, register: out}\n    - {command: x, loop: \"{{out.stdout_lines}}\", become_user: \"{{item}}\", become: true}\n",
+        ),
+        &["this must be known before the tasks run", "site.yml:4", "`out`"],
     );
-    one(&tasks("    - {command: x, loop: \"{{groups}}\"}\n"), &["expected a list to loop over", "keys x"]);
+    one(&tasks("    - {command: x, loop: \"{{host}}\"}\n"), &["expected a list or a mapping to loop over"]);
 }
 
 #[test]

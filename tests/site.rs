@@ -32,6 +32,8 @@ fn owns(tasks: &HostTasks, at: u32) -> String {
         Ok(Preparation::Ready(prepared)) => prepared.address().map(|a| a.0).unwrap_or_default(),
         Ok(Preparation::Skip(why)) => format!("skip: {why}"),
         Ok(Preparation::NotYet(why)) => format!("not yet: {why}"),
+        Ok(Preparation::Sets(values)) => format!("sets: {:?}", values.keys().collect::<Vec<_>>()),
+        Ok(Preparation::Items(items)) => format!("{} items", items.len()),
         Err(errors) => panic!("{:?}", errors.0.iter().map(|d| &d.message).collect::<Vec<_>>()),
     }
 }
@@ -146,7 +148,7 @@ fn results_are_unknown_until_they_are_there() {
     assert_eq!(owns(&a, 1), "not yet: the result of `out`");
     let known = |rc: i64| {
         let mut registered = Registered::default();
-        registered.0.insert("out".into(), node(json!({ "rc": rc, "stdout": "x" })));
+        registered.results.insert("out".into(), node(json!({ "rc": rc, "stdout": "x" })));
         registered
     };
     let Ok(Preparation::Ready(prepared)) = a.prepare(TaskId(1), &known(0)) else { panic!("it is all known") };

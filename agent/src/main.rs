@@ -13,6 +13,8 @@ fn main() -> ExitCode {
         }
         // Started by an armed revert only; the plan is a private file.
         ["revert", plan] => reverted(agent::act::arm::revert(plan.as_ref())),
+        // Started by the agent only; the folder is private.
+        ["job", folder] => worked(agent::act::job::work(folder.as_ref())),
         ["revert-at-boot", plan] => reverted(agent::act::arm::revert_at_boot(plan.as_ref())),
         _ => {
             eprintln!(
@@ -21,6 +23,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn worked(result: Result<(), String>) -> ExitCode {
+    let Err(why) = result else { return ExitCode::SUCCESS };
+    eprintln!("provision-agent: cannot do the job: {why}");
+    ExitCode::FAILURE
 }
 
 fn reverted(result: Result<(), String>) -> ExitCode {

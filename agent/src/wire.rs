@@ -7,6 +7,7 @@ use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 mod hello;
+mod limit;
 
 pub use hello::{Facts, Hello, Os};
 
@@ -34,6 +35,8 @@ pub enum Query {
     Run(Probe),
     /// Which of these TCP ports accept a connection. Answer: [`Answer::Ports`], sorted.
     Ports { host: String, ports: Vec<(u16, u16)>, timeout_ms: u32 },
+    /// A job that an [`Op::Job`] has started. Answer: [`Answer::Output`], with the code [`STILL_RUNNING`] until it has ended.
+    Job { id: String },
     /// The user's own `unless`, `onlyif` or read-only command: the one exception to the closed set. Answer: [`Answer::Output`].
     Test(Exec),
 }
@@ -167,6 +170,9 @@ pub const TIMED_OUT: i32 = 124;
 /// What the number of a signal that ended a command is added to, as in a shell.
 pub const SIGNALLED: i32 = 128;
 
+/// The code of a job that has not ended.
+pub const STILL_RUNNING: i32 = -1;
+
 /// Whether this is no code that a command chose.
 pub fn ended_by_force(code: i32) -> bool {
     code == TIMED_OUT || (1..=31).contains(&(code - SIGNALLED))
@@ -219,6 +225,9 @@ pub enum Op {
     Remove { path: String, recursive: bool },
     /// Runs a command; an exit code not in `ok` fails the op. Empty `ok` means only 0.
     Exec { exec: Exec, ok: Vec<i32> },
+    /// Starts a command that goes on whatever becomes of the agent, under this name; one of that name that is at work is taken for it.
+    /// Looks every `poll_s` seconds until it has ended, and is then as [`Op::Exec`]; 0: returns at once, with the name as output.
+    Job { id: String, exec: Exec, poll_s: u32, ok: Vec<i32> },
     /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link. With `refresh` it is run once more, after
     /// an update of the package lists, when it fails for what old lists may be the cause of.
     Apt { args: Vec<String>, lock_timeout_s: u32, refresh: bool },

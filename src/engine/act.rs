@@ -1,61 +1,21 @@
 //! One task: the planned ops under their guard, or planned anew where something before it has moved the host.
 
-use super::{ActError, Events, executor::HostRun};
+use super::{
+    ActError, Events,
+    done::{Done, Stopped},
+    executor::HostRun,
+};
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status},
-    model::{Diff, TaskId},
-    plan::{ResultOf, TaskPlan, diagnostics_failure, printed, result_node, task_failure},
+    model::TaskId,
+    plan::{ResultOf, TaskPlan, diagnostics_failure, result_node, task_failure},
     resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
     site::{HostTask, Preparation, Tries},
-    yaml::Node,
 };
 use agent::wire::{Answer, Apply, Output, Query, ended_by_force};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
-
-/// How a task came out.
-pub(super) struct Done {
-    pub status: Status,
-    pub diff: Option<Diff>,
-    pub failure: Option<Failure>,
-    pub result: Option<Node>,
-    /// The host is another one than before, whatever the task's own `changed_when` makes of it.
-    pub acted: bool,
-    /// Whether that it failed is a result of its own, of which `failed_when` may say that it is none.
-    pub own: bool,
-}
-
-impl Done {
-    pub fn quiet(status: Status) -> Self {
-        let result = matches!(status, Status::Skipped | Status::Ok)
-            .then(|| result_node(&ResultOf { skipped: status == Status::Skipped, ..Default::default() }));
-        Self { status, diff: None, failure: None, result, acted: false, own: true }
-    }
-
-    fn failed(failure: Failure, output: Option<&Output>) -> Self {
-        let result = result_node(&ResultOf { failed: true, output, ..Default::default() });
-        let (status, failure, result) = (Status::Failed, Some(failure), Some(result));
-        Self { status, diff: None, failure, result, acted: false, own: true }
-    }
-
-    /// A failure that no condition may excuse: nothing was tried, or it is about more than this task.
-    fn fatal(failure: Failure, output: Option<&Output>) -> Self {
-        Self { own: false, ..Self::failed(failure, output) }
-    }
-}
-
-/// Why a task could not be looked at to its end.
-struct Stopped {
-    failure: Failure,
-    own: bool,
-}
-
-impl From<Stopped> for Done {
-    fn from(stopped: Stopped) -> Self {
-        Self { own: stopped.own, ..Self::failed(stopped.failure, None) }
-    }
-}
 
 /// The host's own answers, gathered for one task.
 struct Fresh(HashMap<Query, Answer>);
@@ -82,17 +42,39 @@ impl HostRun {
         mut cancel: watch::Receiver<bool>,
     ) -> Done {
         let task = &self.prepare.tasks()[id.0 as usize];
+        let stopped = async |cancel: &mut watch::Receiver<bool>| {
+            let _ = cancel.wait_for(|cancelled| *cancelled).await;
+        };
+        tokio::select! {
+            end = self.meeting.turn(&self.host, task) => {
+                if let Some(end) = end {
+                    return self.done_by_another(task, end);
+                }
+            }
+            () = stopped(&mut cancel) => return Done::quiet(Status::Blocked),
+        }
+        if task.pause_s > 0 {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(task.pause_s.into())) => {}
+                () = stopped(&mut cancel) => return Done::quiet(Status::Blocked),
+            }
+        }
         let tries = task.tries.unwrap_or(Tries { retries: 0, delay_s: 0 });
         let (mut tried, mut acted, mut diff) = (0, false, None);
         loop {
-            let mut done = self.attempt(id, dirty || tried > 0, notified, tried > 0, events).await;
+            let mut done = self.attempt(id, dirty || tried > 0, notified, tried > 0, events, &cancel).await;
             // What an earlier try did is a change though this one found nothing to do any more.
             if acted && done.status == Status::Ok {
                 (done.status, done.diff) = (Status::Changed, diff.take());
             }
             acted |= done.acted;
             done.acted = acted;
-            let (mut done, again) = self.judged(task, done);
+            // Each of its items has been judged by itself.
+            if task.is_dynamic {
+                return done;
+            }
+            let registered = self.registered.lock().expect("no panic holds it").clone();
+            let (mut done, again) = self.judged(task, done, &registered);
             tried += 1;
             let Some(why) = again.filter(|_| task.tries.is_some()) else { return done };
             if tried > tries.retries {
@@ -110,7 +92,15 @@ impl HostRun {
 
     /// One attempt at a task. It is planned anew only when the results that it reads make another task of it than was
     /// predicted, or could not be predicted, and when it is tried again.
-    async fn attempt(&self, id: TaskId, dirty: bool, notified: bool, again: bool, events: &Events) -> Done {
+    async fn attempt(
+        &self,
+        id: TaskId,
+        dirty: bool,
+        notified: bool,
+        again: bool,
+        events: &Events,
+        cancel: &watch::Receiver<bool>,
+    ) -> Done {
         let at = id.0 as usize;
         let task = &self.prepare.tasks()[at];
         let registered = self.registered.lock().expect("no panic holds it").clone();
@@ -121,7 +111,18 @@ impl HostRun {
                     let same = planned.as_ref().is_some_and(|planned| planned.digest() == prepared.digest());
                     (prepared, same && !again)
                 }
-                Ok(Preparation::Skip(_)) => return Done::quiet(Status::Skipped),
+                Ok(Preparation::Skip(_)) => {
+                    self.registered
+                        .lock()
+                        .expect("no panic holds it")
+                        .unset
+                        .extend(task.sets.iter().cloned());
+                    return Done::quiet(Status::Skipped);
+                }
+                Ok(Preparation::Sets(values)) => return self.set(task, &values),
+                Ok(Preparation::Items(items)) => {
+                    return self.do_items(task, &items, events, cancel.clone()).await;
+                }
                 Ok(Preparation::NotYet(why)) => {
                     let fault = Fault::new(format!("{why} is not known"))
                         .hint("the task that should have set it was skipped or failed");
@@ -145,6 +146,7 @@ impl HostRun {
             None => self.observe(task, &*prepared).await,
         };
         let (change, answers) = match outcome {
+            Ok((Some(_), _)) if task.only_looks => return self.would_change(&*prepared),
             Ok((Some(change), answers)) => (change, answers),
             Ok((None, answers)) => {
                 return self.nothing_to_do(&*prepared, &answers);
@@ -168,13 +170,7 @@ impl HostRun {
         }
     }
 
-    fn nothing_to_do(&self, prepared: &dyn Prepared, answers: &HashMap<Query, Answer>) -> Done {
-        let output = printed(prepared, |query| answers.get(query).cloned());
-        let result = result_node(&ResultOf { output: output.as_ref(), ..Default::default() });
-        Done { result: Some(result), ..Done::quiet(Status::Ok) }
-    }
-
-    async fn conclude(
+    pub(super) async fn conclude(
         &self,
         task: &HostTask,
         prepared: &Arc<dyn Prepared>,
@@ -194,8 +190,9 @@ impl HostRun {
     ) -> Result<super::Applied, ActError> {
         let link = &self.links[self.seat_of[task.id.0 as usize]];
         let then = if prepared.acts() { vec![] } else { change.asked() };
-        let apply =
-            Apply { task: task.name.clone(), guard: change.guard.clone(), ops: change.ops.clone(), then };
+        let mut ops = change.ops.clone();
+        task.timeout_s.into_iter().for_each(|seconds| ops.iter_mut().for_each(|op| op.limit(seconds)));
+        let apply = Apply { task: task.name.clone(), guard: change.guard.clone(), ops, then };
         let progress = |content: agent::secret::Content| {
             if content.is_secret() || task.no_log {
                 return;
@@ -255,7 +252,8 @@ impl HostRun {
         }
         let output = applied.outputs.last();
         let changed = prepared.counts_as_change();
-        let result = Some(result_node(&ResultOf { changed, output, ..Default::default() }));
+        let job = prepared.job();
+        let result = Some(result_node(&ResultOf { changed, output, job, ..Default::default() }));
         let status = if changed { Status::Changed } else { Status::Ok };
         if !prepared.acts() {
             let answers: HashMap<_, _> = change.asked().into_iter().zip(applied.answers).collect();
@@ -295,7 +293,7 @@ impl HostRun {
     }
 
     /// Observes a task from nothing and plans it on what the host says now.
-    async fn observe(
+    pub(super) async fn observe(
         &self,
         task: &HostTask,
         prepared: &dyn Prepared,

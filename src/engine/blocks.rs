@@ -128,7 +128,7 @@ impl HostRun {
             Why::Declared => true,
             // A handler that is owed runs all the same.
             Why::Footprint(_) | Why::Result(_) => !handler,
-            Why::Order(_) | Why::Replaced(_) | Why::Notify | Why::Block => false,
+            Why::Order(_) | Why::Replaced(_) | Why::Notify | Why::Block | Why::Item => false,
         });
         before.map(|(before, _)| before).filter(move |before| self.stops(*before, id, course))
     }

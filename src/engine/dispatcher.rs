@@ -1,6 +1,6 @@
 //! All hosts of a run: planned in parallel, approved together, then each worked through on its own.
 
-use super::{Doing, Events, Open, executor::HostRun};
+use super::{Doing, Events, Open, executor::HostRun, meeting::Meeting};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
@@ -10,7 +10,11 @@ use crate::{
     site::{Place, Prepare},
 };
 use agent::wire::Facts;
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 use tokio::sync::{Semaphore, watch};
 
 /// Whose tasks a run has.
@@ -56,18 +60,27 @@ pub async fn run(
     let forks = Arc::new(Semaphore::new(options.forks.max(1)));
     let mut exits = vec![];
     let mut planning = tokio::task::JoinSet::new();
+    let meeting = Arc::new(Meeting::new());
     for (order, host) in names.iter().cloned().enumerate() {
         let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
-        let (forks, mut cancel) = (forks.clone(), options.cancel.clone());
+        let (mut cancel, meeting) = (options.cancel.clone(), meeting.clone());
+        // In their order: one that waits for another's plan waits for one that has begun.
+        let permit = tokio::select! {
+            permit = forks.clone().acquire_owned() => permit,
+            _ = cancel.wait_for(|c| *c) => {
+                exits.push(Exit::Cancelled);
+                break;
+            }
+        };
         planning.spawn(async move {
-            let _permit = forks.acquire_owned().await;
-            if *cancel.borrow() {
-                return (order, Err(Exit::Cancelled));
-            }
-            tokio::select! {
-                planned = plan_host(&host, &*hosts, open, &events, mask) => (order, planned),
-                _ = cancel.wait_for(|c| *c) => (order, Err(Exit::Cancelled)),
-            }
+            let _permit = permit;
+            let said = Said { meeting: &meeting, host: &host };
+            let planned = tokio::select! {
+                planned = plan_host(&host, &*hosts, open, &events, mask, &meeting) => planned,
+                _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
+            };
+            drop(said);
+            (order, planned)
         });
     }
     let mut planned: Vec<Option<HostRun>> = names.iter().map(|_| None).collect();
@@ -102,6 +115,18 @@ pub async fn run(
     exit
 }
 
+/// Sees to it that nobody waits for the plan of a host for ever.
+struct Said<'a> {
+    meeting: &'a Meeting,
+    host: &'a str,
+}
+
+impl Drop for Said<'_> {
+    fn drop(&mut self) {
+        self.meeting.planned(self.host, None);
+    }
+}
+
 /// Acts on all hosts, batch by batch. A host that could not even be planned counts as failed in its batch.
 async fn execute(
     planned: Vec<HostRun>,
@@ -131,10 +156,13 @@ async fn execute(
         }
         let mut failed = batch.len() - hosts.len();
         let mut running = tokio::task::JoinSet::new();
+        // Where hosts wait for each other, all have to be under way.
+        let meets = hosts.iter().any(HostRun::meets);
+        hosts.iter().for_each(HostRun::enter);
         for host in hosts {
             let (forks, events, cancel) = (forks.clone(), events.clone(), options.cancel.clone());
             running.spawn(async move {
-                let _permit = forks.acquire_owned().await;
+                let _permit = if meets { None } else { forks.acquire_owned().await.ok() };
                 Arc::new(host).execute(events, cancel).await
             });
         }
@@ -180,6 +208,7 @@ async fn plan_host(
     open: Arc<dyn Open>,
     events: &Events,
     mask: Mask,
+    meeting: &Arc<Meeting>,
 ) -> Result<HostRun, Exit> {
     let fail = |failure: Failure| {
         let unreachable = failure.exit == Exit::Unreachable as u8;
@@ -200,7 +229,11 @@ async fn plan_host(
     let first = first_seat(&*offline);
     events(Event::HostConnecting { host: host.into() });
     let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
-    let opened = open.open(host, &first, questions.clone()).await.map_err(fail)?;
+    let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);
+    let opened = open.open(host, &first, questions.clone()).await.map_err(|failure| match fail(failure) {
+        Exit::Unreachable if is_forgiven => Exit::Done,
+        exit => exit,
+    })?;
     let facts = opened.facts;
     events(Event::HostConnected {
         host: host.into(),
@@ -220,6 +253,7 @@ async fn plan_host(
             open.open(host, seat, vec![]).await.map_err(fail)?.link
         });
     }
+    planner.learn_once(meeting.plans(&planner.leaders()).await);
     let asks: Vec<_> = links.iter().cloned().map(|link| link as Arc<dyn Ask>).collect();
     let plan = match planner.plan(&asks).await {
         Ok(plan) => plan,
@@ -254,14 +288,27 @@ async fn plan_host(
         let hint = "remove one, or make their `when` exclude each other";
         return Err(fail(diagnostic_failure(&error.hint(hint))));
     }
+    meeting.planned(host, Some(plan.once.clone()));
     events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
-    Ok(HostRun::new(host, tasks, plan, planner, links, open, mask))
+    let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
+    Ok(HostRun {
+        host: host.into(),
+        prepare: tasks,
+        plan,
+        links,
+        seats,
+        seat_of,
+        open,
+        mask,
+        registered: Mutex::default(),
+        meeting: meeting.clone(),
+    })
 }
 
 /// The seat that most tasks on the host itself have: its link is opened first and brings the facts.
 fn first_seat(offline: &dyn Prepare) -> Seat {
     let mut counts: HashMap<Seat, usize> = HashMap::new();
-    for task in offline.tasks() {
+    for task in offline.tasks().iter().filter(|task| task.leader().is_none()) {
         *counts
             .entry(Seat { place: task.place.clone(), become_user: task.become_user.clone() })
             .or_default() += 1;
@@ -284,7 +331,9 @@ fn owners<'a>(
         }
         let address = prepared.as_ref().and_then(|p| p.address().map(|a| (a, p.acts())));
         let Some((address, false)) = address else { continue };
-        if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at) {
+        if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at)
+            && !(tasks[at].handler && tasks[first].source == tasks[at].source)
+        {
             return Some((&tasks[at], &tasks[first], address));
         }
     }

@@ -1,12 +1,12 @@
 //! One host's graph, worked through as far as failures allow.
 
-use super::{Act, Events, Open, act::Done, blocks::Course};
+use super::{Act, Events, Open, blocks::Course, done::Done, meeting::Meeting};
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
     graph::Why,
     model::{Part, TaskId},
-    plan::{HostPlan, Planner, Seat, TaskPlan, register},
+    plan::{Counts, HostPlan, Seat, TaskPlan, register},
     resource::Mask,
     site::{HostTask, Prepare, Registered},
 };
@@ -30,6 +30,7 @@ pub struct HostRun {
     pub(super) open: Arc<dyn Open>,
     pub(super) mask: Mask,
     pub(super) registered: Mutex<Registered>,
+    pub(super) meeting: Arc<Meeting>,
 }
 
 /// How far a task has come.
@@ -41,20 +42,6 @@ pub(super) enum Progress {
 }
 
 impl HostRun {
-    pub(super) fn new(
-        host: &str,
-        prepare: Arc<dyn Prepare>,
-        plan: HostPlan,
-        planner: Planner,
-        links: Vec<Arc<dyn Act>>,
-        open: Arc<dyn Open>,
-        mask: Mask,
-    ) -> Self {
-        let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
-        let registered = Mutex::default();
-        Self { host: host.into(), prepare, plan, links, seats, seat_of, open, mask, registered }
-    }
-
     fn tasks(&self) -> &[HostTask] {
         self.prepare.tasks()
     }
@@ -88,6 +75,16 @@ impl HostRun {
     /// Whether anything at all would be sent.
     pub(super) fn acts(&self) -> bool {
         self.plan.tasks.iter().any(|p| matches!(p, TaskPlan::Change(_) | TaskPlan::Deferred { .. }))
+    }
+
+    /// Whether it waits for other hosts anywhere.
+    pub(super) fn meets(&self) -> bool {
+        self.tasks().iter().any(|task| task.once.is_some() || task.in_step.is_some())
+    }
+
+    /// Says that it begins, before any host does.
+    pub(super) fn enter(&self) {
+        self.meeting.enter(&self.host, self.tasks());
     }
 
     /// Says that nothing was done: the plan was not approved.
@@ -136,6 +133,8 @@ impl HostRun {
         let mut course =
             Course::new(self.tasks().iter().map(|t| Progress::Waiting(count_before(t))).collect());
         let mut dirty = vec![false; course.progress.len()];
+        // Those that wait for other hosts must not keep the others from running.
+        let in_flight = if self.meets() { usize::MAX } else { IN_FLIGHT };
         let mut exit = Exit::Done;
         let mut failures = vec![];
         let mut lost = false;
@@ -144,7 +143,7 @@ impl HostRun {
         let mut ready: std::collections::BTreeSet<TaskId> = self.tasks().iter().map(|t| t.id).collect();
         ready.retain(|id| course.progress[id.0 as usize] == Progress::Waiting(0));
         loop {
-            while running.len() < IN_FLIGHT
+            while running.len() < in_flight
                 && let Some(id) = ready.pop_first()
             {
                 let at = id.0 as usize;
@@ -179,7 +178,7 @@ impl HostRun {
                     }
                 }
             }
-            if !ready.is_empty() && running.len() < IN_FLIGHT {
+            if !ready.is_empty() && running.len() < in_flight {
                 continue;
             }
             let Some(joined) = running.join_next().await else { break };
@@ -190,14 +189,18 @@ impl HostRun {
             if let Some(failure) = &done.failure
                 && !self.tasks()[id.0 as usize].ignore_errors
             {
-                lost |= failure.exit == Exit::Unreachable as u8;
+                let is_lost = failure.exit == Exit::Unreachable as u8;
+                lost |= is_lost;
                 let exit = exit_of(failure);
                 course.hard[id.0 as usize] = !matches!(exit, Exit::TaskFailed | Exit::NotConverged);
-                failures.push((id, exit));
+                if !(is_lost && self.tasks()[id.0 as usize].ignore_unreachable) {
+                    failures.push((id, exit));
+                }
             }
             let progress = &mut course.progress;
             self.finish(id, done, started, &events, &mut summary, progress, &mut dirty, &mut ready);
         }
+        self.meeting.leave(&self.host);
         for link in &self.links {
             link.close().await;
         }
@@ -221,7 +224,8 @@ impl HostRun {
         if self.is_uncalled(id, course) {
             // What the main part registered under the same name stays.
             let registered = self.registered.lock().expect("no panic holds it");
-            let is_taken = task.register.as_ref().is_some_and(|own| registered.0.contains_key(&own.name));
+            let is_taken =
+                task.register.as_ref().is_some_and(|own| registered.results.contains_key(&own.name));
             let done = Done::quiet(Status::Skipped);
             return Some(if is_taken { Done { result: None, ..done } } else { done });
         }
@@ -232,7 +236,12 @@ impl HostRun {
             return Some(Done::quiet(Status::Skipped));
         }
         // What results say decides about those only that read one.
-        if !task.reads.is_empty() || task.judged {
+        if !task.reads.is_empty()
+            || task.judged
+            || !task.sets.is_empty()
+            || task.only_looks
+            || task.leader().is_some()
+        {
             return None;
         }
         match &self.plan.tasks[id.0 as usize] {
@@ -246,7 +255,11 @@ impl HostRun {
 
     /// The outcome of a task that is as wanted: the plan has seen it.
     pub(super) fn as_predicted(&self, id: TaskId) -> Done {
-        let done = Done::quiet(Status::Ok);
+        // With `check_mode` a change is told of and not made.
+        let at = id.0 as usize;
+        let tells = self.tasks()[at].only_looks && self.plan.counts[at] == Counts::Yes;
+        let done =
+            Done { status: if tells { Status::Changed } else { Status::Ok }, ..Done::quiet(Status::Ok) };
         Done { result: self.plan.results[id.0 as usize].clone().or(done.result), ..done }
     }
 
@@ -271,6 +284,8 @@ impl HostRun {
         if let (Some(register_as), Some(result)) = (&task.register, done.result) {
             register(&mut self.registered.lock().expect("no panic holds it"), register_as, result);
         }
+        let values = || self.registered.lock().expect("no panic holds it").of(task);
+        self.meeting.over(&self.host, task, done.status, values);
         count(summary, done.status);
         progress[id.0 as usize] = Progress::Finished(done.status);
         // A failed task may have done half of its ops.

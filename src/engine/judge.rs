@@ -1,22 +1,24 @@
 //! What a task's own conditions make of how it came out.
 
-use super::{
-    act::{Done, last_lines},
-    executor::HostRun,
-};
+use super::{act::last_lines, done::Done, executor::HostRun};
 use crate::{
     diag::Exit,
     event::{Failure, Status},
     plan::{diagnostics_failure, task_failure},
     resource::Fault,
-    site::{HostTask, set_in_result},
+    site::{HostTask, Registered, set_in_result},
     template::Truth,
     yaml::Node,
 };
 
 impl HostRun {
     /// The outcome by `failed_when` and `changed_when`, and why it is to be tried again, if it is (`until`, or without that: it failed).
-    pub(super) fn judged(&self, task: &HostTask, mut done: Done) -> (Done, Option<String>) {
+    pub(super) fn judged(
+        &self,
+        task: &HostTask,
+        mut done: Done,
+        registered: &Registered,
+    ) -> (Done, Option<String>) {
         // A skipped task has nothing to judge, and not every failure is one of the task's own.
         let may_try = |done: &Done| {
             let kinds = [Exit::TaskFailed, Exit::NotConverged];
@@ -33,8 +35,7 @@ impl HostRun {
             let again = failed(&done);
             return (done, again);
         };
-        let registered = self.registered.lock().expect("no panic holds it").clone();
-        let judgement = match self.prepare.judge(task.id, &registered, &result) {
+        let judgement = match self.prepare.judge(task.id, registered, &result) {
             Ok(judgement) => judgement,
             // How it failed says more than that a condition is about what such a failure does not have.
             Err(_) if done.failure.is_some() => {

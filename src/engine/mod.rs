@@ -6,9 +6,12 @@
 mod act;
 mod blocks;
 mod dispatcher;
+mod done;
 mod executor;
+mod items;
 mod judge;
 mod links;
+mod meeting;
 
 pub use dispatcher::{Approve, Hosts, RunOptions, run};
 pub use links::SshLinks;

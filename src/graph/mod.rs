@@ -37,12 +37,14 @@ pub enum Why {
     Notify,
     /// The parts of a block come one after the other: order only.
     Block,
+    /// The items of a loop with pauses come one after the other: order only.
+    Item,
 }
 
 impl Why {
     /// The later one only has to come later: it is all the same to it how the earlier one ends.
     pub fn is_order_only(&self) -> bool {
-        matches!(self, Self::Order(_) | Self::Replaced(_) | Self::Block)
+        matches!(self, Self::Order(_) | Self::Replaced(_) | Self::Block | Self::Item)
     }
 }
 
@@ -56,6 +58,7 @@ impl std::fmt::Display for Why {
             Self::Replaced(name) => write!(f, "result `{name}` is replaced"),
             Self::Notify => f.write_str("notify"),
             Self::Block => f.write_str("block"),
+            Self::Item => f.write_str("the item before it"),
         }
     }
 }
@@ -69,12 +72,15 @@ pub struct Node {
     pub machine: u16,
     pub needs: Vec<TaskId>,
     pub notifies: Vec<TaskId>,
+    /// The item of its loop that it comes behind.
+    pub follows: Option<TaskId>,
     /// The blocks with `rescue` or `always` that it stands in.
     pub blocks: Vec<InBlock>,
     /// The registered results that it reads.
     pub reads: Vec<String>,
-    /// The name under which its result is registered, and by which task of the playbook: the items of a loop share one.
-    pub registers: Option<(String, usize)>,
+    /// The names under which its results are registered, and by which task: the items of a loop share one when none reads what
+    /// another sets.
+    pub registers: Vec<(String, usize)>,
 }
 
 /// The graph of one host's tasks; node `n` is task `n` in file order.
@@ -104,6 +110,7 @@ impl TaskGraph {
             areas.add(at as u32, node.machine, &node.footprint, &mut edges);
             results.add(at as u32, node, &mut by_result);
             edges.extend(node.needs.iter().map(|need| (need.0, at as u32, Why::Declared)));
+            edges.extend(node.follows.map(|item| (item.0, at as u32, Why::Item)));
             edges.extend(node.notifies.iter().map(|handler| (at as u32, handler.0, Why::Notify)));
         }
         blocks::add(nodes, &mut edges, &by_result);
@@ -220,7 +227,11 @@ mod tests {
 
     fn result(reads: &[&str], registers: Option<(&str, usize)>) -> Node {
         let reads = reads.iter().map(ToString::to_string).collect();
-        Node { reads, registers: registers.map(|(name, by)| (name.into(), by)), ..Node::default() }
+        Node {
+            reads,
+            registers: registers.into_iter().map(|(name, by)| (name.into(), by)).collect(),
+            ..Node::default()
+        }
     }
 
     fn edges(nodes: &[Node]) -> Vec<(u32, u32)> {

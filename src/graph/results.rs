@@ -24,20 +24,21 @@ impl Results {
         for name in &node.reads {
             let known = self.0.entry(name.clone()).or_default();
             // An item of a loop that registers what it reads means the result from before the loop.
-            let own = matches!(&node.registers, Some((own, by)) if own == name && known.by == Some(*by));
+            let own = node.registers.iter().any(|(own, by)| own == name && known.by == Some(*by));
             let writers = if own { &known.old_writers } else { &known.writers };
             edges.extend(writers.iter().map(|w| (*w, task, Why::Result(name.clone()))));
             if own { &mut known.old_readers } else { &mut known.readers }.push(task);
         }
-        let Some((name, by)) = &node.registers else { return };
-        let known = self.0.entry(name.clone()).or_default();
-        if known.by != Some(*by) {
-            known.by = Some(*by);
-            known.old_writers = std::mem::take(&mut known.writers);
-            known.old_readers = std::mem::take(&mut known.readers);
+        for (name, by) in &node.registers {
+            let known = self.0.entry(name.clone()).or_default();
+            if known.by != Some(*by) {
+                known.by = Some(*by);
+                known.old_writers = std::mem::take(&mut known.writers);
+                known.old_readers = std::mem::take(&mut known.readers);
+            }
+            let before = known.old_writers.iter().chain(&known.old_readers).filter(|before| **before != task);
+            edges.extend(before.map(|before| (*before, task, Why::Replaced(name.clone()))));
+            known.writers.push(task);
         }
-        let before = known.old_writers.iter().chain(&known.old_readers).filter(|before| **before != task);
-        edges.extend(before.map(|before| (*before, task, Why::Replaced(name.clone()))));
-        known.writers.push(task);
     }
 }

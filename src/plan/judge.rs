@@ -42,6 +42,9 @@ impl Planner {
             }
             _ => None,
         };
+        if let (TaskPlan::Unchanged { .. }, Preparation::Items(items)) = (plan, preparation) {
+            return Some(super::items::result(items, |query| self.answers[seat].get(query).cloned()));
+        }
         let outcome = match plan {
             TaskPlan::Deferred { .. } => return None,
             TaskPlan::Skipped { .. } => result::Outcome { skipped: true, ..Default::default() },
@@ -49,7 +52,11 @@ impl Planner {
                 result::Outcome { changed, unsure, output: output.as_ref(), ..Default::default() }
             }
             TaskPlan::Change(_) => {
-                result::Outcome { changed, unsure, predicted: Some(&task.name), ..Default::default() }
+                let job = match preparation {
+                    Preparation::Ready(prepared) => prepared.job(),
+                    _ => None,
+                };
+                result::Outcome { changed, unsure, job, predicted: Some(&task.name), ..Default::default() }
             }
         };
         Some(result::node(&outcome))

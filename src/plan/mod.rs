@@ -3,6 +3,7 @@
 //! `--check` and `apply` plan with the same code here; nothing in this room can act.
 
 mod failure;
+mod items;
 mod judge;
 mod pass;
 mod planner;
@@ -13,7 +14,7 @@ mod verdict;
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
 pub use planner::{Planner, Seat, offline_nodes};
 pub use predict::areas_of;
-pub use result::{Outcome as ResultOf, node as result_node, printed, register};
+pub use result::{Outcome as ResultOf, items_node, node as result_node, printed, register};
 pub use verdict::{Counts, HostPlan, PlanError, TaskPlan};
 
 use agent::wire::{Answer, Query};

@@ -3,6 +3,7 @@
 use super::{
     Counts, PlanError, Planner, TaskPlan,
     failure::{cycle_failure, task_failure},
+    items,
     predict::Overlay,
     result,
     verdict::HostPlan,
@@ -12,7 +13,7 @@ use crate::{
     graph::{TaskGraph, Why},
     model::{Area, Part, TaskId},
     resource::{Fault, Look, Lookup, Outcome},
-    site::{HostTask, Preparation, Registered},
+    site::{HostTask, Once, Preparation, Registered},
 };
 use agent::wire::{Answer, Query};
 use std::collections::{BTreeSet, HashMap};
@@ -57,7 +58,12 @@ impl Planner {
         let known = std::mem::take(&mut self.registered);
         let mut preparations = vec![];
         for task in tasks {
-            preparations.push(self.prepare(task, &known).unwrap_or_else(|failure| {
+            // What it was in the last pass: a name may be set more than once, and this one sees what was before it.
+            if let Some(last) = self.last[task.id.0 as usize].clone() {
+                preparations.push(last);
+                continue;
+            }
+            preparations.push(self.prepare(task, &Registered::default()).unwrap_or_else(|failure| {
                 // A rescue may be about what only a failure brings.
                 if !task.is_rescue() {
                     faults.push((task.id, failure));
@@ -81,8 +87,10 @@ impl Planner {
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
         let mut results = vec![None; tasks.len()];
+        let mut once = HashMap::new();
         let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
-        let any_register = tasks.iter().any(|t| t.register.is_some());
+        let any_register = tasks.iter().any(|t| t.register.is_some() || !t.sets.is_empty());
+        let mut settled = true;
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
             let task = &tasks[at];
@@ -95,13 +103,32 @@ impl Planner {
             open[at] = before.any(|(before, _)| open[before.0 as usize]);
             if any_register {
                 match self.prepare(task, &registered) {
-                    Ok(again) => preparations[at] = again,
+                    Ok(again) => {
+                        if !task.reads.is_empty() {
+                            settled &=
+                                self.last[at].as_ref().is_some_and(|last| same_preparation(last, &again));
+                            self.last[at] = Some(again.clone());
+                        }
+                        preparations[at] = again;
+                    }
                     Err(_) if task.is_rescue() => {}
                     Err(failure) => {
                         faults.push((id, failure));
                         continue;
                     }
                 }
+            }
+            if let Some(Once::Follows { key, leader }) = &task.once {
+                match self.from_others.get(key) {
+                    Some(values) => registered.set(values),
+                    None => {
+                        registered.set_unknown(task, &format!("what `{}` comes to on `{leader}`", task.name));
+                    }
+                }
+                counts[at] = Counts::No;
+                after[at] = behind;
+                plans[at] = Some(TaskPlan::Skipped { why: format!("runs once, on `{leader}`") });
+                continue;
             }
             let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
             // A failure of it is for a rescue to see.
@@ -116,13 +143,15 @@ impl Planner {
                     TaskPlan::Skipped { why: "nothing notifies it".into() }
                 }
                 Preparation::NotYet(why) => TaskPlan::Deferred { why: why.clone(), after: behind.clone() },
-                Preparation::Ready(_) if task.handler && notified == Notified::Perhaps => {
-                    TaskPlan::Deferred {
-                        why: "whether something notifies it shows when that has run".into(),
-                        after: behind.clone(),
-                    }
+                Preparation::Sets(values) => {
+                    registered.set(values);
+                    TaskPlan::Unchanged { asked: vec![], notes: vec![] }
                 }
-                Preparation::Ready(prepared) => {
+                _ if task.handler && notified == Notified::Perhaps => TaskPlan::Deferred {
+                    why: "whether something notifies it shows when that has run".into(),
+                    after: behind.clone(),
+                },
+                Preparation::Ready(_) | Preparation::Items(_) => {
                     let footprint = &nodes[at].footprint;
                     let depends: Vec<Area> =
                         footprint.reads.iter().chain(&footprint.writes).cloned().collect();
@@ -133,7 +162,7 @@ impl Planner {
                         after: &on_host,
                         tasks,
                     };
-                    match prepared.plan(&view, &self.mask) {
+                    match items::outcome(&preparations[at], &view, &self.mask) {
                         Ok(Outcome::Need(queries)) => {
                             needs[seat].extend(queries);
                             open[at] = true;
@@ -151,7 +180,7 @@ impl Planner {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) if on_host.is_empty() => {
+                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !task.is_dynamic => {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
@@ -166,6 +195,14 @@ impl Planner {
                 TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => Counts::No,
                 TaskPlan::Change(_) | TaskPlan::Deferred { .. } => counts_by_type(&preparations[at]),
             };
+            if task.only_looks
+                && let TaskPlan::Change(change) = &plan
+            {
+                let facets: Vec<_> = change.diff.facets.iter().map(|facet| facet.facet.as_str()).collect();
+                let notes = vec![format!("`check_mode`: would change {}, and does not", facets.join(", "))];
+                plan = TaskPlan::Unchanged { asked: change.asked(), notes };
+                counts[at] = counts_by_type(&preparations[at]);
+            }
             if task.judged
                 && let Some(judged) = self.judged(task, &plan, &preparations[at], counts[at], &registered)
             {
@@ -204,15 +241,24 @@ impl Planner {
                     overlays[machine]
                         .add(&task.name, &change.ops, &change.effects, &|q| answers.get(q).cloned());
                 }
-                TaskPlan::Deferred { .. } => overlays[machine].add_unknown(&task.name, writes),
-                TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => {}
+                TaskPlan::Deferred { why, .. } => {
+                    overlays[machine].add_unknown(&task.name, writes);
+                    if !task.sets.is_empty() {
+                        registered.set_unknown(task, why);
+                    }
+                }
+                TaskPlan::Skipped { .. } => registered.unset.extend(task.sets.iter().cloned()),
+                TaskPlan::Unchanged { .. } => {}
             }
             if let (Some(register), Some(node)) = (&task.register, result) {
                 // An uncalled rescue leaves what the main part registered.
-                if !task.is_rescue() || !registered.0.contains_key(&register.name) {
+                if !task.is_rescue() || !registered.results.contains_key(&register.name) {
                     results[at] = Some(node.clone());
                     result::register(&mut registered, register, node);
                 }
+            }
+            if let Some(Once::Leads { key, .. }) = &task.once {
+                once.insert(key.clone(), registered.of(task));
             }
             after[at] = behind;
             plans[at] = Some(plan);
@@ -220,7 +266,7 @@ impl Planner {
         if !faults.is_empty() {
             return Err(PlanError::Tasks(faults));
         }
-        let settled = same(&known, &registered);
+        let settled = settled && same(&known, &registered);
         self.registered = registered;
         let needs = needs.into_iter().enumerate().filter(|(_, n)| !n.is_empty());
         let needs: Vec<_> = needs.map(|(seat, n)| (seat, n.into_iter().collect())).collect();
@@ -234,7 +280,7 @@ impl Planner {
             _ => None,
         });
         let prepared = prepared.collect();
-        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, counts, rounds: 0 })))
+        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, counts, once, rounds: 0 })))
     }
 }
 
@@ -249,6 +295,11 @@ enum Notified {
 pub(super) fn counts_by_type(preparation: &Preparation) -> Counts {
     match preparation {
         Preparation::Ready(prepared) if !prepared.counts_as_change() => Counts::No,
+        Preparation::Items(items)
+            if items.iter().all(|item| counts_by_type(&item.preparation) == Counts::No) =>
+        {
+            Counts::No
+        }
         _ => Counts::Yes,
     }
 }
@@ -306,11 +357,29 @@ fn behind(
     found
 }
 
+/// Whether both are the same to the graph and to those who look.
+fn same_preparation(a: &Preparation, b: &Preparation) -> bool {
+    match (a, b) {
+        (Preparation::Ready(a), Preparation::Ready(b)) => a.digest() == b.digest(),
+        (Preparation::Items(a), Preparation::Items(b)) => {
+            let mut pairs = a.iter().zip(b.iter());
+            a.len() == b.len() && pairs.all(|(a, b)| same_preparation(&a.preparation, &b.preparation))
+        }
+        // What is set is compared with the results.
+        (Preparation::Sets(_), Preparation::Sets(_)) => true,
+        (Preparation::Skip(_), Preparation::Skip(_)) | (Preparation::NotYet(_), Preparation::NotYet(_)) => {
+            true
+        }
+        _ => false,
+    }
+}
+
 fn same(a: &Registered, b: &Registered) -> bool {
     let unknown = |n: &crate::yaml::Node| n.unknown().is_some();
-    a.0.len() == b.0.len()
-        && a.0
+    a.unset == b.unset
+        && a.results.len() == b.results.len()
+        && a.results
             .iter()
-            .zip(&b.0)
+            .zip(&b.results)
             .all(|((x, m), (y, n))| x == y && unknown(m) == unknown(n) && m.to_json() == n.to_json())
 }

@@ -12,7 +12,8 @@ use crate::{
     graph::Node as GraphNode,
     model::Footprint,
     resource::{Mask, Outcome, Prepared},
-    site::{HostTask, Place, Preparation, Prepare, Registered},
+    site::{HostTask, OnceKey, Place, Preparation, Prepare, Registered},
+    yaml::Map,
 };
 use agent::wire::{Answer, Query};
 use std::{
@@ -36,6 +37,10 @@ pub struct Planner {
     pub(super) answers: Vec<HashMap<Query, Answer>>,
     prepared: Vec<Option<Arc<dyn Prepared>>>,
     pub(super) registered: Registered,
+    /// What the tasks that read results came to in the last pass.
+    pub(super) last: Vec<Option<Preparation>>,
+    /// What other hosts are planned to set by tasks that they do for this one.
+    pub(super) from_others: HashMap<OnceKey, Map>,
     pub(super) mask: Mask,
     pub(super) user: String,
 }
@@ -46,6 +51,12 @@ impl Planner {
         let (mut seats, mut places) = (vec![], vec![Place::Host]);
         let (mut seat_of, mut machine_of) = (vec![], vec![]);
         for task in host.tasks() {
+            // Another host does it: it needs no link.
+            if task.leader().is_some() {
+                seat_of.push(0);
+                machine_of.push(0);
+                continue;
+            }
             let seat = Seat { place: task.place.clone(), become_user: task.become_user.clone() };
             seat_of.push(index_of(&mut seats, seat));
             machine_of.push(index_of(&mut places, task.place.clone()) as u16);
@@ -54,6 +65,8 @@ impl Planner {
         Self {
             answers: vec![HashMap::new(); seats.len()],
             prepared: vec![None; count],
+            last: vec![None; count],
+            from_others: HashMap::new(),
             registered: Registered::default(),
             user: user.into(),
             host,
@@ -84,7 +97,7 @@ impl Planner {
         let Some(index) = self.seats.iter().position(|s| s == seat) else { return vec![] };
         let (host, none, overlay) = (self.host.clone(), Registered::default(), Overlay::new(""));
         let mut questions = BTreeSet::new();
-        for task in host.tasks().iter().filter(|t| !t.handler) {
+        for task in host.tasks().iter().filter(|t| !t.handler && t.leader().is_none()) {
             let at = task.id.0 as usize;
             if self.seat_of[at] != index {
                 continue;
@@ -98,6 +111,16 @@ impl Planner {
             }
         }
         questions.into_iter().collect()
+    }
+
+    /// The hosts that do tasks for this one.
+    pub fn leaders(&self) -> BTreeSet<String> {
+        self.host.tasks().iter().filter_map(|task| task.leader().map(str::to_string)).collect()
+    }
+
+    /// Takes what other hosts are planned to set by tasks that they do for this one.
+    pub fn learn_once(&mut self, values: HashMap<OnceKey, Map>) {
+        self.from_others = values;
     }
 
     /// Takes answers that were had already.
@@ -149,14 +172,14 @@ impl Planner {
         let at = task.id.0 as usize;
         let none = Registered::default();
         let registered = if task.reads.is_empty() { &none } else { registered };
-        if registered.0.is_empty()
+        if registered.is_empty()
             && let Some(prepared) = &self.prepared[at]
         {
             return Ok(Preparation::Ready(prepared.clone()));
         }
         let preparation =
             self.host.prepare(task.id, registered).map_err(|d| diagnostics_failure(Some(task), &d))?;
-        if let (Preparation::Ready(prepared), true) = (&preparation, registered.0.is_empty()) {
+        if let (Preparation::Ready(prepared), true) = (&preparation, registered.is_empty()) {
             self.prepared[at] = Some(prepared.clone());
         }
         Ok(preparation)
@@ -217,16 +240,46 @@ pub fn offline_nodes(host: &dyn Prepare) -> Result<Vec<GraphNode>, Diagnostics> 
 fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> GraphNode {
     GraphNode {
         name: task.name.clone(),
-        footprint: match preparation {
-            Preparation::Ready(prepared) => prepared.footprint(),
-            Preparation::Skip(_) => Footprint::default(),
-            Preparation::NotYet(_) => Footprint::everything(),
-        },
+        footprint: footprint(task, preparation),
         machine,
         needs: task.needs.clone(),
         notifies: task.notify.clone(),
+        follows: task.follows,
         blocks: task.blocks.clone(),
         reads: task.reads.clone(),
-        registers: task.register.as_ref().map(|register| (register.name.clone(), task.source)),
+        registers: registers(task),
     }
+}
+
+fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
+    // What it does is not known here: all before it come before it, and all behind it behind.
+    if task.leader().is_some() {
+        return Footprint::everything();
+    }
+    let mut footprint = match preparation {
+        Preparation::Ready(prepared) => prepared.footprint(),
+        Preparation::Items(items) => {
+            let mut all = Footprint::default();
+            for item in items.iter() {
+                let own = footprint(task, &item.preparation);
+                all.reads.extend(own.reads);
+                all.writes.extend(own.writes);
+            }
+            all
+        }
+        Preparation::Skip(_) | Preparation::Sets(_) => return Footprint::default(),
+        Preparation::NotYet(_) if task.resource == "set_fact" || task.resource == "meta" => {
+            return Footprint::default();
+        }
+        Preparation::NotYet(_) => Footprint::everything(),
+    };
+    footprint.writes.extend(task.touches.iter().cloned());
+    footprint
+}
+
+/// The names under which later tasks read what this one comes to. Each item of a `set_fact` may read what the one before it set.
+fn registers(task: &HostTask) -> Vec<(String, usize)> {
+    const ITEMS: usize = 1 << 40;
+    let register = task.register.iter().map(|register| (register.name.clone(), task.source));
+    register.chain(task.sets.iter().map(|name| (name.clone(), ITEMS + task.id.0 as usize))).collect()
 }

@@ -20,6 +20,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
         | Query::List { path: p } => vec![path(p)],
         Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
         Query::Ports { .. } => vec![Area::Network],
+        Query::Job { id } => vec![Area::Job(id.clone())],
         Query::Test(_) => vec![Area::Everything],
         Query::Run(probe) => match probe {
             Probe::DpkgStatus { .. } | Probe::AptPolicy { .. } | Probe::AptLock => vec![Area::Packages],
@@ -112,7 +113,12 @@ impl Overlay {
                     self.files.retain(|known, _| !path_within(known, path));
                     self.files.insert(path.clone(), Predicted { meta: None, content: None, seq: self.seq });
                 }
-                Op::Exec { .. } | Op::Apt { .. } | Op::Arm { .. } | Op::Wait(_) | Op::Note { .. } => {}
+                Op::Exec { .. }
+                | Op::Job { .. }
+                | Op::Apt { .. }
+                | Op::Arm { .. }
+                | Op::Wait(_)
+                | Op::Note { .. } => {}
             }
         }
         for effect in effects {

@@ -8,7 +8,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Output, Query},
+    wire::{Answer, Output, Query, STILL_RUNNING},
 };
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct Outcome<'a> {
     pub failed: bool,
     pub skipped: bool,
     pub output: Option<&'a Output>,
+    /// The job that it started.
+    pub job: Option<String>,
     /// Only predicted: what it printed is not known. Holds the task's name.
     pub predicted: Option<&'a str>,
 }
@@ -41,7 +43,10 @@ pub fn node(outcome: &Outcome) -> Node {
     put("failed", Value::Bool(outcome.failed), false);
     put("skipped", Value::Bool(outcome.skipped), false);
     if let Some(output) = outcome.output {
-        put("rc", Value::Int(output.code.into()), false);
+        put("finished", Value::Bool(output.code != STILL_RUNNING), false);
+        if output.code != STILL_RUNNING {
+            put("rc", Value::Int(output.code.into()), false);
+        }
         for (key, content) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             let text = String::from_utf8_lossy(content.bytes());
             put(key, Value::str(text.trim_end_matches('\n')), content.is_secret());
@@ -54,6 +59,10 @@ pub fn node(outcome: &Outcome) -> Node {
         for key in ["rc", "stdout", "stderr", "stdout_lines"] {
             put(key, Value::Unknown(Arc::from(format!("what `{task}` prints"))), false);
         }
+    }
+    if let Some(job) = &outcome.job {
+        put("ansible_job_id", Value::str(job), false);
+        put("started", Value::Bool(true), false);
     }
     Node::new(Value::Map(map), origin)
 }
@@ -70,21 +79,11 @@ pub fn printed(prepared: &dyn Prepared, answer: impl Fn(&Query) -> Option<Answer
     }
 }
 
-/// Keeps a result under its name; one of a loop's in the list of `results`.
-pub fn register(registered: &mut Registered, register: &Register, result: Node) {
-    let Some((index, count)) = register.item else {
-        registered.0.insert(register.name.clone(), result);
-        return;
-    };
-    let origin = result.origin.clone();
-    let pending =
-        || Node::new(Value::Unknown(Arc::from(format!("the result of `{}`", register.name))), origin.clone());
-    let slot = registered.0.entry(register.name.clone()).or_insert_with(pending);
-    let mut results = match slot.get("results").and_then(Node::as_seq) {
-        Some(items) if items.len() == count => items.to_vec(),
-        _ => (0..count).map(|_| pending()).collect(),
-    };
-    results[index] = result;
+/// The result of a loop from those of its items, which are unknown where there is none.
+pub fn items_node(results: Vec<Option<Node>>) -> Node {
+    let origin = Origin::named("registered result");
+    let pending = || Node::new(Value::Unknown(Arc::from("the result of an item")), origin.clone());
+    let results: Vec<Node> = results.into_iter().map(|result| result.unwrap_or_else(pending)).collect();
     let any =
         |key: &str| results.iter().any(|r| matches!(r.get(key).map(|n| &n.value), Some(Value::Bool(true))));
     let entries = [
@@ -95,5 +94,23 @@ pub fn register(registered: &mut Registered, register: &Register, result: Node) 
     let entry = |(key, value): (&str, Value)| {
         (key.to_string(), Entry { key: origin.clone(), node: Node::new(value, origin.clone()) })
     };
-    *slot = Node::new(Value::Map(entries.into_iter().map(entry).collect()), origin.clone());
+    Node::new(Value::Map(entries.into_iter().map(entry).collect()), origin.clone())
+}
+
+/// Keeps a result under its name; one of a loop's in the list of `results`.
+pub fn register(registered: &mut Registered, register: &Register, result: Node) {
+    let Some((index, count)) = register.item else {
+        registered.results.insert(register.name.clone(), result);
+        return;
+    };
+    let origin = result.origin.clone();
+    let pending =
+        || Node::new(Value::Unknown(Arc::from(format!("the result of `{}`", register.name))), origin.clone());
+    let slot = registered.results.entry(register.name.clone()).or_insert_with(pending);
+    let mut results = match slot.get("results").and_then(Node::as_seq) {
+        Some(items) if items.len() == count => items.to_vec(),
+        _ => (0..count).map(|_| pending()).collect(),
+    };
+    results[index] = result;
+    *slot = items_node(results.into_iter().map(Some).collect());
 }

@@ -5,11 +5,11 @@ use crate::{
     graph::{Node as GraphNode, TaskGraph, Why},
     model::TaskId,
     resource::{Change, Prepared},
-    site::HostTask,
-    yaml::Node as ResultNode,
+    site::{HostTask, OnceKey},
+    yaml::{Map, Node as ResultNode},
 };
 use agent::wire::Query;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// The verdict on one task, with what acting on it needs.
 #[derive(Clone)]
@@ -38,6 +38,8 @@ pub struct HostPlan {
     pub results: Vec<Option<ResultNode>>,
     /// Whether acting on a task counts as a change.
     pub counts: Vec<Counts>,
+    /// What tasks that it does for other hosts are predicted to set.
+    pub once: HashMap<OnceKey, Map>,
     /// Round trips it took.
     pub rounds: usize,
 }

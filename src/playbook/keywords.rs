@@ -32,6 +32,11 @@ pub struct Keywords {
     pub ignore_errors: Option<Node>,
     pub delegate_to: Option<Node>,
     pub connection: Option<Connection>,
+    /// Seconds; a number or a template.
+    pub timeout: Option<Node>,
+    pub check_mode: Option<Node>,
+    pub ignore_unreachable: Option<Node>,
+    pub run_once: Option<Node>,
 }
 
 impl Keywords {
@@ -66,6 +71,10 @@ impl Keywords {
             ignore_errors: flag("ignore_errors", errors),
             delegate_to: text("delegate_to", errors),
             connection: get("connection").and_then(|node| errors.take(connection(&node))),
+            timeout: get("timeout"),
+            check_mode: flag("check_mode", errors).filter(|node| acts_never(node, errors)),
+            ignore_unreachable: flag("ignore_unreachable", errors),
+            run_once: flag("run_once", errors),
         }
     }
 
@@ -88,8 +97,23 @@ impl Keywords {
             ignore_errors: or(self.ignore_errors, &outer.ignore_errors),
             delegate_to: or(self.delegate_to, &outer.delegate_to),
             connection: self.connection.or(outer.connection),
+            timeout: or(self.timeout, &outer.timeout),
+            check_mode: or(self.check_mode, &outer.check_mode),
+            ignore_unreachable: or(self.ignore_unreachable, &outer.ignore_unreachable),
+            run_once: or(self.run_once, &outer.run_once),
         }
     }
+}
+
+/// `check_mode: false`, Ansible's way to act under `--check`, is refused: nothing acts there.
+fn acts_never(node: &Node, errors: &mut Diagnostics) -> bool {
+    let acts = matches!(node.value, Value::Bool(false));
+    if acts {
+        let error = Diagnostic::error("nothing acts under `--check`, also not by `check_mode: false`");
+        let hint = "a command that only looks says `changes: false`: it runs under `--check` too";
+        errors.push(error.at(&node.origin).hint(hint));
+    }
+    !acts
 }
 
 pub(super) fn is_template(node: &Node) -> bool {
@@ -115,7 +139,7 @@ pub(super) fn variables(node: &Node, errors: &mut Diagnostics) -> Option<Map> {
 }
 
 /// Names that are always in scope.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "facts",
     "inventory_hostname",
     "host",

@@ -1,7 +1,7 @@
 //! Files to a [`Playbook`] and its plays. Roles are read in `roles`, tasks in `task`; names are resolved in `resolve`.
 
 use super::{
-    Files, KnownType, Play, Playbook, Role, RoleUse, Task,
+    Files, Included, KnownType, Play, Playbook, Role, RoleUse, Task,
     keywords::{Keywords, is_template, variables},
     names, resolve,
     roles::Wanted,
@@ -106,6 +106,8 @@ pub(super) struct Place {
     pub chain: Vec<String>,
     /// The blocks with `rescue` or `always` around it.
     pub blocks: Vec<InBlock>,
+    /// The includes with a template or a loop around it.
+    pub includes: Vec<Included>,
 }
 
 impl Loader<'_> {
@@ -238,6 +240,7 @@ impl Loader<'_> {
             name,
             hosts,
             origin,
+            in_step: self.in_step(map),
             rolling: rolling::read(map, self.errors),
             folder: self.folder.clone(),
             vars,
@@ -259,8 +262,15 @@ impl Loader<'_> {
         {
             for node in items {
                 let outer_vars = &Map::default();
-                let wanted =
-                    Wanted { node, outer: &keywords, outer_vars, chain: &[], by_task: false, blocks: &[] };
+                let wanted = Wanted {
+                    node,
+                    outer: &keywords,
+                    outer_vars,
+                    chain: &[],
+                    by_task: false,
+                    blocks: &[],
+                    includes: &[],
+                };
                 play.tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }
@@ -273,6 +283,20 @@ impl Loader<'_> {
         play.handlers = std::mem::take(&mut self.handlers);
         play.handlers.extend(handlers.unwrap_or_default());
         Some(play)
+    }
+
+    fn in_step(&mut self, map: &Map) -> bool {
+        let Some(entry) = map.get("strategy") else { return false };
+        match self.errors.take(entry.node.expect_str("`linear` or `free`")) {
+            Some("linear" | "ansible.builtin.linear") => true,
+            Some("free" | "ansible.builtin.free" | "host_pinned") | None => false,
+            Some(other) => {
+                let error = Diagnostic::error(format!("unknown strategy `{other}`")).at(&entry.node.origin);
+                let hint = "known here: `linear` (all hosts do a task before any begins the next), `free` (each at its own pace)";
+                self.errors.push(error.hint(hint).suggest(other, ["linear", "free"]));
+                false
+            }
+        }
     }
 
     fn hosts(&mut self, map: &Map, play: &Origin) -> (String, Origin) {

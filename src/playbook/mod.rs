@@ -4,6 +4,7 @@
 //! [`Play`] holds its tasks as a flat list in file order, each with all of the [`Keywords`] that hold for it.
 
 mod files;
+mod includes;
 mod keywords;
 mod load;
 mod names;
@@ -55,6 +56,8 @@ pub struct Play {
     /// A pattern over hosts and groups, with its place.
     pub hosts: (String, Origin),
     pub origin: Origin,
+    /// `strategy: linear`: no host begins a task before all hosts have done those before it.
+    pub in_step: bool,
     /// Its batches, with the place of `serial`.
     pub rolling: Option<(Rolling, Origin)>,
     /// The folder of its file: what is looked up beside the playbook is looked up here.
@@ -100,7 +103,13 @@ pub struct Task {
     pub params: Node,
     pub keywords: Keywords,
     pub repeat: Option<Loop>,
+    /// The `include_tasks` and `include_role` with a template or a loop that brought it, outermost first.
+    pub includes: Vec<Included>,
     pub judging: Judging,
+    /// What it touches besides what its resource says: a list of areas, perhaps with templates.
+    pub touches: Option<Node>,
+    /// How long it may run on its own, and how often to look; numbers or templates.
+    pub background: Background,
     /// The blocks with `rescue` or `always` that it stands in, outermost first.
     pub blocks: Vec<InBlock>,
     pub register: Option<(String, Origin)>,
@@ -116,6 +125,13 @@ pub struct Task {
     pub role: Option<usize>,
     /// Its name, or its resource key when it has none.
     pub origin: Origin,
+}
+
+impl Task {
+    /// Whether it is `meta` with this action.
+    pub fn is_meta(&self, action: &str) -> bool {
+        self.resource.0 == "meta" && self.params.get("action").and_then(Node::as_str) == Some(action)
+    }
 }
 
 /// What a task itself says about how it came out. A list of conditions means all of them.
@@ -137,6 +153,35 @@ impl Judging {
     }
 }
 
+/// `async` and `poll`.
+#[derive(Debug, Default)]
+pub struct Background {
+    /// Seconds.
+    pub limit: Option<Node>,
+    /// Seconds; 0: nobody waits.
+    pub poll: Option<Node>,
+}
+
+/// An include whose file or number of rounds depends on variables.
+#[derive(Debug)]
+pub struct Include {
+    /// The file as written, perhaps with templates; `None` of a role.
+    pub file: Option<Node>,
+    /// The files that it may be, as `file` would name them.
+    pub files: Vec<String>,
+    pub repeat: Option<Loop>,
+    /// How many blocks with `rescue` or `always` are around it.
+    pub blocks: usize,
+}
+
+/// One of the files of an include.
+#[derive(Clone, Debug)]
+pub struct Included {
+    pub include: Arc<Include>,
+    /// Which of [`Include::files`].
+    pub file: usize,
+}
+
 /// The names a task refers to, with their places.
 #[derive(Debug, Default)]
 struct Names {
@@ -146,11 +191,13 @@ struct Names {
 
 #[derive(Debug)]
 pub struct Loop {
-    /// A list, or a template that gives one.
+    /// A list or a mapping, or a template that gives one.
     pub items: Node,
     /// The variable that holds the item.
     pub var: String,
     pub index_var: Option<String>,
     /// What to show for an item instead of the item.
     pub label: Option<Node>,
+    /// Seconds between two items; a number or a template.
+    pub pause: Option<Node>,
 }

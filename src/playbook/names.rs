@@ -17,6 +17,10 @@ pub(super) const COMMON: &[&str] = &[
     "ignore_errors",
     "delegate_to",
     "connection",
+    "timeout",
+    "check_mode",
+    "ignore_unreachable",
+    "run_once",
 ];
 pub(super) const TASK: &[&str] = &[
     "loop",
@@ -24,6 +28,9 @@ pub(super) const TASK: &[&str] = &[
     "register",
     "notify",
     "needs",
+    "touches",
+    "async",
+    "poll",
     "changed_when",
     "failed_when",
     "until",
@@ -32,7 +39,9 @@ pub(super) const TASK: &[&str] = &[
 ];
 pub(super) const BLOCK: &[&str] = &["block", "rescue", "always"];
 pub(super) const IMPORT: &[&str] = &["import_tasks"];
-pub(super) const IMPORT_ROLE_TASK: &[&str] = &["import_role", "include_role"];
+pub(super) const INCLUDE: &[&str] = &["include_tasks", "loop", "loop_control"];
+pub(super) const IMPORT_ROLE_TASK: &[&str] = &["import_role"];
+pub(super) const INCLUDE_ROLE_TASK: &[&str] = &["include_role", "loop", "loop_control"];
 pub(super) const IMPORT_ROLE: &[&str] = &["name"];
 pub(super) const IMPORT_PLAYBOOK: &[&str] = &["import_playbook", "name", "when", "tags", "vars"];
 pub(super) const HANDLER: &[&str] = &["listen"];
@@ -53,7 +62,12 @@ pub(super) const PLAY: &[&str] = &[
     "environment",
     "no_log",
     "ignore_errors",
+    "timeout",
+    "check_mode",
+    "ignore_unreachable",
+    "run_once",
     "gather_facts",
+    "strategy",
     "serial",
     "max_fail_percentage",
     "any_errors_fatal",
@@ -71,6 +85,10 @@ pub(super) const ROLE_USE: &[&str] = &[
     "connection",
     "no_log",
     "ignore_errors",
+    "timeout",
+    "check_mode",
+    "ignore_unreachable",
+    "run_once",
 ];
 pub(super) const META: &[&str] = &["dependencies", "galaxy_info", "argument_specs", "allow_duplicates"];
 
@@ -78,18 +96,13 @@ pub(super) const META: &[&str] = &["dependencies", "galaxy_info", "argument_spec
 const LATER: &[(&str, &str)] = &[
     ("rescue", "it stands beside `block`"),
     ("always", "it stands beside `block`"),
-    ("run_once", ""),
-    ("timeout", "resources that wait have a `timeout` of their own"),
-    ("async", ""),
-    ("poll", ""),
     ("any_errors_fatal", "it stands in a play, with `serial`"),
     ("max_fail_percentage", "it stands in a play, with `serial`"),
     ("serial", "it stands in a play"),
-    ("strategy", ""),
+    ("strategy", "it stands in a play"),
     ("order", ""),
     ("throttle", ""),
     ("force_handlers", "handlers that are owed always run here"),
-    ("check_mode", ""),
     ("diff", "diffs are always shown here"),
     ("debugger", ""),
     ("module_defaults", ""),
@@ -103,17 +116,13 @@ const LATER: &[(&str, &str)] = &[
     ("gather_subset", ""),
     ("gather_timeout", ""),
     ("fact_path", ""),
-    ("ignore_unreachable", ""),
     ("delegate_facts", ""),
     ("action", "write the resource itself as the key"),
     ("local_action", "use `delegate_to: localhost`"),
     ("args", "write the parameters below the resource, e.g. `command: {cmd: ..., chdir: ...}`"),
-    ("include_tasks", "use `import_tasks`, perhaps with `when`"),
     ("include_vars", "use `vars_files:` of the play"),
     ("import_playbook", "it stands beside plays, not among tasks"),
     ("include", "use `import_tasks`"),
-    ("set_fact", "use `vars`"),
-    ("meta", ""),
 ];
 
 /// Ansible's modules whose work another name does here.

@@ -20,10 +20,18 @@ pub(super) fn resolve(plays: &mut [Play], errors: &mut Diagnostics) -> usize {
     let mut links = vec![];
     for (at, play) in plays.iter().enumerate() {
         for task in play.tasks.iter().chain(&play.handlers) {
+            let count = errors.0.len();
             let notify =
                 task.names.notify.iter().flat_map(|name| handlers(play, task, name, errors)).collect();
-            let needs =
+            let needs: Vec<usize> =
                 task.names.needs.iter().flat_map(|name| needed(plays, at, task, name, errors)).collect();
+            // In step, all hosts wait for whoever is behind: nobody can wait for what comes later.
+            let is_later = needs.iter().any(|need| *need > task.index);
+            if play.in_step && is_later && errors.0.len() == count {
+                let error = Diagnostic::error("with `strategy: linear` a task cannot need a later one");
+                let error = error.at(&task.names.needs[0].1);
+                errors.push(error.hint("put it behind what it needs, or leave `strategy` out"));
+            }
             links.push((notify, needs));
         }
     }

@@ -1,7 +1,7 @@
 //! Roles: where they are, what they are given, and what they depend on.
 
 use super::{
-    Role, RoleUse, Task,
+    Included, Role, RoleUse, Task,
     keywords::{Keywords, variables},
     load::{Loader, Place},
     names,
@@ -27,6 +27,8 @@ pub(super) struct Wanted<'a> {
     pub by_task: bool,
     /// The blocks around that task.
     pub blocks: &'a [InBlock],
+    /// The includes around it, and its own.
+    pub includes: &'a [Included],
 }
 
 impl Loader<'_> {
@@ -48,8 +50,9 @@ impl Loader<'_> {
             given.extend((*vars).clone());
         }
         let node = entry.node.get("name").unwrap_or(&entry.node);
-        let (chain, blocks) = (&place.chain, &place.blocks);
-        let wanted = Wanted { node, outer: &outer, outer_vars: &given, chain, by_task: true, blocks };
+        let (chain, blocks, includes) = (&place.chain, &place.blocks, &place.includes);
+        let wanted =
+            Wanted { node, outer: &outer, outer_vars: &given, chain, by_task: true, blocks, includes };
         self.role_use(&wanted)
     }
 
@@ -97,8 +100,14 @@ impl Loader<'_> {
             let dependencies = meta.get("dependencies").map(|e| e.node.clone());
             let list = dependencies.as_ref().and_then(|node| self.list(node, "a list of roles"));
             for node in list.unwrap_or_default() {
-                let (outer, blocks) = (&keywords, wanted.blocks);
-                let wanted = Wanted { node, outer, outer_vars: &vars, chain: &chain, by_task: false, blocks };
+                let wanted = Wanted {
+                    node,
+                    outer: &keywords,
+                    outer_vars: &vars,
+                    chain: &chain,
+                    by_task: false,
+                    ..*wanted
+                };
                 tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }
@@ -108,6 +117,7 @@ impl Loader<'_> {
             role: Some(self.uses.len() - 1),
             chain,
             blocks: wanted.blocks.to_vec(),
+            includes: wanted.includes.to_vec(),
             ..Place::default()
         };
         for (part, handlers) in [("tasks", false), ("handlers", true)] {
@@ -116,6 +126,7 @@ impl Loader<'_> {
             if handlers {
                 // They run at the end of the play, whatever block their role is imported in.
                 place.blocks.clear();
+                place.includes.clear();
             }
             let found = self.tasks(&node, &keywords, &place);
             if handlers { &mut self.handlers } else { &mut tasks }.extend(found);
@@ -135,7 +146,7 @@ impl Loader<'_> {
             return false;
         }
         // One that stands in a block is there for those in that block only.
-        let reaches = |u: &&RoleUse| wanted.blocks.starts_with(&u.blocks);
+        let reaches = |u: &&RoleUse| wanted.blocks.starts_with(&u.blocks) && wanted.includes.is_empty();
         let fits = |u: &&RoleUse| u.role.name == role.name && same(&u.vars, vars) && reaches(u);
         let Some(first) = self.uses.iter().find(fits) else {
             return false;

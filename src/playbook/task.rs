@@ -26,11 +26,20 @@ impl Loader<'_> {
                 names::check_keys(map, "an import", &[names::COMMON, names::IMPORT], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
                 tasks.extend(self.import(import, &keywords, place).unwrap_or_default());
-            } else if let Some(import) = entry("import_role").or_else(|| entry("include_role")) {
+            } else if let Some(import) = entry("import_role") {
                 let known = [names::COMMON, names::IMPORT_ROLE_TASK];
                 names::check_keys(map, "an import", &known, self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
                 tasks.extend(self.import_role(import, &keywords, place).unwrap_or_default());
+            } else if let Some(include) = entry("include_tasks") {
+                names::check_keys(map, "an include", &[names::COMMON, names::INCLUDE], self.errors);
+                let keywords = Keywords::read(map, true, self.errors).under(outer);
+                tasks.extend(self.include_tasks(map, include, &keywords, place).unwrap_or_default());
+            } else if let Some(include) = entry("include_role") {
+                let known = [names::COMMON, names::INCLUDE_ROLE_TASK];
+                names::check_keys(map, "an include", &known, self.errors);
+                let keywords = Keywords::read(map, true, self.errors).under(outer);
+                tasks.extend(self.include_role(map, include, &keywords, place).unwrap_or_default());
             } else {
                 tasks.extend(self.task(item, map, outer, place));
             }
@@ -65,10 +74,21 @@ impl Loader<'_> {
         let name = self.errors.take(node.expect_str("a file of tasks"))?;
         if is_template(node) {
             let error =
-                Diagnostic::error("a template is not supported yet in `import_tasks`").at(&node.origin);
-            self.errors.push(error.hint("import each file, with a `when`"));
+                Diagnostic::error("`import_tasks` takes no template: it is read before any host is known");
+            self.errors.push(error.at(&node.origin).hint("use `include_tasks`"));
             return None;
         }
+        self.tasks_of(node, name, keywords, place)
+    }
+
+    /// The tasks of a file.
+    pub(super) fn tasks_of(
+        &mut self,
+        node: &Node,
+        name: &str,
+        keywords: &Keywords,
+        place: &Place,
+    ) -> Option<Vec<Task>> {
         let path = place.folder.join(name);
         if self.is_too_much(&path, &place.imports) {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
@@ -121,7 +141,10 @@ impl Loader<'_> {
             params: params?,
             keywords,
             repeat: self.repeat(map),
+            includes: place.includes.clone(),
             judging: self.judging(map),
+            touches: map.get("touches").map(|entry| entry.node.clone()),
+            background: self.background(map),
             blocks: place.blocks.clone(),
             register: self.register(map),
             notify: vec![],
@@ -134,6 +157,7 @@ impl Loader<'_> {
         };
         task.names.notify = self.references(map, "notify", "the name of a handler");
         task.names.needs = self.references(map, "needs", "the name of a task, or `role:NAME`");
+        self.check_kind(&task, map);
         if place.handlers {
             task.listen =
                 self.references(map, "listen", "a name").into_iter().map(|(name, _)| name).collect();
@@ -165,7 +189,7 @@ impl Loader<'_> {
         }
     }
 
-    fn repeat(&mut self, map: &Map) -> Option<Loop> {
+    pub(super) fn repeat(&mut self, map: &Map) -> Option<Loop> {
         let control = map.get("loop_control");
         let Some(entry) = map.get("loop") else {
             if let Some(control) = control {
@@ -173,8 +197,8 @@ impl Loader<'_> {
             }
             return None;
         };
-        if entry.node.as_seq().is_none() && !is_template(&entry.node) {
-            let error = entry.node.expected("a list, or a template that gives one");
+        if !matches!(entry.node.value, Value::Seq(_) | Value::Map(_)) && !is_template(&entry.node) {
+            let error = entry.node.expected("a list or a mapping, or a template that gives one");
             let error = match entry.node.as_str() {
                 Some(text) => error.hint(format!("write `loop: \"{{{{{text}}}}}\"`")),
                 None => error,
@@ -182,10 +206,13 @@ impl Loader<'_> {
             self.errors.push(error);
             return None;
         }
-        let mut repeat = Loop { items: entry.node.clone(), var: "item".into(), index_var: None, label: None };
+        let mut repeat =
+            Loop { items: entry.node.clone(), var: "item".into(), index_var: None, label: None, pause: None };
         let Some(control) = control else { return Some(repeat) };
-        let control = self.errors.take(control.node.expect_map("`loop_var`, `index_var`, `label`"))?;
-        names::check_keys(control, "`loop_control`", &[&["loop_var", "index_var", "label"]], self.errors);
+        let control =
+            self.errors.take(control.node.expect_map("`loop_var`, `index_var`, `label`, `pause`"))?;
+        let known: &[&str] = &["loop_var", "index_var", "label", "pause"];
+        names::check_keys(control, "`loop_control`", &[known], self.errors);
         if let Some(entry) = control.get("loop_var") {
             repeat.var = self.variable_name(&entry.node)?;
         }
@@ -193,6 +220,7 @@ impl Loader<'_> {
             repeat.index_var = Some(self.variable_name(&entry.node)?);
         }
         repeat.label = control.get("label").map(|e| e.node.clone());
+        repeat.pause = control.get("pause").map(|e| e.node.clone());
         Some(repeat)
     }
 
@@ -219,7 +247,7 @@ impl Loader<'_> {
         Some((self.variable_name(node)?, node.origin.clone()))
     }
 
-    fn variable_name(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn variable_name(&mut self, node: &Node) -> Option<String> {
         let name = self.errors.take(node.expect_str("the name of a variable"))?;
         let good = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

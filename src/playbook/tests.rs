@@ -291,10 +291,10 @@ fn all_mistakes_are_named_at_once() {
 fn ansible_words_that_are_not_ours_get_an_answer() {
     let errors = task_errors(
         "    - command: x\n      rescue: []\n    - apt: {name: x}\n    - ansible.builtin.template: {src: x}\n    \
-         - include_tasks: x.yml\n",
+         - include_tasks: \"{{x}}/y.yml\"\n",
     );
     has(&errors, &["it stands beside `block`", "`package` does this here", "write `template`"]);
-    has(&errors, &["`include_tasks` is not supported yet", "use `import_tasks`"]);
+    has(&errors, &["no file fits `{{x}}/y.yml`"]);
     let (_, errors) = load(&[("site.yml", "- hosts: all\n  throttle: 1\n  rolse: []\n- name: x\n")]);
     has(&errors, &["`throttle` is not supported yet", "did you mean `roles`?", "no `hosts`"]);
 }

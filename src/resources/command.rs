@@ -64,6 +64,10 @@ command:
     fn look(spec: &Self::Spec) -> Option<Query> {
         spec.look()
     }
+
+    fn job(spec: &Self::Spec) -> Option<String> {
+        spec.job()
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod shared;
 
 mod apt_repository;
 mod assert;
+mod async_status;
 mod certificate;
 mod command;
 mod compose;
@@ -17,9 +18,11 @@ mod http;
 mod json_merge;
 mod lineinfile;
 mod link;
+mod meta;
 mod package;
 mod port_probe;
 mod service;
+mod set_fact;
 mod shell;
 mod sysctl;
 mod systemd_unit;
@@ -27,12 +30,15 @@ mod template;
 mod user;
 mod wait_for;
 
+pub use shared::Touch;
+
 use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
     row::<apt_repository::AptRepository>(),
     row::<assert::Assert>(),
+    row::<async_status::AsyncStatus>(),
     row::<certificate::Certificate>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
@@ -46,9 +52,11 @@ pub const TABLE: &[ResourceType] = &[
     row::<json_merge::JsonMerge>(),
     row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
+    row::<meta::Meta>(),
     row::<package::Package>(),
     row::<port_probe::PortProbe>(),
     row::<service::Service>(),
+    row::<set_fact::SetFact>(),
     row::<shell::Shell>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),

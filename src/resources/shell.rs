@@ -75,4 +75,8 @@ shell:
     fn look(spec: &Self::Spec) -> Option<Query> {
         spec.look()
     }
+
+    fn job(spec: &Self::Spec) -> Option<String> {
+        spec.job()
+    }
 }

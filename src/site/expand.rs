@@ -1,20 +1,22 @@
 //! The tasks of one host as a flat list.
 
 use super::{
-    HostTask, Place, Register, Registered, Shared,
-    scopes::{RESULT, Scopes, Variables},
+    HostTask, Once, Place, Register, Registered, Shared,
+    judge::number,
+    loops::Around,
+    scopes::{RESULT, Scopes},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
     inventory::Host,
-    model::{Origin, TaskId},
-    playbook::{Connection, Loop, Task},
+    model::{Area, Origin, TaskId},
+    playbook::{Connection, Task},
     resource::Prepared,
+    resources::Touch,
     template::{Scope, render},
     yaml::{Node, Value},
 };
 use agent::wire::Facts;
-use indexmap::IndexMap;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -31,22 +33,30 @@ pub struct HostTasks {
     pub(super) ready: Mutex<HashMap<TaskId, Arc<dyn Prepared>>>,
 }
 
-/// What a loop adds for one item.
-struct Item {
-    variables: Arc<Vec<(String, Node)>>,
-    label: String,
+/// A task's own item.
+pub(super) struct Item {
+    pub label: String,
     /// Index and count.
-    at: (usize, usize),
+    pub at: (usize, usize),
 }
 
-struct Expander<'a> {
-    shared: &'a Shared,
+pub(super) struct Expander<'a> {
+    pub shared: &'a Shared,
     host: &'a Host,
     offline: bool,
-    scopes: Scopes,
-    tasks: Vec<HostTask>,
-    pending: HashMap<TaskId, Arc<str>>,
-    errors: Diagnostics,
+    pub scopes: Scopes,
+    pub tasks: Vec<HostTask>,
+    pub pending: HashMap<TaskId, Arc<str>>,
+    pub errors: Diagnostics,
+    /// Blocks in further rounds of an include, by their number and those rounds.
+    pub more_blocks: HashMap<(u32, Vec<usize>), u32>,
+    /// For each task of the playbook, where its instances are: for a handler one for each time that handlers run.
+    ids: HashMap<usize, Vec<TaskId>>,
+    /// The handlers that each task notifies are those with this number.
+    flush_of: Vec<u32>,
+    flushes: u32,
+    /// The `end_host` of the play so far.
+    ends: Vec<TaskId>,
 }
 
 impl HostTasks {
@@ -68,16 +78,18 @@ impl HostTasks {
             tasks: vec![],
             pending: HashMap::new(),
             errors: Diagnostics::default(),
+            more_blocks: HashMap::new(),
+            ids: HashMap::new(),
+            flush_of: vec![],
+            flushes: 0,
+            ends: vec![],
         };
-        let mut ids: HashMap<usize, Vec<TaskId>> = HashMap::new();
-        for index in wanted {
-            let first = expander.tasks.len();
-            expander.task(index);
-            ids.insert(index, expander.tasks[first..].iter().map(|t| t.id).collect());
+        for play in wanted.chunk_by(|a, b| shared.index[*a].play == shared.index[*b].play) {
+            expander.play(play);
         }
-        let Expander { mut tasks, scopes, pending, errors, .. } = expander;
-        for host_task in &mut tasks {
-            let task = shared.task(host_task.source);
+        let Expander { mut tasks, scopes, pending, errors, ids, flush_of, .. } = expander;
+        for at in 0..tasks.len() {
+            let task = shared.task(tasks[at].source);
             let all = |list: &[usize]| {
                 let mut found: Vec<TaskId> =
                     list.iter().filter_map(|i| ids.get(i)).flatten().copied().collect();
@@ -85,7 +97,14 @@ impl HostTasks {
                 found.dedup();
                 found
             };
-            (host_task.notify, host_task.needs) = (all(&task.notify), all(&task.needs));
+            let (mut notify, needs) = (all(&task.notify), all(&task.needs));
+            notify.retain(|handler| flush_of[handler.0 as usize] == flush_of[at]);
+            // The items of a loop with pauses come one after the other.
+            let previous = at
+                .checked_sub(1)
+                .filter(|previous| tasks[at].pause_s > 0 && tasks[*previous].source == tasks[at].source);
+            let follows = previous.map(|previous| tasks[previous].id);
+            (tasks[at].notify, tasks[at].needs, tasks[at].follows) = (notify, needs, follows);
         }
         let mut host_tasks = Self { shared: shared.clone(), tasks, scopes, pending, ready: Mutex::default() };
         host_tasks.find_reads();
@@ -114,57 +133,32 @@ impl HostTasks {
 }
 
 impl Expander<'_> {
-    fn task(&mut self, index: usize) {
-        let task = self.shared.task(index);
-        let nothing = Registered::default();
-        let Some(repeat) = &task.repeat else {
-            let scope = self.scopes.with(self.shared, index, None, &nothing);
-            return self.add(index, &scope, None);
-        };
-        let scope = self.scopes.with(self.shared, index, None, &nothing);
-        let Some(items) = self.errors.take(render(&repeat.items, &scope)) else { return };
-        let items = match items.value {
-            Value::Seq(list) => list,
-            Value::Unknown(why) if why.starts_with(RESULT) => {
-                let error = Diagnostic::error("a loop over the result of a task is not supported yet");
-                let error = error.at(&repeat.items.origin).cause(format!("it needs {why}"));
-                return self.errors.push(error.hint("let one task work on the whole list"));
+    /// The tasks of one play, its handlers where they are flushed and at the end.
+    fn play(&mut self, indices: &[usize]) {
+        let is_handler = |index: &&usize| self.shared.task(**index).handler;
+        let handlers: Vec<usize> = indices.iter().filter(is_handler).copied().collect();
+        let tasks: Vec<usize> = indices.iter().filter(|index| !is_handler(index)).copied().collect();
+        self.ends.clear();
+        for part in tasks.split_inclusive(|index| self.shared.task(*index).is_meta("flush_handlers")) {
+            let is_flush = |index: &usize| self.shared.task(*index).is_meta("flush_handlers");
+            let flushes = part.last().is_some_and(is_flush);
+            self.add_all(&part[..part.len() - usize::from(flushes)], 0, &Around::default());
+            if flushes {
+                self.flush(&handlers);
             }
-            Value::Unknown(why) => {
-                self.pending.insert(TaskId(self.tasks.len() as u32), why);
-                return self.add(index, &scope, None);
-            }
-            _ => {
-                let error = items.expected("a list to loop over");
-                let error = match items.value {
-                    Value::Map(_) => error.hint("loop over its `keys x` or `values x`"),
-                    _ => error,
-                };
-                return self.errors.push(error.at(&repeat.items.origin));
-            }
-        };
-        let count = items.len();
-        for (at, node) in items.into_iter().enumerate() {
-            let origin = node.origin.clone();
-            let shown = shown(&node, at);
-            let mut variables = vec![(repeat.var.clone(), node)];
-            if let Some(name) = &repeat.index_var {
-                variables.push((name.clone(), Node::new(Value::Int(at as i64), origin)));
-            }
-            let layer: Variables = Arc::new(variables.iter().cloned().collect::<IndexMap<_, _>>());
-            let scope = self.scopes.with(self.shared, index, Some(layer), &nothing);
-            let label = self.label(repeat, &scope, at).unwrap_or(shown);
-            self.add(index, &scope, Some(Item { variables: Arc::new(variables), label, at: (at, count) }));
         }
+        self.flush(&handlers);
     }
 
-    /// The label that is asked for, when there is one that may be shown.
-    fn label(&mut self, repeat: &Loop, scope: &Scope, at: usize) -> Option<String> {
-        let node = self.errors.take(render(repeat.label.as_ref()?, scope))?;
-        Some(shown(&node, at))
+    /// The play's handlers, for what notified them since they ran last.
+    fn flush(&mut self, handlers: &[usize]) {
+        for handler in handlers {
+            self.add_all(&[*handler], 0, &Around::default());
+        }
+        self.flushes += 1;
     }
 
-    fn add(&mut self, index: usize, scope: &Scope, item: Option<Item>) {
+    pub(super) fn add(&mut self, index: usize, scope: &Scope, item: Option<Item>, around: &Around) {
         let shared = self.shared;
         let task = shared.task(index);
         let keywords = &task.keywords;
@@ -180,20 +174,38 @@ impl Expander<'_> {
         };
         let (elevate, user) = (value(&keywords.r#become), value(&keywords.become_user));
         let (delegate, no_log) = (value(&keywords.delegate_to), value(&keywords.no_log));
-        let ignore_errors = value(&keywords.ignore_errors);
+        let flags =
+            [&keywords.ignore_errors, &keywords.check_mode, &keywords.ignore_unreachable, &keywords.run_once];
+        let flags = flags.map(&mut value);
+        let [ignore_errors, only_looks, ignore_unreachable, once] = flags.map(|flag| self.flag(flag));
+        let touches = task.touches.as_ref().filter(|_| !waits && !shared.type_of(task).has("touches"));
+        let touches = touches.map(|node| self.touches(node, scope)).unwrap_or_default();
+        let pause = task.repeat.as_ref().filter(|_| item.as_ref().is_some_and(|item| item.at.0 > 0));
+        let [timeout_s, pause_s] = [&keywords.timeout, &pause.and_then(|repeat| repeat.pause.clone())]
+            .map(|node| self.seconds(node.as_ref().filter(|_| !waits), scope).filter(|seconds| *seconds > 0));
         let become_user = self.become_user(elevate, user, scope);
         let place = self.place(task, delegate);
         let no_log = self.flag(no_log);
-        let ignore_errors = self.flag(ignore_errors);
         let register = task
             .register
             .as_ref()
             .map(|(name, _)| Register { name: name.clone(), item: item.as_ref().map(|item| item.at) });
         let tries = if waits { None } else { task.judging.tries(scope, self.offline, &mut self.errors) };
         let mut name = self.name(task, scope, waits);
-        if let Some(item) = &item {
-            name = format!("{name} ({})", item.label);
+        for label in around.labels.iter().chain(item.as_ref().map(|item| &item.label)) {
+            name = format!("{name} ({label})");
         }
+        let blocks = self.blocks(&task.blocks, around);
+        let ends = if task.handler { vec![] } else { self.ends.clone() };
+        if task.is_meta("end_host") {
+            self.ends.push(id);
+        }
+        self.ids.entry(index).or_default().push(id);
+        self.flush_of.push(self.flushes);
+        let sets = match task.resource.0.as_str() {
+            "set_fact" => task.params.as_map().into_iter().flat_map(|map| map.keys().cloned()).collect(),
+            _ => vec![],
+        };
         self.tasks.push(HostTask {
             id,
             name,
@@ -207,12 +219,23 @@ impl Expander<'_> {
             reads: vec![],
             ignore_errors,
             no_log,
-            blocks: task.blocks.clone(),
+            blocks,
             judged: task.judging.any(),
             tries,
+            sets,
+            ends,
+            only_looks,
+            ignore_unreachable,
+            touches,
+            timeout_s,
+            pause_s: pause_s.unwrap_or(0),
+            follows: None,
+            is_dynamic: false,
+            once: self.once(index, around).filter(|_| once),
+            in_step: self.in_step(index),
             origin: task.origin.clone(),
             source: index,
-            item: item.map(|item| item.variables),
+            item: (!around.variables.is_empty()).then(|| Arc::new(around.variables.clone())),
         });
     }
 
@@ -226,6 +249,49 @@ impl Expander<'_> {
             self.errors.push(error.cause(format!("it needs {why}")));
         }
         None
+    }
+
+    /// Who does a task that runs once; `None` when there is only this host.
+    pub(super) fn once(&self, index: usize, around: &Around) -> Option<Once> {
+        let together = self.shared.together(self.shared.index[index].play, &self.host.name);
+        let key = (index, around.rounds());
+        let (leader, others) = together.split_first().filter(|(_, others)| !others.is_empty())?;
+        Some(match *leader == self.host.name {
+            true => Once::Leads { key, others: others.iter().map(ToString::to_string).collect() },
+            false => Once::Follows { key, leader: leader.to_string() },
+        })
+    }
+
+    /// Adds a task that another host does.
+    pub(super) fn follow(&mut self, index: usize, once: Once, around: &Around) {
+        let task = self.shared.task(index);
+        let scope = self.scopes.with(self.shared, index, None, &Registered::default());
+        // What it says of itself may need the items of the other host's loop.
+        self.pending.insert(TaskId(self.tasks.len() as u32), Arc::from("another host does it"));
+        self.add(index, &scope, None, around);
+        self.pending.remove(&TaskId(self.tasks.len() as u32 - 1));
+        let host_task = self.tasks.last_mut().expect("it was added");
+        host_task.once = Some(once);
+        host_task.place = Place::Host;
+        host_task.become_user = None;
+        host_task.register =
+            task.register.as_ref().map(|(name, _)| Register { name: name.clone(), item: None });
+    }
+
+    /// The play, when its hosts go through it in step. Handlers run when they are owed.
+    fn in_step(&self, index: usize) -> Option<usize> {
+        let play = self.shared.index[index].play;
+        (self.shared.playbook.plays[play].in_step && !self.shared.task(index).handler).then_some(play)
+    }
+
+    /// The areas that the task touches besides what its resource says.
+    fn touches(&mut self, node: &Node, scope: &Scope) -> Vec<Area> {
+        let Some(rendered) = self.settle(node, scope) else { return vec![] };
+        self.errors.take(Touch::read(&rendered)).unwrap_or_default()
+    }
+
+    pub(super) fn seconds(&mut self, node: Option<&Node>, scope: &Scope) -> Option<u32> {
+        number(node?, "a number of seconds", scope, self.offline, &mut self.errors)
     }
 
     fn flag(&mut self, node: Option<Node>) -> bool {
@@ -311,7 +377,7 @@ fn free_name(task: &Task) -> String {
     }
 }
 
-fn scalar(node: &Node) -> Option<String> {
+pub(super) fn scalar(node: &Node) -> Option<String> {
     match &node.value {
         Value::Str(text) => Some(text.to_string()),
         Value::Int(n) => Some(n.to_string()),
@@ -319,22 +385,4 @@ fn scalar(node: &Node) -> Option<String> {
         Value::Bool(b) => Some(b.to_string()),
         _ => None,
     }
-}
-
-/// How a loop's item is shown: a short text, or its number.
-fn shown(node: &Node, at: usize) -> String {
-    let number = || format!("#{}", at + 1);
-    if node.secret {
-        return number();
-    }
-    let text = match &node.value {
-        // Of a mapping its name, or whatever stands first.
-        Value::Map(map) => {
-            let named = ["name", "key", "path", "dest"].iter().find_map(|key| map.get(*key));
-            let entry = named.or_else(|| map.values().next()).map(|e| &e.node);
-            entry.filter(|node| !node.secret).and_then(scalar)
-        }
-        _ => scalar(node),
-    };
-    text.filter(|text| text.len() <= 80 && !text.contains('\n')).unwrap_or_else(number)
 }

@@ -100,29 +100,39 @@ fn all(conditions: &[Node], scope: &Scope, errors: &mut Diagnostics) -> Option<T
     Some(whole)
 }
 
+/// A number that must be known before the tasks run, up to 100,000. `offline`: what only facts can tell is not known yet.
+pub(super) fn number(
+    node: &Node,
+    what: &str,
+    scope: &Scope,
+    offline: bool,
+    errors: &mut Diagnostics,
+) -> Option<u32> {
+    let node = errors.take(render(node, scope))?;
+    let number = match &node.value {
+        Value::Int(number) => u32::try_from(*number).ok(),
+        // A variable from the command line is a text.
+        Value::Str(text) => text.parse().ok(),
+        Value::Unknown(_) if offline => return None,
+        Value::Unknown(why) => {
+            let error = Diagnostic::error("this must be known before the tasks run").at(&node.origin);
+            errors.push(error.cause(format!("it needs {why}")));
+            return None;
+        }
+        _ => None,
+    };
+    let number = number.filter(|number| *number <= 100_000);
+    if number.is_none() {
+        errors.push(node.expected(what));
+    }
+    number
+}
+
 impl Judging {
     /// How often to try; `None`: once. `offline`: what only facts can tell is not known yet.
     pub(super) fn tries(&self, scope: &Scope, offline: bool, errors: &mut Diagnostics) -> Option<Tries> {
-        let mut number = |node: &Option<Node>, what: &str| {
-            let node = errors.take(render(node.as_ref()?, scope))?;
-            let number = match &node.value {
-                Value::Int(number) => u32::try_from(*number).ok(),
-                // A variable from the command line is a text.
-                Value::Str(text) => text.parse().ok(),
-                Value::Unknown(_) if offline => return None,
-                Value::Unknown(why) => {
-                    let error = Diagnostic::error("this must be known before the tasks run").at(&node.origin);
-                    errors.push(error.cause(format!("it needs {why}")));
-                    return None;
-                }
-                _ => None,
-            };
-            let number = number.filter(|number| *number <= 100_000);
-            if number.is_none() {
-                errors.push(node.expected(what));
-            }
-            number
-        };
+        let mut number =
+            |node: &Option<Node>, what: &str| number(node.as_ref()?, what, scope, offline, errors);
         let (retries, delay) =
             (number(&self.retries, "a number of tries"), number(&self.delay, "a number of seconds"));
         if self.retries.is_none() && self.until.is_empty() {

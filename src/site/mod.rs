@@ -8,6 +8,8 @@
 mod expand;
 mod extra;
 mod judge;
+mod later;
+mod loops;
 mod prepare;
 mod reach;
 mod reads;
@@ -20,7 +22,7 @@ mod validate;
 pub use expand::HostTasks;
 pub use extra::extra_vars;
 pub use judge::{Judgement, Tries, set as set_in_result};
-pub use types::{HostTask, Place, Preparation, Prepare, Register, Registered};
+pub use types::{HostTask, Once, OnceKey, Place, Preparation, Prepare, PreparedItem, Register, Registered};
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
@@ -85,6 +87,8 @@ struct Shared {
     sources: Sources,
     /// Every name that a variable has, on whichever host and for whichever task.
     names: OnceLock<Arc<HashSet<String>>>,
+    /// How many blocks with `rescue` or `always` the playbook has.
+    block_count: u32,
     /// What `hostvars` knows of each host that was asked for.
     host_scopes: Mutex<HashMap<String, Scope>>,
     /// By host, from [`Site::validate`] until the facts are there.
@@ -130,6 +134,22 @@ impl Shared {
         let play = &self.playbook.plays[self.index[task.index].play];
         let role = task.role.map(|at| play.roles[at].role.folder.as_path());
         role.into_iter().chain([play.folder.as_path()]).collect()
+    }
+
+    /// The hosts that a play works on together with this one, in the inventory's order.
+    fn together(&self, play: usize, host: &str) -> Vec<&str> {
+        let sizes =
+            self.playbook.rolling().map_or_else(|| vec![self.hosts.len()], |r| r.batches(self.hosts.len()));
+        let mut rest = self.hosts.as_slice();
+        for size in sizes {
+            let (batch, behind) = rest.split_at(size);
+            if batch.iter().any(|name| name == host) {
+                let of_play = batch.iter().filter(|name| self.play_hosts[play].contains(*name));
+                return of_play.map(String::as_str).collect();
+            }
+            rest = behind;
+        }
+        vec![]
     }
 
     fn type_of(&self, task: &Task) -> &TypeInfo {
@@ -197,6 +217,9 @@ impl Site {
             index.extend((0..content.handlers.len()).map(|at| TaskAt { play, handler: true, at }));
         }
         let types = options.types.iter().map(|row| TypeInfo { row, parameters: OnceLock::new() }).collect();
+        let tasks = playbook.plays.iter().flat_map(|play| &play.tasks);
+        let blocks = tasks.flat_map(|task| task.blocks.iter().map(|inside| inside.block + 1));
+        let block_count = blocks.max().unwrap_or(0);
         let shared = Shared {
             layers: playbook.plays.iter().map(PlayLayers::new).collect(),
             sources: Sources::new(options.files),
@@ -213,6 +236,7 @@ impl Site {
             play_hosts,
             selection,
             names: OnceLock::new(),
+            block_count,
             host_scopes: Mutex::default(),
             validated: Mutex::default(),
         };

@@ -1,6 +1,10 @@
 //! One task with what is known by now: its conditions, then its parameters.
 
-use super::{HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, TypeInfo};
+use super::{
+    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, TypeInfo,
+    later::Ended,
+    loops::{Items, is_included, items_of},
+};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::TaskId,
@@ -47,16 +51,51 @@ impl HostTasks {
     ) -> Result<Preparation, Diagnostics> {
         let host_task = &self.tasks[id.0 as usize];
         let task = self.shared.task(host_task.source);
+        if let Some(leader) = host_task.leader() {
+            return Ok(Preparation::Skip(format!("runs once, on `{leader}`")));
+        }
         if let Some(why) = self.pending.get(&id) {
             return Ok(Preparation::NotYet(why.to_string()));
         }
-        if registered.0.is_empty()
+        let ended = self.ended(host_task, registered)?;
+        let mut unknown = match ended {
+            Ended::Yes(why) if aim == Aim::Run => return Ok(Preparation::Skip(why)),
+            Ended::Yes(_) | Ended::No => None,
+            Ended::Perhaps(why) => Some(why),
+        };
+        if registered.is_empty()
+            && unknown.is_none()
             && let Some(prepared) = self.ready().get(&id)
         {
             return Ok(Preparation::Ready(prepared.clone()));
         }
+        if let (true, Some(repeat)) = (host_task.is_dynamic, &task.repeat) {
+            let scope = self.scopes.of(&self.shared, host_task, registered);
+            match items_of(repeat, &scope)? {
+                Items::Known(_) if unknown.is_some() => {}
+                Items::Known(items) => return self.items(id, repeat, items, registered, aim),
+                Items::NotYet(why) | Items::Later(why) => unknown = unknown.or(Some(why)),
+            }
+        }
+        self.prepare_one(id, unknown, registered, aim)
+    }
+
+    /// The task itself, or an item of it. `unknown`: whether it runs depends on that.
+    pub(super) fn prepare_one(
+        &self,
+        id: TaskId,
+        mut unknown: Option<Arc<str>>,
+        registered: &Registered,
+        aim: Aim,
+    ) -> Result<Preparation, Diagnostics> {
+        let host_task = &self.tasks[id.0 as usize];
+        let task = self.shared.task(host_task.source);
         let scope = self.scopes.of(&self.shared, host_task, registered);
-        let mut unknown = None;
+        match is_included(&task.includes, &scope)? {
+            Ok(true) => {}
+            Ok(false) => return Ok(Preparation::Skip("another file is included".into())),
+            Err(why) => unknown = unknown.or(Some(why)),
+        }
         for node in &task.keywords.when {
             match condition(node, &scope)? {
                 Truth::True => {}
@@ -70,9 +109,12 @@ impl HostTasks {
         if aim == Aim::Check {
             self.check_judging(host_task, &scope)?;
         }
-        let preparation = self.resource(host_task, task, &scope)?;
+        let preparation = match task.resource.0.as_str() {
+            "set_fact" => self.facts(task, &scope)?,
+            _ => self.resource(host_task, task, &scope)?,
+        };
         let preparation = unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string()));
-        if let (Preparation::Ready(prepared), true) = (&preparation, registered.0.is_empty()) {
+        if let (Preparation::Ready(prepared), true) = (&preparation, registered.is_empty()) {
             self.ready().insert(id, prepared.clone());
         }
         Ok(preparation)
@@ -118,6 +160,23 @@ impl HostTasks {
         if host_task.no_log && kind.has("secret") {
             let node = Node::new(Value::Bool(true), task.params.origin.clone());
             map.insert("secret".into(), Entry { key: task.params.origin.clone(), node });
+        }
+        if let Some(node) = task.touches.as_ref().filter(|_| kind.has("touches")) {
+            let entry = Entry {
+                key: node.origin.clone(),
+                node: errors.take(render(node, scope)).unwrap_or_else(|| node.clone()),
+            };
+            map.entry("touches".into()).or_insert(entry);
+        }
+        if let Some(seconds) = host_task.timeout_s.filter(|_| kind.has("timeout")) {
+            let node = Node::new(Value::Int(seconds.into()), task.params.origin.clone());
+            map.entry("timeout".into()).or_insert(Entry { key: task.params.origin.clone(), node });
+        }
+        for (key, seconds) in [("async_s", &task.background.limit), ("poll_s", &task.background.poll)] {
+            if let Some(node) = seconds {
+                let node = errors.take(render(node, scope)).unwrap_or_else(|| node.clone());
+                map.insert(key.into(), Entry { key: node.origin.clone(), node });
+            }
         }
         if !task.judging.failed_when.is_empty() && kind.has("any_code") {
             let node = Node::new(Value::Bool(true), task.params.origin.clone());

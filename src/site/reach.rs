@@ -59,7 +59,8 @@ impl Site {
         for task in self.playbook().plays.iter().flat_map(|p| p.tasks.iter().chain(&p.handlers)) {
             leaves(&task.params, &mut found);
             task.keywords.environment.iter().for_each(|node| leaves(node, &mut found));
-            task.repeat.iter().for_each(|repeat| leaves(&repeat.items, &mut found));
+            let around = task.includes.iter().filter_map(|included| included.include.repeat.as_ref());
+            task.repeat.iter().chain(around).for_each(|repeat| leaves(&repeat.items, &mut found));
         }
         found.into_iter().collect()
     }

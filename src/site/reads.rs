@@ -12,16 +12,24 @@ impl HostTasks {
     /// Fills in [`super::HostTask::reads`].
     pub(super) fn find_reads(&mut self) {
         let registers = self.tasks.iter().filter_map(|task| task.register.as_ref());
-        let results: BTreeSet<String> = registers.map(|register| register.name.clone()).collect();
+        let sets = self.tasks.iter().flat_map(|task| task.sets.iter().cloned());
+        let results: BTreeSet<String> = registers.map(|register| register.name.clone()).chain(sets).collect();
         if results.is_empty() {
             return;
         }
         let mut written: HashMap<usize, BTreeSet<String>> = HashMap::new();
         for at in 0..self.tasks.len() {
             let host_task = &self.tasks[at];
+            if host_task.leader().is_some() {
+                continue;
+            }
             let task = self.shared.task(host_task.source);
             let scope = self.scopes.of(&self.shared, host_task, &Registered::default());
             let mut names = written.entry(host_task.source).or_insert_with(|| written_in(task)).clone();
+            for end in &host_task.ends {
+                let end = self.shared.task(self.tasks[end.0 as usize].source);
+                end.keywords.when.iter().for_each(|node| names_in(node, true, &mut names));
+            }
             let all_known = self.names_in_sources(task, &scope, &mut names);
             let reads = if all_known { used(names, &results, &scope) } else { results.clone() };
             self.tasks[at].reads = reads.into_iter().collect();
@@ -72,7 +80,8 @@ fn written_in(task: &Task) -> BTreeSet<String> {
         names.extend(mentioned.into_iter().filter(|name| Some(name) != own));
     }
     let values = values.chain(&keywords.environment).chain(task.repeat.iter().map(|repeat| &repeat.items));
-    values.for_each(|node| names_in(node, false, &mut names));
+    let files = task.includes.iter().filter_map(|included| included.include.file.as_ref());
+    values.chain(files).for_each(|node| names_in(node, false, &mut names));
     for (key, entry) in task.params.as_map().into_iter().flatten() {
         let conditions = task.resource.0 == "assert" && key == "that";
         names_in(&entry.node, conditions, &mut names);

@@ -54,10 +54,9 @@ impl PlayLayers {
 
 /// The scopes of one host's tasks.
 pub(super) struct Scopes {
-    /// For each play and role: all layers below those of a single task; and the whole for tasks without own ones.
-    bases: HashMap<(usize, Option<usize>), (Scope, Scope)>,
-    /// Every name that a task registers, not known yet.
-    unknown: Variables,
+    /// For each play, role and mask: all layers below those of a single task; and the whole for tasks without own ones.
+    bases: HashMap<(usize, Option<usize>, usize), (Scope, Scope)>,
+    masks: Masks,
     extra: Variables,
     /// Variables of blocks and tasks, converted once.
     own: HashMap<usize, Vec<Variables>>,
@@ -68,26 +67,20 @@ impl Scopes {
     pub fn new(shared: &Arc<Shared>, host: &Host, facts: Option<&Facts>, tasks: &[usize]) -> Self {
         let magic = magic(shared, host, facts);
         let host_vars: Variables = Arc::new(host.vars.clone());
-        let mut unknown = IndexMap::new();
         let mut scopes = Self {
             bases: HashMap::new(),
-            unknown: Variables::default(),
+            masks: Masks::new(shared, tasks),
             extra: shared.extra.clone(),
             own: HashMap::new(),
         };
         for index in tasks {
             let task = shared.task(*index);
-            if let Some((name, origin)) = &task.register {
-                let why = Value::Unknown(Arc::from(format!("{RESULT} `{name}`")));
-                unknown.insert(name.clone(), Node::new(why, origin.clone()));
-            }
             if !task.keywords.vars.is_empty() {
                 scopes.own.insert(*index, task.keywords.vars.iter().map(|map| variables(map)).collect());
             }
         }
-        scopes.unknown = Arc::new(unknown);
         for index in tasks {
-            let key = (shared.index[*index].play, shared.task(*index).role);
+            let key = (shared.index[*index].play, shared.task(*index).role, scopes.masks.at(*index));
             if scopes.bases.contains_key(&key) {
                 continue;
             }
@@ -97,7 +90,7 @@ impl Scopes {
                 below.check_against(names(shared).clone());
             }
             let mut whole = below.clone();
-            whole.push(scopes.unknown.clone(), Layer::Final);
+            whole.push(scopes.masks.0[key.2].1.clone(), Layer::Final);
             whole.push(scopes.extra.clone(), Layer::Raw);
             scopes.bases.insert(key, (below, whole));
         }
@@ -118,9 +111,10 @@ impl Scopes {
         registered: &Registered,
     ) -> Scope {
         let task: &Task = shared.task(index);
-        let (below, whole) = &self.bases[&(shared.index[index].play, task.role)];
+        let mask = self.masks.at(index);
+        let (below, whole) = &self.bases[&(shared.index[index].play, task.role, mask)];
         let own = self.own.get(&index);
-        if own.is_none() && item.is_none() && registered.0.is_empty() {
+        if own.is_none() && item.is_none() && registered.is_empty() {
             // The scope that others use too: what was rendered once is kept in it.
             return whole.clone();
         }
@@ -131,13 +125,47 @@ impl Scopes {
         if let Some(item) = item {
             scope.push(item, Layer::Final);
         }
-        scope.push(self.unknown.clone(), Layer::Final);
-        if !registered.0.is_empty() {
-            let known = registered.0.iter().map(|(name, node)| (name.clone(), node.clone()));
+        let mut mask = self.masks.0[mask].1.clone();
+        if mask.keys().any(|name| registered.unset.contains(name)) {
+            Arc::make_mut(&mut mask).retain(|name, _| !registered.unset.contains(name));
+        }
+        scope.push(mask, Layer::Final);
+        if !registered.results.is_empty() {
+            let known = registered.results.iter().map(|(name, node)| (name.clone(), node.clone()));
             scope.push(Arc::new(known.collect()), Layer::Final);
         }
         scope.push(self.extra.clone(), Layer::Raw);
         scope
+    }
+}
+
+/// What is not known before tasks have run: every registered name, and what `set_fact` sets for the tasks behind it. For each number of
+/// `set_fact` that are before: the index of the first task behind them, and the names.
+struct Masks(Vec<(usize, Variables)>);
+
+impl Masks {
+    fn new(shared: &Shared, tasks: &[usize]) -> Self {
+        let unknown = |name: &str, origin: &Origin| {
+            Node::new(Value::Unknown(Arc::from(format!("{RESULT} `{name}`"))), origin.clone())
+        };
+        let registers = tasks.iter().filter_map(|index| shared.task(*index).register.as_ref());
+        let mut names: IndexMap<_, _> =
+            registers.map(|(name, origin)| (name.clone(), unknown(name, origin))).collect();
+        let mut masks = vec![(0, Arc::new(names.clone()))];
+        for index in tasks {
+            let task = shared.task(*index);
+            if task.resource.0 == "set_fact" && !task.handler {
+                let params = task.params.as_map().into_iter().flatten();
+                names.extend(params.map(|(name, entry)| (name.clone(), unknown(name, &entry.key))));
+                masks.push((index + 1, Arc::new(names.clone())));
+            }
+        }
+        Self(masks)
+    }
+
+    /// Which of them a task has.
+    fn at(&self, index: usize) -> usize {
+        self.0.partition_point(|(first, _)| *first <= index) - 1
     }
 }
 
@@ -198,7 +226,11 @@ fn names(shared: &Shared) -> &Arc<HashSet<String>> {
         for task in (0..shared.index.len()).map(|index| shared.task(index)) {
             names.extend(task.keywords.vars.iter().flat_map(|map| map.keys().cloned()));
             names.extend(task.register.iter().map(|(name, _)| name.clone()));
-            if let Some(repeat) = &task.repeat {
+            if task.resource.0 == "set_fact" {
+                names.extend(task.params.as_map().into_iter().flat_map(|map| map.keys().cloned()));
+            }
+            let around = task.includes.iter().filter_map(|included| included.include.repeat.as_ref());
+            for repeat in task.repeat.iter().chain(around) {
                 names.extend([repeat.var.clone()].into_iter().chain(repeat.index_var.clone()));
             }
         }

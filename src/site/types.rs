@@ -3,11 +3,14 @@
 use super::{Judgement, Tries};
 use crate::{
     diag::Diagnostics,
-    model::{InBlock, Origin, Part, TaskId},
+    model::{Area, InBlock, Origin, Part, TaskId},
     resource::Prepared,
-    yaml::Node,
+    yaml::{Entry, Map, Node, Value},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Where a task acts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +19,26 @@ pub enum Place {
     Host,
     /// On another host of the inventory that is reached with `connection: local`, or `localhost`.
     Delegate(String),
+}
+
+/// A task that runs once for all hosts, by its number in the playbook and the rounds of the includes around it.
+pub type OnceKey = (usize, Vec<usize>);
+
+/// `run_once`: one host of the batch does a task for the others.
+#[derive(Clone, Debug)]
+pub enum Once {
+    /// This one, when the others have come as far.
+    Leads { key: OnceKey, others: Vec<String> },
+    /// That one; what it sets is set here as well.
+    Follows { key: OnceKey, leader: String },
+}
+
+impl Once {
+    pub fn key(&self) -> &OnceKey {
+        match self {
+            Self::Leads { key, .. } | Self::Follows { key, .. } => key,
+        }
+    }
 }
 
 /// A task of one host, loops expanded. Its parameters are rendered on demand: [`super::Site::prepare`].
@@ -45,6 +68,27 @@ pub struct HostTask {
     pub judged: bool,
     /// How often it is tried, when more than once.
     pub tries: Option<Tries>,
+    /// The variables that it sets for the tasks behind it.
+    pub sets: Vec<String>,
+    /// What may have ended the play for this host before it: its `end_host`.
+    pub ends: Vec<TaskId>,
+    /// `check_mode: true`: it only tells what it would do, also when applying.
+    pub only_looks: bool,
+    /// That its machine is out of reach is no failure.
+    pub ignore_unreachable: bool,
+    /// What it touches besides what its resource says.
+    pub touches: Vec<Area>,
+    /// Seconds that each of its commands and waits may take.
+    pub timeout_s: Option<u32>,
+    /// Seconds to wait before it begins, behind the item before it.
+    pub pause_s: u32,
+    /// The item of its loop that it comes behind.
+    pub follows: Option<TaskId>,
+    pub once: Option<Once>,
+    /// Its loop is about what an earlier task brings: its items are known when that has run.
+    pub is_dynamic: bool,
+    /// The play, when its hosts go through it in step.
+    pub in_step: Option<usize>,
     pub origin: Origin,
     /// Index into the site's own table, for `prepare`.
     pub(crate) source: usize,
@@ -56,6 +100,24 @@ impl HostTask {
     /// Whether it runs only when something failed.
     pub fn is_rescue(&self) -> bool {
         self.in_part(Part::Rescue).next().is_some()
+    }
+
+    /// The host that does it for this one.
+    pub fn leader(&self) -> Option<&str> {
+        match &self.once {
+            Some(Once::Follows { leader, .. }) => Some(leader),
+            _ => None,
+        }
+    }
+
+    /// Its number in the playbook: tasks that come from one written task share it, on all hosts.
+    pub fn source_index(&self) -> usize {
+        self.source
+    }
+
+    /// The names under which later tasks read what it comes to.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.register.iter().map(|register| &register.name).chain(&self.sets)
     }
 
     /// The blocks in whose part of that kind it stands.
@@ -72,18 +134,64 @@ pub struct Register {
     pub item: Option<(usize, usize)>,
 }
 
-/// Results of tasks that have run (or are predicted), by registered name. A name that is not here yet is
+/// Results of tasks that have run (or are predicted) by registered name, and what `set_fact` set. A name that is not here yet is
 /// unknown (`Value::Unknown("the result of `NAME`")`).
 #[derive(Clone, Debug, Default)]
-pub struct Registered(pub BTreeMap<String, Node>);
+pub struct Registered {
+    pub results: BTreeMap<String, Node>,
+    /// What a `set_fact` would have set and has not, because it was skipped.
+    pub unset: BTreeSet<String>,
+}
+
+impl Registered {
+    /// Whether no task has been decided on.
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty() && self.unset.is_empty()
+    }
+
+    /// Sets what a task sets.
+    pub fn set(&mut self, values: &Map) {
+        self.results.extend(values.iter().map(|(name, entry)| (name.clone(), entry.node.clone())));
+    }
+
+    /// What a task has set.
+    pub fn of(&self, task: &HostTask) -> Map {
+        let known = task.names().filter_map(|name| Some((name, self.results.get(name)?)));
+        let entry = |node: &Node| Entry { key: task.origin.clone(), node: node.clone() };
+        known.map(|(name, node)| (name.clone(), entry(node))).collect()
+    }
+
+    /// What a task sets is not known yet.
+    pub fn set_unknown(&mut self, task: &HostTask, why: &str) {
+        for name in task.names() {
+            let node = Node::new(Value::Unknown(Arc::from(why)), task.origin.clone());
+            self.results.insert(name.clone(), node);
+        }
+    }
+}
 
 /// A task with its parameters rendered.
+#[derive(Clone)]
 pub enum Preparation {
     Ready(Arc<dyn Prepared>),
+    /// Each of these, one after the other: the loop is about what an earlier task brought.
+    Items(Arc<Vec<PreparedItem>>),
+    /// It sets these variables, and touches nothing. Some may not be known yet.
+    Sets(Arc<Map>),
     /// `when` is false: the condition's text.
     Skip(String),
     /// A condition or parameter is not known yet: what it waits for.
     NotYet(String),
+}
+
+/// An item of a loop whose list is known only when a task has run.
+#[derive(Clone)]
+pub struct PreparedItem {
+    /// How it is shown.
+    pub label: String,
+    pub preparation: Preparation,
+    /// What is registered, with the item's variables.
+    pub registered: Registered,
 }
 
 /// Renders tasks of one host. [`super::Site`] hands one out per host.

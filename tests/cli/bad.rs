@@ -181,7 +181,11 @@ fn mistakes_in_how_a_host_is_reached_and_in_loops_over_facts_have_excerpts() {
     let project = Project::tasks(
         "    - name: loops\n      copy: {dest: \"{{home}}/{{item}}\", content: x}\n      loop: \"{{facts.hostname}}\"\n",
     );
-    project.go().exits(20).has(&["error: a: expected a list to loop over", "5 |       loop: ", "^^^^^"]);
+    project.go().exits(20).has(&[
+        "error: a: expected a list or a mapping to loop over",
+        "5 |       loop: ",
+        "^^^^^",
+    ]);
     // A decrypted file is named and not quoted.
     let project = Project::tasks("    - {name: t, copy: {dest: \"{{home}}/x\", content: \"{{token.x}}\"}}\n");
     project.write("password", "password\n");

@@ -110,13 +110,16 @@ impl<'a> Law<'a> {
 /// Types without a law here, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("assert", "an action: it leaves nothing that could be disturbed"),
+    ("async_status", "an action: it leaves nothing that could be disturbed"),
     ("compose", "needs a docker daemon: on VMs"),
     ("debug", "an action: it leaves nothing that could be disturbed"),
     ("firewall", "tests/firewall.rs, against real packets"),
     ("http", "an action: it leaves nothing that could be disturbed"),
+    ("meta", "touches nothing on a host"),
     ("package", "would install packages on this machine: on VMs"),
     ("port_probe", "an action: it leaves nothing that could be disturbed"),
     ("service", "needs systemd: on VMs"),
+    ("set_fact", "touches nothing on a host"),
     ("systemd_unit", "needs systemd: on VMs"),
     ("wait_for", "an action: it leaves nothing that could be disturbed"),
 ];

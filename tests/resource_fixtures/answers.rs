@@ -9,6 +9,7 @@
 //!   group app: 1000
 //!   output dpkg-status docker.io: "docker.io\tii \t20.10\n"    # or {code: 1, stdout: "", stderr: "", secret: true}
 //!   test /bin/sh -c 'test -e /x': {code: 1}
+//!   job 0123: {code: -1}                   # a job in the background that has not ended
 //!   ports 10.0.0.1: [22, 80]
 //!   failed /etc/shadow: permission denied  # the host could not say
 //!   unknown /srv/x: task `make it`         # an earlier task makes it unknowable
@@ -108,6 +109,7 @@ impl Answers {
                 Some(Answer::Ports(ports.filter_map(|p| p.as_u64()?.try_into().ok()).collect()))
             }
             Query::Run(probe) => Some(output(self.given("output", &text::probe(probe))?)),
+            Query::Job { id } => Some(output(self.given("job", id)?)),
             Query::Test(exec) => Some(output(self.given("test", &text::words(&exec.argv))?)),
         }
     }

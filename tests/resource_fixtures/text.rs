@@ -50,6 +50,7 @@ pub fn query(query: &Query) -> String {
         Query::Group { name } => format!("group {name}"),
         Query::Run(it) => format!("output {}", probe(it)),
         Query::Ports { host, .. } => format!("ports {host}"),
+        Query::Job { id } => format!("job {id}"),
         Query::Test(exec) => format!("test {}", words(&exec.argv)),
     }
 }
@@ -93,6 +94,9 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
         Op::Exec { exec: e, ok } => {
             let ok = if ok.is_empty() { String::new() } else { format!(" (ok {ok:?})") };
             return (format!("exec {}{ok}", exec(e)), e.stdin.as_ref());
+        }
+        Op::Job { id, exec: e, poll_s, .. } => {
+            return (format!("job {id} every {poll_s}s {}", exec(e)), e.stdin.as_ref());
         }
         Op::Apt { args, refresh, .. } => {
             format!("apt {}{}", args.join(" "), if *refresh { " (or once more after an update)" } else { "" })

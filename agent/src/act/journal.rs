@@ -186,6 +186,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::SetAttrs { path, .. } => ("set_attrs", path.as_str()),
         Op::MakeLink { path, .. } => ("make_link", path.as_str()),
         Op::Remove { path, .. } => ("remove", path.as_str()),
+        Op::Job { exec, .. } => ("job", exec.argv.first().map_or("", String::as_str)),
         Op::Exec { exec, .. } => ("exec", exec.argv.first().map_or("", String::as_str)),
         Op::Apt { args, .. } => ("apt", args.first().map_or("", String::as_str)),
         Op::Arm { token, .. } => ("arm", token.as_str()),

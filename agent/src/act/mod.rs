@@ -5,6 +5,7 @@ pub mod arm;
 mod file;
 mod healthy;
 mod http;
+pub mod job;
 pub mod journal;
 mod recover;
 mod remove;
@@ -104,7 +105,7 @@ fn perform_all(
         let done = perform(op, &mut names, journal, kept.as_deref(), progress);
         outputs
             .extend(done.map_err(|failed| (index as u32, explained(failed, op, &apply.ops[index + 1..])))?);
-        if matches!(op, Op::Exec { .. } | Op::Apt { .. }) {
+        if matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Apt { .. }) {
             // It may have made or changed an account.
             names = Names::default();
         }
@@ -146,6 +147,12 @@ fn perform(
             let program = exec.argv.first().map_or("", String::as_str);
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
+        Op::Job { id, exec, poll_s, ok } => {
+            let output = job::run(journal.state(), id, exec, *poll_s, progress)?;
+            let good = if ok.is_empty() { output.code == 0 } else { ok.contains(&output.code) };
+            let program = exec.argv.first().map_or("", String::as_str);
+            return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
+        }
         Op::Apt { args, lock_timeout_s, refresh } => {
             return apt::run(args, *lock_timeout_s, *refresh, progress).map(Some);
         }
@@ -175,6 +182,7 @@ fn name(query: &Query) -> String {
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),
         Query::Ports { host, .. } => format!("ports of {host}"),
+        Query::Job { id } => format!("job {id}"),
         Query::Test(exec) => format!("`{}`", exec.argv.first().map_or("", String::as_str)),
         Query::Run(probe) => {
             let text = format!("{probe:?}");

@@ -102,6 +102,9 @@ impl Observer {
             Query::Ports { host, ports, timeout_ms } => {
                 ports::scan(host, ports, *timeout_ms).map(Answer::Ports)
             }
+            Query::Job { id } => crate::act::state::path()
+                .and_then(|state| crate::act::job::look(&state, id))
+                .map(Answer::Output),
             Query::Test(exec) => {
                 Ok(Answer::Output(child::output_or_code(child::run(exec, &mut |_| {}), exec.secret)))
             }

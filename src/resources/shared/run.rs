@@ -7,6 +7,7 @@ use crate::{
     yaml::Text,
 };
 use agent::{
+    frame,
     secret::Content,
     wire::{Answer, Exec, Op, Output, Query, ended_by_force},
 };
@@ -49,6 +50,10 @@ pub struct Params<C> {
     /// Seconds until the command is ended. 0: an hour.
     #[serde(default)]
     pub timeout: u32,
+    /// Seconds that it may go on in the background, whatever becomes of the link: what `async` of the task says.
+    pub async_s: Option<u32>,
+    /// Seconds between two looks at whether it has ended; 0: nobody waits, see `async_status`. What `poll` of the task says; 15 without.
+    pub poll_s: Option<u32>,
     /// What the command changes. Left out: it may change anything, so it runs alone, in its place in the file.
     pub touches: Option<Vec<Touch>>,
     /// What the command looks at, if `touches` is given.
@@ -81,6 +86,16 @@ impl<C: CommandLine> Params<C> {
             }
             (None, None) => Err(Fault::new("no command is given").hint("write it as `cmd:`")),
         }
+    }
+
+    /// The name of its job, when it runs in the background: the same command has the same. No secret is in it.
+    pub fn job(&self) -> Option<String> {
+        self.async_s?;
+        let argv = self.argv().ok()?;
+        let env: Vec<&String> = self.env.keys().collect();
+        let chdir = self.chdir.as_ref().map(ToString::to_string);
+        let digest = frame::digest(&(argv, chdir, env));
+        Some(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn exec(&self, argv: Vec<String>) -> Exec {
@@ -117,11 +132,13 @@ impl<C: CommandLine> Params<C> {
         let named = |path: &Option<HostPath>| path.as_ref().map(HostPath::area);
         let looks = [named(&self.chdir), named(&self.creates), named(&self.removes)].into_iter().flatten();
         let Some(touches) = &self.touches else {
+            // A job is a part of everything.
             return if self.changes { Footprint::everything() } else { Footprint::reads([Area::Everything]) };
         };
         let mut footprint = Footprint::reads(Touch::areas(&self.reads)).and_reads(looks);
         if self.changes {
             footprint.writes = Touch::areas(touches);
+            footprint.writes.extend(self.job().map(Area::Job));
             footprint.writes.extend([named(&self.creates), named(&self.removes)].into_iter().flatten());
         } else {
             footprint.reads.extend(Touch::areas(touches));
@@ -190,7 +207,14 @@ impl<C: CommandLine> Params<C> {
         match self.argv() {
             Ok(argv) if from.0.is_empty() => {
                 let ok = CODES.filter(|code| self.any_code && !ended_by_force(*code)).collect();
-                vec![Op::Exec { exec: self.exec(argv), ok }]
+                let exec = self.exec(argv);
+                match (self.job(), self.async_s) {
+                    (Some(id), Some(seconds)) => {
+                        let exec = Exec { timeout_s: seconds, ..exec };
+                        vec![Op::Job { id, exec, poll_s: self.poll_s.unwrap_or(15), ok }]
+                    }
+                    _ => vec![Op::Exec { exec, ok }],
+                }
             }
             _ => vec![],
         }

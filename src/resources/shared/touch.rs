@@ -1,7 +1,11 @@
 //! What a command touches, in words: its footprint.
 
 use super::HostPath;
-use crate::model::Area;
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::Area,
+    yaml::Node,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
@@ -40,6 +44,25 @@ impl Touch {
             },
         };
         Ok(Self(Some(area)))
+    }
+
+    /// The areas that a value lists.
+    ///
+    /// # Errors
+    /// That it is no list, or has a word that is no area.
+    pub fn read(node: &Node) -> Result<Vec<Area>, Diagnostics> {
+        let mut errors = Diagnostics::default();
+        let mut areas = vec![];
+        for (text, at) in node.expect_strings("an area or a list of areas")? {
+            match Self::parse(&text) {
+                Ok(touch) => areas.extend(touch.0),
+                Err(message) => {
+                    let (message, hint) = message.split_once("\nhint: ").unwrap_or((&message, ""));
+                    errors.push(Diagnostic::error(message).at(&at).hint(hint).suggest(&text, WORDS));
+                }
+            }
+        }
+        errors.into_result(areas)
     }
 
     /// The areas of a list.

@@ -1,0 +1,199 @@
+//! Jobs: commands that go on whatever becomes of the agent and the link.
+//!
+//! A job is a private folder `jobs/<id>`: `exec` until it has begun, `lock` that its process holds as long as it lives, `end` with
+//! how it ended. Who starts a job that is at work, or whose end nobody has heard of, gets that one.
+
+use super::Failed;
+use super::state::{private_file, private_folder, safe_name};
+use crate::secret::Content;
+use crate::wire::{Exec, Output, STILL_RUNNING};
+use crate::{child, reason};
+use borsh::BorshDeserialize;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Printed by the process once it holds the lock.
+const AT_WORK: &[u8] = b"at work\n";
+/// Jobs that are kept when they have ended.
+const KEPT: usize = 20;
+
+fn folder(state: &Path, id: &str) -> Result<PathBuf, String> {
+    if !safe_name(id) {
+        return Err(format!("the job {id:?} is not a plain name"));
+    }
+    Ok(state.join("jobs").join(id))
+}
+
+enum Standing {
+    None,
+    Running,
+    Ended(Output),
+    /// Its process is gone, and has not told how it ended.
+    Lost,
+}
+
+fn standing(job: &Path) -> Result<Standing, String> {
+    if !job.is_dir() {
+        return Ok(Standing::None);
+    }
+    // In this order: it ends before it lets go of the lock.
+    let lock = private_file(&job.join("lock"), OFlags::RDWR)?;
+    let is_free = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+    match fs::read(job.join("end")) {
+        Ok(bytes) => Ok(Standing::Ended(Output::try_from_slice(&bytes).map_err(reason)?)),
+        Err(_) if is_free => Ok(Standing::Lost),
+        Err(_) => Ok(Standing::Running),
+    }
+}
+
+const LOST: &str = "the job was ended before it could finish, by a reboot or by hand";
+
+/// How a job is: its output when it has ended, [`STILL_RUNNING`] as its code until then.
+pub fn look(state: &Path, id: &str) -> Result<Output, String> {
+    match standing(&folder(state, id)?)? {
+        Standing::None => Err(format!("there is no job {id}")),
+        Standing::Lost => Err(LOST.into()),
+        Standing::Ended(output) => Ok(output),
+        Standing::Running => Ok(Output {
+            code: STILL_RUNNING,
+            stdout: Content::Clear(vec![].into()),
+            stderr: Content::Clear(vec![].into()),
+        }),
+    }
+}
+
+/// Starts a job and, when `poll_s` is not 0, waits for its end.
+pub fn run(
+    state: &Path,
+    id: &str,
+    exec: &Exec,
+    poll_s: u32,
+    progress: &mut dyn FnMut(Content),
+) -> Result<Output, Failed> {
+    let job = folder(state, id)?;
+    let say =
+        |text: &str, progress: &mut dyn FnMut(Content)| progress(Content::Clear(text.as_bytes().into()));
+    match standing(&job)? {
+        Standing::Running => say("it is at work already", progress),
+        // An end that nobody has heard of, of a run that was cut off.
+        Standing::Ended(_) if poll_s > 0 && !job.join("told").exists() => {
+            say("it has ended since the last run", progress);
+        }
+        Standing::None | Standing::Ended(_) | Standing::Lost => start(state, &job, exec, poll_s == 0)?,
+    }
+    if poll_s == 0 {
+        return Ok(Output {
+            code: 0,
+            stdout: Content::Clear(id.as_bytes().into()),
+            stderr: Content::Clear(vec![].into()),
+        });
+    }
+    loop {
+        match standing(&job)? {
+            Standing::Running => std::thread::sleep(Duration::from_secs(poll_s.into())),
+            Standing::Ended(output) => {
+                let _ = private_file(&job.join("told"), OFlags::WRONLY);
+                return Ok(output);
+            }
+            Standing::Lost | Standing::None => return Err(LOST.to_string().into()),
+        }
+    }
+}
+
+/// Starts a process of its own session, in a unit of its own where systemd runs: a logout may end all that a session started.
+fn start(state: &Path, job: &Path, exec: &Exec, told: bool) -> Result<(), String> {
+    let failed = |why: String| format!("cannot start the job: {why}");
+    private_folder(&state.join("jobs")).map_err(failed)?;
+    let _ = fs::remove_dir_all(job);
+    prune(&state.join("jobs"));
+    private_folder(job).map_err(failed)?;
+    let bytes = borsh::to_vec(exec).map_err(|error| failed(reason(error)))?;
+    let mut file = private_file(&job.join("exec"), OFlags::WRONLY | OFlags::TRUNC).map_err(failed)?;
+    file.write_all(&bytes).map_err(|error| failed(reason(error)))?;
+    if told {
+        private_file(&job.join("told"), OFlags::WRONLY).map_err(failed)?;
+    }
+    let agent = std::env::current_exe().map_err(|error| failed(reason(error)))?;
+    let (agent_path, job_path) = (agent.to_string_lossy(), job.to_string_lossy());
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root && Path::new("/run/systemd/system").is_dir() && agent.exists() {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let unit = format!("--unit=provision-job-{}-{number}", std::process::id());
+        let argv = [
+            "systemd-run",
+            "--collect",
+            "--quiet",
+            "--property=Type=exec",
+            &unit,
+            "--",
+            &agent_path,
+            "job",
+            &job_path,
+        ];
+        if child::probe(&argv, None, Duration::from_secs(20)).code == 0 {
+            return begun(job);
+        }
+    }
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("job").arg(job).current_dir("/").env_clear().env("PATH", child::PATH).env("LANG", "C.UTF-8");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    if let Some(home) = std::env::var_os("HOME") {
+        command.env("HOME", home);
+    }
+    // SAFETY: one system call between fork and exec, nothing is allocated.
+    unsafe { command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?)) };
+    let mut process = command.spawn().map_err(|error| failed(reason(error)))?;
+    let mut said = [0; AT_WORK.len()];
+    let heard = process.stdout.take().map(|mut out| out.read_exact(&mut said));
+    if !matches!(heard, Some(Ok(()))) || said != AT_WORK {
+        return Err(failed("its process did not begin".into()));
+    }
+    // Reaps it should it end before the agent does.
+    std::thread::spawn(move || process.wait());
+    Ok(())
+}
+
+/// Waits until a process that was started by another one has begun: it takes what it is to run.
+fn begun(job: &Path) -> Result<(), String> {
+    for _ in 0..1000 {
+        if !job.join("exec").exists() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err("cannot start the job: its process did not begin".into())
+}
+
+/// The process of a job.
+pub fn work(job: &Path) -> Result<(), String> {
+    let lock = private_file(&job.join("lock"), OFlags::RDWR)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(reason)?;
+    let path = job.join("exec");
+    let exec = Exec::try_from_slice(&fs::read(&path).map_err(reason)?).map_err(reason)?;
+    fs::remove_file(path).map_err(reason)?;
+    let _ = std::io::stdout().write_all(AT_WORK).and_then(|()| std::io::stdout().flush());
+    let output = child::output_or_code(child::run(&exec, &mut |_| {}), exec.secret);
+    let bytes = borsh::to_vec(&output).map_err(reason)?;
+    let next = job.join("end.next");
+    let mut file = private_file(&next, OFlags::WRONLY | OFlags::TRUNC)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(reason)?;
+    fs::rename(next, job.join("end")).map_err(reason)?;
+    drop(lock);
+    Ok(())
+}
+
+/// Removes the oldest of those that have ended.
+fn prune(jobs: &Path) {
+    let ended = super::state::newest_first(jobs);
+    let ended = ended.iter().filter(|job| !matches!(standing(job), Ok(Standing::Running)));
+    for job in ended.skip(KEPT) {
+        let _ = fs::remove_dir_all(job);
+    }
+}
