@@ -284,8 +284,13 @@ impl HostRun {
         if let (Some(register_as), Some(result)) = (&task.register, done.result) {
             register(&mut self.registered.lock().expect("no panic holds it"), register_as, result);
         }
-        let values = || self.registered.lock().expect("no panic holds it").of(task);
-        self.meeting.over(&self.host, task, done.status, values);
+        if task.once.is_some() || task.in_step.is_some() {
+            let registered = self.registered.lock().expect("no panic holds it").clone();
+            // What is skipped because the play has ended here was not decided for the others.
+            let is_never = done.status == Status::Skipped && self.prepare.has_ended(id, &registered);
+            let values = (!is_never).then(|| registered.of(task));
+            self.meeting.over(&self.host, task, done.status, values);
+        }
         count(summary, done.status);
         progress[id.0 as usize] = Progress::Finished(done.status);
         // A failed task may have done half of its ops.

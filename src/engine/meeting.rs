@@ -117,8 +117,8 @@ impl Meeting {
             };
             self.until(|| {
                 let hosts = self.hosts();
-                let mut others = hosts.iter().filter(|(name, _)| *name != host);
-                (!others.any(|(_, standing)| is_behind(standing))).then_some(())
+                // Itself among them: one task at a time.
+                (!hosts.values().any(is_behind)).then_some(())
             })
             .await;
         }
@@ -155,11 +155,8 @@ impl Meeting {
         }
     }
 
-    /// A task of this host is over. `values` tells what it and those before it under the same key have set.
-    pub fn over(&self, host: &str, task: &HostTask, status: Status, values: impl Fn() -> Map) {
-        if task.once.is_none() && task.in_step.is_none() {
-            return;
-        }
+    /// A task of this host is over. `values`: what it and those before it under the same key have set; `None`: it will never come to it.
+    pub fn over(&self, host: &str, task: &HostTask, status: Status, values: Option<Map>) {
         let mut hosts = self.hosts();
         let Some(standing) = hosts.get_mut(host) else { return };
         if let Some(open) = task.in_step.and_then(|play| standing.open.get_mut(&play)) {
@@ -179,7 +176,8 @@ impl Meeting {
             if let Some(left) = standing.left.get_mut(key) {
                 *left -= 1;
                 if *left == 0 {
-                    standing.ends.insert(key.clone(), OnceEnd::Done(worst, values()));
+                    let end = values.map_or(OnceEnd::Never, |values| OnceEnd::Done(worst, values));
+                    standing.ends.insert(key.clone(), end);
                 }
             }
         }

@@ -55,7 +55,8 @@ pub(super) struct Expander<'a> {
     /// The handlers that each task notifies are those with this number.
     flush_of: Vec<u32>,
     flushes: u32,
-    /// The `end_host` of the play so far.
+    /// Of the play: its handlers, and the `end_host` so far.
+    handlers: Vec<usize>,
     ends: Vec<TaskId>,
 }
 
@@ -82,6 +83,7 @@ impl HostTasks {
             ids: HashMap::new(),
             flush_of: vec![],
             flushes: 0,
+            handlers: vec![],
             ends: vec![],
         };
         for play in wanted.chunk_by(|a, b| shared.index[*a].play == shared.index[*b].play) {
@@ -136,24 +138,17 @@ impl Expander<'_> {
     /// The tasks of one play, its handlers where they are flushed and at the end.
     fn play(&mut self, indices: &[usize]) {
         let is_handler = |index: &&usize| self.shared.task(**index).handler;
-        let handlers: Vec<usize> = indices.iter().filter(is_handler).copied().collect();
+        self.handlers = indices.iter().filter(is_handler).copied().collect();
         let tasks: Vec<usize> = indices.iter().filter(|index| !is_handler(index)).copied().collect();
         self.ends.clear();
-        for part in tasks.split_inclusive(|index| self.shared.task(*index).is_meta("flush_handlers")) {
-            let is_flush = |index: &usize| self.shared.task(*index).is_meta("flush_handlers");
-            let flushes = part.last().is_some_and(is_flush);
-            self.add_all(&part[..part.len() - usize::from(flushes)], 0, &Around::default());
-            if flushes {
-                self.flush(&handlers);
-            }
-        }
-        self.flush(&handlers);
+        self.add_all(&tasks, 0, &Around::default());
+        self.flush();
     }
 
     /// The play's handlers, for what notified them since they ran last.
-    fn flush(&mut self, handlers: &[usize]) {
-        for handler in handlers {
-            self.add_all(&[*handler], 0, &Around::default());
+    pub(super) fn flush(&mut self) {
+        for handler in self.handlers.clone() {
+            self.add_all(&[handler], 0, &Around::default());
         }
         self.flushes += 1;
     }

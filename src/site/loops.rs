@@ -137,6 +137,9 @@ impl Expander<'_> {
     /// Adds a task, for each item of its loop.
     fn task(&mut self, index: usize, around: &Around) {
         let task = self.shared.task(index);
+        if task.is_meta("flush_handlers") {
+            return self.flush();
+        }
         let scope = self.scopes.with(self.shared, index, around.layer(), &Registered::default());
         let is_once = task.keywords.run_once.as_ref().is_some_and(|node| {
             render(node, &scope).is_ok_and(|node| matches!(node.value, Value::Bool(true)))

@@ -36,6 +36,10 @@ impl Prepare for HostTasks {
         self.judgement(task, registered, result)
     }
 
+    fn has_ended(&self, task: TaskId, registered: &Registered) -> bool {
+        matches!(self.ended(&self.tasks[task.0 as usize], registered), Ok(Ended::Yes(_)))
+    }
+
     fn judging(&self, task: TaskId) -> (String, String) {
         let judging = &self.shared.task(self.tasks[task.0 as usize].source).judging;
         (judging.failing(), judging.ending())

@@ -210,6 +210,9 @@ pub trait Prepare: Send + Sync {
     /// What is wrong with a condition.
     fn judge(&self, task: TaskId, registered: &Registered, result: &Node) -> Result<Judgement, Diagnostics>;
 
+    /// Whether the play has ended for this host before the task.
+    fn has_ended(&self, task: TaskId, registered: &Registered) -> bool;
+
     /// The text of `failed_when`, then that of `until`.
     fn judging(&self, task: TaskId) -> (String, String);
 }

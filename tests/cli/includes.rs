@@ -164,3 +164,19 @@ fn what_must_be_known_before_cannot_depend_on_such_an_item() {
         "an include cannot be repeated for the result of a task",
     ]);
 }
+
+#[test]
+fn handlers_are_flushed_in_each_round_of_an_include() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  tasks:\n    - {include_tasks: one.yml, loop: [x, y]}\n  handlers:\n    \
+         - {name: told, shell: {cmd: \"echo handler >> {{home}}/log\", touches: [\"{{home}}/log\"]}}\n",
+    );
+    project.write(
+        "one.yml",
+        "- {name: file, copy: {dest: \"{{home}}/{{item}}\", content: x}, notify: told}\n- meta: flush_handlers\n\
+         - {name: after, shell: {cmd: \"echo {{item}} >> {{home}}/log\", touches: [\"{{home}}/log\"]}}\n",
+    );
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/log"), "handler\nx\nhandler\ny\n");
+}

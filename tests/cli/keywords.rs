@@ -221,3 +221,14 @@ fn a_job_that_takes_too_long_is_ended() {
     );
     project.go().exits(40).has(&["ran out of time"]);
 }
+
+#[test]
+fn a_first_host_for_which_the_play_has_ended_does_not_do_it_and_says_so() {
+    let project = Project::local(
+        &["a", "b"],
+        "- hosts: all\n  tasks:\n    - {meta: end_host, when: eq host \"a\"}\n    \
+         - {name: once, shell: \"echo {{host}} >> {{home}}/../../log\", run_once: true}\n",
+    );
+    project.go().exits(40).has(&["b: once: `a`, where it runs once, did not come to it"]);
+    assert!(!project.has("log"));
+}
