@@ -55,6 +55,26 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The program by which another user is become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BecomeMethod {
+    #[default]
+    Sudo,
+    Doas,
+}
+
+impl BecomeMethod {
+    pub const ALL: [Self; 2] = [Self::Sudo, Self::Doas];
+
+    /// As it is written, which is also the program's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sudo => "sudo",
+            Self::Doas => "doas",
+        }
+    }
+}
+
 /// Number of a task in its host's list: file order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TaskId(pub u32);

@@ -4,6 +4,8 @@ mod sshd;
 
 #[path = "connection/bootstrap.rs"]
 mod bootstrap;
+#[path = "connection/doas.rs"]
+mod doas;
 #[path = "connection/reuse.rs"]
 mod reuse;
 

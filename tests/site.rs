@@ -1,6 +1,10 @@
 //! The tasks of a host: which, in which order, with which values.
 
+#[path = "site/inputs.rs"]
+mod inputs;
 mod project;
+#[path = "site/roles.rs"]
+mod roles;
 
 use agent::secret::Secret;
 use lustores_provision::{

@@ -61,6 +61,7 @@ impl Apply {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
             return Err(error.hint("add `--yes` to apply without asking, or `--check` to only look").into());
         }
+        self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
         connection::raise_open_files();
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8));

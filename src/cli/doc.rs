@@ -1,6 +1,8 @@
-//! `doc`: the documentation of resource types and helpers, from the same source as the code.
+//! `doc`: the documentation of resource types, helpers and roles, from the same source as the code.
 
-use super::Color;
+mod roles;
+
+use super::{Color, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     resource::ResourceType,
@@ -11,8 +13,12 @@ use serde_json::Value as Json;
 
 #[derive(Debug, clap::Args)]
 pub struct Doc {
-    /// A resource type, or `helpers`; without it, the list of types
+    /// A resource type, `helpers`, or `role`; without it, the list of types
     name: Option<String>,
+    /// With `role`: its name or its folder; without it, the list of roles
+    role: Option<String>,
+    #[command(flatten)]
+    vault: VaultArgs,
 }
 
 impl Doc {
@@ -20,14 +26,20 @@ impl Doc {
     ///
     /// # Errors
     /// An unknown name.
-    pub fn run(self, _color: Color) -> Result<Exit, Diagnostics> {
+    pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        if let (Some(extra), false) = (&self.role, self.name.as_deref() == Some("role")) {
+            let error = Diagnostic::error(format!("`{extra}` is one name too many"));
+            return Err(error.hint("`doc TYPE` shows a type, `doc role NAME` a role").into());
+        }
         let text = match self.name.as_deref() {
             None => list(),
             Some("helpers") => helpers(),
+            Some("role") => roles::page(self.role.as_deref(), &self.vault, color)?,
+            Some(path) if path.contains('/') => roles::page(Some(path), &self.vault, color)?,
             Some(name) => match crate::resources::find(name) {
                 Some(found) => page(found),
                 None => {
-                    let known = TABLE.iter().map(|t| t.name).chain(["helpers"]);
+                    let known = TABLE.iter().map(|t| t.name).chain(["helpers", "role"]);
                     let error = Diagnostic::error(format!("unknown resource type `{name}`"));
                     return Err(error.hint("`doc` alone lists them").suggest(name, known).into());
                 }
@@ -46,7 +58,7 @@ fn list() -> String {
         format!("{:width$}  {summary}\n", t.name)
     };
     TABLE.iter().map(line).collect::<String>()
-        + "\n`doc TYPE` shows a type, `doc helpers` the template helpers.\n"
+        + "\n`doc TYPE` shows a type, `doc helpers` the template helpers, `doc role NAME` what a role takes.\n"
 }
 
 /// A type's page: what it is, its parameters, an example.

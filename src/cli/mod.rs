@@ -10,6 +10,7 @@ pub mod graph;
 pub mod inventory;
 pub mod lab;
 pub mod project;
+pub mod prompts;
 pub mod validate;
 pub mod vault;
 pub mod vault_args;

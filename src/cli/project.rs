@@ -93,6 +93,19 @@ impl Project {
         Ok((site, found))
     }
 
+    /// Asks for what the plays ask for, and looks again with the answers.
+    ///
+    /// # Errors
+    /// When nobody can be asked; mistakes that show only now.
+    pub fn ask(&self, site: &Site) -> Result<(), Diagnostics> {
+        let prompts = site.prompts();
+        if prompts.is_empty() {
+            return Ok(());
+        }
+        site.answer(super::prompts::ask(&prompts)?);
+        site.validate().into_result(())
+    }
+
     fn playbook(&self) -> Result<PathBuf, Diagnostics> {
         if let Some(playbook) = &self.playbook {
             if playbook.is_file() {

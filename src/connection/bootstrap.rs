@@ -14,6 +14,7 @@
 //! A session that only looks writes nothing to the host's disks: where no agent is cached, memory is tried first.
 
 use super::{Become, agents};
+use crate::model::BecomeMethod;
 
 /// One try at starting the agent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -112,23 +113,27 @@ pub(super) fn script(nonce: &str, attempt: Attempt, early: usize) -> String {
     lines.join("; ")
 }
 
-/// The words of the command: the script under `sh`, under sudo where another user is wanted.
+/// The words of the command: the script under `sh`, under sudo or doas where another user is wanted.
 ///
-/// `env` finds sudo the same way under every login shell, and keeps its messages in English.
+/// `env` finds these the same way under every login shell, and keeps its messages in English.
 ///
 /// # Errors
 /// A user name that is none.
 pub(super) fn command(script: String, r#become: Option<&Become>, nonce: &str) -> Result<Vec<String>, String> {
     let mut words = vec![];
-    if let Some(Become { user, password }) = r#become {
+    if let Some(Become { user, method, password }) = r#become {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
         if user.is_empty() || user.starts_with('-') || !user.chars().all(plain) {
             return Err(format!("become_user: `{user}` is not a user name"));
         }
-        words.extend(["env", "LC_ALL=C", "sudo", "-H", "-u", user].map(String::from));
-        match password {
-            Some(_) => words.extend(["-S".into(), "-p".into(), prompt(nonce)]),
-            None => words.push("-n".into()),
+        words.extend(["env", "LC_ALL=C", method.name(), "-u", user].map(String::from));
+        match (method, password) {
+            (BecomeMethod::Sudo, Some(_)) => {
+                words.extend(["-H", "-S", "-p", &prompt(nonce)].map(String::from))
+            }
+            (BecomeMethod::Sudo, None) => words.extend(["-H", "-n"].map(String::from)),
+            // HOME is the other user's anyway.
+            (BecomeMethod::Doas, _) => words.push("-n".into()),
         }
         words.push("--".into());
     }
@@ -158,8 +163,10 @@ mod tests {
     #[test]
     fn a_user_name_cannot_carry_a_command() {
         for user in ["", "a b", "-s", "x;id", "$(id)"] {
-            let r#become = Become { user: user.into(), password: None };
-            assert!(command(String::new(), Some(&r#become), "n").is_err(), "{user}");
+            for method in BecomeMethod::ALL {
+                let r#become = Become { user: user.into(), method, password: None };
+                assert!(command(String::new(), Some(&r#become), "n").is_err(), "{user}");
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod agents;
 mod bootstrap;
+mod doas;
 mod error;
 mod explain;
 mod flow;
@@ -19,6 +20,7 @@ mod transport;
 pub use error::{ApplyError, Kind, LinkError};
 pub use link::{Applied, Link, Opened, disarm};
 
+use crate::model::BecomeMethod;
 use agent::secret::Secret;
 use agent::wire::{Query, Session};
 use std::path::PathBuf;
@@ -59,11 +61,12 @@ pub struct Ssh {
     pub args: Vec<String>,
 }
 
-/// Becoming another user, by sudo.
+/// Becoming another user.
 #[derive(Clone, Debug)]
 pub struct Become {
     pub user: String,
-    /// Sent only when sudo asks for it.
+    pub method: BecomeMethod,
+    /// Sent only when sudo asks for it; doas takes none.
     pub password: Option<Secret>,
 }
 

@@ -5,7 +5,8 @@ use super::error::{Kind, LinkError};
 use super::explain::is_busy;
 use super::ssh::{self, Master, random};
 use super::transport::{Ended, Pipes, Reader, Running, Stderr, Writer, find};
-use super::{Become, Options, Target, Way, agents, sudo};
+use super::{Become, Options, Target, Way, agents, doas, sudo};
+use crate::model::BecomeMethod;
 use agent::frame::{self, Envelope, MAX_FRAME};
 use agent::wire::{Hello, Response, Session, VERSION};
 use std::io;
@@ -274,10 +275,14 @@ impl Talk<'_> {
         if let (Carrier::Fresh, Way::Ssh(ssh), Some(255)) = (self.carrier, &self.target.way, code) {
             return ssh::fresh_failed(self.target, ssh, self.options, &said).await;
         }
-        if let Some(Become { user, .. }) = &self.target.r#become
-            && let Some(error) = sudo::failed(&self.target.name, user, &said)
-        {
-            return error;
+        if let Some(Become { user, method, .. }) = &self.target.r#become {
+            let failed = match method {
+                BecomeMethod::Sudo => sudo::failed,
+                BecomeMethod::Doas => doas::failed,
+            };
+            if let Some(error) = failed(&self.target.name, user, &said) {
+                return error;
+            }
         }
         let noise = String::from_utf8_lossy(&self.noise).into_owned();
         LinkError::new(Kind::Agent, &self.target.name, "the login ended before the agent could be started")

@@ -4,6 +4,7 @@ use super::{Doing, Events, Open, executor::HostRun, meeting::Meeting};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
+    model::BecomeMethod,
     plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure},
     playbook::Rolling,
     resource::Mask,
@@ -309,14 +310,13 @@ async fn plan_host(
 fn first_seat(offline: &dyn Prepare) -> Seat {
     let mut counts: HashMap<Seat, usize> = HashMap::new();
     for task in offline.tasks().iter().filter(|task| task.leader().is_none()) {
-        *counts
-            .entry(Seat { place: task.place.clone(), become_user: task.become_user.clone() })
-            .or_default() += 1;
+        *counts.entry(Seat::of(task)).or_default() += 1;
     }
     let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
+    let nobody = Seat { place: Place::Host, become_user: None, become_method: BecomeMethod::default() };
     let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
     let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
-    best.or(any).map_or(Seat { place: Place::Host, become_user: None }, |(seat, _)| seat.clone())
+    best.or(any).map_or(nobody, |(seat, _)| seat.clone())
 }
 
 /// The first two tasks that own one address, neither of them skipped.

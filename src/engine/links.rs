@@ -6,6 +6,7 @@ use crate::{
     diag::{Diagnostics, Exit},
     event::Failure,
     inventory::{ConnectionKind, ConnectionSpec},
+    model::BecomeMethod,
     plan::{Ask, Asking, Seat, diagnostics_failure},
     site::{Place, Site},
 };
@@ -41,12 +42,17 @@ impl SshLinks {
             Place::Delegate(other) => other,
         };
         let spec = self.site.connection(name).map_err(|d| diagnostics_failure(None, &d))?;
-        let password = spec.become_.password.clone().or_else(|| self.become_password.clone());
+        let method = seat.become_method;
+        // doas would read it from a terminal, and there is none.
+        let password = match method {
+            BecomeMethod::Sudo => spec.become_.password.clone().or_else(|| self.become_password.clone()),
+            BecomeMethod::Doas => None,
+        };
         let mut options = self.options.clone();
         if let Some(seconds) = spec.timeout {
             options.connect_timeout = Duration::from_secs(seconds.into());
         }
-        let r#become = seat.become_user.clone().map(|user| Become { user, password });
+        let r#become = seat.become_user.clone().map(|user| Become { user, method, password });
         Ok((Target { name: name.into(), way: way(spec, self.ssh_config.clone()), r#become }, options))
     }
 }

@@ -1,6 +1,7 @@
 //! How a host is reached, read from its variables after they were rendered.
 
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::BecomeMethod;
 use crate::yaml::{Node, Value};
 use agent::secret::Secret;
 use indexmap::IndexMap;
@@ -37,17 +38,41 @@ pub struct ConnectionSpec {
 pub struct BecomeSpec {
     pub enabled: Option<bool>,
     pub user: Option<String>,
+    pub method: Option<BecomeMethod>,
     /// For sudo on that host.
     pub password: Option<Secret>,
 }
 
 /// Variables that Ansible has and that cannot be honoured here: silence would connect in another way than meant.
-const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 18] = [
     ("ansible_password", "log in with a key"),
     ("ansible_ssh_pass", "log in with a key"),
+    ("ansible_ssh_password", "log in with a key"),
+    (
+        "ansible_ssh_private_key",
+        "write it to a file, or add it to ssh-agent; `ansible_ssh_private_key_file` names a file",
+    ),
+    (
+        "ansible_private_key",
+        "write it to a file, or add it to ssh-agent; `ansible_private_key_file` names a file",
+    ),
+    ("ansible_ssh_pkcs11_provider", "write `ansible_ssh_common_args: -o PKCS11Provider=...`"),
     ("ansible_ssh_executable", "the ssh found in PATH is used"),
-    ("ansible_become_exe", "`sudo` is used"),
+    ("ansible_become_exe", BECOME_EXE),
+    ("ansible_sudo_exe", BECOME_EXE),
+    ("ansible_doas_exe", BECOME_EXE),
+    ("ansible_become_flags", BECOME_FLAGS),
+    ("ansible_sudo_flags", BECOME_FLAGS),
+    ("ansible_doas_flags", BECOME_FLAGS),
+    // Older names of the same.
+    ("ansible_sudo", "write `ansible_become: true`"),
+    ("ansible_su", "write `ansible_become: true`"),
+    ("ansible_sudo_user", "write `ansible_become_user`"),
+    ("ansible_sudo_pass", "write `ansible_become_password`"),
+    ("ansible_su_pass", "write `ansible_become_password`"),
 ];
+const BECOME_EXE: &str = "the `sudo` or `doas` found in PATH is used";
+const BECOME_FLAGS: &str = "sudo is called with `-H -u USER`, doas with `-u USER`";
 
 /// Reads the connection variables of the host `name` from its rendered variables.
 ///
@@ -73,11 +98,12 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
             ));
         }
     }
+    // What is for ssh alone wins, as in Ansible.
     let kind = get("ansible_connection").and_then(|node| errors.take(kind(node)));
     let kind = kind.unwrap_or(ConnectionKind::Ssh);
-    let address = first(["ansible_host", "ansible_ssh_host"]).and_then(|node| errors.take(word(node)));
-    let port = first(["ansible_port", "ansible_ssh_port"]).and_then(|node| errors.take(port(node)));
-    let user = first(["ansible_user", "ansible_ssh_user"]).and_then(|node| errors.take(word(node)));
+    let address = first(["ansible_ssh_host", "ansible_host"]).and_then(|node| errors.take(word(node)));
+    let port = first(["ansible_ssh_port", "ansible_port"]).and_then(|node| errors.take(port(node)));
+    let user = first(["ansible_ssh_user", "ansible_user"]).and_then(|node| errors.take(word(node)));
     let key = first(["ansible_ssh_private_key_file", "ansible_private_key_file"]);
     let key = key.and_then(|node| errors.take(word(node))).map(PathBuf::from);
     // In Ansible's order: of an option that is given twice, ssh takes the first.
@@ -96,15 +122,11 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
     let become_ = BecomeSpec {
         enabled: get("ansible_become").and_then(|node| errors.take(node.expect_bool("a boolean"))),
         user: get("ansible_become_user").and_then(|node| errors.take(word(node))),
-        password: first(["ansible_become_password", "ansible_become_pass"])
+        method: get("ansible_become_method").and_then(|node| errors.take(become_method(node))),
+        password: first(["ansible_become_pass", "ansible_become_password"])
             .and_then(|node| errors.take(node.expect_str("a string")))
             .map(Secret::new),
     };
-    if let Some(node) = get("ansible_become_method")
-        && node.as_str() != Some("sudo")
-    {
-        errors.push(Diagnostic::error("the only way to become another user is `sudo`").at(&node.origin));
-    }
     errors.into_result(ConnectionSpec {
         kind,
         address: address.unwrap_or_else(|| name.to_owned()),
@@ -128,6 +150,22 @@ fn kind(node: &Node) -> Result<ConnectionKind, Diagnostic> {
             Err(error.hint("`ssh` and `local` are known").suggest(other, ["ssh", "local"]))
         }
     }
+}
+
+/// The program that `become_method` names.
+///
+/// # Errors
+/// At the value, when it is none that is known here.
+pub fn become_method(node: &Node) -> Result<BecomeMethod, Diagnostic> {
+    let known = BecomeMethod::ALL.map(BecomeMethod::name);
+    let written = node.expect_str("`sudo` or `doas`")?;
+    // Ansible's plugins have long names too.
+    let short = written.rsplit('.').next().unwrap_or(written);
+    if let Some(method) = BecomeMethod::ALL.into_iter().find(|method| method.name() == short) {
+        return Ok(method);
+    }
+    let error = Diagnostic::error("the ways to become another user are `sudo` and `doas`").at(&node.origin);
+    Err(if node.secret { error } else { error.suggest(written, known) })
 }
 
 /// A text that ssh takes as one argument: not empty, and not mistaken for an option.
@@ -230,14 +268,26 @@ mod tests {
             "ansible_ssh_private_key_file": "~/key", "ansible_ssh_common_args": "-o 'ProxyJump=a b' -v",
             "ansible_ssh_extra_args": ["-4"], "ansible_ssh_args": "-C -o ControlPersist=60s",
             "ansible_timeout": 7, "ansible_host_key_checking": "True", "ansible_become": true, "ansible_become_password": "hunter2",
-            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_python_interpreter": "/usr/bin/python3", "ansible_become_method": "doas",
         }))
         .unwrap();
         assert_eq!(full.ssh_args, ["-C", "-o", "ControlPersist=60s", "-o", "ProxyJump=a b", "-v", "-4"]);
         assert_eq!((full.timeout, bare.timeout), (Some(7), None));
         assert_eq!((full.port, full.user.as_deref()), (Some(2222), Some("deploy")));
-        assert_eq!(full.become_.enabled, Some(true));
+        assert_eq!((full.become_.enabled, full.become_.method), (Some(true), Some(BecomeMethod::Doas)));
         assert!(!format!("{full:?}").contains("hunter2"));
+        let old = spec(serde_json::json!({
+            "ansible_ssh_host": "10.0.0.2", "ansible_ssh_port": 2200, "ansible_ssh_user": "old", "ansible_private_key_file": "k",
+            "ansible_become_user": "www", "ansible_become_method": "community.general.doas", "ansible_become_pass": "hunter2",
+            "ansible_host": "10.0.0.9", "ansible_pipelining": true, "ansible_shell_type": "csh", "ansible_ssh_retries": 3,
+        }))
+        .unwrap();
+        assert_eq!(
+            (old.address.as_str(), old.port, old.user.as_deref()),
+            ("10.0.0.2", Some(2200), Some("old"))
+        );
+        assert_eq!((old.key, old.become_.user.as_deref()), (Some("k".into()), Some("www")));
+        assert_eq!(old.become_.password.unwrap().expose(), b"hunter2");
         let local = spec(serde_json::json!({
             "ansible_connection": "local", "connection_command": ["ip", "netns", "exec", "lab"]
         }))
@@ -250,7 +300,7 @@ mod tests {
         let errors = spec(serde_json::json!({
             "ansible_host": "-oProxyCommand=x", "ansible_port": 70000, "ansible_connection": "locla",
             "ansible_become": "yes", "ansible_ssh_common_args": "-o 'x", "ansible_password": "hunter2",
-            "ansible_become_method": "su", "connection_command": "ip", "ansible_timeout": "soon",
+            "ansible_become_method": "su", "ansible_become_exe": "/opt/sudo", "ansible_become_flags": "-i", "connection_command": "ip", "ansible_timeout": "soon",
             "ansible_host_key_checking": false, "ansible_ssh_host_key_checking": "no",
         }))
         .unwrap_err();
@@ -261,7 +311,9 @@ mod tests {
             "write `true`",
             "a quote is not closed",
             "`ansible_password` is not supported",
-            "the only way to become",
+            "the ways to become another user are `sudo` and `doas`",
+            "`ansible_become_exe` is not supported",
+            "`ansible_become_flags` is not supported",
             "`connection_command` needs a local connection",
             "expected a list of strings",
             "seconds from 1 to 65535",

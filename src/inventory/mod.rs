@@ -24,13 +24,13 @@ mod source;
 mod tests;
 mod tree;
 
-pub use connection::{BecomeSpec, ConnectionKind, ConnectionSpec, connection_spec};
+pub use connection::{BecomeSpec, ConnectionKind, ConnectionSpec, become_method, connection_spec};
 pub use layers::Layer;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::Origin;
 use crate::vault::Passwords;
-use crate::yaml::Node;
+use crate::yaml::{Hidden, Node};
 use indexmap::{IndexMap, IndexSet};
 use layers::Layers;
 use source::Sources;
@@ -101,13 +101,14 @@ impl Inventory {
         let tree = &layers.tree;
         let members: IndexMap<String, IndexSet<String>> =
             tree.groups.keys().map(|name| (name.clone(), tree.members(name))).collect();
+        let hidden = Hidden::default();
         let host = |name: &str, origin: &Origin| {
             let groups = tree.groups_of(name, &members);
             let mut vars = IndexMap::new();
             for (_, layer) in layers.of(name, &groups) {
                 vars.extend(layer.iter().map(copy));
             }
-            conceal(&mut vars);
+            conceal(&mut vars, &hidden);
             Host { name: name.to_owned(), origin: origin.clone(), groups, vars }
         };
         let hosts =
@@ -145,31 +146,35 @@ impl Inventory {
     pub fn explain(&self, host: &Host, variable: &str) -> Vec<(Layer, Node)> {
         let set = |(layer, vars): (Layer, &tree::Vars)| {
             let mut found = IndexMap::from([(variable.to_owned(), vars.get(variable)?.clone())]);
-            conceal(&mut found);
+            conceal(&mut found, &Hidden::default());
             Some((layer, found.swap_remove(variable)?))
         };
         self.layers.of(&host.name, &host.groups).filter_map(set).collect()
     }
 }
 
-/// Variables that hold passwords; the last four are refused, but may stand in an inventory that others use too.
-const PASSWORDS: [&str; 6] = [
+/// Variables that hold passwords; the last ones are refused, but may stand in an inventory that others use too.
+const PASSWORDS: [&str; 10] = [
+    "become_password",
     "ansible_become_password",
     "ansible_become_pass",
     "ansible_password",
     "ansible_ssh_pass",
+    "ansible_ssh_password",
+    "ansible_ssh_private_key",
+    "ansible_private_key",
     "ansible_sudo_pass",
     "ansible_su_pass",
 ];
 
 /// Marks what is a password by its name as secret, though it may be written in clear. One that is made by a template is as secret as
 /// what it is made of.
-pub(crate) fn conceal(vars: &mut IndexMap<String, Node>) {
+pub(crate) fn conceal(vars: &mut IndexMap<String, Node>, hidden: &Hidden) {
     for name in PASSWORDS {
         if let Some(node) = vars.get_mut(name)
             && !node.as_str().is_some_and(|text| text.contains("{{"))
         {
-            node.taint();
+            hidden.conceal(node);
         }
     }
 }

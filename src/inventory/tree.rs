@@ -16,13 +16,17 @@ const DEEPEST: usize = 500;
 pub(super) type Vars = IndexMap<String, Node>;
 
 /// Short names that may be written in an inventory file, and the Ansible names they stand for.
-pub(super) const SHORT_NAMES: [(&str, &str); 6] = [
+pub(super) const SHORT_NAMES: [(&str, &str); 10] = [
     ("host", "ansible_host"),
     ("port", "ansible_port"),
     ("user", "ansible_user"),
     ("key", "ansible_ssh_private_key_file"),
     ("connection", "ansible_connection"),
     ("ssh_args", "ansible_ssh_common_args"),
+    ("become", "ansible_become"),
+    ("become_user", "ansible_become_user"),
+    ("become_method", "ansible_become_method"),
+    ("become_password", "ansible_become_password"),
 ];
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::{
     diag::{Diagnostics, Exit},
     event::Failure,
     graph::Node as GraphNode,
-    model::Footprint,
+    model::{BecomeMethod, Footprint},
     resource::{Mask, Outcome, Prepared},
     site::{HostTask, OnceKey, Place, Preparation, Prepare, Registered},
     yaml::Map,
@@ -26,6 +26,18 @@ use std::{
 pub struct Seat {
     pub place: Place,
     pub become_user: Option<String>,
+    pub become_method: BecomeMethod,
+}
+
+impl Seat {
+    /// The one of a task.
+    pub fn of(task: &HostTask) -> Self {
+        Self {
+            place: task.place.clone(),
+            become_user: task.become_user.clone(),
+            become_method: task.become_method,
+        }
+    }
 }
 
 /// Plans one host.
@@ -57,8 +69,7 @@ impl Planner {
                 machine_of.push(0);
                 continue;
             }
-            let seat = Seat { place: task.place.clone(), become_user: task.become_user.clone() };
-            seat_of.push(index_of(&mut seats, seat));
+            seat_of.push(index_of(&mut seats, Seat::of(task)));
             machine_of.push(index_of(&mut places, task.place.clone()) as u16);
         }
         let count = host.tasks().len();

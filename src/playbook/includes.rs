@@ -61,7 +61,7 @@ impl Loader<'_> {
         keywords: &Keywords,
         place: &Place,
     ) -> Option<Vec<Task>> {
-        let Some(repeat) = self.repeat(map) else { return self.import_role(entry, keywords, place) };
+        let Some(repeat) = self.repeat(map) else { return self.import_role(map, entry, keywords, place) };
         let include = Include {
             file: None,
             files: vec![String::new()],
@@ -70,7 +70,7 @@ impl Loader<'_> {
         };
         let mut inner = place.clone();
         inner.includes.push(Included { include: Arc::new(include), file: 0 });
-        self.import_role(entry, keywords, &inner)
+        self.import_role(map, entry, keywords, &inner)
     }
 
     /// The files that a name with templates may stand for: each template for any text without `/`.

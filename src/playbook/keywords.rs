@@ -2,6 +2,7 @@
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    inventory::become_method,
     model::Origin,
     yaml::{Map, Node, Value},
 };
@@ -24,6 +25,7 @@ pub struct Keywords {
     /// A boolean or a template.
     pub r#become: Option<Node>,
     pub become_user: Option<Node>,
+    pub become_method: Option<Node>,
     /// Variables of blocks and of the task, outermost first. A play's and a role's are not among them.
     pub vars: Vec<Arc<Map>>,
     /// Environments, outermost first.
@@ -65,6 +67,8 @@ impl Keywords {
             tags: get("tags").map(|node| tags(&node, errors)).unwrap_or_default(),
             r#become: flag("become", errors),
             become_user: text("become_user", errors),
+            become_method: get("become_method")
+                .filter(|node| is_template(node) || errors.take(become_method(node)).is_some()),
             vars: vars.and_then(|node| variables(&node, errors)).map(Arc::new).into_iter().collect(),
             environment: environment.into_iter().collect(),
             no_log: flag("no_log", errors),
@@ -91,6 +95,7 @@ impl Keywords {
             tags,
             r#become: or(self.r#become, &outer.r#become),
             become_user: or(self.become_user, &outer.become_user),
+            become_method: or(self.become_method, &outer.become_method),
             vars: join(&outer.vars, self.vars),
             environment: join(&outer.environment, self.environment),
             no_log: or(self.no_log, &outer.no_log),
@@ -127,7 +132,7 @@ pub(super) fn variables(node: &Node, errors: &mut Diagnostics) -> Option<Map> {
     }
     let map = errors.take(node.expect_map("variables as `name: value`"))?;
     for (name, entry) in map {
-        if RESERVED.contains(&name.as_str()) {
+        if is_reserved(name) {
             errors.push(
                 Diagnostic::error(format!("the variable `{name}` is always in scope and cannot be set"))
                     .at(&entry.key)
@@ -136,6 +141,11 @@ pub(super) fn variables(node: &Node, errors: &mut Diagnostics) -> Option<Map> {
         }
     }
     Some(map.clone())
+}
+
+/// Whether a name is always in scope, so that nobody can set it.
+pub(super) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// Names that are always in scope.

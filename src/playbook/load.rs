@@ -4,7 +4,7 @@ use super::{
     Files, Included, KnownType, Play, Playbook, Role, RoleUse, Task,
     keywords::{Keywords, is_template, variables},
     names, resolve,
-    roles::Wanted,
+    roles::{Again, Import, RoleFiles, RoleKey, Wanted},
     rolling,
 };
 use crate::{
@@ -24,18 +24,7 @@ impl Playbook {
     pub fn load(path: &Path, types: &[KnownType], files: &dyn Files, errors: &mut Diagnostics) -> Self {
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut found = Diagnostics::default();
-        let mut loader = Loader {
-            types,
-            files,
-            folder: folder.clone(),
-            errors: &mut found,
-            yaml: HashMap::new(),
-            roles: HashMap::new(),
-            uses: vec![],
-            handlers: vec![],
-            blocks: 0,
-            imports: 0,
-        };
+        let mut loader = Loader::new(types, files, folder.clone(), &mut found);
         let at = Origin::named("the command line");
         let mut plays = loader.plays(path, &at, &Imported::default());
         let task_count = resolve::resolve(&mut plays, &mut found);
@@ -45,6 +34,15 @@ impl Playbook {
         found.0.retain(|d| seen.insert((d.message.clone(), d.place.as_ref().map(|(o, _)| o.to_string()))));
         errors.extend(found);
         Self { path: path.to_path_buf(), folder, plays, task_count }
+    }
+}
+
+impl Role {
+    /// Reads a role in a folder by itself, but not its tasks.
+    pub fn load(folder: &Path, files: &dyn Files, errors: &mut Diagnostics) -> Self {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let mut loader = Loader::new(&[], files, folder.to_path_buf(), errors);
+        loader.read_role(&name, folder.to_path_buf(), &RoleFiles::default())
     }
 }
 
@@ -73,8 +71,7 @@ pub(super) struct Loader<'a> {
     pub folder: PathBuf,
     pub errors: &'a mut Diagnostics,
     yaml: HashMap<PathBuf, Option<Arc<Node>>>,
-    /// By the folder that the playbook is in, and name.
-    pub roles: HashMap<(PathBuf, String), Option<Arc<Role>>>,
+    pub roles: HashMap<RoleKey, Option<Arc<Role>>>,
     /// Of the play that is being read: its roles so far, and their handlers.
     pub uses: Vec<RoleUse>,
     pub handlers: Vec<Task>,
@@ -108,6 +105,28 @@ pub(super) struct Place {
     pub blocks: Vec<InBlock>,
     /// The includes with a template or a loop around it.
     pub includes: Vec<Included>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(
+        types: &'a [KnownType<'a>],
+        files: &'a dyn Files,
+        folder: PathBuf,
+        errors: &'a mut Diagnostics,
+    ) -> Self {
+        Self {
+            types,
+            files,
+            folder,
+            errors,
+            yaml: HashMap::new(),
+            roles: HashMap::new(),
+            uses: vec![],
+            handlers: vec![],
+            blocks: 0,
+            imports: 0,
+        }
+    }
 }
 
 impl Loader<'_> {
@@ -244,6 +263,7 @@ impl Loader<'_> {
             rolling: rolling::read(map, self.errors),
             folder: self.folder.clone(),
             vars,
+            prompts: self.prompts(map),
             file_vars: self.vars_files(map),
             roles: vec![],
             tasks: vec![],
@@ -262,15 +282,9 @@ impl Loader<'_> {
         {
             for node in items {
                 let outer_vars = &Map::default();
-                let wanted = Wanted {
-                    node,
-                    outer: &keywords,
-                    outer_vars,
-                    chain: &[],
-                    by_task: false,
-                    blocks: &[],
-                    includes: &[],
-                };
+                let (outer, import, again) = (&keywords, &Import::default(), Again::Mistake);
+                let (chain, blocks, includes) = (&[], &[], &[]);
+                let wanted = Wanted { node, outer, outer_vars, chain, again, import, blocks, includes };
                 play.tasks.extend(self.role_use(&wanted).unwrap_or_default());
             }
         }

@@ -5,9 +5,12 @@
 
 mod files;
 mod includes;
+mod inputs;
 mod keywords;
 mod load;
+mod meta;
 mod names;
+mod prompts;
 mod resolve;
 mod roles;
 mod rolling;
@@ -16,7 +19,9 @@ mod task;
 mod tests;
 
 pub use files::Files;
+pub use inputs::{Input, Inputs, Type};
 pub use keywords::{Connection, Keywords};
+pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
 
 use crate::{
@@ -63,6 +68,8 @@ pub struct Play {
     /// The folder of its file: what is looked up beside the playbook is looked up here.
     pub folder: PathBuf,
     pub vars: Map,
+    /// The variables that are asked for.
+    pub prompts: Vec<Prompt>,
     /// The content of all `vars_files`, later files over earlier ones.
     pub file_vars: Map,
     /// The roles in the order in which they run, dependencies included.
@@ -76,8 +83,14 @@ pub struct Play {
 #[derive(Debug)]
 pub struct RoleUse {
     pub role: Arc<Role>,
+    /// Where it begins: `main`, or the file that `tasks_from` names, without its ending.
+    pub entry_point: String,
     /// The variables given where it is used.
     pub vars: Map,
+    /// The conditions that hold for all of it, outermost first.
+    pub when: Vec<Node>,
+    /// What it is given is not to be checked.
+    pub unchecked: bool,
     pub origin: Origin,
     /// The blocks with `rescue` or `always` that it is used in.
     pub blocks: Vec<InBlock>,
@@ -87,8 +100,26 @@ pub struct RoleUse {
 pub struct Role {
     pub name: String,
     pub folder: PathBuf,
+    /// Those of its inputs among them.
     pub defaults: Map,
     pub vars: Map,
+    meta: meta::Meta,
+}
+
+impl Role {
+    /// What each of its entry points takes; of `meta/inputs.yml` there is one, `main`.
+    pub fn entry_points(&self) -> impl Iterator<Item = (&str, &Inputs)> {
+        let own = self.meta.inputs.iter().map(|inputs| ("main", inputs));
+        own.chain(self.meta.specs.iter().map(|(name, inputs)| (name.as_str(), inputs)))
+    }
+}
+
+impl RoleUse {
+    /// What the role takes, where it says so.
+    pub fn inputs(&self) -> Option<&Inputs> {
+        let meta = &self.role.meta;
+        meta.inputs.as_ref().or_else(|| meta.specs.get(&self.entry_point))
+    }
 }
 
 #[derive(Debug)]

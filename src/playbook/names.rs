@@ -11,6 +11,7 @@ pub(super) const COMMON: &[&str] = &[
     "tags",
     "become",
     "become_user",
+    "become_method",
     "vars",
     "environment",
     "no_log",
@@ -42,7 +43,17 @@ pub(super) const IMPORT: &[&str] = &["import_tasks"];
 pub(super) const INCLUDE: &[&str] = &["include_tasks", "loop", "loop_control"];
 pub(super) const IMPORT_ROLE_TASK: &[&str] = &["import_role"];
 pub(super) const INCLUDE_ROLE_TASK: &[&str] = &["include_role", "loop", "loop_control"];
-pub(super) const IMPORT_ROLE: &[&str] = &["name"];
+pub(super) const IMPORT_ROLE: &[&str] = &[
+    "name",
+    "role",
+    "tasks_from",
+    "handlers_from",
+    "defaults_from",
+    "vars_from",
+    "allow_duplicates",
+    "public",
+    "rolespec_validate",
+];
 pub(super) const IMPORT_PLAYBOOK: &[&str] = &["import_playbook", "name", "when", "tags", "vars"];
 pub(super) const HANDLER: &[&str] = &["listen"];
 pub(super) const PLAY: &[&str] = &[
@@ -50,9 +61,11 @@ pub(super) const PLAY: &[&str] = &[
     "name",
     "become",
     "become_user",
+    "become_method",
     "connection",
     "vars",
     "vars_files",
+    "vars_prompt",
     "roles",
     "pre_tasks",
     "tasks",
@@ -80,6 +93,7 @@ pub(super) const ROLE_USE: &[&str] = &[
     "tags",
     "become",
     "become_user",
+    "become_method",
     "environment",
     "delegate_to",
     "connection",
@@ -107,12 +121,10 @@ const LATER: &[(&str, &str)] = &[
     ("debugger", ""),
     ("module_defaults", ""),
     ("collections", ""),
-    ("vars_prompt", "use `-e name=value` or a vault"),
     ("remote_user", "set `ansible_user` in the inventory"),
     ("port", "set `ansible_port` in the inventory"),
-    ("become_method", "sudo is used"),
-    ("become_flags", "sudo is used"),
-    ("become_exe", "sudo is used"),
+    ("become_flags", "sudo is called with `-H -u USER`, doas with `-u USER`"),
+    ("become_exe", "the `sudo` or `doas` found in PATH is used"),
     ("gather_subset", ""),
     ("gather_timeout", ""),
     ("fact_path", ""),

@@ -2,14 +2,14 @@
 
 use super::{
     Included, Role, RoleUse, Task,
-    keywords::{Keywords, variables},
+    keywords::{Keywords, is_template, variables},
     load::{Loader, Place},
     names,
 };
 use crate::{
     diag::{Diagnostic, did_you_mean},
     model::{InBlock, Origin},
-    yaml::{Entry, Map, Node},
+    yaml::{Entry, Map, Node, Value},
 };
 use std::{
     path::{Path, PathBuf},
@@ -23,25 +23,79 @@ pub(super) struct Wanted<'a> {
     pub outer_vars: &'a Map,
     /// The names of the roles whose dependencies or tasks led here.
     pub chain: &'a [String],
-    /// By a task, which may name a role as often as it likes.
-    pub by_task: bool,
+    pub again: Again,
+    /// What a task that imports it says besides.
+    pub import: &'a Import,
     /// The blocks around that task.
     pub blocks: &'a [InBlock],
     /// The includes around it, and its own.
     pub includes: &'a [Included],
 }
 
+/// What a second use with the same variables is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// One like the first.
+    Runs,
+    /// Nothing to do.
+    Skipped,
+    /// Nothing to do, and a mistake when both stand in one list.
+    Mistake,
+}
+
+/// What an import says about the role.
+#[derive(Default)]
+pub(super) struct Import {
+    pub files: RoleFiles,
+    /// The variables that the task gives it.
+    pub given: Map,
+    /// What the role is given is not to be checked.
+    pub unchecked: bool,
+}
+
+/// The files that a role is read from, where these are not `main.yml`.
+#[derive(Default)]
+pub(super) struct RoleFiles {
+    pub tasks: Option<Node>,
+    pub handlers: Option<Node>,
+    pub defaults: Option<Node>,
+    pub vars: Option<Node>,
+}
+
+/// The folder of the playbook, the role's name, and the files of its variables.
+pub(super) type RoleKey = (PathBuf, String, [Option<String>; 2]);
+
+impl RoleFiles {
+    fn key(&self, folder: &Path, name: &str) -> RoleKey {
+        let text = |node: &Option<Node>| node.as_ref().and_then(Node::as_str).map(str::to_string);
+        (folder.to_path_buf(), name.to_string(), [text(&self.defaults), text(&self.vars)])
+    }
+
+    /// The name of what begins with these tasks, as `argument_specs` has it.
+    fn entry_point(&self) -> String {
+        let written = self.tasks.as_ref().and_then(Node::as_str).unwrap_or("main");
+        let ends = [".yml", ".yaml", ".json"];
+        ends.into_iter().find_map(|end| written.strip_suffix(end)).unwrap_or(written).to_string()
+    }
+}
+
 impl Loader<'_> {
     /// The tasks of the role that a task imports.
-    pub fn import_role(&mut self, entry: &Entry, keywords: &Keywords, place: &Place) -> Option<Vec<Task>> {
+    pub fn import_role(
+        &mut self,
+        task: &Map,
+        entry: &Entry,
+        keywords: &Keywords,
+        place: &Place,
+    ) -> Option<Vec<Task>> {
         if place.handlers {
             let error = Diagnostic::error("a handler cannot import a role").at(&entry.key);
             self.errors.push(error.hint("write the handler itself, or import a file of tasks"));
             return None;
         }
-        if let Some(map) = entry.node.as_map() {
-            names::check_keys(map, "`import_role`", &[names::IMPORT_ROLE], self.errors);
-        }
+        let (mut import, again) = self.import_options(&entry.node);
+        let given = task.get("vars").and_then(|entry| entry.node.as_map());
+        import.given = given.cloned().unwrap_or_default();
         // The variables of the import are what the role is given.
         // With those that the importing role was given, as for a dependency.
         let inherited = place.role.and_then(|at| self.uses.get(at)).map(|use_| use_.vars.clone());
@@ -49,11 +103,42 @@ impl Loader<'_> {
         for vars in outer.vars.drain(..) {
             given.extend((*vars).clone());
         }
-        let node = entry.node.get("name").unwrap_or(&entry.node);
+        let node = entry.node.get("name").or_else(|| entry.node.get("role")).unwrap_or(&entry.node);
         let (chain, blocks, includes) = (&place.chain, &place.blocks, &place.includes);
-        let wanted =
-            Wanted { node, outer: &outer, outer_vars: &given, chain, by_task: true, blocks, includes };
+        let (outer, outer_vars, import) = (&outer, &given, &import);
+        let wanted = Wanted { node, outer, outer_vars, chain, again, import, blocks, includes };
         self.role_use(&wanted)
+    }
+
+    fn import_options(&mut self, node: &Node) -> (Import, Again) {
+        let mut import = Import::default();
+        let Some(map) = node.as_map() else { return (import, Again::Runs) };
+        names::check_keys(map, "`import_role`", &[names::IMPORT_ROLE], self.errors);
+        let mut file = |key: &str| {
+            let node = &map.get(key)?.node;
+            self.errors.take(node.expect_str("the name of a file"))?;
+            if is_template(node) {
+                let error = Diagnostic::error(format!("a template is not supported yet in `{key}`"));
+                self.errors.push(error.at(&node.origin).hint("import each file, with a `when`"));
+                return None;
+            }
+            Some(node.clone())
+        };
+        import.files = RoleFiles {
+            tasks: file("tasks_from"),
+            handlers: file("handlers_from"),
+            defaults: file("defaults_from"),
+            vars: file("vars_from"),
+        };
+        let mut flag = |key: &str| {
+            let entry = map.get(key)?;
+            self.errors.take(entry.node.expect_bool("`true` or `false`"))
+        };
+        import.unchecked = flag("rolespec_validate") == Some(false);
+        // Its variables are the play's anyway.
+        flag("public");
+        let again = if flag("allow_duplicates") == Some(false) { Again::Skipped } else { Again::Runs };
+        (import, again)
     }
 
     /// The tasks of a role, those of its dependencies first. Its handlers go to those of the play.
@@ -63,12 +148,6 @@ impl Loader<'_> {
             Some(name) => (&empty, name, &wanted.node.origin),
             None => {
                 let map = self.errors.take(wanted.node.expect_map("a role's name, or `role: NAME`"))?;
-                names::check_keys(
-                    map,
-                    "a role's use (its variables go below `vars`)",
-                    &[names::ROLE_USE],
-                    self.errors,
-                );
                 let Some(entry) = map.get("role").or_else(|| map.get("name")) else {
                     let error = Diagnostic::error("the role's name is missing").at(&wanted.node.origin);
                     self.errors.push(error.hint("write `- role: NAME`"));
@@ -83,36 +162,34 @@ impl Loader<'_> {
             return None;
         }
         let keywords = Keywords::read(map, false, self.errors).under(wanted.outer);
-        let own = map.get("vars").and_then(|e| variables(&e.node, self.errors)).unwrap_or_default();
+        let mut own = map.get("vars").and_then(|e| variables(&e.node, self.errors)).unwrap_or_default();
+        let role = self.role(name, at, &wanted.import.files)?;
+        own.extend(self.parameters(map, &role));
+        self.unknown_parameters(&role, &[&own, &wanted.import.given]);
         let mut vars = wanted.outer_vars.clone();
         vars.extend(own);
-        let role = self.role(name, at)?;
-        if !wanted.by_task && self.repeats(&role, &vars, map, wanted, at) {
+        let may_repeat = wanted.again == Again::Runs || role.meta.duplicates;
+        if !may_repeat && self.repeats(&role, &vars, map, wanted, at) {
             return None;
         }
         let mut tasks = vec![];
         let chain: Vec<String> = wanted.chain.iter().cloned().chain([name.to_string()]).collect();
-        if let Some(meta) = self.role_file(&role.folder, "meta")
-            && !meta.is_null()
-            && let Some(meta) = self.errors.take(meta.expect_map("a mapping with `dependencies`"))
-        {
-            names::check_keys(meta, "meta/main.yml", &[names::META], self.errors);
-            let dependencies = meta.get("dependencies").map(|e| e.node.clone());
-            let list = dependencies.as_ref().and_then(|node| self.list(node, "a list of roles"));
-            for node in list.unwrap_or_default() {
-                let wanted = Wanted {
-                    node,
-                    outer: &keywords,
-                    outer_vars: &vars,
-                    chain: &chain,
-                    by_task: false,
-                    ..*wanted
-                };
-                tasks.extend(self.role_use(&wanted).unwrap_or_default());
-            }
+        for node in &role.meta.dependencies {
+            let (again, import) = (Again::Skipped, &Import::default());
+            let (outer, outer_vars, chain) = (&keywords, &vars, chain.as_slice());
+            let wanted = Wanted { node, outer, outer_vars, chain, again, import, ..*wanted };
+            tasks.extend(self.role_use(&wanted).unwrap_or_default());
         }
-        let blocks = wanted.blocks.to_vec();
-        self.uses.push(RoleUse { role: role.clone(), vars, origin: at.clone(), blocks });
+        let files = &wanted.import.files;
+        self.uses.push(RoleUse {
+            role: role.clone(),
+            entry_point: files.entry_point(),
+            vars,
+            when: keywords.when.clone(),
+            unchecked: wanted.import.unchecked,
+            origin: at.clone(),
+            blocks: wanted.blocks.to_vec(),
+        });
         let place = Place {
             role: Some(self.uses.len() - 1),
             chain,
@@ -120,8 +197,8 @@ impl Loader<'_> {
             includes: wanted.includes.to_vec(),
             ..Place::default()
         };
-        for (part, handlers) in [("tasks", false), ("handlers", true)] {
-            let Some(node) = self.role_file(&role.folder, part) else { continue };
+        for (part, from, handlers) in [("tasks", &files.tasks, false), ("handlers", &files.handlers, true)] {
+            let Some(node) = self.role_file(&role.folder, part, from.as_ref()) else { continue };
             let mut place = Place { folder: role.folder.join(part), handlers, ..place.clone() };
             if handlers {
                 // They run at the end of the play, whatever block their role is imported in.
@@ -151,7 +228,7 @@ impl Loader<'_> {
         let Some(first) = self.uses.iter().find(fits) else {
             return false;
         };
-        let by_hand = wanted.chain.is_empty() && Arc::ptr_eq(&first.origin.source, &at.source);
+        let by_hand = wanted.again == Again::Mistake && Arc::ptr_eq(&first.origin.source, &at.source);
         if by_hand {
             self.errors.push(
                 Diagnostic::error(format!(
@@ -160,14 +237,51 @@ impl Loader<'_> {
                 ))
                 .at(at)
                 .related(&first.origin, "first here")
-                .hint("remove one of them, or give it other `vars`"),
+                .hint("remove one of them, give it other `vars`, or write `allow_duplicates: true` in its meta/main.yml"),
             );
         }
         true
     }
 
-    fn role(&mut self, name: &str, at: &Origin) -> Option<Arc<Role>> {
-        let key = (self.folder.clone(), name.to_string());
+    /// What stands beside the keywords where a role is used: variables that it declares.
+    fn parameters(&mut self, map: &Map, role: &Role) -> Map {
+        let is_keyword = |key: &String| names::ROLE_USE.contains(&key.as_str());
+        if map.keys().all(is_keyword) {
+            return Map::default();
+        }
+        let mut known = vec![];
+        self.declared(role, &mut known, &mut vec![]);
+        let (parameters, rest): (Map, Map) =
+            map.clone().into_iter().partition(|(key, _)| !is_keyword(key) && known.contains(key));
+        let what = "a role's use (a variable that it does not declare goes below `vars`)";
+        names::check_keys(&rest, what, &[names::ROLE_USE], self.errors);
+        variables(&Node::new(Value::Map(parameters), Origin::named("a role's use")), self.errors)
+            .unwrap_or_default()
+    }
+
+    /// Where a role says what it takes, nothing else is given to it.
+    fn unknown_parameters(&mut self, role: &Role, given: &[&Map]) {
+        let given = || given.iter().flat_map(|map| map.iter());
+        let Some(inputs) = role.meta.inputs.as_ref().filter(|_| given().next().is_some()) else { return };
+        let mut known = vec![];
+        self.declared(role, &mut known, &mut vec![]);
+        for (name, entry) in given() {
+            if known.contains(name) || name.starts_with("ansible_") {
+                continue;
+            }
+            let error =
+                Diagnostic::error(format!("the role `{}` takes no `{name}`", role.name)).at(&entry.key);
+            let names: Vec<_> = inputs.items.keys().map(|name| format!("`{name}`")).collect();
+            let error = match names.is_empty() {
+                true => error.hint("it takes nothing"),
+                false => error.hint(format!("it takes {}", names.join(", "))),
+            };
+            self.errors.push(error.suggest(name, known.iter().map(String::as_str)));
+        }
+    }
+
+    pub(super) fn role(&mut self, name: &str, at: &Origin, files: &RoleFiles) -> Option<Arc<Role>> {
+        let key = files.key(&self.folder, name);
         if let Some(known) = self.roles.get(&key).cloned() {
             if known.is_none() {
                 self.missing_role(name, at);
@@ -176,12 +290,7 @@ impl Loader<'_> {
         }
         let folder =
             self.role_folders().into_iter().find(|dir| self.files.list(dir).iter().any(|n| n == name));
-        let role = folder.map(|dir| {
-            let folder = dir.join(name);
-            let defaults = self.role_vars(&folder, "defaults");
-            let vars = self.role_vars(&folder, "vars");
-            Arc::new(Role { name: name.to_string(), folder, defaults, vars })
-        });
+        let role = folder.map(|dir| Arc::new(self.read_role(name, dir.join(name), files)));
         if role.is_none() {
             self.missing_role(name, at);
         }
@@ -189,11 +298,29 @@ impl Loader<'_> {
         role
     }
 
-    fn role_vars(&mut self, folder: &Path, part: &str) -> Map {
-        self.role_file(folder, part).and_then(|node| variables(&node, self.errors)).unwrap_or_default()
+    pub(super) fn read_role(&mut self, name: &str, folder: PathBuf, files: &RoleFiles) -> Role {
+        let meta = self.meta(&folder);
+        let mut defaults = self.role_vars(&folder, "defaults", files.defaults.as_ref());
+        if let Some(inputs) = &meta.inputs {
+            self.input_defaults(&mut defaults, inputs);
+        }
+        let vars = self.role_vars(&folder, "vars", files.vars.as_ref());
+        Role { name: name.to_string(), folder, defaults, vars, meta }
     }
 
-    fn role_file(&mut self, folder: &Path, part: &str) -> Option<Arc<Node>> {
+    fn role_vars(&mut self, folder: &Path, part: &str, from: Option<&Node>) -> Map {
+        let node = self.role_file(folder, part, from);
+        node.and_then(|node| variables(&node, self.errors)).unwrap_or_default()
+    }
+
+    /// A file of one of a role's folders: `main.yml`, unless another one is named, perhaps without its ending.
+    fn role_file(&mut self, folder: &Path, part: &str, from: Option<&Node>) -> Option<Arc<Node>> {
+        if let Some((node, name)) = from.and_then(|node| Some((node, node.as_str()?))) {
+            let path = |end: &&str| folder.join(part).join(format!("{name}{end}"));
+            let found = ["", ".yml", ".yaml", ".json"].iter().map(&path).find(|p| self.files.is_file(p));
+            let usual = if name.contains('.') { "" } else { ".yml" };
+            return self.yaml(&found.unwrap_or_else(|| path(&usual)), Some(&node.origin));
+        }
         let name =
             if self.files.is_file(&folder.join(part).join("main.yaml")) { "main.yaml" } else { "main.yml" };
         self.yaml(&folder.join(part).join(name), None)

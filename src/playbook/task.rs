@@ -30,7 +30,7 @@ impl Loader<'_> {
                 let known = [names::COMMON, names::IMPORT_ROLE_TASK];
                 names::check_keys(map, "an import", &known, self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.import_role(import, &keywords, place).unwrap_or_default());
+                tasks.extend(self.import_role(map, import, &keywords, place).unwrap_or_default());
             } else if let Some(include) = entry("include_tasks") {
                 names::check_keys(map, "an include", &[names::COMMON, names::INCLUDE], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);

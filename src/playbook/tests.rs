@@ -167,7 +167,7 @@ fn a_task_imports_a_role_with_what_holds_for_the_task() {
     let (_, errors) = load(&[
         (
             "site.yml",
-            "- hosts: all\n  tasks:\n    - import_role: {name: a, tasks_from: x}\n    - import_role: gone\n  \
+            "- hosts: all\n  tasks:\n    - import_role: {name: a, taks_from: x}\n    - import_role: {name: b, tasks_from: x}\n    - import_role: gone\n  \
              handlers:\n    - import_role: a\n",
         ),
         ("roles/a/tasks/main.yml", "- import_role: b\n"),
@@ -175,7 +175,12 @@ fn a_task_imports_a_role_with_what_holds_for_the_task() {
     ]);
     has(
         &errors,
-        &["unknown key `tasks_from` in `import_role`", "no role `gone`", "a handler cannot import a role"],
+        &[
+            "unknown key `taks_from` in `import_role`",
+            "no such file: roles/b/tasks/x.yml",
+            "no role `gone`",
+            "a handler cannot import a role",
+        ],
     );
     has(&errors, &["roles depend on each other: a -> b -> a"]);
 }
@@ -332,7 +337,10 @@ fn a_missing_role_file_or_import() {
         ],
     );
     has(&errors, &["no role `ngnix`", "did you mean `nginx`?", "not in playbooks/roles/", "not in roles/"]);
-    has(&errors, &["unknown key `workers` in a role's use (its variables go below `vars`)"]);
+    has(
+        &errors,
+        &["unknown key `workers` in a role's use (a variable that it does not declare goes below `vars`)"],
+    );
     has(&errors, &["no such file: playbooks/secrt.yml", "did you mean `secret.yml`?"]);
     has(&errors, &["no such file: playbooks/nowhere.yml", "self.yml imports itself"]);
     has(&errors, &["roles depend on each other: loop_a -> loop_b -> loop_a"]);

@@ -2,14 +2,15 @@
 
 use super::{
     HostTask, Once, Place, Register, Registered, Shared,
+    inputs::UseAt,
     judge::number,
     loops::Around,
     scopes::{RESULT, Scopes},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::Host,
-    model::{Area, Origin, TaskId},
+    inventory::{Host, become_method},
+    model::{Area, BecomeMethod, Origin, TaskId},
     playbook::{Connection, Task},
     resource::Prepared,
     resources::Touch,
@@ -18,7 +19,7 @@ use crate::{
 };
 use agent::wire::Facts;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -29,6 +30,8 @@ pub struct HostTasks {
     pub(super) scopes: Scopes,
     /// Tasks whose loop cannot be told yet, and why.
     pub(super) pending: HashMap<TaskId, Arc<str>>,
+    /// Uses of roles with inputs that only results can tell.
+    pub(super) late: HashSet<UseAt>,
     /// What was prepared without any results.
     pub(super) ready: Mutex<HashMap<TaskId, Arc<dyn Prepared>>>,
 }
@@ -89,7 +92,7 @@ impl HostTasks {
         for play in wanted.chunk_by(|a, b| shared.index[*a].play == shared.index[*b].play) {
             expander.play(play);
         }
-        let Expander { mut tasks, scopes, pending, errors, ids, flush_of, .. } = expander;
+        let Expander { mut tasks, scopes, pending, mut errors, offline, ids, flush_of, .. } = expander;
         for at in 0..tasks.len() {
             let task = shared.task(tasks[at].source);
             let all = |list: &[usize]| {
@@ -108,8 +111,11 @@ impl HostTasks {
             let follows = previous.map(|previous| tasks[previous].id);
             (tasks[at].notify, tasks[at].needs, tasks[at].follows) = (notify, needs, follows);
         }
-        let mut host_tasks = Self { shared: shared.clone(), tasks, scopes, pending, ready: Mutex::default() };
+        let (late, ready) = (HashSet::new(), Mutex::default());
+        let mut host_tasks = Self { shared: shared.clone(), tasks, scopes, pending, late, ready };
         host_tasks.find_reads();
+        host_tasks.check_inputs(name, &wanted, offline, &mut errors);
+        let errors = host_tasks.hide(errors);
         (host_tasks, errors)
     }
 }
@@ -168,6 +174,7 @@ impl Expander<'_> {
             self.settle(node, scope)
         };
         let (elevate, user) = (value(&keywords.r#become), value(&keywords.become_user));
+        let method = value(&keywords.become_method);
         let (delegate, no_log) = (value(&keywords.delegate_to), value(&keywords.no_log));
         let flags =
             [&keywords.ignore_errors, &keywords.check_mode, &keywords.ignore_unreachable, &keywords.run_once];
@@ -178,7 +185,7 @@ impl Expander<'_> {
         let pause = task.repeat.as_ref().filter(|_| item.as_ref().is_some_and(|item| item.at.0 > 0));
         let [timeout_s, pause_s] = [&keywords.timeout, &pause.and_then(|repeat| repeat.pause.clone())]
             .map(|node| self.seconds(node.as_ref().filter(|_| !waits), scope).filter(|seconds| *seconds > 0));
-        let become_user = self.become_user(elevate, user, scope);
+        let (become_user, become_method) = self.become_user(elevate, user, method, scope);
         let place = self.place(task, delegate);
         let no_log = self.flag(no_log);
         let register = task
@@ -208,6 +215,7 @@ impl Expander<'_> {
             handler: task.handler,
             place,
             become_user,
+            become_method,
             register,
             notify: vec![],
             needs: vec![],
@@ -304,18 +312,39 @@ impl Expander<'_> {
     }
 
     /// What the task says, else what the inventory says of the host.
-    fn become_user(&mut self, elevate: Option<Node>, user: Option<Node>, scope: &Scope) -> Option<String> {
+    fn become_user(
+        &mut self,
+        elevate: Option<Node>,
+        user: Option<Node>,
+        method: Option<Node>,
+        scope: &Scope,
+    ) -> (Option<String>, BecomeMethod) {
         let mut from_host = |name: &str| {
             let node = scope.written(name).filter(|node| !node.is_null())?.clone();
             self.settle(&node, scope)
         };
         let elevate = elevate.or_else(|| from_host("ansible_become"));
         let user = user.or_else(|| from_host("ansible_become_user"));
+        let method = method.or_else(|| from_host("ansible_become_method"));
         if !self.flag(elevate) {
-            return None;
+            return (None, BecomeMethod::default());
         }
         let user = self.text(user, "the name of a user");
-        Some(user.map_or_else(|| "root".into(), |(name, _)| name))
+        let user = user.map_or_else(|| "root".into(), |(name, _)| name);
+        let read = method.as_ref().and_then(|node| self.errors.take(become_method(node))).unwrap_or_default();
+        let password = ["ansible_become_password", "ansible_become_pass"];
+        let password =
+            password.into_iter().find_map(|name| scope.written(name)).filter(|node| !node.is_null());
+        if let (BecomeMethod::Doas, Some(method), Some(password)) = (read, method, password) {
+            let error = Diagnostic::error("doas takes a password from a terminal only").at(&method.origin);
+            let error = error.related(&password.origin, "this one cannot be given to it");
+            self.errors.push(
+                error.hint(
+                    "let it do without: `permit nopass USER` in the host's /etc/doas.conf; or use `sudo`",
+                ),
+            );
+        }
+        (Some(user), read)
     }
 
     fn place(&mut self, task: &Task, delegate: Option<Node>) -> Place {

@@ -5,8 +5,10 @@
 //! * [`Prepare::prepare`]: one task's condition and parameters, with what is known by then
 //! * [`Site::validate`]: all of it offline, so that mistakes are found before the first connection
 
+mod answers;
 mod expand;
 mod extra;
+mod inputs;
 mod judge;
 mod later;
 mod loops;
@@ -32,7 +34,7 @@ use crate::{
     resource::ResourceType,
     template::Scope,
     vault::Passwords,
-    yaml::Node,
+    yaml::{Hidden, Node},
 };
 use agent::wire::Facts;
 use indexmap::IndexMap;
@@ -89,6 +91,9 @@ struct Shared {
     names: OnceLock<Arc<HashSet<String>>>,
     /// How many blocks with `rescue` or `always` the playbook has.
     block_count: u32,
+    /// To what the plays ask for, by name.
+    answers: Mutex<IndexMap<String, Node>>,
+    hidden: Hidden,
     /// What `hostvars` knows of each host that was asked for.
     host_scopes: Mutex<HashMap<String, Scope>>,
     /// By host, from [`Site::validate`] until the facts are there.
@@ -225,7 +230,7 @@ impl Site {
             sources: Sources::new(options.files),
             extra: Arc::new({
                 let mut extra = options.extra_vars;
-                conceal(&mut extra);
+                conceal(&mut extra, &Hidden::default());
                 extra
             }),
             inventory,
@@ -237,6 +242,8 @@ impl Site {
             selection,
             names: OnceLock::new(),
             block_count,
+            answers: Mutex::default(),
+            hidden: Hidden::default(),
             host_scopes: Mutex::default(),
             validated: Mutex::default(),
         };

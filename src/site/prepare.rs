@@ -29,7 +29,7 @@ impl Prepare for HostTasks {
     }
 
     fn prepare(&self, task: TaskId, registered: &Registered) -> Result<Preparation, Diagnostics> {
-        self.prepare_for(task, registered, Aim::Run)
+        self.prepare_for(task, registered, Aim::Run).map_err(|errors| self.hide(errors))
     }
 
     fn judge(&self, task: TaskId, registered: &Registered, result: &Node) -> Result<Judgement, Diagnostics> {
@@ -109,6 +109,9 @@ impl HostTasks {
         }
         if let (Some(why), Aim::Run) = (&unknown, aim) {
             return Ok(Preparation::NotYet(why.to_string()));
+        }
+        if unknown.is_none() {
+            self.check_late(task, &scope)?;
         }
         if aim == Aim::Check {
             self.check_judging(host_task, &scope)?;

@@ -10,7 +10,7 @@ use crate::{
 };
 use agent::secret::Secret;
 use indexmap::IndexMap;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::PoisonError};
 
 impl Site {
     /// How a host of the inventory is reached; `localhost` is always known.
@@ -53,6 +53,10 @@ impl Site {
             found.extend(self.connection(&host.name).ok().and_then(|spec| spec.become_.password));
         }
         self.shared.extra.values().for_each(|node| leaves(node, &mut found));
+        let answers = self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.values().for_each(|node| leaves(node, &mut found));
+        drop(answers);
+        self.shared.secret_inputs(&mut |node| leaves(node, &mut found));
         for map in self.playbook().plays.iter().flat_map(maps) {
             map.values().for_each(|entry| leaves(&entry.node, &mut found));
         }
@@ -74,7 +78,7 @@ fn maps(play: &Play) -> impl Iterator<Item = &Map> {
     [&play.vars, &play.file_vars].into_iter().chain(roles).chain(own)
 }
 
-fn leaves(node: &Node, found: &mut BTreeSet<Secret>) {
+pub(super) fn leaves(node: &Node, found: &mut BTreeSet<Secret>) {
     match &node.value {
         Value::Seq(items) => items.iter().for_each(|item| leaves(item, found)),
         Value::Map(map) => map.values().for_each(|entry| leaves(&entry.node, found)),

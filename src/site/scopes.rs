@@ -1,6 +1,9 @@
 //! The variables that a task sees, layer over layer. The order is Ansible's; `docs/language.md` has it.
 
-use super::{HostTask, Registered, Shared};
+use super::{
+    HostTask, Registered, Shared,
+    inputs::{Adapted, UseAt, adapt},
+};
 use crate::{
     inventory::Host,
     model::Origin,
@@ -52,12 +55,23 @@ impl PlayLayers {
     }
 }
 
+/// The scopes of a play or of a role in it.
+struct Base {
+    /// All layers below those of a single task.
+    below: Scope,
+    /// The whole, for tasks without own ones.
+    whole: Scope,
+    /// The command line's variables.
+    extra: Variables,
+    /// Secrets among the role's inputs that stand in a file in clear.
+    clear: Vec<(String, Origin)>,
+}
+
 /// The scopes of one host's tasks.
 pub(super) struct Scopes {
-    /// For each play, role and mask: all layers below those of a single task; and the whole for tasks without own ones.
-    bases: HashMap<(usize, Option<usize>, usize), (Scope, Scope)>,
+    /// For each play, role and mask.
+    bases: HashMap<(usize, Option<usize>, usize), Base>,
     masks: Masks,
-    extra: Variables,
     /// Variables of blocks and tasks, converted once.
     own: HashMap<usize, Vec<Variables>>,
 }
@@ -67,32 +81,47 @@ impl Scopes {
     pub fn new(shared: &Arc<Shared>, host: &Host, facts: Option<&Facts>, tasks: &[usize]) -> Self {
         let magic = magic(shared, host, facts);
         let host_vars: Variables = Arc::new(host.vars.clone());
-        let mut scopes = Self {
-            bases: HashMap::new(),
-            masks: Masks::new(shared, tasks),
-            extra: shared.extra.clone(),
-            own: HashMap::new(),
-        };
+        let mut scopes =
+            Self { bases: HashMap::new(), masks: Masks::new(shared, tasks), own: HashMap::new() };
         for index in tasks {
             let task = shared.task(*index);
             if !task.keywords.vars.is_empty() {
                 scopes.own.insert(*index, task.keywords.vars.iter().map(|map| variables(map)).collect());
             }
         }
-        for index in tasks {
-            let key = (shared.index[*index].play, shared.task(*index).role, scopes.masks.at(*index));
+        let prompted: Vec<_> = (0..shared.layers.len()).map(|play| shared.prompted(play)).collect();
+        let of_tasks =
+            tasks.iter().map(|index| (shared.index[*index].play, shared.task(*index).role, *index));
+        let keys: Vec<_> = of_tasks.map(|(play, role, index)| (play, role, scopes.masks.at(index))).collect();
+        // Of a role what holds for its first task.
+        let first = |(play, role): (usize, Option<usize>)| {
+            let of_role = keys.iter().filter(|key| (key.0, key.1) == (play, role));
+            (play, role, of_role.map(|key| key.2).min().unwrap_or(0))
+        };
+        let of_roles: Vec<_> = with_inputs(shared, &host.name).map(first).collect();
+        for key in keys.into_iter().chain(of_roles) {
             if scopes.bases.contains_key(&key) {
                 continue;
             }
-            let mut below = below(&shared.layers[key.0], key.1, &host_vars, &magic);
+            let mut below = below(&shared.layers[key.0], key.1, &host_vars, &prompted[key.0], &magic);
             below.know_hosts(Arc::new(HostScopes(Arc::downgrade(shared))));
             if facts.is_none() {
                 below.check_against(names(shared).clone());
             }
-            let mut whole = below.clone();
-            whole.push(scopes.masks.0[key.2].1.clone(), Layer::Final);
-            whole.push(scopes.extra.clone(), Layer::Raw);
-            scopes.bases.insert(key, (below, whole));
+            let mask = &scopes.masks.0[key.2].1;
+            let mut extra = shared.extra.clone();
+            let whole = over(&below, mask, &extra);
+            let Adapted { below: changed, extra: typed, clear } =
+                adapt(shared, (key.0, key.1), &whole, &prompted[key.0]);
+            if !changed.is_empty() {
+                below.push(Arc::new(changed), Layer::Raw);
+            }
+            if !typed.is_empty() {
+                let all = shared.extra.iter().map(|(name, node)| (name.clone(), node.clone()));
+                extra = Arc::new(all.chain(typed).collect());
+            }
+            let whole = over(&below, mask, &extra);
+            scopes.bases.insert(key, Base { below, whole, extra, clear });
         }
         scopes
     }
@@ -112,7 +141,7 @@ impl Scopes {
     ) -> Scope {
         let task: &Task = shared.task(index);
         let mask = self.masks.at(index);
-        let (below, whole) = &self.bases[&(shared.index[index].play, task.role, mask)];
+        let Base { below, whole, extra, .. } = &self.bases[&(shared.index[index].play, task.role, mask)];
         let own = self.own.get(&index);
         if own.is_none() && item.is_none() && registered.is_empty() {
             // The scope that others use too: what was rendered once is kept in it.
@@ -134,9 +163,47 @@ impl Scopes {
             let known = registered.results.iter().map(|(name, node)| (name.clone(), node.clone()));
             scope.push(Arc::new(known.collect()), Layer::Final);
         }
-        scope.push(self.extra.clone(), Layer::Raw);
+        scope.push(extra.clone(), Layer::Raw);
         scope
     }
+
+    /// What a role that says what it takes sees, apart from its tasks.
+    pub fn of_role(&self, (play, role): UseAt) -> Option<&Scope> {
+        self.role((play, role)).map(|base| &base.whole)
+    }
+
+    /// The scopes of all roles that are there.
+    pub fn of_roles(&self) -> impl Iterator<Item = (UseAt, &Scope)> {
+        self.bases.iter().filter_map(|((play, role, _), base)| Some(((*play, (*role)?), &base.whole)))
+    }
+
+    /// Secrets that are written in clear, with their places, which must not be shown.
+    pub fn in_clear(&self, (play, role): UseAt) -> &[(String, Origin)] {
+        self.role((play, role)).map_or(&[], |base| &base.clear)
+    }
+
+    /// Of the masks that its tasks have the first: what was set before the role began.
+    fn role(&self, (play, role): UseAt) -> Option<&Base> {
+        let of_tasks = (1..self.masks.0.len()).filter_map(|mask| self.bases.get(&(play, Some(role), mask)));
+        self.bases.get(&(play, Some(role), 0)).into_iter().chain(of_tasks).next()
+    }
+}
+
+/// The uses of roles that say what they take, in the plays of a host.
+fn with_inputs(shared: &Shared, host: &str) -> impl Iterator<Item = (usize, Option<usize>)> {
+    let plays = shared.playbook.plays.iter().enumerate();
+    let plays = plays.filter(move |(play, _)| shared.play_hosts[*play].contains(host));
+    plays.flat_map(|(play, content)| {
+        let roles = content.roles.iter().enumerate().filter(|(_, use_)| use_.inputs().is_some());
+        roles.map(move |(role, _)| (play, Some(role)))
+    })
+}
+
+fn over(below: &Scope, unknown: &Variables, extra: &Variables) -> Scope {
+    let mut whole = below.clone();
+    whole.push(unknown.clone(), Layer::Final);
+    whole.push(extra.clone(), Layer::Raw);
+    whole
 }
 
 /// What is not known before tasks have run: every registered name, and what `set_fact` sets for the tasks behind it. For each number of
@@ -218,6 +285,8 @@ fn names(shared: &Shared) -> &Arc<HashSet<String>> {
             names.extend(magic(shared, host, None).keys().cloned());
         }
         names.extend(shared.extra.keys().cloned());
+        let prompts = shared.playbook.plays.iter().flat_map(|play| &play.prompts);
+        names.extend(prompts.map(|prompt| prompt.name.clone()));
         for layers in &shared.layers {
             let own = [&layers.defaults, &layers.role_vars, &layers.vars, &layers.file_vars];
             let all = own.into_iter().chain(layers.roles.iter().flatten());
@@ -241,7 +310,13 @@ fn names(shared: &Shared) -> &Arc<HashSet<String>> {
 /// How the reason begins for which a registered result is unknown.
 pub(super) const RESULT: &str = "the result of";
 
-fn below(layers: &PlayLayers, role: Option<usize>, host_vars: &Variables, magic: &Variables) -> Scope {
+fn below(
+    layers: &PlayLayers,
+    role: Option<usize>,
+    host_vars: &Variables,
+    prompted: &Variables,
+    magic: &Variables,
+) -> Scope {
     let role = role.map(|at| &layers.roles[at]);
     let mut scope = Scope::new();
     scope.push(layers.defaults.clone(), Layer::Raw);
@@ -250,6 +325,7 @@ fn below(layers: &PlayLayers, role: Option<usize>, host_vars: &Variables, magic:
     }
     scope.push(host_vars.clone(), Layer::Raw);
     scope.push(layers.vars.clone(), Layer::Raw);
+    scope.push(prompted.clone(), Layer::Raw);
     scope.push(layers.file_vars.clone(), Layer::Raw);
     scope.push(layers.role_vars.clone(), Layer::Raw);
     if let Some([_, vars, given, name]) = role {

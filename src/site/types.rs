@@ -3,7 +3,7 @@
 use super::{Judgement, Tries};
 use crate::{
     diag::Diagnostics,
-    model::{Area, InBlock, Origin, Part, TaskId},
+    model::{Area, BecomeMethod, InBlock, Origin, Part, TaskId},
     resource::Prepared,
     yaml::{Entry, Map, Node, Value},
 };
@@ -53,6 +53,8 @@ pub struct HostTask {
     pub place: Place,
     /// The user to become on the machine it acts on; `None`: the login user.
     pub become_user: Option<String>,
+    /// How; the usual one where nobody is become.
+    pub become_method: BecomeMethod,
     pub register: Option<Register>,
     /// Handlers to run when this changes something.
     pub notify: Vec<TaskId>,

@@ -48,7 +48,8 @@ impl Site {
             let Some(host) = self.inventory().host(name) else { continue };
             let (tasks, errors) = HostTasks::expand(&self.shared, host, None);
             findings.add(name, errors);
-            findings.add(name, tasks.check());
+            findings.add(name, self.connection(name).err().unwrap_or_default());
+            findings.add(name, tasks.hide(tasks.check()));
             let mut validated = self.shared.validated.lock().unwrap_or_else(PoisonError::into_inner);
             validated.insert(name.clone(), Arc::new(tasks));
         }

@@ -19,6 +19,8 @@ mod keywords;
 mod order;
 mod paths;
 mod project;
+mod prompts;
+mod roles;
 mod secrets;
 mod set_fact;
 mod show;

@@ -1,7 +1,8 @@
 //! A real sshd for tests, in a mount and process namespace of its own: its accounts, sudo rules and caches are not the
-//! machine's. Needs root, openssh-server, sudo, tcsh and fish.
+//! machine's. Needs root, openssh-server, sudo, opendoas, tcsh and fish.
 
 use lustores_provision::connection::{Become, Options, Ssh, Target, Way};
+use lustores_provision::model::BecomeMethod;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -29,6 +30,7 @@ pub struct Sshd {
     process: Option<Child>,
     no_sudo: bool,
     busy: bool,
+    doas: bool,
 }
 
 impl Sshd {
@@ -37,20 +39,33 @@ impl Sshd {
     }
 
     pub fn start_with(no_sudo: bool) -> Self {
-        Self::make(no_sudo, false)
+        Self::make(no_sudo, false, None)
+    }
+
+    /// One with these rules for doas: the content of its /etc/doas.conf.
+    pub fn start_with_doas(rules: &str) -> Self {
+        Self::make(false, false, Some(rules))
     }
 
     /// One that lets a single connection be without a login at a time.
     pub fn start_busy() -> Self {
-        Self::make(false, true)
+        Self::make(false, true, None)
     }
 
-    fn make(no_sudo: bool, busy: bool) -> Self {
+    fn make(no_sudo: bool, busy: bool, doas: Option<&str>) -> Self {
         assert!(rustix::process::getuid().is_root(), "these tests make namespaces: run them as root");
-        for program in ["/usr/sbin/sshd", "/usr/bin/sudo", "/bin/tcsh", "/usr/bin/fish", "/usr/bin/openssl"] {
+        let needed = [
+            "/usr/sbin/sshd",
+            "/usr/bin/sudo",
+            "/usr/bin/doas",
+            "/bin/tcsh",
+            "/usr/bin/fish",
+            "/usr/bin/openssl",
+        ];
+        for program in needed {
             assert!(
                 Path::new(program).exists(),
-                "{program} is missing: apt-get install openssh-server sudo tcsh fish openssl"
+                "{program} is missing: apt-get install openssh-server sudo opendoas tcsh fish openssl"
             );
         }
         let base = tempfile::Builder::new().prefix("lpt-").tempdir_in("/tmp").unwrap().keep();
@@ -80,7 +95,10 @@ impl Sshd {
             base.display()
         );
         fs::write(base.join("ssh_config"), config).unwrap();
-        let mut sshd = Self { base, port, process: None, no_sudo, busy };
+        if let Some(rules) = doas {
+            fs::write(base.join("doas.conf"), rules).unwrap();
+        }
+        let mut sshd = Self { base, port, process: None, no_sudo, busy, doas: doas.is_some() };
         sshd.run();
         sshd
     }
@@ -94,6 +112,7 @@ impl Sshd {
             .arg(self.port.to_string())
             .env("MAX_STARTUPS", if self.busy { "1" } else { "1000:30:2000" })
             .env("LOG_LEVEL", if self.busy { "VERBOSE" } else { "ERROR" })
+            .env("DOAS", if self.doas { "yes" } else { "no" })
             .env("NO_SUDO", if self.no_sudo { "yes" } else { "no" })
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -151,7 +170,13 @@ impl Sshd {
 
     pub fn becoming(&self, user: &str, other: &str, password: Option<&str>) -> Target {
         let password = password.map(agent::secret::Secret::new);
-        Target { r#become: Some(Become { user: other.into(), password }), ..self.target(user) }
+        let r#become = Become { user: other.into(), method: BecomeMethod::Sudo, password };
+        Target { r#become: Some(r#become), ..self.target(user) }
+    }
+
+    pub fn becoming_by_doas(&self, user: &str, other: &str) -> Target {
+        let r#become = Become { user: other.into(), method: BecomeMethod::Doas, password: None };
+        Target { r#become: Some(r#become), ..self.target(user) }
     }
 
     pub fn options(&self) -> Options {
