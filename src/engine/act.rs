@@ -9,7 +9,7 @@ use crate::{
     diag::Exit,
     event::{Event, Failure, Status},
     model::TaskId,
-    plan::{ResultOf, TaskPlan, diagnostics_failure, result_node, task_failure},
+    plan::{ResultOf, TaskPlan, diagnostics_failure, printed, result_node, task_failure},
     resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
     site::{HostTask, Preparation, Tries},
 };
@@ -42,6 +42,12 @@ impl HostRun {
         mut cancel: watch::Receiver<bool>,
     ) -> Done {
         let task = &self.prepare.tasks()[id.0 as usize];
+        if task.once.is_some() {
+            let registered = self.registered.lock().expect("no panic holds it").clone();
+            if self.prepare.is_out(id, &registered) {
+                return Done::quiet(Status::Skipped);
+            }
+        }
         let stopped = async |cancel: &mut watch::Receiver<bool>| {
             let _ = cancel.wait_for(|cancelled| *cancelled).await;
         };
@@ -53,7 +59,7 @@ impl HostRun {
             }
             () = stopped(&mut cancel) => return Done::quiet(Status::Blocked),
         }
-        if task.pause_s > 0 {
+        if task.pause_s > 0 && !task.is_dynamic {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(task.pause_s.into())) => {}
                 () = stopped(&mut cancel) => return Done::quiet(Status::Blocked),
@@ -310,12 +316,16 @@ impl HostRun {
         let link = &self.links[self.seat_of[task.id.0 as usize]];
         let mut fresh = Fresh(answers);
         for _ in 0..16 {
-            let stopped =
-                |fault: Fault| Stopped { failure: task_failure(task, &fault), own: !fault.is_final };
+            let stopped = |fault: Fault| Stopped {
+                failure: task_failure(task, &fault),
+                own: !fault.is_final,
+                output: printed(prepared, |query| fresh.0.get(query).cloned())
+                    .filter(|_| prepared.look().is_some()),
+            };
             match prepared.plan(&fresh, &self.mask).map_err(stopped)? {
                 Outcome::Need(queries) => {
                     let answers = link.ask(queries.clone()).await;
-                    let answers = answers.map_err(|failure| Stopped { failure, own: false })?;
+                    let answers = answers.map_err(|failure| Stopped { failure, own: false, output: None })?;
                     fresh.0.extend(queries.into_iter().zip(answers));
                 }
                 Outcome::NotYet(why) => return Err(stopped(Fault::new(why))),
@@ -326,7 +336,7 @@ impl HostRun {
         let fault =
             Fault::new(format!("bug in resource type `{}`: it never stops asking", prepared.type_name()));
         let failure = Failure { exit: Exit::Bug as u8, ..task_failure(task, &fault) };
-        Err(Stopped { failure, own: false })
+        Err(Stopped { failure, own: false, output: None })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use agent::wire::Facts;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -84,11 +84,18 @@ pub async fn run(
             (order, planned)
         });
     }
+    let mut forgiven = HashSet::new();
     let mut planned: Vec<Option<HostRun>> = names.iter().map(|_| None).collect();
     while let Some(result) = planning.join_next().await {
         match result {
             Ok((order, Ok(host))) => planned[order] = Some(host),
-            Ok((_, Err(exit))) => exits.push(exit),
+            Ok((order, Err(exit))) => {
+                // Out of reach, and that is no failure.
+                if exit == Exit::Done {
+                    forgiven.insert(names[order].clone());
+                }
+                exits.push(exit);
+            }
             Err(_) => exits.push(Exit::Bug),
         }
     }
@@ -109,7 +116,7 @@ pub async fn run(
         planned.iter().for_each(|host| host.report_refused(&events));
         exits.push(Exit::Cancelled);
     } else {
-        exits.extend(execute(planned, &names, &forks, &options, &events).await);
+        exits.extend(execute(planned, &names, &forgiven, &forks, &options, &events).await);
     }
     let exit = exits.into_iter().max().unwrap_or(Exit::Done);
     events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
@@ -132,6 +139,7 @@ impl Drop for Said<'_> {
 async fn execute(
     planned: Vec<HostRun>,
     names: &[String],
+    forgiven: &HashSet<String>,
     forks: &Arc<Semaphore>,
     options: &RunOptions,
     events: &Events,
@@ -155,7 +163,8 @@ async fn execute(
             let hosts = hosts.iter().map(|host| host.host.clone()).collect();
             events(Event::BatchStarted { number: at + 1, of: sizes.len(), hosts });
         }
-        let mut failed = batch.len() - hosts.len();
+        let mut failed =
+            batch.len() - hosts.len() - batch.iter().filter(|name| forgiven.contains(*name)).count();
         let mut running = tokio::task::JoinSet::new();
         // Where hosts wait for each other, all have to be under way.
         let meets = hosts.iter().any(HostRun::meets);

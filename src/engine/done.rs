@@ -47,27 +47,28 @@ impl Done {
 pub(super) struct Stopped {
     pub failure: Failure,
     pub own: bool,
+    /// Of what was run to look.
+    pub output: Option<Output>,
 }
 
 impl From<Stopped> for Done {
     fn from(stopped: Stopped) -> Self {
-        Self { own: stopped.own, ..Self::failed(stopped.failure, None) }
+        Self { own: stopped.own, ..Self::failed(stopped.failure, stopped.output.as_ref()) }
     }
 }
 
 impl HostRun {
     /// What a task that another host has done for this one comes to here.
     pub(super) fn done_by_another(&self, task: &HostTask, end: OnceEnd) -> Done {
-        let leader = task.leader().unwrap_or_default();
         let failed = |how: &str| Done::fatal(task_failure(task, &Fault::new(how)), None);
         match end {
-            OnceEnd::Done(Status::Failed, _) if !task.ignore_errors => {
+            OnceEnd::Done(leader, Status::Failed | Status::Blocked, _) if !task.ignore_errors => {
                 failed(&format!("it failed on `{leader}`, where it runs once"))
             }
-            OnceEnd::Done(Status::Blocked, _) => Done::quiet(Status::Blocked),
-            OnceEnd::Never => failed(&format!("`{leader}`, where it runs once, did not come to it")),
-            OnceEnd::NotThere => Done::quiet(Status::Skipped),
-            OnceEnd::Done(status, values) => {
+            OnceEnd::Never(leader) => {
+                failed(&format!("`{leader}`, where it runs once, did not come to its end"))
+            }
+            OnceEnd::Done(_, status, values) => {
                 self.registered.lock().expect("no panic holds it").set(&values);
                 let skipped = status == Status::Skipped;
                 Done { result: None, ..Done::quiet(if skipped { Status::Skipped } else { Status::Ok }) }
@@ -77,6 +78,10 @@ impl HostRun {
 
     /// What a task with `check_mode` comes to: its result tells of a change, and nothing is done.
     pub(super) fn would_change(&self, prepared: &dyn Prepared) -> Done {
+        // As in Ansible: what a command would print nobody can tell.
+        if prepared.is_command() {
+            return Done::quiet(Status::Skipped);
+        }
         let changed = prepared.counts_as_change();
         let status = if changed { Status::Changed } else { Status::Ok };
         let result = Some(result_node(&ResultOf { changed, ..Default::default() }));

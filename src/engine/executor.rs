@@ -148,6 +148,10 @@ impl HostRun {
             {
                 let at = id.0 as usize;
                 let stopped = lost || *cancel.borrow();
+                // What is not done for that is no failure only where each of these says so.
+                if lost && !self.tasks()[at].ignore_unreachable {
+                    failures.push((id, Exit::Unreachable));
+                }
                 let settled = if stopped {
                     Some(Done::quiet(Status::Blocked))
                 } else {
@@ -191,9 +195,10 @@ impl HostRun {
             {
                 let is_lost = failure.exit == Exit::Unreachable as u8;
                 lost |= is_lost;
+                let is_forgiven = self.tasks()[id.0 as usize].ignore_unreachable;
                 let exit = exit_of(failure);
                 course.hard[id.0 as usize] = !matches!(exit, Exit::TaskFailed | Exit::NotConverged);
-                if !(is_lost && self.tasks()[id.0 as usize].ignore_unreachable) {
+                if !(is_lost && is_forgiven) {
                     failures.push((id, exit));
                 }
             }
@@ -205,7 +210,7 @@ impl HostRun {
             link.close().await;
         }
         for (id, failed) in failures {
-            if self.rescued(id, &course) {
+            if failed != Exit::Unreachable && self.rescued(id, &course) {
                 (summary.failed, summary.rescued) = (summary.failed - 1, summary.rescued + 1);
             } else {
                 exit = exit.max(failed);
@@ -240,7 +245,7 @@ impl HostRun {
             || task.judged
             || !task.sets.is_empty()
             || task.only_looks
-            || task.leader().is_some()
+            || task.once.is_some()
         {
             return None;
         }
@@ -286,10 +291,7 @@ impl HostRun {
         }
         if task.once.is_some() || task.in_step.is_some() {
             let registered = self.registered.lock().expect("no panic holds it").clone();
-            // What is skipped because the play has ended here was not decided for the others.
-            let is_never = done.status == Status::Skipped && self.prepare.has_ended(id, &registered);
-            let values = (!is_never).then(|| registered.of(task));
-            self.meeting.over(&self.host, task, done.status, values);
+            self.meeting.over(&self.host, task, done.status, registered.of(task));
         }
         count(summary, done.status);
         progress[id.0 as usize] = Progress::Finished(done.status);

@@ -16,12 +16,10 @@ use tokio::sync::watch;
 /// What a task that runs once came to.
 #[derive(Clone, Debug)]
 pub(super) enum OnceEnd {
-    /// The variables that it set.
-    Done(Status, Map),
-    /// The host that was to do it has ended, or never began.
-    Never,
-    /// Its host has no such task: a loop has fewer rounds there.
-    NotThere,
+    /// The host that did it, and the variables that it set.
+    Done(String, Status, Map),
+    /// The host that did it was lost on the way, or no host can.
+    Never(String),
 }
 
 #[derive(Default)]
@@ -30,10 +28,11 @@ struct Standing {
     left: HashMap<OnceKey, usize>,
     /// Whether one of them failed or was blocked, and whether all were skipped.
     worst: HashMap<OnceKey, Status>,
+    /// Those that it has come to, and has a part in.
     arrived: HashSet<OnceKey>,
-    ends: HashMap<OnceKey, OnceEnd>,
-    /// By play in step: the tasks that are not over, by their number in the playbook, and how many instances.
-    open: HashMap<usize, BTreeMap<usize, usize>>,
+    ends: HashMap<OnceKey, (Status, Map)>,
+    /// By play in step: the tasks that are not over, by their place in it, and how many instances.
+    open: HashMap<usize, BTreeMap<Vec<usize>, usize>>,
     is_gone: bool,
 }
 
@@ -90,10 +89,10 @@ impl Meeting {
         let mut standing = Standing::default();
         for task in tasks {
             if let Some(once) = &task.once {
-                *standing.left.entry(once.key().clone()).or_default() += 1;
+                *standing.left.entry(once.key.clone()).or_default() += 1;
             }
-            if let Some(play) = task.in_step {
-                *standing.open.entry(play).or_default().entry(task.source_index()).or_default() += 1;
+            if let Some((play, place)) = &task.in_step {
+                *standing.open.entry(*play).or_default().entry(place.clone()).or_default() += 1;
             }
         }
         self.hosts().insert(host.into(), standing);
@@ -109,75 +108,76 @@ impl Meeting {
 
     /// Waits until a task may begin on this host. For one that another host does: until it has done it.
     pub async fn turn(&self, host: &str, task: &HostTask) -> Option<OnceEnd> {
-        if let Some(play) = task.in_step {
-            let source = task.source_index();
+        if let Some((play, place)) = &task.in_step {
             let is_behind = |standing: &Standing| {
-                let mut open = standing.open.get(&play).into_iter().flatten();
-                !standing.is_gone && open.next().is_some_and(|(first, _)| *first < source)
+                let mut open = standing.open.get(play).into_iter().flatten();
+                !standing.is_gone && open.next().is_some_and(|(first, _)| first < place)
             };
-            self.until(|| {
-                let hosts = self.hosts();
-                // Itself among them: one task at a time.
-                (!hosts.values().any(is_behind)).then_some(())
-            })
-            .await;
+            // Itself among them: one task at a time.
+            self.until(|| (!self.hosts().values().any(is_behind)).then_some(())).await;
         }
-        match task.once.as_ref()? {
-            Once::Leads { key, others } => {
-                self.until(|| {
-                    let hosts = self.hosts();
-                    let is_awaited = |name: &String| {
-                        let standing = hosts.get(name).filter(|standing| !standing.is_gone);
-                        standing.is_some_and(|s| s.left.contains_key(key) && !s.arrived.contains(key))
-                    };
-                    (!others.iter().any(is_awaited)).then_some(())
-                })
-                .await;
-                None
-            }
-            Once::Follows { key, leader } => {
-                if let Some(standing) = self.hosts().get_mut(host) {
-                    standing.arrived.insert(key.clone());
-                }
-                self.tell();
-                Some(self.until(|| self.end(leader, key)).await)
+        let once = task.once.as_ref()?;
+        if let Some(standing) = self.hosts().get_mut(host) {
+            standing.arrived.insert(once.key.clone());
+        }
+        self.tell();
+        let leader = self.until(|| self.leader(once)).await;
+        if leader == once.own {
+            return (!once.may_lead).then(|| OnceEnd::Never(host.to_string()));
+        }
+        let leader = &once.hosts[leader];
+        Some(self.until(|| self.end(leader, &once.key)).await)
+    }
+
+    /// The first host that has come to a task, once each has come to it or is known not to.
+    fn leader(&self, once: &Once) -> Option<usize> {
+        let hosts = self.hosts();
+        let mut leader = None;
+        for (at, name) in once.hosts.iter().enumerate() {
+            let standing = hosts.get(name);
+            let has_arrived = standing.is_some_and(|standing| standing.arrived.contains(&once.key));
+            let will_not = standing.is_none_or(|standing| {
+                standing.is_gone || standing.left.get(&once.key).is_none_or(|left| *left == 0)
+            });
+            match (has_arrived, will_not) {
+                (true, _) => leader = leader.or(Some(at)),
+                (false, true) => {}
+                (false, false) => return None,
             }
         }
+        leader
     }
 
     fn end(&self, leader: &str, key: &OnceKey) -> Option<OnceEnd> {
         let hosts = self.hosts();
-        let Some(standing) = hosts.get(leader) else { return Some(OnceEnd::Never) };
+        let standing = hosts.get(leader)?;
         match standing.ends.get(key) {
-            Some(end) => Some(end.clone()),
-            None if !standing.left.contains_key(key) => Some(OnceEnd::NotThere),
-            None => standing.is_gone.then_some(OnceEnd::Never),
+            Some((status, values)) => Some(OnceEnd::Done(leader.into(), *status, values.clone())),
+            None => standing.is_gone.then(|| OnceEnd::Never(leader.into())),
         }
     }
 
-    /// A task of this host is over. `values`: what it and those before it under the same key have set; `None`: it will never come to it.
-    pub fn over(&self, host: &str, task: &HostTask, status: Status, values: Option<Map>) {
+    /// A task of this host is over. `values`: what it and those before it under the same key have set.
+    pub fn over(&self, host: &str, task: &HostTask, status: Status, values: Map) {
         let mut hosts = self.hosts();
         let Some(standing) = hosts.get_mut(host) else { return };
-        if let Some(open) = task.in_step.and_then(|play| standing.open.get_mut(&play)) {
-            let source = task.source_index();
-            let left = open.entry(source).or_insert(1);
+        if let Some((play, place)) = &task.in_step
+            && let Some(open) = standing.open.get_mut(play)
+        {
+            let left = open.entry(place.clone()).or_insert(1);
             *left -= 1;
             if *left == 0 {
-                open.remove(&source);
+                open.remove(place);
             }
         }
-        if let Some(once) = &task.once {
-            let key = once.key();
-            standing.arrived.insert(key.clone());
+        if let Some(Once { key, .. }) = &task.once {
             let worst = standing.worst.entry(key.clone()).or_insert(status);
             *worst = worse(*worst, status);
             let worst = *worst;
             if let Some(left) = standing.left.get_mut(key) {
                 *left -= 1;
                 if *left == 0 {
-                    let end = values.map_or(OnceEnd::Never, |values| OnceEnd::Done(worst, values));
-                    standing.ends.insert(key.clone(), end);
+                    standing.ends.insert(key.clone(), (worst, values));
                 }
             }
         }

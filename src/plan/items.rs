@@ -1,9 +1,10 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::result;
+use super::{Counts, TaskPlan, result};
 use crate::{
     resource::{Fault, Lookup, Mask, Outcome},
-    site::{Preparation, PreparedItem},
+    site::{HostTask, Preparation, Prepare, PreparedItem},
+    template::Truth,
     yaml::Node,
 };
 use agent::wire::{Answer, Query};
@@ -45,15 +46,60 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
     })
 }
 
+/// What a loop's own conditions make of its items, where nothing has to be done for them: whether it counts as a change. What
+/// fails, or may, shows when it runs.
+pub(super) fn judged(
+    host: &dyn Prepare,
+    task: &HostTask,
+    plan: &mut TaskPlan,
+    preparation: &Preparation,
+    counts: Counts,
+    answer: &dyn Fn(&Query) -> Option<Answer>,
+) -> Counts {
+    let (TaskPlan::Unchanged { .. }, Preparation::Items(items)) = (&*plan, preparation) else {
+        return counts;
+    };
+    let mut all = Counts::No;
+    for item in items.iter() {
+        let defer = |why: String| TaskPlan::Deferred { why, after: vec![] };
+        let judgement = match host.judge(task.id, &item.registered, &of_item(item, answer)) {
+            Ok(judgement) => judgement,
+            Err(_) => {
+                *plan = defer(format!("({}) its conditions cannot be told before", item.label));
+                return Counts::Perhaps;
+            }
+        };
+        match judgement.failed {
+            Some(Truth::True) => {
+                *plan = defer(format!("({}) `failed_when` holds: {}", item.label, host.judging(task.id).0));
+                return Counts::Perhaps;
+            }
+            Some(Truth::Unknown(why)) => {
+                *plan = defer(format!("({}) whether it fails depends on {why}", item.label));
+                return Counts::Perhaps;
+            }
+            _ => {}
+        }
+        match judgement.changed {
+            Some(Truth::True) => all = Counts::Yes,
+            Some(Truth::Unknown(_)) if all == Counts::No => all = Counts::Perhaps,
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The result of an item for which nothing has to be done.
+fn of_item(item: &PreparedItem, answer: impl Fn(&Query) -> Option<Answer>) -> Node {
+    let output = match &item.preparation {
+        Preparation::Ready(prepared) => result::printed(&**prepared, &answer),
+        _ => None,
+    };
+    let skipped = matches!(item.preparation, Preparation::Skip(_));
+    result::node(&result::Outcome { skipped, output: output.as_ref(), ..Default::default() })
+}
+
 /// The result of a loop for which nothing has to be done.
 pub(super) fn result(items: &[PreparedItem], answer: impl Fn(&Query) -> Option<Answer>) -> Node {
-    let of = |item: &PreparedItem| {
-        let output = match &item.preparation {
-            Preparation::Ready(prepared) => result::printed(&**prepared, &answer),
-            _ => None,
-        };
-        let skipped = matches!(item.preparation, Preparation::Skip(_));
-        Some(result::node(&result::Outcome { skipped, output: output.as_ref(), ..Default::default() }))
-    };
-    result::items_node(items.iter().map(of).collect())
+    result::items_node(items.iter().map(|item| Some(of_item(item, &answer))).collect())
 }

@@ -13,7 +13,7 @@ use crate::{
     graph::{TaskGraph, Why},
     model::{Area, Part, TaskId},
     resource::{Fault, Look, Lookup, Outcome},
-    site::{HostTask, Once, Preparation, Registered},
+    site::{HostTask, Preparation, Registered},
 };
 use agent::wire::{Answer, Query};
 use std::collections::{BTreeSet, HashMap};
@@ -118,8 +118,8 @@ impl Planner {
                     }
                 }
             }
-            if let Some(Once::Follows { key, leader }) = &task.once {
-                match self.from_others.get(key) {
+            if let (Some(leader), Some(once)) = (task.leader(), &task.once) {
+                match self.from_others.get(&once.key) {
                     Some(values) => registered.set(values),
                     None => {
                         registered.set_unknown(task, &format!("what `{}` comes to on `{leader}`", task.name));
@@ -196,6 +196,13 @@ impl Planner {
                 TaskPlan::Change(_) | TaskPlan::Deferred { .. } => counts_by_type(&preparations[at]),
             };
             if task.only_looks
+                && let (TaskPlan::Change(_), Preparation::Ready(prepared)) = (&plan, &preparations[at])
+                && prepared.is_command()
+            {
+                plan = TaskPlan::Skipped { why: "`check_mode`: a command is not run".into() };
+                counts[at] = Counts::No;
+            }
+            if task.only_looks
                 && let TaskPlan::Change(change) = &plan
             {
                 let facets: Vec<_> = change.diff.facets.iter().map(|facet| facet.facet.as_str()).collect();
@@ -203,7 +210,12 @@ impl Planner {
                 plan = TaskPlan::Unchanged { asked: change.asked(), notes };
                 counts[at] = counts_by_type(&preparations[at]);
             }
-            if task.judged
+            if task.is_dynamic && task.judged {
+                counts[at] =
+                    items::judged(&*self.host, task, &mut plan, &preparations[at], counts[at], &|query| {
+                        self.answers[seat].get(query).cloned()
+                    });
+            } else if task.judged
                 && let Some(judged) = self.judged(task, &plan, &preparations[at], counts[at], &registered)
             {
                 counts[at] = judged.counts;
@@ -257,8 +269,8 @@ impl Planner {
                     result::register(&mut registered, register, node);
                 }
             }
-            if let Some(Once::Leads { key, .. }) = &task.once {
-                once.insert(key.clone(), registered.of(task));
+            if let Some(own) = &task.once {
+                once.insert(own.key.clone(), registered.of(task));
             }
             after[at] = behind;
             plans[at] = Some(plan);

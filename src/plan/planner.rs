@@ -63,12 +63,6 @@ impl Planner {
         let (mut seats, mut places) = (vec![], vec![Place::Host]);
         let (mut seat_of, mut machine_of) = (vec![], vec![]);
         for task in host.tasks() {
-            // Another host does it: it needs no link.
-            if task.leader().is_some() {
-                seat_of.push(0);
-                machine_of.push(0);
-                continue;
-            }
             seat_of.push(index_of(&mut seats, Seat::of(task)));
             machine_of.push(index_of(&mut places, task.place.clone()) as u16);
         }
@@ -180,6 +174,9 @@ impl Planner {
         task: &HostTask,
         registered: &Registered,
     ) -> Result<Preparation, Failure> {
+        if let Some(leader) = task.leader() {
+            return Ok(Preparation::Skip(format!("runs once, on `{leader}`")));
+        }
         let at = task.id.0 as usize;
         let none = Registered::default();
         let registered = if task.reads.is_empty() { &none } else { registered };

@@ -2,7 +2,7 @@
 //! are read beforehand, so that mistakes in any of them show offline; which of them it is, each host says.
 
 use super::{
-    Background, Include, Included, Task,
+    Background, Include, Included, Loop, Task,
     keywords::{Keywords, RESERVED, is_template},
     load::{Loader, Place},
     names,
@@ -29,7 +29,7 @@ impl Loader<'_> {
         }
         let node = entry.node.get("file").unwrap_or(&entry.node);
         let name = self.errors.take(node.expect_str("a file of tasks"))?.to_string();
-        let repeat = self.repeat(map);
+        let repeat = self.rounds(map);
         if repeat.is_none() && !is_template(node) {
             return self.tasks_of(node, &name, keywords, place);
         }
@@ -61,7 +61,7 @@ impl Loader<'_> {
         keywords: &Keywords,
         place: &Place,
     ) -> Option<Vec<Task>> {
-        let Some(repeat) = self.repeat(map) else { return self.import_role(map, entry, keywords, place) };
+        let Some(repeat) = self.rounds(map) else { return self.import_role(map, entry, keywords, place) };
         let include = Include {
             file: None,
             files: vec![String::new()],
@@ -71,6 +71,16 @@ impl Loader<'_> {
         let mut inner = place.clone();
         inner.includes.push(Included { include: Arc::new(include), file: 0 });
         self.import_role(map, entry, keywords, &inner)
+    }
+
+    /// The loop of an include.
+    fn rounds(&mut self, map: &Map) -> Option<Loop> {
+        let repeat = self.repeat(map)?;
+        if let Some(pause) = &repeat.pause {
+            let error = Diagnostic::error("an include takes no `pause`").at(&pause.origin);
+            self.errors.push(error.hint("loop over the tasks themselves"));
+        }
+        Some(repeat)
     }
 
     /// The files that a name with templates may stand for: each template for any text without `/`.
@@ -98,7 +108,11 @@ impl Loader<'_> {
         });
         if found.is_empty() {
             let error = Diagnostic::error(format!("no file fits `{name}`")).at(&node.origin);
-            self.errors.push(error.cause(format!("looked in {}/", place.folder.display())));
+            let folder = if place.folder.as_os_str().is_empty() { Path::new(".") } else { &place.folder };
+            let error = error.cause(format!("looked in {}/", folder.display()));
+            self.errors.push(error.hint(
+                "a template stands for a part of a name, without `/`; paths are relative to this file",
+            ));
         }
         found
     }

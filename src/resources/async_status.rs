@@ -44,6 +44,16 @@ retries: 60
     type Spec = Spec;
     type State = Act;
 
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        if spec.jid.is_empty() || spec.jid.starts_with('.') || spec.jid.contains('/') {
+            let fault = Fault::new(format!("`{}` is no job", spec.jid.escape_debug()));
+            return Err(
+                fault.hint("write `{{NAME.ansible_job_id}}`, with the name that the starting task registers")
+            );
+        }
+        Ok(())
+    }
+
     fn address(_: &Spec) -> Option<Address> {
         None
     }
@@ -63,12 +73,10 @@ retries: 60
                 Ok(Act::default())
             }
             Answer::Output(output) => {
-                let is_final = ended_by_force(output.code);
                 let printed = String::from_utf8_lossy(output.stderr.bytes());
                 let last = printed.trim().lines().last().filter(|_| !output.stderr.is_secret());
                 let said = last.map(|line| format!(": {line}")).unwrap_or_default();
-                Err(Fault { is_final, ..Fault::new(format!("the job ended with {}{said}", output.code)) }
-                    .into())
+                Err(Fault::new(format!("the job ended with {}{said}", output.code)).into())
             }
             // It may be started by a task before this one.
             Answer::Failed(why) => Err(Pause::NotYet(why)),

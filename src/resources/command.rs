@@ -29,6 +29,10 @@ command:
     type Spec = Params<Words>;
     type State = Act;
 
+    fn check(spec: &Self::Spec) -> Result<(), Fault> {
+        spec.check()
+    }
+
     fn address(_: &Self::Spec) -> Option<Address> {
         None
     }

@@ -36,6 +36,10 @@ shell:
     type Spec = Params<Script>;
     type State = Act;
 
+    fn check(spec: &Self::Spec) -> Result<(), Fault> {
+        spec.check()
+    }
+
     fn address(_: &Self::Spec) -> Option<Address> {
         None
     }

@@ -1,19 +1,12 @@
 //! The tasks of one host as a flat list.
 
-use super::{
-    HostTask, Once, Place, Register, Registered, Shared,
-    inputs::UseAt,
-    judge::number,
-    loops::Around,
-    scopes::{RESULT, Scopes},
-};
+use super::{HostTask, Register, Registered, Shared, inputs::UseAt, loops::Around, scopes::Scopes};
 use crate::{
-    diag::{Diagnostic, Diagnostics},
-    inventory::{Host, become_method},
-    model::{Area, BecomeMethod, Origin, TaskId},
-    playbook::{Connection, Task},
+    diag::Diagnostics,
+    inventory::Host,
+    model::TaskId,
+    playbook::Task,
     resource::Prepared,
-    resources::Touch,
     template::{Scope, render},
     yaml::{Node, Value},
 };
@@ -26,6 +19,7 @@ use std::{
 /// The tasks of one host, to be prepared one by one. Cheap to hold.
 pub struct HostTasks {
     pub(super) shared: Arc<Shared>,
+    pub(super) host: String,
     pub(super) tasks: Vec<HostTask>,
     pub(super) scopes: Scopes,
     /// Tasks whose loop cannot be told yet, and why.
@@ -45,8 +39,8 @@ pub(super) struct Item {
 
 pub(super) struct Expander<'a> {
     pub shared: &'a Shared,
-    host: &'a Host,
-    offline: bool,
+    pub host: &'a Host,
+    pub offline: bool,
     pub scopes: Scopes,
     pub tasks: Vec<HostTask>,
     pub pending: HashMap<TaskId, Arc<str>>,
@@ -57,7 +51,9 @@ pub(super) struct Expander<'a> {
     ids: HashMap<usize, Vec<TaskId>>,
     /// The handlers that each task notifies are those with this number.
     flush_of: Vec<u32>,
-    flushes: u32,
+    pub flushes: u32,
+    /// Where handlers are flushed, while they are.
+    pub flushed_at: Option<usize>,
     /// Of the play: its handlers, and the `end_host` so far.
     handlers: Vec<usize>,
     ends: Vec<TaskId>,
@@ -86,6 +82,7 @@ impl HostTasks {
             ids: HashMap::new(),
             flush_of: vec![],
             flushes: 0,
+            flushed_at: None,
             handlers: vec![],
             ends: vec![],
         };
@@ -102,7 +99,14 @@ impl HostTasks {
                 found.dedup();
                 found
             };
-            let (mut notify, needs) = (all(&task.notify), all(&task.needs));
+            let (mut notify, mut needs) = (all(&task.notify), all(&task.needs));
+            if task.is_meta("end_host")
+                && let Some(inside) = tasks[at].blocks.last().copied()
+            {
+                // Where a task before it fails, it is not come to.
+                let before = tasks[..at].iter().filter(|before| before.blocks.contains(&inside));
+                needs.extend(before.map(|before| before.id));
+            }
             notify.retain(|handler| flush_of[handler.0 as usize] == flush_of[at]);
             // The items of a loop with pauses come one after the other.
             let previous = at
@@ -112,7 +116,8 @@ impl HostTasks {
             (tasks[at].notify, tasks[at].needs, tasks[at].follows) = (notify, needs, follows);
         }
         let (late, ready) = (HashSet::new(), Mutex::default());
-        let mut host_tasks = Self { shared: shared.clone(), tasks, scopes, pending, late, ready };
+        let host = name.to_string();
+        let mut host_tasks = Self { shared: shared.clone(), host, tasks, scopes, pending, late, ready };
         host_tasks.find_reads();
         host_tasks.check_inputs(name, &wanted, offline, &mut errors);
         let errors = host_tasks.hide(errors);
@@ -148,15 +153,23 @@ impl Expander<'_> {
         let tasks: Vec<usize> = indices.iter().filter(|index| !is_handler(index)).copied().collect();
         self.ends.clear();
         self.add_all(&tasks, 0, &Around::default());
-        self.flush();
+        self.flush(None);
     }
 
-    /// The play's handlers, for what notified them since they ran last.
-    pub(super) fn flush(&mut self) {
+    /// The play's handlers, for what notified them since they ran last; behind that task.
+    pub(super) fn flush(&mut self, at: Option<usize>) {
+        self.flushed_at = at;
         for handler in self.handlers.clone() {
             self.add_all(&[handler], 0, &Around::default());
         }
+        self.flushed_at = None;
         self.flushes += 1;
+    }
+
+    /// The scope of a task, before anything has run.
+    pub(super) fn scope(&self, index: usize, around: &Around) -> Scope {
+        let at = self.flushed_at.unwrap_or(index);
+        self.scopes.with(self.shared, index, at, around.layer(), &Registered::default())
     }
 
     pub(super) fn add(&mut self, index: usize, scope: &Scope, item: Option<Item>, around: &Around) {
@@ -194,7 +207,9 @@ impl Expander<'_> {
             .map(|(name, _)| Register { name: name.clone(), item: item.as_ref().map(|item| item.at) });
         let tries = if waits { None } else { task.judging.tries(scope, self.offline, &mut self.errors) };
         let mut name = self.name(task, scope, waits);
-        for label in around.labels.iter().chain(item.as_ref().map(|item| &item.label)) {
+        let own =
+            item.as_ref().map(|item| if no_log { format!("#{}", item.at.0 + 1) } else { item.label.clone() });
+        for label in around.labels.iter().chain(&own) {
             name = format!("{name} ({label})");
         }
         let blocks = self.blocks(&task.blocks, around);
@@ -206,6 +221,7 @@ impl Expander<'_> {
         self.flush_of.push(self.flushes);
         let sets = match task.resource.0.as_str() {
             "set_fact" => task.params.as_map().into_iter().flat_map(|map| map.keys().cloned()).collect(),
+            "meta" if task.is_meta("end_host") => vec![HostTask::end_name(id)],
             _ => vec![],
         };
         self.tasks.push(HostTask {
@@ -235,135 +251,12 @@ impl Expander<'_> {
             follows: None,
             is_dynamic: false,
             once: self.once(index, around).filter(|_| once),
-            in_step: self.in_step(index),
+            in_step: self.in_step(index, around),
+            seen_at: self.flushed_at.unwrap_or(index),
             origin: task.origin.clone(),
             source: index,
             item: (!around.variables.is_empty()).then(|| Arc::new(around.variables.clone())),
         });
-    }
-
-    /// The value of a keyword, which must be known before the task is prepared. `None` also for what only facts can
-    /// tell while there are none.
-    fn settle(&mut self, node: &Node, scope: &Scope) -> Option<Node> {
-        let rendered = self.errors.take(render(node, scope))?;
-        let Some(why) = rendered.unknown() else { return Some(rendered) };
-        if !self.offline || why.starts_with(RESULT) {
-            let error = Diagnostic::error("this must be known before the tasks run").at(&node.origin);
-            self.errors.push(error.cause(format!("it needs {why}")));
-        }
-        None
-    }
-
-    /// Who does a task that runs once; `None` when there is only this host.
-    pub(super) fn once(&self, index: usize, around: &Around) -> Option<Once> {
-        let together = self.shared.together(self.shared.index[index].play, &self.host.name);
-        let key = (index, around.rounds());
-        let (leader, others) = together.split_first().filter(|(_, others)| !others.is_empty())?;
-        Some(match *leader == self.host.name {
-            true => Once::Leads { key, others: others.iter().map(ToString::to_string).collect() },
-            false => Once::Follows { key, leader: leader.to_string() },
-        })
-    }
-
-    /// Adds a task that another host does.
-    pub(super) fn follow(&mut self, index: usize, once: Once, around: &Around) {
-        let task = self.shared.task(index);
-        let scope = self.scopes.with(self.shared, index, None, &Registered::default());
-        // What it says of itself may need the items of the other host's loop.
-        self.pending.insert(TaskId(self.tasks.len() as u32), Arc::from("another host does it"));
-        self.add(index, &scope, None, around);
-        self.pending.remove(&TaskId(self.tasks.len() as u32 - 1));
-        let host_task = self.tasks.last_mut().expect("it was added");
-        host_task.once = Some(once);
-        host_task.place = Place::Host;
-        host_task.become_user = None;
-        host_task.register =
-            task.register.as_ref().map(|(name, _)| Register { name: name.clone(), item: None });
-    }
-
-    /// The play, when its hosts go through it in step. Handlers run when they are owed.
-    fn in_step(&self, index: usize) -> Option<usize> {
-        let play = self.shared.index[index].play;
-        (self.shared.playbook.plays[play].in_step && !self.shared.task(index).handler).then_some(play)
-    }
-
-    /// The areas that the task touches besides what its resource says.
-    fn touches(&mut self, node: &Node, scope: &Scope) -> Vec<Area> {
-        let Some(rendered) = self.settle(node, scope) else { return vec![] };
-        self.errors.take(Touch::read(&rendered)).unwrap_or_default()
-    }
-
-    pub(super) fn seconds(&mut self, node: Option<&Node>, scope: &Scope) -> Option<u32> {
-        number(node?, "a number of seconds", scope, self.offline, &mut self.errors)
-    }
-
-    fn flag(&mut self, node: Option<Node>) -> bool {
-        node.and_then(|node| self.errors.take(node.expect_bool("`true` or `false`"))).unwrap_or(false)
-    }
-
-    fn text(&mut self, node: Option<Node>, what: &str) -> Option<(String, Origin)> {
-        let node = node?;
-        if node.secret {
-            self.errors.push(Diagnostic::error("a secret cannot be used here").at(&node.origin));
-            return None;
-        }
-        let text = self.errors.take(node.expect_str(what))?.to_string();
-        Some((text, node.origin))
-    }
-
-    /// What the task says, else what the inventory says of the host.
-    fn become_user(
-        &mut self,
-        elevate: Option<Node>,
-        user: Option<Node>,
-        method: Option<Node>,
-        scope: &Scope,
-    ) -> (Option<String>, BecomeMethod) {
-        let mut from_host = |name: &str| {
-            let node = scope.written(name).filter(|node| !node.is_null())?.clone();
-            self.settle(&node, scope)
-        };
-        let elevate = elevate.or_else(|| from_host("ansible_become"));
-        let user = user.or_else(|| from_host("ansible_become_user"));
-        let method = method.or_else(|| from_host("ansible_become_method"));
-        if !self.flag(elevate) {
-            return (None, BecomeMethod::default());
-        }
-        let user = self.text(user, "the name of a user");
-        let user = user.map_or_else(|| "root".into(), |(name, _)| name);
-        let read = method.as_ref().and_then(|node| self.errors.take(become_method(node))).unwrap_or_default();
-        let password = ["ansible_become_password", "ansible_become_pass"];
-        let password =
-            password.into_iter().find_map(|name| scope.written(name)).filter(|node| !node.is_null());
-        if let (BecomeMethod::Doas, Some(method), Some(password)) = (read, method, password) {
-            let error = Diagnostic::error("doas takes a password from a terminal only").at(&method.origin);
-            let error = error.related(&password.origin, "this one cannot be given to it");
-            self.errors.push(
-                error.hint(
-                    "let it do without: `permit nopass USER` in the host's /etc/doas.conf; or use `sudo`",
-                ),
-            );
-        }
-        (Some(user), read)
-    }
-
-    fn place(&mut self, task: &Task, delegate: Option<Node>) -> Place {
-        if let Some((name, origin)) = self.text(delegate, "the name of a host") {
-            let name = if name == "127.0.0.1" { "localhost".into() } else { name };
-            if name == self.host.name {
-                return Place::Host;
-            }
-            if self.shared.inventory.host(&name).is_none() {
-                let known = self.shared.inventory.hosts().map(|h| h.name.as_str()).chain(["localhost"]);
-                let error = Diagnostic::error(format!("no host `{name}` to delegate to")).at(&origin);
-                self.errors.push(error.suggest(&name, known));
-            }
-            return Place::Delegate(name);
-        }
-        match task.keywords.connection {
-            Some(Connection::Local) if self.host.name != "localhost" => Place::Delegate("localhost".into()),
-            _ => Place::Host,
-        }
     }
 
     fn name(&mut self, task: &Task, scope: &Scope, waits: bool) -> String {

@@ -1,15 +1,11 @@
 //! What shows only while a play goes on: variables that tasks set, items that tasks find, and where a play ends for a host.
 
-use super::{
-    HostTask, HostTasks, Preparation, PreparedItem, Registered,
-    loops::shown,
-    prepare::{Aim, condition_text},
-};
+use super::{HostTask, HostTasks, Preparation, PreparedItem, Registered, loops::shown, prepare::Aim};
 use crate::{
     diag::Diagnostics,
     model::TaskId,
     playbook::{Loop, Task},
-    template::{Scope, Truth, condition, render},
+    template::{Scope, render},
     yaml::{Entry, Map, Node, Value},
 };
 use std::sync::Arc;
@@ -37,6 +33,7 @@ impl HostTasks {
         let (mut known, mut all) = (registered.clone(), vec![]);
         for (at, node) in items.into_iter().enumerate() {
             let mut registered = known.clone();
+            let is_hidden = self.tasks[id.0 as usize].no_log;
             let (mut label, origin) = (shown(&node, at), node.origin.clone());
             registered.results.insert(repeat.var.clone(), node);
             if let Some(name) = &repeat.index_var {
@@ -45,6 +42,9 @@ impl HostTasks {
             if let Some(wanted) = &repeat.label {
                 let scope = self.scopes.of(&self.shared, &self.tasks[id.0 as usize], &registered);
                 label = errors.take(render(wanted, &scope)).map_or(label, |node| shown(&node, at));
+            }
+            if is_hidden {
+                label = format!("#{}", at + 1);
             }
             let Some(preparation) = errors.take(self.prepare_one(id, None, &registered, aim)) else {
                 continue;
@@ -76,32 +76,29 @@ impl HostTasks {
         })
     }
 
-    /// Whether an earlier `end_host` has ended the play for this host: its condition.
-    pub(super) fn ended(&self, host_task: &HostTask, registered: &Registered) -> Result<Ended, Diagnostics> {
+    /// Whether an earlier `end_host` has ended the play for this host. What has not been decided has not ended it.
+    pub(super) fn ended(&self, host_task: &HostTask, registered: &Registered) -> Ended {
         let mut ended = Ended::No;
         for end in &host_task.ends {
-            let end = &self.tasks[end.0 as usize];
-            let scope = self.scopes.of(&self.shared, end, registered);
-            let conditions = &self.shared.task(end.source).keywords.when;
-            let mut holds = Truth::True;
-            for node in conditions {
-                match condition(node, &scope)? {
-                    Truth::True => {}
-                    truth => holds = truth,
+            match registered.results.get(&HostTask::end_name(*end)).map(|node| &node.value) {
+                Some(Value::Unknown(why)) => ended = Ended::Perhaps(why.clone()),
+                Some(_) => {
+                    let end = &self.tasks[end.0 as usize];
+                    return Ended::Yes(format!(
+                        "the play has ended for this host: {} ({})",
+                        end.name, end.origin
+                    ));
                 }
-                if holds == Truth::False {
-                    break;
-                }
-            }
-            let text = conditions.iter().map(condition_text).collect::<Vec<_>>().join(" and ");
-            let because = if text.is_empty() { String::new() } else { format!(": {text}") };
-            match holds {
-                Truth::True => return Ok(Ended::Yes(format!("the play has ended for this host{because}"))),
-                Truth::False => {}
-                Truth::Unknown(why) => ended = Ended::Perhaps(why),
+                None => {}
             }
         }
-        Ok(ended)
+        ended
+    }
+
+    /// That the play ends here.
+    pub(super) fn end(&self, host_task: &HostTask) -> Preparation {
+        let (key, node) = (host_task.origin.clone(), Node::new(Value::Bool(true), host_task.origin.clone()));
+        Preparation::Sets(Arc::new(Map::from([(HostTask::end_name(host_task.id), Entry { key, node })])))
     }
 
     /// The variables that a `set_fact` sets.

@@ -1,7 +1,6 @@
 //! Loops: of a task, and of an include around many.
 
 use super::{
-    Once, Registered,
     expand::{Expander, Item, scalar},
     scopes::{RESULT, Variables},
 };
@@ -9,11 +8,11 @@ use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{InBlock, TaskId},
     playbook::{Include, Included, Loop},
-    template::{Scope, render},
+    template::{Scope, names_in, render},
     yaml::{Entry, Map, Node, Value},
 };
 use indexmap::IndexMap;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What surrounds a task: the items of the includes around it.
 #[derive(Clone, Default)]
@@ -21,17 +20,32 @@ pub(super) struct Around {
     pub variables: Vec<(String, Node)>,
     /// How the items are shown.
     pub labels: Vec<String>,
-    /// The round of each include with a loop, and how many blocks are around that include.
-    rounds: Vec<(usize, usize)>,
+    rounds: Vec<Round>,
+}
+
+/// One round of an include with a loop.
+#[derive(Clone, Copy)]
+struct Round {
+    round: usize,
+    /// The first task of the include, by its number in the playbook.
+    first: usize,
+    /// How many blocks are around the include.
+    blocks: usize,
 }
 
 impl Around {
     /// The rounds of the includes around it.
     pub fn rounds(&self) -> Vec<usize> {
-        self.rounds.iter().map(|(round, _)| *round).collect()
+        self.rounds.iter().map(|round| round.round).collect()
     }
 
-    fn layer(&self) -> Option<Variables> {
+    /// The place of a task in its play: that of each include with a loop and the round, then its own.
+    pub fn place(&self, index: usize) -> Vec<usize> {
+        let rounds = self.rounds.iter().flat_map(|round| [round.first, round.round]);
+        rounds.chain([index]).collect()
+    }
+
+    pub fn layer(&self) -> Option<Variables> {
         let map: IndexMap<_, _> = self.variables.iter().cloned().collect();
         (!map.is_empty()).then(|| Arc::new(map))
     }
@@ -73,7 +87,7 @@ impl Expander<'_> {
         let Some(repeat) = &include.repeat else {
             return self.of_file(group, depth, include, around);
         };
-        let scope = self.scopes.with(self.shared, group[0], around.layer(), &Registered::default());
+        let scope = self.scope(group[0], around);
         match self.items(repeat, &scope) {
             None => {}
             Some(Items::Later(why)) => {
@@ -92,7 +106,7 @@ impl Expander<'_> {
                     let mut inner = around.clone();
                     let label = self.round(repeat, node, at, group[0], &mut inner);
                     inner.labels.push(label);
-                    inner.rounds.push((at, include.blocks));
+                    inner.rounds.push(Round { round: at, first: group[0], blocks: include.blocks });
                     self.of_file(group, depth, include, &inner);
                 }
             }
@@ -108,7 +122,7 @@ impl Expander<'_> {
             around.variables.push((name.clone(), Node::new(Value::Int(at as i64), origin)));
         }
         let Some(label) = &repeat.label else { return shown };
-        let scope = self.scopes.with(self.shared, index, around.layer(), &Registered::default());
+        let scope = self.scope(index, around);
         let label = self.errors.take(render(label, &scope));
         label.map_or(shown, |node| self::shown(&node, at))
     }
@@ -116,10 +130,10 @@ impl Expander<'_> {
     /// Of an include's tasks those of the file that its name comes to.
     fn of_file(&mut self, group: &[usize], depth: usize, include: &Include, around: &Around) {
         let name = match &include.file {
-            Some(name) if include.files.len() > 1 || name.as_str() != Some(&include.files[0]) => name,
+            Some(name) if name.as_str() != Some(&include.files[0]) => name,
             _ => return self.add_all(group, depth + 1, around),
         };
-        let scope = self.scopes.with(self.shared, group[0], around.layer(), &Registered::default());
+        let scope = self.scope(group[0], around);
         let Some(name) = self.errors.take(render(name, &scope)) else { return };
         let file_of = |index: &usize| self.shared.task(*index).includes[depth].file;
         match fitting(include, &name) {
@@ -129,8 +143,31 @@ impl Expander<'_> {
                 self.add_all(&group, depth + 1, around);
             }
             // Which it is, is looked at again when it is known.
-            Ok(None) => self.add_all(group, depth + 1, around),
+            Ok(None) => {
+                self.check_choice(include, group);
+                self.add_all(group, depth + 1, around);
+            }
             Err(error) => self.errors.push(error),
+        }
+    }
+
+    /// What chooses a file must not change while that file is worked on: each of its tasks asks for it.
+    fn check_choice(&mut self, include: &Include, group: &[usize]) {
+        let Some(file) = &include.file else { return };
+        let mut names = BTreeSet::new();
+        names_in(file, false, &mut names);
+        for task in group.iter().map(|index| self.shared.task(*index)) {
+            let register = task.register.iter().map(|(name, place)| (name, place));
+            let set = task.params.as_map().filter(|_| task.resource.0 == "set_fact").into_iter().flatten();
+            for (name, place) in register.chain(set.map(|(name, entry)| (name, &entry.key))) {
+                if names.contains(name) {
+                    let error = Diagnostic::error(format!(
+                        "an included file cannot set `{name}`, by which it is chosen"
+                    ));
+                    let error = error.at(place).related(&file.origin, "chosen here");
+                    self.errors.push(error.hint("use another name for one of them"));
+                }
+            }
         }
     }
 
@@ -138,13 +175,13 @@ impl Expander<'_> {
     fn task(&mut self, index: usize, around: &Around) {
         let task = self.shared.task(index);
         if task.is_meta("flush_handlers") {
-            return self.flush();
+            return self.flush(Some(index));
         }
-        let scope = self.scopes.with(self.shared, index, around.layer(), &Registered::default());
+        let scope = self.scope(index, around);
         let is_once = task.keywords.run_once.as_ref().is_some_and(|node| {
             render(node, &scope).is_ok_and(|node| matches!(node.value, Value::Bool(true)))
         });
-        if is_once && let Some(once @ Once::Follows { .. }) = self.once(index, around) {
+        if is_once && let Some(once) = self.once(index, around).filter(|once| once.own > 0) {
             return self.follow(index, once, around);
         }
         let Some(repeat) = &task.repeat else { return self.add(index, &scope, None, around) };
@@ -155,12 +192,16 @@ impl Expander<'_> {
                 self.add(index, &scope, None, around);
             }
             Some(Items::Later(why)) => self.later(index, repeat, &why, around),
+            // Whoever reads its result finds an empty list.
+            Some(Items::Known(items)) if items.is_empty() && task.register.is_some() => {
+                self.later(index, repeat, "the items of an empty loop", around);
+            }
             Some(Items::Known(items)) => {
                 let count = items.len();
                 for (at, node) in items.into_iter().enumerate() {
                     let mut inner = around.clone();
                     let label = self.round(repeat, node, at, index, &mut inner);
-                    let scope = self.scopes.with(self.shared, index, inner.layer(), &Registered::default());
+                    let scope = self.scope(index, &inner);
                     self.add(index, &scope, Some(Item { label, at: (at, count) }), &inner);
                 }
             }
@@ -168,7 +209,7 @@ impl Expander<'_> {
     }
 
     /// One task for all items, which are known when an earlier task has run.
-    fn later(&mut self, index: usize, repeat: &Loop, why: &str, around: &Around) {
+    pub(super) fn later(&mut self, index: usize, repeat: &Loop, why: &str, around: &Around) {
         let task = self.shared.task(index);
         let judging = &task.judging;
         for node in judging.until.iter().chain(&judging.retries) {
@@ -181,7 +222,7 @@ impl Expander<'_> {
             let unknown = Value::Unknown(Arc::from(why));
             inner.variables.push((name.clone(), Node::new(unknown, repeat.items.origin.clone())));
         }
-        let scope = self.scopes.with(self.shared, index, inner.layer(), &Registered::default());
+        let scope = self.scope(index, &inner);
         let pause = self.seconds(repeat.pause.as_ref(), &scope);
         self.add(index, &scope, None, &inner);
         let added = self.tasks.last_mut().expect("it was added");
@@ -196,8 +237,8 @@ impl Expander<'_> {
     pub(super) fn blocks(&mut self, blocks: &[InBlock], around: &Around) -> Vec<InBlock> {
         let mut out = blocks.to_vec();
         for (at, block) in out.iter_mut().enumerate() {
-            let rounds = around.rounds.iter().filter(|(_, outside)| *outside <= at);
-            let rounds: Vec<usize> = rounds.map(|(round, _)| *round).collect();
+            let rounds = around.rounds.iter().filter(|round| round.blocks <= at);
+            let rounds: Vec<usize> = rounds.map(|round| round.round).collect();
             if rounds.iter().any(|round| *round > 0) {
                 let next = self.shared.block_count + self.more_blocks.len() as u32;
                 block.block = *self.more_blocks.entry((block.block, rounds)).or_insert(next);
@@ -211,6 +252,10 @@ impl Expander<'_> {
 pub(super) fn items_of(repeat: &Loop, scope: &Scope) -> Result<Items, Diagnostics> {
     let items = render(&repeat.items, scope)?;
     match items.value {
+        // An item that only shows when a task has run is as good as none.
+        Value::Seq(_) | Value::Map(_) if items.unknown().is_some_and(|why| why.starts_with(RESULT)) => {
+            Ok(Items::Later(items.unknown().cloned().unwrap_or_default()))
+        }
         Value::Seq(list) => Ok(Items::Known(list)),
         Value::Map(map) => Ok(Items::Known(pairs(map))),
         Value::Unknown(why) if why.starts_with(RESULT) => Ok(Items::Later(why)),
@@ -255,9 +300,9 @@ pub(super) fn is_included(
     scope: &Scope,
 ) -> Result<Result<bool, Arc<str>>, Diagnostics> {
     for included in includes {
-        let Some(name) = included.include.file.as_ref().filter(|_| included.include.files.len() > 1) else {
-            continue;
-        };
+        let include = &included.include;
+        let is_open = |name: &&Node| name.as_str() != include.files.first().map(String::as_str);
+        let Some(name) = include.file.as_ref().filter(is_open) else { continue };
         let name = render(name, scope)?;
         match fitting(&included.include, &name)? {
             Some(file) if file == included.file => {}

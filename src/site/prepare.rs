@@ -13,6 +13,7 @@ use crate::{
     template::{Scope, Truth, condition, render, render_file},
     yaml::{Entry, Map, Node, Value},
 };
+use agent::frame;
 use std::sync::Arc;
 
 /// How thorough to be.
@@ -36,8 +37,12 @@ impl Prepare for HostTasks {
         self.judgement(task, registered, result)
     }
 
-    fn has_ended(&self, task: TaskId, registered: &Registered) -> bool {
-        matches!(self.ended(&self.tasks[task.0 as usize], registered), Ok(Ended::Yes(_)))
+    fn is_out(&self, task: TaskId, registered: &Registered) -> bool {
+        let host_task = &self.tasks[task.0 as usize];
+        let scope = self.scopes.of(&self.shared, host_task, registered);
+        let includes = &self.shared.task(host_task.source).includes;
+        matches!(self.ended(host_task, registered), Ended::Yes(_))
+            || matches!(is_included(includes, &scope), Ok(Ok(false)))
     }
 
     fn judging(&self, task: TaskId) -> (String, String) {
@@ -55,13 +60,10 @@ impl HostTasks {
     ) -> Result<Preparation, Diagnostics> {
         let host_task = &self.tasks[id.0 as usize];
         let task = self.shared.task(host_task.source);
-        if let Some(leader) = host_task.leader() {
-            return Ok(Preparation::Skip(format!("runs once, on `{leader}`")));
-        }
         if let Some(why) = self.pending.get(&id) {
             return Ok(Preparation::NotYet(why.to_string()));
         }
-        let ended = self.ended(host_task, registered)?;
+        let ended = self.ended(host_task, registered);
         let mut unknown = match ended {
             Ended::Yes(why) if aim == Aim::Run => return Ok(Preparation::Skip(why)),
             Ended::Yes(_) | Ended::No => None,
@@ -118,6 +120,7 @@ impl HostTasks {
         }
         let preparation = match task.resource.0.as_str() {
             "set_fact" => self.facts(task, &scope)?,
+            "meta" if task.is_meta("end_host") => self.end(host_task),
             _ => self.resource(host_task, task, &scope)?,
         };
         let preparation = unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string()));
@@ -173,11 +176,24 @@ impl HostTasks {
                 key: node.origin.clone(),
                 node: errors.take(render(node, scope)).unwrap_or_else(|| node.clone()),
             };
-            map.entry("touches".into()).or_insert(entry);
+            match map.get_mut("touches").map(|own| &mut own.node.value) {
+                Some(Value::Seq(own)) => match entry.node.value {
+                    Value::Seq(more) => own.extend(more),
+                    _ => own.push(entry.node),
+                },
+                _ => drop(map.insert("touches".into(), entry)),
+            }
         }
         if let Some(seconds) = host_task.timeout_s.filter(|_| kind.has("timeout")) {
             let node = Node::new(Value::Int(seconds.into()), task.params.origin.clone());
             map.entry("timeout".into()).or_insert(Entry { key: task.params.origin.clone(), node });
+        }
+        if task.background.limit.is_some() {
+            let entry = |value| {
+                let origin = &task.params.origin;
+                Entry { key: origin.clone(), node: Node::new(value, origin.clone()) }
+            };
+            map.insert("async_job".into(), entry(Value::str(self.job(host_task, &map))));
         }
         for (key, seconds) in [("async_s", &task.background.limit), ("poll_s", &task.background.poll)] {
             if let Some(node) = seconds {
@@ -229,6 +245,16 @@ impl HostTasks {
         render_file(&sources.text(&path)?, scope, &partials)
     }
 
+    /// The name of a task's job: the same in the next run, another for each host, task and item. No secret is in it.
+    fn job(&self, host_task: &HostTask, params: &Map) -> String {
+        let params = Node::new(Value::Map(params.clone()), host_task.origin.clone());
+        let text = |node: &Node| shown_json(node).to_string();
+        let items = host_task.item.iter().flat_map(|item| item.iter().map(|(_, node)| text(node)));
+        let items: Vec<String> = items.collect();
+        let name = (&self.host, &host_task.name, host_task.source as u64, items, text(&params));
+        frame::digest(&name)[..8].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
     fn environment(&self, task: &Task, scope: &Scope, errors: &mut Diagnostics) -> Option<Map> {
         let mut all = Map::default();
         for node in &task.keywords.environment {
@@ -271,6 +297,20 @@ pub(super) fn condition_text(node: &Node) -> String {
         Value::Str(text) => text.to_string(),
         Value::Bool(b) => b.to_string(),
         _ => "condition".into(),
+    }
+}
+
+/// A value without the secrets in it.
+fn shown_json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        _ if node.secret => serde_json::Value::Null,
+        Value::Seq(items) => items.iter().map(shown_json).collect(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, entry)| (key.clone(), shown_json(&entry.node)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        _ => node.to_json(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which registered results a task may use. Found in the texts, not by rendering: what a branch uses that is not taken now may be taken
 //! when the result is there.
 
-use super::{HostTasks, Registered};
+use super::{HostTask, HostTasks, Registered};
 use crate::{
     playbook::Task,
     template::{Scope, names_in, names_in_text},
@@ -26,10 +26,7 @@ impl HostTasks {
             let task = self.shared.task(host_task.source);
             let scope = self.scopes.of(&self.shared, host_task, &Registered::default());
             let mut names = written.entry(host_task.source).or_insert_with(|| written_in(task)).clone();
-            for end in &host_task.ends {
-                let end = self.shared.task(self.tasks[end.0 as usize].source);
-                end.keywords.when.iter().for_each(|node| names_in(node, true, &mut names));
-            }
+            names.extend(host_task.ends.iter().map(|end| HostTask::end_name(*end)));
             let all_known = self.names_in_sources(task, &scope, &mut names);
             let reads = if all_known { used(names, &results, &scope) } else { results.clone() };
             self.tasks[at].reads = reads.into_iter().collect();

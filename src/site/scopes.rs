@@ -92,7 +92,15 @@ impl Scopes {
         let prompted: Vec<_> = (0..shared.layers.len()).map(|play| shared.prompted(play)).collect();
         let of_tasks =
             tasks.iter().map(|index| (shared.index[*index].play, shared.task(*index).role, *index));
-        let keys: Vec<_> = of_tasks.map(|(play, role, index)| (play, role, scopes.masks.at(index))).collect();
+        // Handlers run where they are flushed, too.
+        let flushes = tasks.iter().filter(|index| shared.task(**index).is_meta("flush_handlers"));
+        let flushes: Vec<usize> = flushes.copied().collect();
+        let keys = of_tasks.flat_map(|(play, role, index)| {
+            let handler = shared.task(index).handler;
+            let places = flushes.iter().filter(move |at| handler && shared.index[**at].play == play);
+            places.copied().chain([index]).map(move |at| (play, role, at))
+        });
+        let keys: Vec<_> = keys.map(|(play, role, at)| (play, role, scopes.masks.at(at))).collect();
         // Of a role what holds for its first task.
         let first = |(play, role): (usize, Option<usize>)| {
             let of_role = keys.iter().filter(|key| (key.0, key.1) == (play, role));
@@ -128,19 +136,20 @@ impl Scopes {
 
     pub fn of(&self, shared: &Shared, host_task: &HostTask, registered: &Registered) -> Scope {
         let item = host_task.item.as_ref().map(|item| Arc::new(item.iter().cloned().collect()));
-        self.with(shared, host_task.source, item, registered)
+        self.with(shared, host_task.source, host_task.seen_at, item, registered)
     }
 
-    /// The scope of a task, with its loop's variables and what is registered.
+    /// The scope of a task, with its loop's variables and what is registered. `seen_at`: behind which task, as far as what tasks set goes.
     pub fn with(
         &self,
         shared: &Shared,
         index: usize,
+        seen_at: usize,
         item: Option<Variables>,
         registered: &Registered,
     ) -> Scope {
         let task: &Task = shared.task(index);
-        let mask = self.masks.at(index);
+        let mask = self.masks.at(seen_at);
         let Base { below, whole, extra, .. } = &self.bases[&(shared.index[index].play, task.role, mask)];
         let own = self.own.get(&index);
         if own.is_none() && item.is_none() && registered.is_empty() {
@@ -221,7 +230,22 @@ impl Masks {
         let mut masks = vec![(0, Arc::new(names.clone()))];
         for index in tasks {
             let task = shared.task(*index);
-            if task.resource.0 == "set_fact" && !task.handler {
+            // What a handler sets is there when it was flushed.
+            let set = |task: &Task| task.resource.0 == "set_fact";
+            let handlers = tasks.iter().map(|handler| shared.task(*handler)).filter(|handler| {
+                handler.handler && shared.index[handler.index].play == shared.index[*index].play
+            });
+            let by_handlers: Vec<&Task> = if task.is_meta("flush_handlers") {
+                handlers.filter(|task| set(task)).collect()
+            } else {
+                vec![]
+            };
+            if !by_handlers.is_empty() {
+                let params = by_handlers.iter().filter_map(|task| task.params.as_map()).flatten();
+                names.extend(params.map(|(name, entry)| (name.clone(), unknown(name, &entry.key))));
+                masks.push((index + 1, Arc::new(names.clone())));
+            }
+            if set(task) {
                 let params = task.params.as_map().into_iter().flatten();
                 names.extend(params.map(|(name, entry)| (name.clone(), unknown(name, &entry.key))));
                 masks.push((index + 1, Arc::new(names.clone())));

@@ -24,21 +24,16 @@ pub enum Place {
 /// A task that runs once for all hosts, by its number in the playbook and the rounds of the includes around it.
 pub type OnceKey = (usize, Vec<usize>);
 
-/// `run_once`: one host of the batch does a task for the others.
+/// `run_once`: one host of the batch does a task for the others, the first that comes to it.
 #[derive(Clone, Debug)]
-pub enum Once {
-    /// This one, when the others have come as far.
-    Leads { key: OnceKey, others: Vec<String> },
-    /// That one; what it sets is set here as well.
-    Follows { key: OnceKey, leader: String },
-}
-
-impl Once {
-    pub fn key(&self) -> &OnceKey {
-        match self {
-            Self::Leads { key, .. } | Self::Follows { key, .. } => key,
-        }
-    }
+pub struct Once {
+    pub key: OnceKey,
+    /// The hosts of the batch that have the play, in their order.
+    pub hosts: Vec<String>,
+    /// Which of them this is.
+    pub own: usize,
+    /// Whether this host could do it: not when what is said of the task depends on an item that is not known before.
+    pub may_lead: bool,
 }
 
 /// A task of one host, loops expanded. Its parameters are rendered on demand: [`super::Site::prepare`].
@@ -89,8 +84,10 @@ pub struct HostTask {
     pub once: Option<Once>,
     /// Its loop is about what an earlier task brings: its items are known when that has run.
     pub is_dynamic: bool,
-    /// The play, when its hosts go through it in step.
-    pub in_step: Option<usize>,
+    /// The play, when its hosts go through it in step, and the task's place in it: the same on all hosts.
+    pub in_step: Option<(usize, Vec<usize>)>,
+    /// The task of the playbook behind which it runs, as far as variables go: of a handler where it is flushed.
+    pub(crate) seen_at: usize,
     pub origin: Origin,
     /// Index into the site's own table, for `prepare`.
     pub(crate) source: usize,
@@ -104,17 +101,15 @@ impl HostTask {
         self.in_part(Part::Rescue).next().is_some()
     }
 
-    /// The host that does it for this one.
+    /// The host that does it for this one, as far as it can be told before.
     pub fn leader(&self) -> Option<&str> {
-        match &self.once {
-            Some(Once::Follows { leader, .. }) => Some(leader),
-            _ => None,
-        }
+        self.once.as_ref().filter(|once| once.own > 0).map(|once| once.hosts[0].as_str())
     }
 
-    /// Its number in the playbook: tasks that come from one written task share it, on all hosts.
-    pub fn source_index(&self) -> usize {
-        self.source
+    /// Under which name it keeps that the play has ended for this host.
+    pub(crate) fn end_name(id: TaskId) -> String {
+        // No variable has such a name.
+        format!("end_host {}", id.0)
     }
 
     /// The names under which later tasks read what it comes to.
@@ -212,8 +207,8 @@ pub trait Prepare: Send + Sync {
     /// What is wrong with a condition.
     fn judge(&self, task: TaskId, registered: &Registered, result: &Node) -> Result<Judgement, Diagnostics>;
 
-    /// Whether the play has ended for this host before the task.
-    fn has_ended(&self, task: TaskId, registered: &Registered) -> bool;
+    /// Whether this host has no part in the task: the play has ended for it, or it includes another file.
+    fn is_out(&self, task: TaskId, registered: &Registered) -> bool;
 
     /// The text of `failed_when`, then that of `until`.
     fn judging(&self, task: TaskId) -> (String, String);

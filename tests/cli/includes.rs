@@ -180,3 +180,33 @@ fn handlers_are_flushed_in_each_round_of_an_include() {
     project.go().exits(0);
     assert_eq!(project.read("h/a/log"), "handler\nx\nhandler\ny\n");
 }
+
+#[test]
+fn files_beside_the_playbook_are_found_and_only_the_one_that_is_named_is_taken() {
+    let project =
+        Project::tasks("    - {set_fact: {kind: db}}\n    - {name: it, include_tasks: \"x-{{kind}}.yml\"}\n");
+    project.write("x-web.yml", "- {name: web, copy: {dest: \"{{home}}/web\", content: x}}\n");
+    project.go().exits(20).has(&["no such file to include: `x-db.yml`"]);
+    project.write("x-db.yml", "- {name: db, copy: {dest: \"{{home}}/db\", content: x}}\n");
+    project.go().exits(0);
+    assert!(project.has("h/a/db") && !project.has("h/a/web"));
+    project.write("x-db.yml", "- {set_fact: {kind: web}}\n");
+    project.check().exits(20).has(&["an included file cannot set `kind`, by which it is chosen"]);
+}
+
+#[test]
+fn items_are_judged_one_by_one_also_when_planning() {
+    let project = Project::tasks(
+        "    - {name: list, command: {cmd: \"printf 'a\\nb\\n'\", changes: false}, register: r}\n    \
+         - {name: each, command: {cmd: \"test {{item}} = a\", changes: false}, loop: \"{{r.stdout_lines}}\", register: x, failed_when: gt x.rc 1}\n    \
+         - {name: told, copy: {dest: \"{{home}}/told\", content: \"{{join (map x.results 'rc')}}\"}}\n    \
+         - {name: partly, copy: {dest: \"{{home}}/{{item}}\", content: x}, loop: [\"p\", \"{{first r.stdout_lines}}\"]}\n    \
+         - {name: none, command: x, loop: [], register: empty}\n    \
+         - {name: empty, copy: {dest: \"{{home}}/empty\", content: \"{{length empty.results}}\"}}\n",
+    );
+    project.check().exits(10).has(&["+0,1"]);
+    project.go().exits(0);
+    assert_eq!((project.read("h/a/told"), project.read("h/a/empty")), ("0,1".into(), "0".into()));
+    assert!(project.has("h/a/p") && project.has("h/a/a"));
+    project.check().exits(0);
+}

@@ -128,13 +128,15 @@ fn where_it_fails_once_it_fails_for_all() {
             "    a: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}\n",
         ),
     );
-    project.go().exits(40).has(&["`a`, where it runs once, did not come to it"]);
-    // One that fails before it.
+    project.go().exits(40).has(&["error: b: once: `/bin/sh` exited with 3"]);
+    // One that fails before it: the next one does it.
     let project = Project::local(
         &["a", "b"],
-        &playbook.replace("tasks:\n", "tasks:\n    - {name: bad, shell: \"test {{host}} = b\"}\n"),
+        &playbook
+            .replace("tasks:\n", "tasks:\n    - {name: bad, shell: \"test {{host}} = b\"}\n")
+            .replace("exit 3", "\"true\""),
     );
-    project.go().exits(40).has(&["b blocked once"]);
+    project.go().exits(40).has(&["a blocked once", "b changed once"]);
 }
 
 #[test]
@@ -223,12 +225,121 @@ fn a_job_that_takes_too_long_is_ended() {
 }
 
 #[test]
-fn a_first_host_for_which_the_play_has_ended_does_not_do_it_and_says_so() {
+fn where_the_first_host_has_no_part_in_it_the_next_one_does_it() {
+    let once = "shell: {cmd: \"echo {{host}} >> {{home}}/../../log\", touches: [nothing]}, run_once: true";
+    // The play has ended for it.
+    let ended = format!(
+        "- hosts: all\n  tasks:\n    - {{meta: end_host, when: eq host \"a\"}}\n    - {{name: once, {once}}}\n"
+    );
+    let project = Project::local(&["a", "b"], &ended);
+    project.go().exits(0);
+    assert_eq!(shared_log(&project), ["b"]);
+    // A handler that only the second host notifies, with a loop of its own.
+    let handler = format!(
+        "- hosts: all\n  tasks:\n    - {{name: tell, copy: {{dest: \"{{{{home}}}}/x\", content: x}}, notify: h, when: eq host \"b\"}}\n  handlers:\n    - {{name: h, {once}, loop: \"{{{{split 'x,y' ','}}}}\"}}\n"
+    );
+    let project = Project::local(&["a", "b"], &handler);
+    project.go().exits(0);
+    assert_eq!(shared_log(&project), ["b", "b"]);
+    // A rescue that only the second host calls for.
+    let rescue = format!(
+        "- hosts: all\n  tasks:\n    - block:\n        - {{name: bad, shell: {{cmd: \"test {{{{host}}}} = a\", touches: [nothing]}}}}\n      rescue:\n        - {{name: mend, {once}}}\n"
+    );
+    let project = Project::local(&["a", "b"], &rescue);
+    project.go().exits(0);
+    assert_eq!(shared_log(&project), ["b"]);
+}
+
+#[test]
+fn handlers_that_run_once_are_flushed_without_waiting_for_ever() {
+    let once = |what: &str| {
+        format!(
+            "shell: {{cmd: \"echo {what} >> {{{{home}}}}/../../log\", touches: [nothing]}}, run_once: true"
+        )
+    };
+    let playbook = format!(
+        "- hosts: all\n  tasks:\n    - {{name: f, copy: {{dest: \"{{{{home}}}}/f\", content: x}}, notify: h}}\n    - meta: flush_handlers\n    \
+         - {{name: once, {}}}\n  handlers:\n    - {{name: h, {}}}\n",
+        once("once"),
+        once("handler"),
+    );
+    let project = Project::local(&["a", "b"], &playbook);
+    project.go().exits(0);
+    assert_eq!(shared_log(&project), ["handler", "once"]);
+}
+
+#[test]
+fn in_step_the_rounds_of_an_include_come_one_after_the_other() {
     let project = Project::local(
         &["a", "b"],
-        "- hosts: all\n  tasks:\n    - {meta: end_host, when: eq host \"a\"}\n    \
-         - {name: once, shell: \"echo {{host}} >> {{home}}/../../log\", run_once: true}\n",
+        "- hosts: all\n  strategy: linear\n  tasks: [{include_tasks: f.yml, loop: [x, y]}]\n",
     );
-    project.go().exits(40).has(&["b: once: `a`, where it runs once, did not come to it"]);
-    assert!(!project.has("log"));
+    let step = |name: &str| {
+        format!("- {{name: {name}, shell: \"echo {{{{item}}}}{name} >> {{{{home}}}}/../../log\"}}\n")
+    };
+    project.write("f.yml", &(step("s1") + &step("s2")));
+    project.go().exits(0);
+    assert_eq!(shared_log(&project).join(" "), "xs1 xs1 xs2 xs2 ys1 ys1 ys2 ys2");
+}
+
+#[test]
+fn what_was_not_done_for_a_lost_host_is_a_failure_where_it_does_not_say_otherwise() {
+    let task = "- hosts: all\n  serial: 1\n  ignore_unreachable: true\n  tasks:\n    - {name: one, copy: {dest: \"{{home}}/x\", content: x}}\n";
+    let project = Project::local(&["a"], task);
+    let gone = "  hosts:\n    gone: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}\n";
+    project.write("inventory.yml", &project.read("inventory.yml").replace("  hosts:\n", gone));
+    project.go().exits(0);
+    assert!(project.has("h/a/x"), "a forgiven host ends no batch");
+    let project = Project::tasks(
+        "    - {name: kill, shell: \"kill -9 $PPID; sleep 5\", ignore_unreachable: true}\n    \
+         - {name: after, copy: {dest: \"{{home}}/x\", content: x}}\n",
+    );
+    project.go().exits(30).has(&["a blocked after"]);
+    project.write(
+        "site.yml",
+        &project.read("site.yml").replace("content: x}}", "content: x}, ignore_unreachable: true}"),
+    );
+    project.go().exits(0);
+}
+
+#[test]
+fn many_jobs_begin_at_once_and_each_is_its_own() {
+    let project = Project::tasks(
+        "    - {name: start, shell: {cmd: \"cat >> {{home}}/out\", stdin: \"{{item}}\\n\", touches: [nothing]}, async: 60, poll: 0, loop: \"{{range 1 31}}\", register: r}\n    \
+         - {name: wait, async_status: {jid: \"{{r.results.[29].ansible_job_id}}\"}, register: job, until: job.finished, retries: 60, delay: 1}\n    \
+         - {name: all, async_status: {jid: \"{{item.ansible_job_id}}\"}, loop: \"{{r.results}}\", register: all, failed_when: \"not (default all.started true)\"}\n",
+    );
+    project.go().exits(0).lacks(&["at work already"]);
+    crate::project::until("all have ended", || project.read("h/a/out").lines().count() == 30);
+    let mut lines: Vec<u32> = project.read("h/a/out").lines().map(|line| line.parse().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, (1..31).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_job_that_failed_is_not_asked_for_again() {
+    let project = Project::tasks(
+        "    - {name: start, shell: {cmd: \"exit 7\", touches: [nothing]}, async: 60, poll: 0, register: r}\n    \
+         - {name: let it end, command: sleep 1}\n    \
+         - {name: wait, async_status: \"{{r.ansible_job_id}}\", register: job, until: job.finished, retries: 100, delay: 30}\n",
+    );
+    project.go().exits(40).has(&["the job ended with 7"]).lacks(&["try 1"]);
+    // One that nobody waits for is no state that could be looked at again.
+    let project = Project::tasks(
+        "    - {name: start, shell: {cmd: \"touch {{home}}/x\", creates: \"{{home}}/x\", touches: [nothing]}, async: 60, poll: 0}\n",
+    );
+    project.go().exits(0);
+    let project = Project::tasks("    - {command: {cmd: x, changes: false}, async: 5}\n");
+    project.check().exits(20).has(&["a command that only looks does not go on in the background"]);
+}
+
+#[test]
+fn check_mode_makes_up_no_output() {
+    let project = Project::tasks(
+        "    - {name: no, command: \"false\", check_mode: true, register: r}\n    \
+         - {name: behind, copy: {dest: \"{{home}}/x\", content: \"{{r.skipped}} {{defined r.rc}}\"}}\n",
+    );
+    project.check().exits(10).has(&["+true false"]);
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/x"), "true false");
 }

@@ -150,3 +150,41 @@ fn what_meta_cannot_do_says_what_to_do_instead() {
         "`meta` takes no `loop`",
     ]);
 }
+
+#[test]
+fn a_play_ends_only_where_end_host_was_come_to_and_for_what_held_then() {
+    let copy =
+        |name: &str| format!("    - {{name: {name}, copy: {{dest: \"{{{{home}}}}/{name}\", content: x}}}}\n");
+    // In a rescue that nothing called for, and behind what failed in a block.
+    let tasks =
+        "    - block:\n        - {name: fine, command: \"true\"}\n      rescue:\n        - meta: end_host\n"
+            .to_string()
+            + &copy("one")
+            + "    - block:\n        - {name: bad, command: \"false\"}\n        - meta: end_host\n      rescue:\n        - {debug: mended}\n"
+            + &copy("two")
+            + "    - {name: look, command: {cmd: echo one, changes: false}, register: r}\n    - {meta: end_host, when: eq r.stdout \"two\"}\n    \
+           - {name: again, command: {cmd: echo two, changes: false}, register: r}\n"
+            + &copy("three");
+    let project = Project::tasks(&tasks);
+    project.go().exits(0);
+    assert!(project.has("h/a/one") && project.has("h/a/two") && project.has("h/a/three"));
+    // In a rescue that was called for.
+    let tasks =
+        "    - block:\n        - {name: bad, command: \"false\"}\n      rescue:\n        - meta: end_host\n"
+            .to_string()
+            + &copy("never");
+    let project = Project::tasks(&tasks);
+    project.go().exits(0);
+    assert!(!project.has("h/a/never"));
+}
+
+#[test]
+fn a_handler_sees_what_was_set_where_it_is_flushed() {
+    let playbook = "- hosts: all\n  vars: {x: old}\n  tasks:\n    \
+         - {name: tell, copy: {dest: \"{{home}}/f\", content: x}, notify: h}\n    - meta: flush_handlers\n    \
+         - {set_fact: {x: new}}\n    - {name: more, copy: {dest: \"{{home}}/g\", content: \"{{y}}\"}, notify: h}\n  handlers:\n    \
+         - {name: h, set_fact: {y: \"was {{x}}\"}}\n    - {name: log, listen: h, shell: \"echo {{x}} >> {{home}}/log\"}\n";
+    let project = Project::local(&["a"], playbook);
+    project.go().exits(0);
+    assert_eq!((project.read("h/a/log"), project.read("h/a/g")), ("old\nnew\n".into(), "was old".into()));
+}

@@ -1,12 +1,13 @@
 //! Jobs: commands that go on whatever becomes of the agent and the link.
 //!
 //! A job is a private folder `jobs/<id>`: `exec` until it has begun, `lock` that its process holds as long as it lives, `end` with
-//! how it ended. Who starts a job that is at work, or whose end nobody has heard of, gets that one.
+//! how it ended, `told` once somebody has heard of that. Who starts a job that is at work, or whose end nobody has heard of, gets that
+//! one. `jobs.gate` is held while it is looked for, started or removed.
 
 use super::Failed;
 use super::state::{private_file, private_folder, safe_name};
 use crate::secret::Content;
-use crate::wire::{Exec, Output, STILL_RUNNING};
+use crate::wire::{Exec, Output, SIGNALLED, STILL_RUNNING};
 use crate::{child, reason};
 use borsh::BorshDeserialize;
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -20,8 +21,10 @@ use std::time::Duration;
 
 /// Printed by the process once it holds the lock.
 const AT_WORK: &[u8] = b"at work\n";
-/// Jobs that are kept when they have ended.
-const KEPT: usize = 20;
+/// Jobs that are kept when they have ended, at least.
+const KEPT: usize = 50;
+/// And those that ended within this time: the run that started them asks for them later.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 fn folder(state: &Path, id: &str) -> Result<PathBuf, String> {
     if !safe_name(id) {
@@ -34,8 +37,6 @@ enum Standing {
     None,
     Running,
     Ended(Output),
-    /// Its process is gone, and has not told how it ended.
-    Lost,
 }
 
 fn standing(job: &Path) -> Result<Standing, String> {
@@ -47,18 +48,32 @@ fn standing(job: &Path) -> Result<Standing, String> {
     let is_free = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
     match fs::read(job.join("end")) {
         Ok(bytes) => Ok(Standing::Ended(Output::try_from_slice(&bytes).map_err(reason)?)),
-        Err(_) if is_free => Ok(Standing::Lost),
+        Err(_) if is_free => Ok(Standing::Ended(lost())),
         Err(_) => Ok(Standing::Running),
     }
 }
 
-const LOST: &str = "the job was ended before it could finish, by a reboot or by hand";
+/// The end of a job whose process is gone without a word.
+fn lost() -> Output {
+    let why = "the job was ended before it could finish, by a reboot or by hand";
+    Output {
+        code: SIGNALLED + 9,
+        stdout: Content::Clear(vec![].into()),
+        stderr: Content::Clear(why.as_bytes().into()),
+    }
+}
+
+/// Held while jobs are looked for, started or removed.
+fn gate(state: &Path) -> Result<fs::File, String> {
+    let gate = private_file(&state.join("jobs.gate"), OFlags::RDWR)?;
+    flock(&gate, FlockOperation::LockExclusive).map_err(reason)?;
+    Ok(gate)
+}
 
 /// How a job is: its output when it has ended, [`STILL_RUNNING`] as its code until then.
 pub fn look(state: &Path, id: &str) -> Result<Output, String> {
     match standing(&folder(state, id)?)? {
         Standing::None => Err(format!("there is no job {id}")),
-        Standing::Lost => Err(LOST.into()),
         Standing::Ended(output) => Ok(output),
         Standing::Running => Ok(Output {
             code: STILL_RUNNING,
@@ -79,14 +94,16 @@ pub fn run(
     let job = folder(state, id)?;
     let say =
         |text: &str, progress: &mut dyn FnMut(Content)| progress(Content::Clear(text.as_bytes().into()));
+    let gate = gate(state)?;
     match standing(&job)? {
         Standing::Running => say("it is at work already", progress),
         // An end that nobody has heard of, of a run that was cut off.
         Standing::Ended(_) if poll_s > 0 && !job.join("told").exists() => {
             say("it has ended since the last run", progress);
         }
-        Standing::None | Standing::Ended(_) | Standing::Lost => start(state, &job, exec, poll_s == 0)?,
+        Standing::None | Standing::Ended(_) => start(state, &job, exec, poll_s == 0)?,
     }
+    drop(gate);
     if poll_s == 0 {
         return Ok(Output {
             code: 0,
@@ -98,10 +115,16 @@ pub fn run(
         match standing(&job)? {
             Standing::Running => std::thread::sleep(Duration::from_secs(poll_s.into())),
             Standing::Ended(output) => {
-                let _ = private_file(&job.join("told"), OFlags::WRONLY);
+                let _gate = self::gate(state)?;
+                // A secret is not kept longer than it has to be.
+                if output.stdout.is_secret() {
+                    let _ = fs::remove_dir_all(&job);
+                } else {
+                    private_file(&job.join("told"), OFlags::WRONLY)?;
+                }
                 return Ok(output);
             }
-            Standing::Lost | Standing::None => return Err(LOST.to_string().into()),
+            Standing::None => return Ok(lost()),
         }
     }
 }
@@ -126,11 +149,13 @@ fn start(state: &Path, job: &Path, exec: &Exec, told: bool) -> Result<(), String
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let unit = format!("--unit=provision-job-{}-{number}", std::process::id());
+        let home = format!("--setenv=HOME={}", std::env::var("HOME").unwrap_or_else(|_| "/root".into()));
         let argv = [
             "systemd-run",
             "--collect",
             "--quiet",
             "--property=Type=exec",
+            &home,
             &unit,
             "--",
             &agent_path,
@@ -189,11 +214,15 @@ pub fn work(job: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Removes the oldest of those that have ended.
+/// Removes the oldest of those that have ended. With the gate held.
 fn prune(jobs: &Path) {
+    let is_old = |job: &PathBuf| {
+        let modified = fs::metadata(job).and_then(|meta| meta.modified()).ok();
+        modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > KEPT_FOR)
+    };
     let ended = super::state::newest_first(jobs);
-    let ended = ended.iter().filter(|job| !matches!(standing(job), Ok(Standing::Running)));
-    for job in ended.skip(KEPT) {
+    let ended = ended.iter().skip(KEPT).filter(|job| is_old(job));
+    for job in ended.filter(|job| !matches!(standing(job), Ok(Standing::Running))) {
         let _ = fs::remove_dir_all(job);
     }
 }

@@ -7,7 +7,6 @@ use crate::{
     yaml::Text,
 };
 use agent::{
-    frame,
     secret::Content,
     wire::{Answer, Exec, Op, Output, Query, ended_by_force},
 };
@@ -52,6 +51,8 @@ pub struct Params<C> {
     pub timeout: u32,
     /// Seconds that it may go on in the background, whatever becomes of the link: what `async` of the task says.
     pub async_s: Option<u32>,
+    /// The name of the job: given with `async`.
+    pub async_job: Option<String>,
     /// Seconds between two looks at whether it has ended; 0: nobody waits, see `async_status`. What `poll` of the task says; 15 without.
     pub poll_s: Option<u32>,
     /// What the command changes. Left out: it may change anything, so it runs alone, in its place in the file.
@@ -88,14 +89,22 @@ impl<C: CommandLine> Params<C> {
         }
     }
 
-    /// The name of its job, when it runs in the background: the same command has the same. No secret is in it.
+    /// The name of its job, when it runs in the background.
     pub fn job(&self) -> Option<String> {
         self.async_s?;
-        let argv = self.argv().ok()?;
-        let env: Vec<&String> = self.env.keys().collect();
-        let chdir = self.chdir.as_ref().map(ToString::to_string);
-        let digest = frame::digest(&(argv, chdir, env));
-        Some(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        self.async_job.clone()
+    }
+
+    /// What contradicts itself.
+    ///
+    /// # Errors
+    /// That a command which only looks is to go on in the background.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.async_s.is_some() && !self.changes {
+            let fault = Fault::new("a command that only looks does not go on in the background");
+            return Err(fault.hint("leave out `async`, or `changes: false`"));
+        }
+        Ok(())
     }
 
     fn exec(&self, argv: Vec<String>) -> Exec {
@@ -124,7 +133,9 @@ impl<C: CommandLine> Params<C> {
 
     /// Whether it is an action rather than a state.
     pub fn acts(&self) -> bool {
-        self.changes && !self.guarded()
+        // Of one that nobody waits for, nobody can see that it was done.
+        let is_left_alone = self.async_s.is_some() && self.poll_s == Some(0);
+        self.changes && (!self.guarded() || is_left_alone)
     }
 
     /// The declared footprint; everything without one.
@@ -210,7 +221,8 @@ impl<C: CommandLine> Params<C> {
                 let exec = self.exec(argv);
                 match (self.job(), self.async_s) {
                     (Some(id), Some(seconds)) => {
-                        let exec = Exec { timeout_s: seconds, ..exec };
+                        let least = if exec.timeout_s == 0 { seconds } else { exec.timeout_s.min(seconds) };
+                        let exec = Exec { timeout_s: least, ..exec };
                         vec![Op::Job { id, exec, poll_s: self.poll_s.unwrap_or(15), ok }]
                     }
                     _ => vec![Op::Exec { exec, ok }],

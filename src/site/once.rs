@@ -1,0 +1,46 @@
+//! Tasks that one host does for all, and plays in step.
+
+use super::{Once, expand::Expander, loops::Around};
+
+impl Expander<'_> {
+    /// Who does a task that runs once; `None` when there is only this host.
+    pub(super) fn once(&self, index: usize, around: &Around) -> Option<Once> {
+        let together = self.shared.together(self.shared.index[index].play, &self.host.name);
+        let mut rounds = around.rounds();
+        if self.shared.task(index).handler {
+            rounds.push(self.flushes as usize);
+        }
+        let own = together.iter().position(|name| *name == self.host.name).filter(|_| together.len() > 1)?;
+        let hosts = together.iter().map(ToString::to_string).collect();
+        Some(Once { key: (index, rounds), hosts, own, may_lead: true })
+    }
+
+    /// Adds a task that another host does, most likely.
+    pub(super) fn follow(&mut self, index: usize, once: Once, around: &Around) {
+        let task = self.shared.task(index);
+        let known = self.errors.0.len();
+        match &task.repeat {
+            Some(repeat) => {
+                self.later(index, repeat, "the items of a loop, which are known when it runs", around)
+            }
+            None => {
+                let scope = self.scope(index, around);
+                self.add(index, &scope, None, around);
+            }
+        }
+        // What is wrong with it is told for the host that does it, if that is so there.
+        let may_lead = self.errors.0.len() == known || task.repeat.is_none();
+        if task.repeat.is_some() {
+            self.errors.0.truncate(known);
+        }
+        let host_task = self.tasks.last_mut().expect("it was added");
+        host_task.once = Some(Once { may_lead, ..once });
+    }
+
+    /// The play, when its hosts go through it in step, and the place in it. Handlers run when they are owed.
+    pub(super) fn in_step(&self, index: usize, around: &Around) -> Option<(usize, Vec<usize>)> {
+        let play = self.shared.index[index].play;
+        let is_in_step = self.shared.playbook.plays[play].in_step && !self.shared.task(index).handler;
+        is_in_step.then(|| (play, around.place(index)))
+    }
+}
