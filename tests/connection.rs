@@ -58,7 +58,7 @@ async fn a_second_run_finds_the_agent_and_asks_with_the_opening() {
     let mut options = host.options();
     let opened = talk(&host.target("alice"), &options).await.unwrap();
     assert!(opened.uploaded);
-    assert_eq!(opened.hello.facts.user, "alice");
+    assert_eq!(opened.hello.facts.user.name, "alice");
     options.first = vec![Query::File { path: "/etc/passwd".into() }; 50];
     let opened = Link::open(&host.target("alice"), &options).await.unwrap();
     assert!(!opened.uploaded);
@@ -150,7 +150,7 @@ async fn csh_and_fish_are_login_shells_as_good_as_any() {
     let host = Sshd::start();
     for user in ["carol", "fiona"] {
         let opened = talk(&host.target(user), &host.options()).await.unwrap();
-        assert_eq!((opened.hello.facts.user.as_str(), opened.uploaded), (user, true));
+        assert_eq!((opened.hello.facts.user.name.as_str(), opened.uploaded), (user, true));
         assert!(!talk(&host.target(user), &host.options()).await.unwrap().uploaded);
     }
     let error = fails(&host.target("closed"), &host.options()).await;
@@ -163,13 +163,13 @@ async fn root_has_a_cache_of_its_own() {
     talk(&host.target("alice"), &host.options()).await.unwrap();
     let root = host.becoming("alice", "root", None);
     let opened = talk(&root, &host.options()).await.unwrap();
-    assert_eq!((opened.uploaded, opened.hello.facts.uid), (true, 0));
+    assert_eq!((opened.uploaded, opened.hello.facts.user.uid), (true, 0));
     assert!(!talk(&root, &host.options()).await.unwrap().uploaded);
     let dir = fs::metadata(host.base.join("cache/provision-agent")).unwrap();
     assert_eq!((dir.uid(), dir.mode() & 0o7777), (0, 0o700));
     // And a third user.
     let opened = talk(&host.becoming("alice", "norman", None), &host.options()).await.unwrap();
-    assert_eq!((opened.uploaded, opened.hello.facts.user.as_str()), (true, "norman"));
+    assert_eq!((opened.uploaded, opened.hello.facts.user.name.as_str()), (true, "norman"));
 }
 
 #[tokio::test]
@@ -179,10 +179,10 @@ async fn sudo_gets_the_password_when_it_asks() {
     let mut options = host.options();
     options.first = vec![Query::File { path: "/etc/passwd".into() }];
     let opened = Link::open(&root, &options).await.unwrap();
-    assert_eq!((opened.hello.facts.uid, opened.first.len()), (0, 1));
+    assert_eq!((opened.hello.facts.user.uid, opened.first.len()), (0, 1));
     // Given, but not asked for.
     let opened = talk(&host.becoming("alice", "root", Some("unused")), &host.options()).await.unwrap();
-    assert_eq!(opened.hello.facts.uid, 0);
+    assert_eq!(opened.hello.facts.user.uid, 0);
 }
 
 #[tokio::test]
@@ -318,7 +318,7 @@ async fn local_is_the_same_agent_with_a_prefix() {
     let way = Way::Local { prefix: vec!["env".into(), format!("HOME={}", home.display())] };
     let mut target = Target { name: "web1".into(), way, r#become: None };
     let opened = talk(&target, &host.options()).await.unwrap();
-    assert_eq!(opened.hello.facts.uid, 0);
+    assert_eq!(opened.hello.facts.user.uid, 0);
     target.way = Way::Local { prefix: vec!["/no/such/program".into()] };
     let error = fails(&target, &host.options()).await;
     assert!(error.message.contains("/no/such/program cannot be started"), "{error}");

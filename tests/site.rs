@@ -357,7 +357,13 @@ fn hostvars_are_the_other_hosts_own_values() {
     ] {
         has(&files(path).errors(), &[part]);
     }
-    // What a host knows of itself is not known of it elsewhere before it was asked.
-    let project = files("/{{hostvars.b.facts.hostname}}");
-    assert!(owns(&project.host("a"), 0).contains("a fact of b"));
+    // What a host says of itself is not there where it is not part of the run, unless it was kept.
+    let mut project = files("/{{hostvars.b.facts.hostname}}");
+    has(
+        &project.errors(),
+        &["facts of another host are not known", "a fact of b, which is not part of this run"],
+    );
+    let facts = agent::wire::Facts { hostname: "vm2".into(), ..Default::default() };
+    project.controller.facts.insert("b".into(), facts);
+    assert_eq!(owns(&project.host("a"), 0), "path:/vm2");
 }

@@ -6,10 +6,12 @@
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
+pub mod facts;
 mod hello;
 mod limit;
 
-pub use hello::{Facts, Hello, Os};
+pub use facts::Facts;
+pub use hello::Hello;
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.

@@ -1,6 +1,9 @@
 //! `apply`.
 
-use super::{Color, project::Project};
+use super::{
+    Color,
+    project::{Project, now},
+};
 use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
@@ -15,7 +18,7 @@ use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -98,7 +101,7 @@ impl Apply {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|e| Diagnostic::error("no random numbers from the system").cause(e).exit(Exit::Bug))?;
         let key: [u8; 32] = random[..32].try_into().expect("32 bytes");
-        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let seconds = now();
         let run_id = format!("{seconds:x}-{:02x}{:02x}{:02x}", random[32], random[33], random[34]);
         let site = Arc::new(site);
         let links = SshLinks::new(
@@ -116,6 +119,7 @@ impl Apply {
             self.ssh_config.clone(),
             become_password,
         );
+        let links = self.project.facts.around(Arc::new(links), seconds, events.clone());
         let options = RunOptions {
             run: run_id,
             check: self.check,
@@ -125,7 +129,7 @@ impl Apply {
             cancel: cancel_on_signal(reporter.clone()),
         };
         let question = Question { yes: self.yes };
-        Ok(run(site, Arc::new(links), options, events, &question).await)
+        Ok(run(site, links, options, events, &question).await)
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod doc;
+pub mod fact_cache;
 pub mod files;
 pub mod findings;
 pub mod graph;
@@ -65,7 +66,7 @@ enum Verb {
     /// Throw-away Debian VMs on this machine
     #[command(subcommand)]
     Lab(lab::Lab),
-    /// Documentation of resource types and template helpers
+    /// Documentation of resource types, template helpers and facts
     Doc(doc::Doc),
 }
 

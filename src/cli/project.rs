@@ -1,16 +1,17 @@
 //! The flags that name a project's files, shared by the verbs that read them.
 
-use super::{Color, complain, files::Disk, vault_args::VaultArgs};
+use super::{Color, complain, fact_cache::FactCache, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     graph::TaskGraph,
     plan::{cycle_diagnostic, offline_nodes},
     resources::TABLE,
-    site::{Options, Prepare, Site, extra_vars},
+    site::{Controller, Options, Prepare, Site, extra_vars},
 };
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,8 @@ pub struct Project {
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
     #[command(flatten)]
+    pub facts: FactCache,
+    #[command(flatten)]
     pub vault: VaultArgs,
 }
 
@@ -52,7 +55,11 @@ impl Project {
         let playbook = self.playbook()?;
         let files = Arc::new(Disk { passwords: passwords.clone() });
         let extra_vars = extra_vars(&self.extra_vars, &*files)?;
-        Site::load(Options {
+        let now = now();
+        let (facts, odd) = self.facts.read(now)?;
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let mut site = Site::load(Options {
             inventory: &self.inventory,
             playbook: &playbook,
             passwords: &passwords,
@@ -63,7 +70,10 @@ impl Project {
             limit: self.limit.as_deref(),
             tags: &self.tags,
             skip_tags: &self.skip_tags,
-        })
+            controller: Controller { now: now.cast_signed(), env: env.collect(), facts },
+        })?;
+        site.warnings.extend(odd);
+        Ok(site)
     }
 
     /// Reads everything, finds all that can be found without a host, and shows what is only a warning.
@@ -125,6 +135,11 @@ impl Project {
                 .into()
         })
     }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Tasks that wait for each other, each cycle once for all hosts that have it. There is none without `needs`.

@@ -164,6 +164,11 @@ impl Diagnostics {
         result.map_err(|error| self.extend(error)).ok()
     }
 
+    /// Adds a further place to each.
+    pub fn related(self, origin: &Origin, label: &str) -> Self {
+        Self(self.0.into_iter().map(|diagnostic| diagnostic.related(origin, label)).collect())
+    }
+
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }

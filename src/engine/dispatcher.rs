@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Instant,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Whose tasks a run has.
 pub trait Hosts: Send + Sync {
@@ -27,6 +27,56 @@ pub trait Hosts: Send + Sync {
     /// # Errors
     /// All that is wrong with them.
     fn tasks(&self, host: &str, facts: Option<&Facts>) -> Result<Arc<dyn Prepare>, Diagnostics>;
+
+    /// Takes note of what a host says of itself; `None` when it cannot be reached.
+    fn gathered(&self, host: &str, facts: Option<&Facts>);
+
+    /// Whether tasks may use what other hosts say of themselves: all are reached then before any is planned.
+    fn looks_across(&self) -> bool;
+}
+
+/// A host on its way: all others may have to wait for what it says of itself.
+struct Arrival {
+    host: String,
+    hosts: Arc<dyn Hosts>,
+    facts: Option<Facts>,
+    left: watch::Sender<usize>,
+}
+
+impl Arrival {
+    /// Tells the others, and waits for them when that is of use. The turn is given back in the meantime: there may be more hosts
+    /// than turns.
+    async fn with(
+        mut self,
+        facts: Option<&Facts>,
+        turn: OwnedSemaphorePermit,
+        forks: Arc<Semaphore>,
+    ) -> Option<OwnedSemaphorePermit> {
+        self.facts = facts.cloned();
+        if !self.hosts.looks_across() {
+            return Some(turn);
+        }
+        let mut left = self.left.subscribe();
+        drop((turn, self));
+        let _ = left.wait_for(|left| *left == 0).await;
+        forks.acquire_owned().await.ok()
+    }
+}
+
+impl Drop for Arrival {
+    /// However it ends.
+    fn drop(&mut self) {
+        self.hosts.gathered(&self.host, self.facts.as_ref());
+        self.left.send_modify(|left| *left -= 1);
+    }
+}
+
+/// How a host that is being planned hears of the others.
+struct Ways {
+    arrival: Arrival,
+    turn: OwnedSemaphorePermit,
+    forks: Arc<Semaphore>,
+    meeting: Arc<Meeting>,
 }
 
 /// Asked once, when the plans of all hosts are there and something would change.
@@ -60,24 +110,19 @@ pub async fn run(
     events(Event::RunStarted { run: options.run.clone(), check: options.check, hosts: names.clone() });
     let forks = Arc::new(Semaphore::new(options.forks.max(1)));
     let mut exits = vec![];
+    let left = watch::Sender::new(names.len());
     let mut planning = tokio::task::JoinSet::new();
     let meeting = Arc::new(Meeting::new());
     for (order, host) in names.iter().cloned().enumerate() {
         let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
-        let (mut cancel, meeting) = (options.cancel.clone(), meeting.clone());
-        // In their order: one that waits for another's plan waits for one that has begun.
-        let permit = tokio::select! {
-            permit = forks.clone().acquire_owned() => permit,
-            _ = cancel.wait_for(|c| *c) => {
-                exits.push(Exit::Cancelled);
-                break;
-            }
-        };
+        let (forks, mut cancel, meeting) = (forks.clone(), options.cancel.clone(), meeting.clone());
+        let arrival = Arrival { host: host.clone(), hosts: hosts.clone(), facts: None, left: left.clone() };
         planning.spawn(async move {
-            let _permit = permit;
             let said = Said { meeting: &meeting, host: &host };
+            let Ok(turn) = forks.clone().acquire_owned().await else { return (order, Err(Exit::Bug)) };
+            let ways = Ways { arrival, turn, forks, meeting: meeting.clone() };
             let planned = tokio::select! {
-                planned = plan_host(&host, &*hosts, open, &events, mask, &meeting) => planned,
+                planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,
                 _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
             };
             drop(said);
@@ -218,7 +263,7 @@ async fn plan_host(
     open: Arc<dyn Open>,
     events: &Events,
     mask: Mask,
-    meeting: &Arc<Meeting>,
+    ways: Ways,
 ) -> Result<HostRun, Exit> {
     let fail = |failure: Failure| {
         let unreachable = failure.exit == Exit::Unreachable as u8;
@@ -251,9 +296,11 @@ async fn plan_host(
         arch: facts.arch.clone(),
         uploaded: opened.uploaded,
     });
+    let Ways { arrival, turn, forks, meeting } = ways;
+    let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
-        Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user));
+        Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user.name));
     planner.learn(&first, questions.into_iter().zip(opened.first));
     let mut links = vec![];
     for seat in planner.seats() {
@@ -263,7 +310,13 @@ async fn plan_host(
             open.open(host, seat, vec![]).await.map_err(fail)?.link
         });
     }
-    planner.learn_once(meeting.plans(&planner.leaders()).await);
+    let leaders = planner.leaders();
+    if !leaders.is_empty() {
+        // The turn is given back in the meantime: whoever is waited for may need it.
+        drop(turn.take());
+        planner.learn_once(meeting.plans(&leaders).await);
+        turn = forks.acquire_owned().await.ok();
+    }
     let asks: Vec<_> = links.iter().cloned().map(|link| link as Arc<dyn Ask>).collect();
     let plan = match planner.plan(&asks).await {
         Ok(plan) => plan,
@@ -298,6 +351,7 @@ async fn plan_host(
         let hint = "remove one, or make their `when` exclude each other";
         return Err(fail(diagnostic_failure(&error.hint(hint))));
     }
+    drop(turn);
     meeting.planned(host, Some(plan.once.clone()));
     events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
     let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
@@ -311,7 +365,7 @@ async fn plan_host(
         open,
         mask,
         registered: Mutex::default(),
-        meeting: meeting.clone(),
+        meeting,
     })
 }
 

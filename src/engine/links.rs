@@ -162,6 +162,14 @@ fn link_failure(error: LinkError) -> Failure {
 }
 
 impl super::Hosts for Site {
+    fn gathered(&self, host: &str, facts: Option<&agent::wire::Facts>) {
+        Self::gathered(self, host, facts);
+    }
+
+    fn looks_across(&self) -> bool {
+        Self::looks_across(self)
+    }
+
     fn names(&self) -> Vec<String> {
         self.hosts().to_vec()
     }

@@ -68,7 +68,7 @@ pub(super) fn adapt(
             if own && !given && !typed && is_clear(written) {
                 adapted.clear.push((name.clone(), written.origin.clone()));
             }
-            shared.hidden.conceal(&mut node);
+            shared.inputs.conceal(&mut node);
         } else if meant.is_none() {
             continue;
         }
@@ -132,7 +132,7 @@ impl HostTasks {
             if offline && !open {
                 for (name, place) in self.scopes.in_clear(at) {
                     let warning = Diagnostic::warning(format!("the secret `{name}` is written in clear"))
-                        .at(&shared.hidden.place(place));
+                        .at(&shared.inputs.place(place));
                     errors.push(warning.hint("put it into a vault: `vault encrypt --string NAME`"));
                 }
             }
@@ -170,7 +170,7 @@ impl HostTasks {
         for diagnostic in &mut errors.0 {
             for (origin, _) in diagnostic.place.iter_mut().chain(&mut diagnostic.related) {
                 if shows(origin) {
-                    *origin = self.shared.hidden.place(origin);
+                    *origin = self.shared.inputs.place(origin);
                 }
             }
         }

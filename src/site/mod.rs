@@ -8,11 +8,13 @@
 mod answers;
 mod expand;
 mod extra;
+mod facts;
 mod inputs;
 mod judge;
 mod later;
 mod loops;
 mod once;
+mod outside;
 mod prepare;
 mod reach;
 mod reads;
@@ -25,7 +27,9 @@ mod validate;
 
 pub use expand::HostTasks;
 pub use extra::extra_vars;
+pub use facts::{Fact, ansible_names, facts};
 pub use judge::{Judgement, Tries, set as set_in_result};
+pub use outside::Controller;
 pub use types::{HostTask, Once, OnceKey, Place, Preparation, Prepare, PreparedItem, Register, Registered};
 
 use crate::{
@@ -38,15 +42,18 @@ use crate::{
     vault::Passwords,
     yaml::{Hidden, Node},
 };
-use agent::wire::Facts;
+use agent::{secret::Secret, wire::Facts};
 use indexmap::IndexMap;
 use scopes::PlayLayers;
 use selection::Selection;
 use sources::Sources;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// What a run is about.
@@ -65,6 +72,7 @@ pub struct Options<'a> {
     /// Only tasks with one of these, and those tagged `always`. Empty: all but those tagged `never`.
     pub tags: &'a [String],
     pub skip_tags: &'a [String],
+    pub controller: Controller,
 }
 
 /// An inventory and a playbook that fit together. Cheap to clone.
@@ -89,13 +97,21 @@ struct Shared {
     layers: Vec<PlayLayers>,
     selection: Selection,
     sources: Sources,
+    controller: Controller,
+    /// Secrets that helpers have come across.
+    hidden: Mutex<BTreeSet<Secret>>,
     /// Every name that a variable has, on whichever host and for whichever task.
     names: OnceLock<Arc<HashSet<String>>>,
     /// How many blocks with `rescue` or `always` the playbook has.
     block_count: u32,
     /// To what the plays ask for, by name.
     answers: Mutex<IndexMap<String, Node>>,
-    hidden: Hidden,
+    /// Which secrets are inputs of roles.
+    inputs: Hidden,
+    /// What hosts of this run said of themselves; nothing of those that cannot be reached.
+    reached: Mutex<HashMap<String, Option<Facts>>>,
+    /// Whether `hostvars` is used anywhere.
+    across: AtomicBool,
     /// What `hostvars` knows of each host that was asked for.
     host_scopes: Mutex<HashMap<String, Scope>>,
     /// By host, from [`Site::validate`] until the facts are there.
@@ -138,8 +154,12 @@ impl Shared {
 
     /// The folders that the files of a task are looked for in: its role's, then its playbook's.
     fn places(&self, task: &Task) -> Vec<&Path> {
-        let play = &self.playbook.plays[self.index[task.index].play];
-        let role = task.role.map(|at| play.roles[at].role.folder.as_path());
+        self.places_in(self.index[task.index].play, task.role)
+    }
+
+    fn places_in(&self, play: usize, role: Option<usize>) -> Vec<&Path> {
+        let play = &self.playbook.plays[play];
+        let role = role.map(|at| play.roles[at].role.folder.as_path());
         role.into_iter().chain([play.folder.as_path()]).collect()
     }
 
@@ -230,6 +250,10 @@ impl Site {
         let shared = Shared {
             layers: playbook.plays.iter().map(PlayLayers::new).collect(),
             sources: Sources::new(options.files),
+            controller: options.controller,
+            hidden: Mutex::default(),
+            reached: Mutex::default(),
+            across: AtomicBool::new(false),
             extra: Arc::new({
                 let mut extra = options.extra_vars;
                 conceal(&mut extra, &Hidden::default());
@@ -245,7 +269,7 @@ impl Site {
             names: OnceLock::new(),
             block_count,
             answers: Mutex::default(),
-            hidden: Hidden::default(),
+            inputs: Hidden::default(),
             host_scopes: Mutex::default(),
             validated: Mutex::default(),
         };
@@ -293,6 +317,19 @@ impl Site {
         let tasks = self.host(name, facts)?;
         offline.iter().for_each(|offline| tasks.inherit(offline));
         Ok(Arc::new(tasks))
+    }
+
+    /// Takes note of what a host of this run says of itself, for `hostvars` of others. `None`: it cannot be reached, and what is
+    /// kept of earlier runs counts.
+    pub fn gathered(&self, host: &str, facts: Option<&Facts>) {
+        let shared = &self.shared;
+        shared.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(host.into(), facts.cloned());
+        shared.host_scopes.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
+    }
+
+    /// Whether tasks may use what other hosts say of themselves. Known after [`Self::validate`].
+    pub fn looks_across(&self) -> bool {
+        self.shared.across.load(Ordering::Relaxed)
     }
 
     fn known_host(&self, name: &str) -> Result<&Host, Diagnostic> {

@@ -1,7 +1,7 @@
 //! One task with what is known by now: its conditions, then its parameters.
 
 use super::{
-    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, TypeInfo,
+    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, TypeInfo, facts,
     later::Ended,
     loops::{Items, is_included, items_of},
 };
@@ -53,6 +53,24 @@ impl Prepare for HostTasks {
 
 impl HostTasks {
     pub(super) fn prepare_for(
+        &self,
+        id: TaskId,
+        registered: &Registered,
+        aim: Aim,
+    ) -> Result<Preparation, Diagnostics> {
+        match self.prepare_as_known(id, registered, aim)? {
+            // The host has said what it is: a fact that is missing now is another host's, and will not come.
+            Preparation::NotYet(why) if self.scopes.has_facts && why.starts_with(facts::UNKNOWN) => {
+                let task = self.shared.task(self.tasks[id.0 as usize].source);
+                let error =
+                    Diagnostic::error("facts of another host are not known").at(&task.origin).cause(why);
+                Err(error.hint("let both hosts be part of the run, or keep facts: `--fact-cache DIR`").into())
+            }
+            preparation => Ok(preparation),
+        }
+    }
+
+    fn prepare_as_known(
         &self,
         id: TaskId,
         registered: &Registered,
@@ -242,7 +260,8 @@ impl HostTasks {
             return sources.bytes(&path);
         }
         let partials = |name: &str| sources.partial(&places, param.folder, name);
-        render_file(&sources.text(&path)?, scope, &partials)
+        let rendered = sources.text(&path).and_then(|source| render_file(&source, scope, &partials));
+        rendered.map_err(|errors| errors.related(&name.origin, "the template of this task"))
     }
 
     /// The name of a task's job: the same in the next run, another for each host, task and item. No secret is in it.

@@ -46,7 +46,8 @@ impl Site {
     /// Every secret value in any variable, each once: what a report must never show.
     pub fn secrets(&self) -> Vec<Secret> {
         let mut found = BTreeSet::new();
-        let inventory = &self.shared.inventory;
+        let shared = &self.shared;
+        let inventory = &shared.inventory;
         for host in inventory.hosts().chain(inventory.host("localhost")) {
             host.vars.values().for_each(|node| leaves(node, &mut found));
             // Whatever it was made of.
@@ -66,6 +67,8 @@ impl Site {
             let around = task.includes.iter().filter_map(|included| included.include.repeat.as_ref());
             task.repeat.iter().chain(around).for_each(|repeat| leaves(&repeat.items, &mut found));
         }
+        // What helpers have come across while the project was checked.
+        found.extend(shared.hidden.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         found.into_iter().collect()
     }
 }

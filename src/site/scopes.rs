@@ -1,8 +1,9 @@
 //! The variables that a task sees, layer over layer. The order is Ansible's; `docs/language.md` has it.
 
 use super::{
-    HostTask, Registered, Shared,
+    HostTask, Registered, Shared, facts,
     inputs::{Adapted, UseAt, adapt},
+    outside::Desk,
 };
 use crate::{
     inventory::Host,
@@ -15,7 +16,8 @@ use agent::wire::Facts;
 use indexmap::IndexMap;
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError, Weak},
+    path::Path,
+    sync::{Arc, PoisonError, Weak, atomic::Ordering},
 };
 
 pub(super) type Variables = Arc<IndexMap<String, Node>>;
@@ -72,6 +74,8 @@ pub(super) struct Scopes {
     /// For each play, role and mask.
     bases: HashMap<(usize, Option<usize>, usize), Base>,
     masks: Masks,
+    /// Whether the host has said what it is.
+    pub has_facts: bool,
     /// Variables of blocks and tasks, converted once.
     own: HashMap<usize, Vec<Variables>>,
 }
@@ -79,10 +83,14 @@ pub(super) struct Scopes {
 impl Scopes {
     /// `tasks`: those the host has, by index in the playbook.
     pub fn new(shared: &Arc<Shared>, host: &Host, facts: Option<&Facts>, tasks: &[usize]) -> Self {
-        let magic = magic(shared, host, facts);
+        let magic = magic(shared, host, facts, NOT_YET);
         let host_vars: Variables = Arc::new(host.vars.clone());
-        let mut scopes =
-            Self { bases: HashMap::new(), masks: Masks::new(shared, tasks), own: HashMap::new() };
+        let mut scopes = Self {
+            bases: HashMap::new(),
+            masks: Masks::new(shared, tasks),
+            has_facts: facts.is_some(),
+            own: HashMap::new(),
+        };
         for index in tasks {
             let task = shared.task(*index);
             if !task.keywords.vars.is_empty() {
@@ -113,6 +121,7 @@ impl Scopes {
             }
             let mut below = below(&shared.layers[key.0], key.1, &host_vars, &prompted[key.0], &magic);
             below.know_hosts(Arc::new(HostScopes(Arc::downgrade(shared))));
+            below.know_outside(desk(shared, shared.places_in(key.0, key.1)));
             if facts.is_none() {
                 below.check_against(names(shared).clone());
             }
@@ -272,14 +281,33 @@ impl std::fmt::Debug for HostScopes {
 impl Hosts for HostScopes {
     fn scope(&self, name: &str) -> Option<Scope> {
         let shared = self.0.upgrade()?;
+        shared.across.store(true, Ordering::Relaxed);
         let host = shared.inventory.host(name)?;
         let mut known = shared.host_scopes.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let mut scope = of_host(&shared, host);
+            let reached = shared.reached.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = shared.controller.facts.get(name);
+            let (facts, why) = match reached.get(name) {
+                Some(facts) => (facts.as_ref().or(kept), UNREACHED),
+                None if shared.hosts.iter().any(|host| host == name) => (None, NOT_YET),
+                None => (kept, ELSEWHERE),
+            };
+            let mut scope = of_host_with(&shared, host, facts, why);
             scope.know_hosts(Arc::new(Self(self.0.clone())));
             scope
         };
         Some(known.entry(name.to_owned()).or_insert_with(make).clone())
+    }
+
+    fn mentioned(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.across.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn missing(&self, why: &str) -> Option<&'static str> {
+        let stays = why.ends_with(UNREACHED) || why.ends_with(ELSEWHERE);
+        stays.then_some("let both hosts be part of the run, keep facts (`--fact-cache DIR`), or say what counts otherwise: `default x ...`")
     }
 
     fn names(&self) -> Vec<String> {
@@ -289,12 +317,24 @@ impl Hosts for HostScopes {
 }
 
 /// What the variables of a host may use outside of any play.
-pub(super) fn of_host(shared: &Shared, host: &Host) -> Scope {
+pub(super) fn of_host(shared: &Arc<Shared>, host: &Host) -> Scope {
+    of_host_with(shared, host, None, NOT_YET)
+}
+
+fn of_host_with(shared: &Arc<Shared>, host: &Host, facts: Option<&Facts>, why: &str) -> Scope {
     let mut scope = Scope::new();
+    scope.push(facts::ansible(), Layer::Raw);
     scope.push(Arc::new(host.vars.clone()), Layer::Raw);
-    scope.push(magic(shared, host, None), Layer::Final);
+    scope.push(magic(shared, host, facts, why), Layer::Final);
     scope.push(shared.extra.clone(), Layer::Raw);
+    scope.know_outside(desk(shared, vec![&shared.playbook.folder]));
     scope
+}
+
+/// What the helpers ask that look outside, for tasks whose files lie in these places.
+fn desk(shared: &Arc<Shared>, places: Vec<&Path>) -> Arc<Desk> {
+    let places = places.into_iter().map(Path::to_path_buf).collect();
+    Arc::new(Desk { shared: Arc::downgrade(shared), places })
 }
 
 /// Every name that any variable has: of all hosts, plays, roles and tasks.
@@ -306,9 +346,9 @@ fn names(shared: &Shared) -> &Arc<HashSet<String>> {
             names.extend(host.vars.keys().cloned());
         }
         if let Some(host) = inventory.host("localhost") {
-            names.extend(magic(shared, host, None).keys().cloned());
+            names.extend(magic(shared, host, None, NOT_YET).keys().cloned());
         }
-        names.extend(shared.extra.keys().cloned());
+        names.extend(shared.extra.keys().chain(facts::ansible().keys()).cloned());
         let prompts = shared.playbook.plays.iter().flat_map(|play| &play.prompts);
         names.extend(prompts.map(|prompt| prompt.name.clone()));
         for layers in &shared.layers {
@@ -331,6 +371,11 @@ fn names(shared: &Shared) -> &Arc<HashSet<String>> {
     })
 }
 
+/// Why facts are not known: of the host that a task is for, and of another one.
+const NOT_YET: &str = "which was not asked yet";
+const UNREACHED: &str = "which cannot be reached and of which none are kept";
+const ELSEWHERE: &str = "which is not part of this run and of which none are kept";
+
 /// How the reason begins for which a registered result is unknown.
 pub(super) const RESULT: &str = "the result of";
 
@@ -343,6 +388,7 @@ fn below(
 ) -> Scope {
     let role = role.map(|at| &layers.roles[at]);
     let mut scope = Scope::new();
+    scope.push(facts::ansible(), Layer::Raw);
     scope.push(layers.defaults.clone(), Layer::Raw);
     if let Some([defaults, ..]) = role {
         scope.push(defaults.clone(), Layer::Raw);
@@ -362,19 +408,13 @@ fn below(
 }
 
 /// What is always in scope.
-fn magic(shared: &Shared, host: &Host, facts: Option<&Facts>) -> Variables {
+fn magic(shared: &Shared, host: &Host, facts: Option<&Facts>, why: &str) -> Variables {
     let origin = Origin::named("built in");
     let text = |text: &str| Node::string(text, &origin);
     let list = |items: Vec<Node>| Node::new(Value::Seq(items), origin.clone());
     let facts = match facts {
-        Some(facts) => {
-            let json = serde_json::to_value(facts).expect("facts are plain data");
-            Node::from_json(&json, &Origin::named(&format!("facts of {}", host.name)))
-        }
-        None => {
-            let why = format!("a fact of {}, which was not asked yet", host.name);
-            Node::new(Value::Unknown(Arc::from(why)), origin.clone())
-        }
+        Some(facts) => facts::known(facts, &host.name),
+        None => facts::unknown(&host.name, why),
     };
     let group = |(name, hosts): (&str, Vec<Node>)| {
         (name.to_string(), Entry { key: origin.clone(), node: list(hosts) })

@@ -8,7 +8,7 @@ use crate::{
 use indexmap::IndexMap;
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 /// Mistakes by message and place, with the hosts that have them.
@@ -50,6 +50,10 @@ impl Site {
             findings.add(name, errors);
             findings.add(name, self.connection(name).err().unwrap_or_default());
             findings.add(name, tasks.hide(tasks.check()));
+            // What a loop that is not known yet mentions is not looked at.
+            if !tasks.pending.is_empty() {
+                self.shared.across.store(true, Ordering::Relaxed);
+            }
             let mut validated = self.shared.validated.lock().unwrap_or_else(PoisonError::into_inner);
             validated.insert(name.clone(), Arc::new(tasks));
         }

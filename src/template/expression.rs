@@ -58,7 +58,7 @@ impl Cx<'_> {
         deeper.call(helper, &expression.params, at)
     }
 
-    fn found_parameter(&self, parameter: &Parameter, at: usize) -> Result<Found, Diagnostics> {
+    pub fn found_parameter(&self, parameter: &Parameter, at: usize) -> Result<Found, Diagnostics> {
         match parameter {
             Parameter::Literal(json) => Ok(Found::Value(Node::from_json(json, &self.code.origin))),
             Parameter::Path(path) => self.path(path, at),
@@ -156,6 +156,7 @@ impl Cx<'_> {
                 Ok(Found::Value(node))
             }
             "hostvar" => self.hostvar(params, at),
+            "now" | "env" | "file" | "secret" => self.outside(helper.name, params, at),
             _ => self.lookup(params, at),
         }
     }

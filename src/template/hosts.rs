@@ -11,6 +11,12 @@ pub trait Hosts: std::fmt::Debug + Send + Sync {
     /// The variables that a host has outside of any play; `None` when there is no such host.
     fn scope(&self, host: &str) -> Option<Scope>;
     fn names(&self) -> Vec<String>;
+    /// Told when a template that is not rendered now mentions another host's variables.
+    fn mentioned(&self) {}
+    /// What to do about a value that is unknown for this reason, when it will stay so: such a value counts as one that isn't there.
+    fn missing(&self, _why: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 impl Cx<'_> {
@@ -43,6 +49,15 @@ impl Cx<'_> {
                 env.variable(&path, node, place, self.depth)?
             }
         };
-        Ok(self.walk(&value, &path, rest, place))
+        let found = self.walk(&value, &path, rest, place);
+        if let Found::Value(node) = &found
+            && let Some(why) = node.unknown()
+            && let Some(hint) = hosts.missing(why)
+        {
+            return Ok(Found::Missing(
+                missing("facts of another host are not known".into()).cause(why).hint(hint),
+            ));
+        }
+        Ok(found)
     }
 }

@@ -8,6 +8,7 @@ mod expression;
 mod helpers;
 mod hosts;
 mod names;
+mod outside;
 mod path;
 mod scope;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod variable;
 pub use helpers::{HELPERS, Helper};
 pub use hosts::Hosts;
 pub use names::{names_in, names_in_text};
+pub use outside::Outside;
 pub use scope::{Layer, Scope};
 
 use crate::{

@@ -163,6 +163,15 @@ impl Cx<'_> {
         if let Some(helper) = helpers::find(name) {
             return error.hint(format!("`{name}` is a helper: {}", usage(helper)));
         }
+        if let Some(short) = name.strip_prefix("ansible_") {
+            // What they all begin with makes none of them near.
+            let known = || self.scope.names().filter_map(|name| name.strip_prefix("ansible_"));
+            let close = did_you_mean(short, known()).or_else(|| known().find(|name| name.starts_with(short)));
+            return error.hint(match close {
+                Some(close) => format!("did you mean `ansible_{close}`?"),
+                None => "facts are listed by `doc facts`, Ansible's names for them in docs/facts.md".into(),
+            });
+        }
         error.suggest(name, self.scope.names())
     }
 

@@ -23,6 +23,7 @@ pub struct Scope {
     /// While a project is checked: every name that a variable has, on whichever host and for whichever task.
     anywhere: Option<Arc<HashSet<String>>>,
     hosts: Option<Arc<dyn super::Hosts>>,
+    outside: Option<Arc<dyn super::Outside>>,
     memo: Arc<Memo>,
 }
 
@@ -57,6 +58,16 @@ impl Scope {
     pub fn know_hosts(&mut self, hosts: Arc<dyn super::Hosts>) {
         self.hosts = Some(hosts);
         self.memo = Arc::default();
+    }
+
+    /// Lets helpers ask for files, the environment and the time.
+    pub fn know_outside(&mut self, outside: Arc<dyn super::Outside>) {
+        self.outside = Some(outside);
+        self.memo = Arc::default();
+    }
+
+    pub(super) fn outside(&self) -> Option<&dyn super::Outside> {
+        self.outside.as_deref()
     }
 
     pub(super) fn hosts(&self) -> Option<&dyn super::Hosts> {

@@ -14,6 +14,9 @@ use std::{path::Path, sync::Arc};
 
 const BLOCKS: &[&str] = &["if", "unless", "each", "with"];
 
+/// What stands beside the place of `{{> name}}` in an error inside of what it includes.
+pub(super) const INCLUDED: &str = "included from here";
+
 /// A text being rendered.
 #[derive(Default)]
 pub(super) struct Output {
@@ -268,7 +271,7 @@ impl<'a> Cx<'a> {
         };
         let code = match Code::file(&Origin { source, span: 0..0 }) {
             Ok(code) => code,
-            Err(errors) => return out.error(errors),
+            Err(errors) => return out.error(errors.related(&tag, INCLUDED)),
         };
         let mut inner = Output::default();
         let this = this.as_ref().or(self.frame.and_then(|f| f.this));
@@ -286,7 +289,7 @@ impl<'a> Cx<'a> {
         out.secret |= inner.secret;
         out.unknown = out.unknown.take().or(inner.unknown);
         out.failed |= inner.failed;
-        out.errors.extend(inner.errors);
+        out.errors.extend(inner.errors.related(&tag, INCLUDED));
         // A partial alone on its line is indented as its tag is; the parser has then taken that indent away.
         let indent = partial.indent.as_deref().unwrap_or("");
         let kept = matches!(before, Some(TemplateElement::RawString(text)) if text.ends_with(indent));

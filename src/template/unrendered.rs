@@ -1,7 +1,7 @@
 //! The parts of a template that are not rendered: the branch that is not taken, the body behind what is not known yet. While a
 //! project is checked offline they are looked through for names that are defined nowhere; a run has no use for that.
 
-use super::{Code, Cx, Frame, code::DEPTH, expression::Found, helpers};
+use super::{Code, Cx, Frame, code::DEPTH, expression::Found, helpers, text::INCLUDED};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::Origin,
@@ -35,6 +35,14 @@ fn asks_for(parameter: &Parameter, name: &str) -> bool {
 /// Whether the first argument of a call may be missing.
 fn forgives(call: &HelperTemplate) -> bool {
     matches!(call.name.as_name(), Some("defined" | "default"))
+}
+
+/// A string as it stands in the template.
+pub(super) fn literal(parameter: &Parameter) -> Option<&str> {
+    match parameter {
+        Parameter::Literal(json) => json.as_str(),
+        _ => None,
+    }
 }
 
 fn first_name(parameter: &Parameter) -> Option<&str> {
@@ -131,7 +139,10 @@ impl Cx<'_> {
         if self.included(&source.path).is_some() {
             return;
         }
-        let Ok(code) = Code::file(&Origin { source, span: 0..0 }) else { return };
+        let code = match Code::file(&Origin { source, span: 0..0 }) {
+            Ok(code) => code,
+            Err(errors) => return found.extend(errors.related(&self.code.tag(at), INCLUDED)),
+        };
         let nothing = self.node(Value::Unknown("nothing is there".into()));
         let this = if partial.params.is_empty() { self.frame.and_then(|f| f.this) } else { Some(&nothing) };
         let params: Vec<(String, Node)> =
@@ -145,7 +156,9 @@ impl Cx<'_> {
             depth: self.depth + 1,
             ..*self
         };
-        cx.look_through(&code.template, 0, found);
+        let mut inner = Diagnostics::default();
+        cx.look_through(&code.template, 0, &mut inner);
+        found.extend(inner.related(&self.code.tag(at), INCLUDED));
     }
 
     fn look_at_call(&self, call: &HelperTemplate, at: usize, found: &mut Diagnostics) {
@@ -156,6 +169,12 @@ impl Cx<'_> {
         if helpers::find(name).is_none() {
             return found.push(self.unknown_helper(name, &call.params, at));
         }
+        if let Err(errors) = self.named_file(name, &call.params, at) {
+            found.extend(errors);
+        }
+        if let ("hostvar", Some(hosts)) = (name, self.scope.hosts()) {
+            hosts.mentioned();
+        }
         let guard = Guard { params: &call.params, parent: self.guard };
         let cx = Cx { guard: Some(&guard), ..*self };
         let asked = call.params.iter().skip(usize::from(forgives(call)));
@@ -165,6 +184,9 @@ impl Cx<'_> {
     fn look_at(&self, parameter: &Parameter, at: usize, found: &mut Diagnostics) {
         match parameter {
             Parameter::Path(Path::Relative(_)) => {
+                if let (Some("hostvars"), Some(hosts)) = (first_name(parameter), self.scope.hosts()) {
+                    hosts.mentioned();
+                }
                 if let Some(error) = self.defined_nowhere(parameter, at) {
                     found.push(error);
                 }

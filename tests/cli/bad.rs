@@ -137,18 +137,18 @@ fn a_mistake_that_needs_facts_stops_the_run_all_the_same() {
     let project = Project::local(
         &["a", "b"],
         &play(
-            "    - {name: picky, copy: {dest: \"{{home}}/{{facts.os.id}}\", content: \"{{facts.nothing}}\"}}\n",
+            "    - {name: picky, copy: {dest: \"{{home}}/{{facts.os.id}}\", content: \"{{facts.interfaces.nothing}}\"}}\n",
         ),
     );
     let ran = project.go();
     ran.exits(20)
-        .has(&["error: a: picky: `facts` has no key `nothing` (site.yml:3:74)", "hint: it has `arch`"]);
-    ran.has(&[" --> site.yml:3:74\n", "3 |     - {name: picky, copy:", "^^^^^^^^^^^^^\n"]);
+        .has(&["error: a: picky: `facts.interfaces` has no key `nothing` (site.yml:3:74)", "hint: it has `"]);
+    ran.has(&[" --> site.yml:3:74\n", "3 |     - {name: picky, copy:", "^^^^^^^^^^^^^^^^^^^^^^^^\n"]);
     assert_eq!(ran.text().matches("3 |     - {name: picky").count(), 1, "{}", ran.text());
     assert!(project.tree("h/a").is_empty() && project.tree("h/b").is_empty());
     // Every mistake has its own place, excerpt and hint, also as JSON.
     let project = Project::tasks(
-        "    - name: picky\n      copy:\n        dest: \"{{home}}/{{facts.os.nmae}}\"\n        content: \"{{facts.nothing}}\"\n",
+        "    - name: picky\n      copy:\n        dest: \"{{home}}/{{facts.disks.nmae}}\"\n        content: \"{{facts.interfaces.nothing}}\"\n",
     );
     let ran = project.go();
     ran.exits(20).has(&[
@@ -157,7 +157,7 @@ fn a_mistake_that_needs_facts_stops_the_run_all_the_same() {
         "no key `nothing` (site.yml:6:",
         "6 |         content:",
     ]);
-    ran.has(&["hint: it has `arch`"]);
+    ran.has(&["hint: it has `"]);
     assert_eq!(ran.text().matches("hint: ").count(), 2, "{}", ran.text());
     let json = project.apply(&["--yes", "--json"]);
     json.exits(20).has(&["\"excerpt\":\"", "5 |         dest:", "6 |         content:", "\"more\":["]);
@@ -190,7 +190,7 @@ fn mistakes_in_how_a_host_is_reached_and_in_loops_over_facts_have_excerpts() {
     let project = Project::tasks("    - {name: t, copy: {dest: \"{{home}}/x\", content: \"{{token.x}}\"}}\n");
     project.write("password", "password\n");
     let vault = ["--vault-password-file", "password"];
-    project.write("group_vars/all.yml", "token: {x: \"{{facts.kanari}}\"}\n");
+    project.write("group_vars/all.yml", "token: {x: \"{{facts.disks.kanari}}\"}\n");
     project.run(&["vault", "encrypt", "group_vars/all.yml", vault[0], vault[1]]).exits(0);
     let ran = project.apply(&["--yes", vault[0], vault[1]]);
     ran.exits(20).has(&["error: a: t: ", "group_vars/all.yml:1:"]).lacks(&["kanari", "1 | "]);
@@ -204,9 +204,10 @@ fn a_typo_in_a_branch_that_is_not_taken() {
          - {name: file, template: {src: t, dest: \"{{home}}/y\"}}\n    \
          - {name: named, debug: {msg: \"{{by_variable}}\"}}\n",
     );
-    project.write("templates/t", "{{#each facts.list as |x|}}\n{{x.fine}} {{@root.typo_in_each}}\n{{/each}}\n{{#if home}}{{else}}{{> part}}{{/if}}\n");
+    project.write("templates/t", "{{#each facts.disks as |x|}}\n{{x.fine}} {{@root.typo_in_each}}\n{{/each}}\n{{#if home}}{{else}}{{> part}}{{/if}}\n");
     project.write("templates/part", "{{typo_in_part}} {{#if (defined maybe)}}{{maybe}}{{/if}}\n");
-    project.write("group_vars/all.yml", "by_variable: \"{{#if facts.x}}{{typo_in_variable}}{{/if}}\"\n");
+    project
+        .write("group_vars/all.yml", "by_variable: \"{{#if facts.disks.x}}{{typo_in_variable}}{{/if}}\"\n");
     refused(
         &project,
         &[],

@@ -12,6 +12,7 @@ mod build;
 mod disk;
 mod drift;
 mod exits;
+mod facts;
 mod includes;
 mod inventory;
 mod judging;

@@ -12,12 +12,12 @@ const RULES: &str = "permit nopass alice\npermit nopass norman as carol\npermit 
 async fn the_agent_runs_as_whom_doas_makes_it() {
     let host = Sshd::start_with_doas(RULES);
     let opened = talk(&host.becoming_by_doas("alice", "root"), &host.options()).await.unwrap();
-    assert_eq!((opened.uploaded, opened.hello.facts.uid), (true, 0));
+    assert_eq!((opened.uploaded, opened.hello.facts.user.uid), (true, 0));
     assert!(!talk(&host.becoming_by_doas("alice", "root"), &host.options()).await.unwrap().uploaded);
     assert!(host.base.join("cache/provision-agent").is_dir(), "root's own folder");
     // Any user, from any login shell, with the home of the one who is become.
     let opened = talk(&host.becoming_by_doas("norman", "carol"), &host.options()).await.unwrap();
-    assert_eq!((opened.uploaded, opened.hello.facts.user.as_str()), (true, "carol"));
+    assert_eq!((opened.uploaded, opened.hello.facts.user.name.as_str()), (true, "carol"));
     assert_eq!(host.cached("carol").len(), 1);
 }
 

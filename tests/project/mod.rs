@@ -5,7 +5,7 @@ use lustores_provision::{
     cli::files::{Disk, run},
     diag::{Diagnostics, Exit, render},
     resources,
-    site::{HostTasks, Options, Site},
+    site::{Controller, HostTasks, Options, Site},
     vault::{Password, Passwords},
 };
 use std::{
@@ -24,6 +24,7 @@ pub struct Project {
     pub extra: Vec<String>,
     /// Of the vaults in it.
     pub password: Option<&'static str>,
+    pub controller: Controller,
 }
 
 pub const INVENTORY: &str = "all:\n  hosts: {a: , b: , c: }\n  children:\n    web: {hosts: {a: , b: }}\n";
@@ -37,7 +38,15 @@ impl Project {
             fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
             fs::write(path, text).expect("a file");
         }
-        Self { dir, limit: None, tags: vec![], skip_tags: vec![], extra: vec![], password: None }
+        Self {
+            dir,
+            limit: None,
+            tags: vec![],
+            skip_tags: vec![],
+            extra: vec![],
+            password: None,
+            controller: Controller::default(),
+        }
     }
 
     /// One play for all hosts with these tasks.
@@ -65,6 +74,7 @@ impl Project {
             limit: self.limit,
             tags: &self.tags,
             skip_tags: &self.skip_tags,
+            controller: self.controller.clone(),
         })
     }
 

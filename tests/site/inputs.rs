@@ -149,7 +149,7 @@ fn a_role_that_does_not_run_is_not_checked() {
 }
 
 fn facts(family: &str) -> agent::wire::Facts {
-    let os = agent::wire::Os { family: family.into(), ..Default::default() };
+    let os = agent::wire::facts::Os { family: family.into(), ..Default::default() };
     agent::wire::Facts { os, hostname: "a".into(), ..Default::default() }
 }
 

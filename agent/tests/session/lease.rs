@@ -9,7 +9,7 @@ fn a_read_only_session_refuses_ops_and_writes_nothing() {
     let mut agent = Agent::start(&state);
     assert_eq!(agent.hello.version, VERSION);
     assert_eq!(agent.hello.facts.arch, std::env::consts::ARCH);
-    assert!(!agent.hello.facts.os.id.is_empty() && agent.hello.facts.memory_mb > 0);
+    assert!(!agent.hello.facts.os.id.is_empty() && agent.hello.facts.memory.total_mb > 0);
     let refused = Response::Refused("the session was not opened".into());
     assert_eq!(agent.ask(Request::Observe(vec![])), refused);
     assert_eq!(agent.ask(open(Session::ReadOnly, "r", 0)), Response::Opened);

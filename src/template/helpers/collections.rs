@@ -1,7 +1,9 @@
 //! Lists made of lists: chosen, combined, turned around.
 
 use super::{Args, Fault, data};
+use crate::template::text::scalar_text;
 use crate::yaml::{Entry, Map, Node, Value};
+use indexmap::IndexMap;
 
 pub(super) fn items(args: &Args) -> Result<Node, Fault> {
     let pair = |(key, entry): (&String, &Entry)| {
@@ -74,14 +76,55 @@ pub(super) fn reverse(args: &Args) -> Result<Node, Fault> {
 
 /// Counted from 0; a negative one counts from the end.
 pub(super) fn slice(args: &Args) -> Result<Node, Fault> {
-    let list = args.list(0)?;
+    let letters: Option<Vec<char>> = args.values[0].as_str().map(|text| text.chars().collect());
+    let length = match &letters {
+        Some(letters) => letters.len(),
+        None => args.list(0)?.len(),
+    };
     let at = |number: i64| {
-        let number = if number < 0 { number + list.len() as i64 } else { number };
-        usize::try_from(number).unwrap_or(0).min(list.len())
+        let number = if number < 0 { number.saturating_add(length as i64) } else { number };
+        usize::try_from(number).unwrap_or(0).min(length)
     };
     let start = at(args.integer(1)?);
-    let end = if args.values.len() > 2 { at(args.integer(2)?) } else { list.len() };
-    Ok(args.node(Value::Seq(list[start..end.max(start)].to_vec())))
+    let end = if args.values.len() > 2 { at(args.integer(2)?) } else { length };
+    let part = start..end.max(start);
+    Ok(args.node(match letters {
+        Some(letters) => Value::str(letters[part].iter().collect::<String>()),
+        None => Value::Seq(args.list(0)?[part].to_vec()),
+    }))
+}
+
+pub(super) fn zip(args: &Args) -> Result<Node, Fault> {
+    let pair = |(a, b): (&Node, &Node)| args.node(Value::Seq(vec![a.clone(), b.clone()]));
+    Ok(args.node(Value::Seq(args.list(0)?.iter().zip(args.list(1)?).map(pair).collect())))
+}
+
+pub(super) fn batch(args: &Args) -> Result<Node, Fault> {
+    let size = usize::try_from(args.integer(1)?).ok().filter(|size| *size > 0);
+    let size = size.ok_or_else(|| args.wrong(1, "`size` must be at least 1".into()))?;
+    let lists = args.list(0)?.chunks(size).map(|list| args.node(Value::Seq(list.to_vec())));
+    Ok(args.node(Value::Seq(lists.collect())))
+}
+
+pub(super) fn group_by(args: &Args) -> Result<Node, Fault> {
+    let key = args.text(1)?;
+    let mut groups: IndexMap<String, Vec<Node>> = IndexMap::new();
+    let mut secret = false;
+    for item in args.list(0)? {
+        let field = item.get(&key);
+        secret |= field.is_some_and(|field| field.secret);
+        let name = field.and_then(|field| scalar_text(&field.value));
+        let name = name.ok_or_else(|| args.wrong(0, "each item needs a text or a number there".into()))?;
+        groups.entry(name).or_default().push(item.clone());
+    }
+    let entry = |(name, items)| {
+        (name, Entry { key: args.values[0].origin.clone(), node: args.node(Value::Seq(items)) })
+    };
+    let mut node = args.node(Value::Map(groups.into_iter().map(entry).collect()));
+    if secret {
+        node.taint();
+    }
+    Ok(node)
 }
 
 pub(super) fn flatten(args: &Args) -> Result<Node, Fault> {

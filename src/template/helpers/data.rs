@@ -69,6 +69,20 @@ pub(super) fn bool(args: &Args) -> Result<Value, Fault> {
     truth.map(Value::Bool).ok_or_else(|| args.fault(0, "`true` or `false`, or a word for one of these"))
 }
 
+/// What it is, in a word that conditions can compare.
+pub(super) fn kind(args: &Args) -> Result<Value, Fault> {
+    Ok(Value::str(match &args.values[0].value {
+        Value::Null | Value::Unknown(_) => "null",
+        Value::Bool(_) => "boolean",
+        Value::Int(_) => "integer",
+        Value::Float(_) => "number",
+        Value::Str(_) => "string",
+        Value::Bytes(_) => "bytes",
+        Value::Seq(_) => "list",
+        Value::Map(_) => "mapping",
+    }))
+}
+
 pub(super) fn from_json(args: &Args) -> Result<Value, Fault> {
     let text = args.text(0)?;
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| {

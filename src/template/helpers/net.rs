@@ -42,6 +42,10 @@ pub(super) fn ip_netmask(args: &Args) -> Result<Value, Fault> {
     Ok(Value::str(shown(masked(all, network.prefix, network.bits), network.bits)))
 }
 
+pub(super) fn ip_prefix(args: &Args) -> Result<Value, Fault> {
+    Ok(Value::Int(network(args, 0)?.prefix.into()))
+}
+
 pub(super) fn ip_host(args: &Args) -> Result<Value, Fault> {
     let network = network(args, 0)?;
     let number = args.integer(1)?;

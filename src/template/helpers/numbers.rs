@@ -44,6 +44,24 @@ fn whole(number: f64) -> i64 {
     number.trunc() as i64
 }
 
+/// Letters stand for powers of 1024, as in what compose, systemd and most programs are given.
+pub(super) fn bytes(args: &Args) -> Result<Value, Fault> {
+    let wrong = || args.wrong(0, "`text` is no size such as `512k`, `10G` or `1.5 MiB`".into());
+    let text = args.text(0)?;
+    let digits = text.trim().find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.trim().len());
+    let (number, unit) = text.trim().split_at(digits);
+    let unit = unit.trim().to_lowercase();
+    let letter = unit.strip_suffix("ib").or_else(|| unit.strip_suffix('b')).unwrap_or(&unit);
+    let power = ["", "k", "m", "g", "t", "p"].iter().position(|known| *known == letter).ok_or_else(wrong)?;
+    let factor = 1_i64 << (10 * power);
+    if let Ok(number) = number.parse::<i64>() {
+        return number.checked_mul(factor).map(Value::Int).ok_or_else(wrong);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a power of two is exact")]
+    let bytes = number.parse::<f64>().map_err(|_| wrong())? * factor as f64;
+    if bytes.abs() <= 9_007_199_254_740_992.0 { Ok(Value::Int(whole(bytes))) } else { Err(wrong()) }
+}
+
 pub(super) fn abs(args: &Args) -> Result<Value, Fault> {
     if let Value::Int(number) = &args.values[0].value {
         return number.checked_abs().map(Value::Int).ok_or_else(|| Fault::new("the result is too large"));

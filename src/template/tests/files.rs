@@ -69,6 +69,45 @@ fn mistakes_in_files_are_placed() {
 }
 
 #[test]
+fn a_mistake_in_a_partial_shows_the_way_to_it() {
+    let partials = [
+        ("site", "server {\n  {{> tls name=name}}\n}\n"),
+        ("tls", "# tls\n{{#each users}}\n{{> key}}\n{{/each}}\n"),
+        ("key", "key\n  {{lower @root.typo}}\n"),
+        ("broken", "{{#if on}}\n"),
+    ];
+    let text = shown(&file("a\n{{> site}}\n", &partials).unwrap_err());
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("`{part}` is not in:\n{text}"));
+    let order = [
+        place("key.hbs:2:11"),
+        place("::: tls.hbs:3:1"),
+        place("::: site.hbs:2:3"),
+        place("::: main.hbs:2:1"),
+    ];
+    assert!(order.is_sorted(), "{text}");
+    assert_eq!(text.matches("included from here").count(), 3, "{text}");
+    // Once, though it is wrong for each item; and also where the text cannot be parsed.
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+    error_of(file("a\n{{> broken}}\n", &partials), &["broken.hbs:1:1", "included from here", "main.hbs:2:1"]);
+    // And where nothing is rendered.
+    let mut scope = scope();
+    scope.check_against(Arc::default());
+    let text =
+        shown(&file_in("{{#if off}}\n{{> site}}{{> broken}}\n{{/if}}", &partials, &scope).unwrap_err());
+    for part in
+        ["key.hbs:2:11", "tls.hbs:3:1", "site.hbs:2:3", "main.hbs:2:1", "broken.hbs:1:1", "main.hbs:2:11"]
+    {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    // A variable that is wrong is shown where it is written, and who used it.
+    let scope = scope_of("bad: \"{{typo}}\"\n");
+    error_of(
+        file_in("{{> p}}", &[("p", "{{bad}}")], &scope),
+        &["vars.yml:1:9", "included from here", "main.hbs:1:1"],
+    );
+}
+
+#[test]
 fn budgets_hold() {
     let scope = scope_of("big: '{{#each (range 1000)}}{{#each (range 1000)}}{{/each}}{{/each}}'\n");
     error_of(render(&quoted("{{big}}"), &scope), &["more than 100000 rounds"]);

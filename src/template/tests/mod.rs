@@ -104,16 +104,6 @@ fn expressions_keep_their_type() {
     }
 }
 
-#[test]
-fn every_helper_has_an_example_that_holds() {
-    for helper in HELPERS {
-        let (template, expected) = helper.example;
-        let node = render(&Node::string(format!("{template}|"), &Origin::named("doc")), &Scope::new());
-        let node = node.unwrap_or_else(|e| panic!("{}: {}", helper.name, shown(&e)));
-        assert_eq!(node.as_str(), Some(format!("{expected}|").as_str()), "{}", helper.name);
-    }
-}
-
 #[track_caller]
 fn error_of<T: std::fmt::Debug>(result: Result<T, Diagnostics>, parts: &[&str]) {
     let text = shown(&result.expect_err("this must be refused"));
@@ -375,5 +365,6 @@ fn conditions() {
 }
 
 mod files;
+mod helpers;
 mod likeness;
 mod unrendered;
