@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
+use zeroize::Zeroize;
 
 /// A text that was read, kept so that any error can show an excerpt of it.
 pub struct Source {
@@ -10,6 +11,15 @@ pub struct Source {
     pub text: String,
     /// Decrypted from a vault: no excerpt is ever shown, only file and line.
     pub secret: bool,
+}
+
+impl Drop for Source {
+    /// What was decrypted does not stay in memory.
+    fn drop(&mut self) {
+        if self.secret {
+            self.text.zeroize();
+        }
+    }
 }
 
 impl fmt::Debug for Source {

@@ -346,7 +346,7 @@ fn the_engine_knows_no_particular_system() {
             // The program's own name is no knowledge of the system.
             let line =
                 line.to_lowercase().replace("lustores-provision", "").replace("lustores_provision", "");
-            let line = ["vault_password", "lab_dir", "lab_mirror"]
+            let line = ["vault_password", "age_identity", "lab_dir", "lab_mirror"]
                 .iter()
                 .fold(line, |l, n| l.replace(&format!("lustores_{n}"), ""));
             for word in ["lustores", "university_inventory", "replit", "watchtower", ".env.prod", "\"/db\""] {

@@ -1,7 +1,7 @@
 //! `apply`.
 
 use super::{
-    Color,
+    Color, programs,
     project::{Project, now},
 };
 use crate::{
@@ -12,12 +12,13 @@ use crate::{
     report::{Format, Redactor, Reporter},
     resource::Mask,
     site::Site,
+    yaml::Ask,
 };
 use agent::{secret::Secret, wire::Session};
 use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -66,12 +67,14 @@ impl Apply {
         }
         self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
+        let late = Arc::new(OnceLock::new());
+        site.ask(asker(late.clone()))?;
         connection::raise_open_files();
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         let runtime = runtime.map_err(|e| Diagnostic::error("cannot start").cause(e).exit(Exit::Bug))?;
-        let exit = runtime.block_on(self.go(site, color, terminal, become_password));
+        let exit = runtime.block_on(self.go(site, color, terminal, become_password, &late));
         // A thread that waits for a line of input must not hold up the end.
         runtime.shutdown_timeout(Duration::from_millis(100));
         exit
@@ -83,6 +86,7 @@ impl Apply {
         color: Color,
         terminal: bool,
         become_password: Option<Secret>,
+        late: &OnceLock<Reporter>,
     ) -> Result<Exit, Diagnostics> {
         let mut secrets = site.secrets();
         secrets.extend(become_password.clone());
@@ -93,6 +97,7 @@ impl Apply {
         };
         let out = Box::new(std::io::stdout());
         let reporter = Reporter::new(format, color.on(terminal), Redactor::new(&secrets), out);
+        let _ = late.set(reporter.clone());
         let events: Events = {
             let reporter = reporter.clone();
             Arc::new(move |event: Event| reporter.show(event))
@@ -131,6 +136,19 @@ impl Apply {
         let question = Question { yes: self.yes };
         Ok(run(site, links, options, events, &question).await)
     }
+}
+
+/// Runs the programs that print secrets. What one says while the run goes on, the reporter learns before anybody uses it.
+fn asker(late: Arc<OnceLock<Reporter>>) -> Box<Ask> {
+    Box::new(move |argv, timeout| {
+        let ask = || programs::ask(argv, timeout);
+        let secret = match tokio::runtime::Handle::try_current() {
+            Ok(_) => tokio::task::block_in_place(ask),
+            Err(_) => ask(),
+        }?;
+        late.get().iter().for_each(|reporter| reporter.hide(&secret));
+        Ok(secret)
+    })
 }
 
 struct Question {

@@ -1,6 +1,6 @@
 //! `inventory`.
 
-use super::{Color, complain, files, vault_args::VaultArgs};
+use super::{Color, complain, programs, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     inventory::{Host, Inventory as Hosts},
@@ -54,7 +54,7 @@ impl Inventory {
         let folder = self.playbook.as_ref().and_then(|playbook| playbook.parent());
         let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
         let mut found = Diagnostics::default();
-        let hosts = Hosts::load(&self.inventory, folder, &passwords, &files::run, &mut found);
+        let hosts = Hosts::load(&self.inventory, folder, &passwords, &programs::run, &mut found);
         let warnings = found.clone();
         found.into_result(())?;
         complain(&warnings, color);

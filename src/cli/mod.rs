@@ -10,6 +10,7 @@ pub mod findings;
 pub mod graph;
 pub mod inventory;
 pub mod lab;
+pub mod programs;
 pub mod project;
 pub mod prompts;
 pub mod validate;
@@ -73,6 +74,8 @@ enum Verb {
 /// Runs the program; the exit code is one of [`crate::diag::Exit`] (2 is clap's).
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Memory that holds secrets goes into no core dump, and no other process of this user may read it. Children are not concerned.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let result = match cli.verb {
         Verb::Apply(apply) => apply.run(cli.color),
         Verb::Validate(validate) => validate.run(cli.color),

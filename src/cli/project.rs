@@ -63,7 +63,7 @@ impl Project {
             inventory: &self.inventory,
             playbook: &playbook,
             passwords: &passwords,
-            run: &super::files::run,
+            run: &super::programs::run,
             files,
             types: TABLE,
             extra_vars,

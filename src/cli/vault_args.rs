@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::Origin;
-use crate::vault::{Password, Passwords};
+use crate::vault::{AskPassphrase, Password, Passwords};
 use agent::secret::Secret;
 use clap::Args;
 use std::ffi::OsString;
@@ -26,6 +26,9 @@ pub struct VaultArgs {
     /// Ask for the vault password
     #[arg(long)]
     pub ask_vault_pass: bool,
+    /// File with a private key of age or ssh (ed25519), for what is encrypted for recipients [env: LUSTORES_AGE_IDENTITY]
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<PathBuf>,
 }
 
 /// Whether a typed password is new, so that a slip of the finger would lock its owner out.
@@ -46,13 +49,13 @@ impl VaultArgs {
         self.collect(Typed::Known, |name| std::env::var_os(name))
     }
 
-    /// As [`Self::passwords`], but asks on a terminal when there is no other source.
+    /// As [`Self::passwords`], but asks on a terminal when a password is `wanted` and there is no other source.
     ///
     /// # Errors
     /// As [`Self::passwords`], and when there is neither a source nor a terminal.
-    pub fn passwords_or_ask(&self, typed: Typed) -> Result<Passwords, Diagnostics> {
-        let passwords = self.collect(typed, |name| std::env::var_os(name))?;
-        if !passwords.is_empty() {
+    pub fn passwords_or_ask(&self, typed: Typed, wanted: bool) -> Result<Passwords, Diagnostics> {
+        let mut passwords = self.collect(typed, |name| std::env::var_os(name))?;
+        if !passwords.is_empty() || !wanted {
             return Ok(passwords);
         }
         if !std::io::stdin().is_terminal() {
@@ -60,7 +63,8 @@ impl VaultArgs {
                 .diagnostic(&Origin::named("command line"))
                 .into());
         }
-        Ok(Passwords::new(vec![Password { label: None, text: ask("Vault password", typed)? }]))
+        passwords.add(Password { label: None, text: ask("Vault password", typed)? });
+        Ok(passwords)
     }
 
     /// Those that the flags name, whatever the environment says; `prompt` is what is asked for.
@@ -109,7 +113,18 @@ impl VaultArgs {
         } else if let Some(text) = set("LUSTORES_VAULT_PASSWORD") {
             add(None, trimmed(text.into_encoded_bytes(), "LUSTORES_VAULT_PASSWORD", line_end));
         }
-        errors.into_result(Passwords::new(list))
+        let mut passwords = Passwords::new(list);
+        let known = set("LUSTORES_AGE_IDENTITY").filter(|_| self.identity.is_empty());
+        let known = known.map(|file| expand_home(Path::new(&file), &environment));
+        for file in self.identity.iter().cloned().chain(known) {
+            let name = file.display().to_string();
+            let content = std::fs::read(&file).map(Secret::new).map_err(|error| {
+                Diagnostic::error(format!("cannot read the identity file `{name}`")).cause(error)
+            });
+            let ask: AskPassphrase = std::sync::Arc::new(ask_passphrase);
+            errors.take(content.and_then(|content| passwords.identities.add(&name, &content, &ask)));
+        }
+        errors.into_result(passwords)
     }
 }
 
@@ -181,6 +196,14 @@ fn ask(prompt: &str, typed: Typed) -> Result<Secret, Diagnostic> {
     trimmed(text.as_bytes().to_vec(), "prompt", |byte| byte.is_ascii_whitespace() || byte == 0x0b)
 }
 
+/// On the terminal, if there is one.
+fn ask_passphrase(name: &str) -> Option<Secret> {
+    std::io::stdin()
+        .is_terminal()
+        .then(|| rpassword::prompt_password(format!("Passphrase of {name}: ")).ok())?
+        .map(Secret::new)
+}
+
 /// `~/` in an environment variable was not expanded by a shell.
 fn expand_home(path: &Path, environment: &impl Fn(&str) -> Option<OsString>) -> PathBuf {
     match (path.strip_prefix("~"), environment("HOME")) {
@@ -224,7 +247,7 @@ mod tests {
         let args = VaultArgs {
             vault_password_file: vec![plain.clone(), script.clone()],
             vault_id: vec![format!("prod@{}", client.display()), format!("dev@{}", script.display())],
-            ask_vault_pass: false,
+            ..Default::default()
         };
         let got = read(&args, &[("LUSTORES_VAULT_PASSWORD_FILE", Path::new("/nonexistent"))]).unwrap();
         let want = [

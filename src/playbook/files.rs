@@ -14,4 +14,6 @@ pub trait Files: Send + Sync {
     fn list(&self, folder: &Path) -> Vec<String>;
     /// A YAML file with its vault values opened. What is wrong with it goes into `errors`.
     fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node>;
+    /// Opens the vault values in a tree that comes from no file, and takes its `!secret` values up.
+    fn open(&self, node: &mut Node, errors: &mut Diagnostics);
 }

@@ -13,6 +13,7 @@ use crate::{
     event::{Event, Failure, Status, Summary, Verdict},
     model::TaskId,
 };
+use agent::secret::Secret;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plan::PlanView;
@@ -92,6 +93,11 @@ impl Reporter {
             excerpts: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// Never shows this from now on.
+    pub fn hide(&self, secret: &Secret) {
+        self.inner.lock().expect("no panic holds it").redactor.add(std::slice::from_ref(secret));
     }
 
     pub fn show(&self, event: Event) {

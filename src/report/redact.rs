@@ -32,11 +32,16 @@ impl From<String> for Form {
 
 impl Redactor {
     pub fn new(secrets: &[Secret]) -> Self {
-        let mut forms: Vec<Form> =
-            secrets.iter().flat_map(forms_of).filter(|f| f.text.len() >= SHORTEST).collect();
-        forms.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        Self { forms }
+        let mut this = Self::default();
+        this.add(secrets);
+        this
+    }
+
+    /// Knows more secrets from now on.
+    pub fn add(&mut self, secrets: &[Secret]) {
+        self.forms.extend(secrets.iter().flat_map(forms_of).filter(|f| f.text.len() >= SHORTEST));
+        self.forms.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then_with(|| a.cmp(b)));
+        self.forms.dedup();
     }
 
     /// Redacts each text in a JSON value, and the names in it.

@@ -27,7 +27,9 @@ pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<Strin
             files.yaml(path, &mut errors)
         } else if value.trim_start().starts_with('{') && !value.trim_start().starts_with("{{") {
             let source = Source { path: "-e".into(), text: value.clone(), secret: false };
-            errors.take(yaml::parse(&Arc::new(source)))
+            let mut tree = errors.take(yaml::parse(&Arc::new(source)));
+            tree.iter_mut().for_each(|node| files.open(node, &mut errors));
+            tree
         } else if let Some((name, value)) = value.split_once('=') {
             all.insert(name.trim().to_string(), Node::string(value, &origin));
             continue;

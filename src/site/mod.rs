@@ -40,7 +40,7 @@ use crate::{
     resource::ResourceType,
     template::Scope,
     vault::Passwords,
-    yaml::{Hidden, Node},
+    yaml::{Ask, Hidden, Node, Programs},
 };
 use agent::{secret::Secret, wire::Facts};
 use indexmap::IndexMap;
@@ -90,6 +90,7 @@ struct Shared {
     index: Vec<TaskAt>,
     types: Vec<TypeInfo>,
     extra: Arc<IndexMap<String, Node>>,
+    programs: Arc<Programs>,
     /// After the limit, in the inventory's order.
     hosts: Vec<String>,
     /// The hosts of each play.
@@ -243,6 +244,7 @@ impl Site {
             index.extend((0..content.tasks.len()).map(|at| TaskAt { play, handler: false, at }));
             index.extend((0..content.handlers.len()).map(|at| TaskAt { play, handler: true, at }));
         }
+        let programs = options.passwords.programs.clone();
         let types = options.types.iter().map(|row| TypeInfo { row, parameters: OnceLock::new() }).collect();
         let tasks = playbook.plays.iter().flat_map(|play| &play.tasks);
         let blocks = tasks.flat_map(|task| task.blocks.iter().map(|inside| inside.block + 1));
@@ -259,6 +261,7 @@ impl Site {
                 conceal(&mut extra, &Hidden::default());
                 extra
             }),
+            programs,
             inventory,
             playbook,
             index,
@@ -330,6 +333,24 @@ impl Site {
     /// Whether tasks may use what other hosts say of themselves. Known after [`Self::validate`].
     pub fn looks_across(&self) -> bool {
         self.shared.across.load(Ordering::Relaxed)
+    }
+
+    /// Lets the programs of `!secret` values run: those that [`Self::validate`] or a connection came upon at once, others when they are
+    /// needed.
+    ///
+    /// # Errors
+    /// All that fail at once.
+    pub fn ask(&self, ask: Box<Ask>) -> Result<(), Diagnostics> {
+        let shared = &self.shared;
+        // What is wrong with them is said by whoever connects.
+        self.hosts().iter().for_each(|host| drop(self.connection(host)));
+        let waited = shared.programs.any();
+        shared.programs.ask(ask)?;
+        if waited {
+            shared.validated.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            shared.host_scopes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        Ok(())
     }
 
     fn known_host(&self, name: &str) -> Result<&Host, Diagnostic> {

@@ -69,6 +69,7 @@ impl Site {
         }
         // What helpers have come across while the project was checked.
         found.extend(shared.hidden.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        found.extend(self.shared.programs.answers());
         found.into_iter().collect()
     }
 }
@@ -90,6 +91,7 @@ pub(super) fn leaves(node: &Node, found: &mut BTreeSet<Secret>) {
         Value::Bytes(bytes) => drop(found.insert(Secret::new(&**bytes))),
         Value::Int(n) => drop(found.insert(Secret::new(n.to_string()))),
         Value::Float(n) => drop(found.insert(Secret::new(n.to_string()))),
-        Value::Bool(_) | Value::Null | Value::Unknown(_) => {}
+        // What was asked is known to those who asked.
+        Value::Bool(_) | Value::Null | Value::Unknown(_) | Value::Asked(_) => {}
     }
 }

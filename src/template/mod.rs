@@ -3,6 +3,7 @@
 //! The `handlebars` crate parses; evaluation is ours, because it must be strict everywhere, keep types, carry the taint
 //! of secrets and what is not known yet, and point into the file (`docs/decisions/0003-templates.md`).
 
+mod asked;
 mod code;
 mod expression;
 mod helpers;
@@ -285,6 +286,7 @@ fn render_in(node: &Node, env: &Env) -> Result<Node, Diagnostics> {
             Ok(Node { value: Value::Seq(items), ..bare_copy(node) })
         }
         Value::Map(map) => render_map(node, map, env),
+        Value::Asked(question) => asked::answer(node, question, env),
         _ => Ok(node.clone()),
     }
 }

@@ -340,14 +340,14 @@ pub(super) fn scalar_text(value: &Value) -> Option<String> {
         Value::Float(f) => Some(serde_json::Value::from(*f).to_string()),
         Value::Str(s) => Some(s.to_string()),
         Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_string),
-        Value::Null | Value::Seq(_) | Value::Map(_) | Value::Unknown(_) => None,
+        Value::Null | Value::Seq(_) | Value::Map(_) | Value::Unknown(_) | Value::Asked(_) => None,
     }
 }
 
 /// Handlebars' own notion, for `if`, `unless` and `with`: null, false, 0 and what is empty do not count.
 fn truthy(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Unknown(_) => false,
+        Value::Null | Value::Unknown(_) | Value::Asked(_) => false,
         Value::Bool(b) => *b,
         Value::Int(i) => *i != 0,
         Value::Float(f) => f.is_normal(),

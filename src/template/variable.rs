@@ -85,6 +85,7 @@ impl Env<'_> {
 fn holds_template(node: &Node) -> bool {
     match &node.value {
         Value::Str(text) => is_template(text),
+        Value::Asked(_) => true,
         Value::Seq(items) => items.iter().any(holds_template),
         Value::Map(map) => map.iter().any(|(key, entry)| is_template(key) || holds_template(&entry.node)),
         _ => false,

@@ -9,11 +9,6 @@ const WRAP: usize = 80;
 pub(super) const MAC_LENGTH: usize = 32;
 pub(super) const BLOCK: usize = 16;
 
-/// Whether these bytes begin like a vault; says nothing about its soundness.
-pub fn is_vault(bytes: &[u8]) -> bool {
-    bytes.strip_prefix(MAGIC.as_bytes()).is_some_and(|rest| rest.first() == Some(&b';'))
-}
-
 /// A vault text taken apart: its structure is sound, nothing is decrypted yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultText {

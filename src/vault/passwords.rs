@@ -1,13 +1,14 @@
 //! The passwords of a run, and the keys they became.
 
 use super::cipher::Keys;
-use super::{VaultError, VaultText};
+use super::{Identities, Key, Recipients, Sealed, VaultError, VaultText};
+use crate::yaml::Programs;
 use agent::secret::Secret;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One password, perhaps with the vault id (label) it belongs to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Password {
     pub label: Option<String>,
     pub text: Secret,
@@ -16,25 +17,36 @@ pub struct Password {
 /// Number of the password, and the salt.
 type PasswordAndSalt = (usize, Vec<u8>);
 
-/// All passwords of a run. Keys are derived once per password and salt.
+/// All that opens vaults in a run. Keys are derived once per password and salt.
 #[derive(Default)]
 pub struct Passwords {
     list: Vec<Password>,
     keys: Mutex<HashMap<PasswordAndSalt, Arc<Keys>>>,
+    /// What prints the `!secret` values of the files that are read with these passwords.
+    pub programs: Arc<Programs>,
+    /// What opens age texts.
+    pub identities: Identities,
+    /// Whom age texts are locked for.
+    pub recipients: Recipients,
     #[cfg(test)]
     derived: std::sync::atomic::AtomicUsize,
 }
 
-/// A decrypted text and the password that opened it, so that it can be locked again with the same one.
+/// A decrypted text and what locks it again: the password that opened it, or the recipients, if there are any.
 #[derive(Debug)]
 pub struct Opened<'a> {
     pub plain: Secret,
-    pub password: &'a Password,
+    pub key: Option<Key<'a>>,
 }
 
 impl Passwords {
     pub fn new(list: Vec<Password>) -> Self {
         Self { list, ..Self::default() }
+    }
+
+    /// One more, tried after the others.
+    pub fn add(&mut self, password: Password) {
+        self.list.push(password);
     }
 
     pub fn list(&self) -> &[Password] {
@@ -45,11 +57,22 @@ impl Passwords {
         self.list.is_empty()
     }
 
-    /// Decrypts: first with the passwords whose label is the text's id, then with the others, as Ansible does.
+    /// Decrypts.
     ///
     /// # Errors
-    /// [`VaultError::NoPassword`] when there is none at all, `WrongPassword` when none fits, `Damaged`.
-    pub fn open(&self, vault: &VaultText) -> Result<Opened<'_>, VaultError> {
+    /// [`VaultError::NoPassword`] or `NoIdentity` when there is none at all, `WrongPassword` or `WrongIdentity` when none fits, `Damaged`.
+    pub fn open(&self, sealed: &Sealed) -> Result<Opened<'_>, VaultError> {
+        match sealed {
+            Sealed::Vault(text) => self.open_vault(text),
+            Sealed::Age(text) => {
+                let key = (!self.recipients.is_empty()).then_some(Key::Recipients(&self.recipients));
+                Ok(Opened { plain: self.identities.open(text)?, key })
+            }
+        }
+    }
+
+    /// First with the passwords whose label is the text's id, then with the others, as Ansible does.
+    fn open_vault(&self, vault: &VaultText) -> Result<Opened<'_>, VaultError> {
         let id = || vault.id().map(str::to_owned);
         if self.list.is_empty() {
             return Err(VaultError::NoPassword { id: id() });
@@ -58,7 +81,8 @@ impl Passwords {
         order.sort_by_key(|index| vault.id().is_none() || self.list[*index].label.as_deref() != vault.id());
         for index in order {
             if let Some(plain) = self.keys(index, &vault.salt).open(vault)? {
-                return Ok(Opened { plain, password: &self.list[index] });
+                let key = Key::Password { password: &self.list[index], id: id() };
+                return Ok(Opened { plain, key: Some(key) });
             }
         }
         Err(VaultError::WrongPassword { id: id(), tried: self.list.len() })
@@ -87,15 +111,5 @@ impl Passwords {
 impl std::fmt::Debug for Passwords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.list.iter().map(|password| &password.label)).finish()
-    }
-}
-
-impl VaultText {
-    /// The plain bytes.
-    ///
-    /// # Errors
-    /// As [`Passwords::open`].
-    pub fn decrypt(&self, passwords: &Passwords) -> Result<Secret, VaultError> {
-        passwords.open(self).map(|opened| opened.plain)
     }
 }

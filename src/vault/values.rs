@@ -1,20 +1,27 @@
 //! YAML files that are vaults, or hold `!vault` values.
 
-use super::{Passwords, VaultError, VaultText, is_vault};
+use super::{Passwords, Sealed, VaultError, inline::PLAIN, is_vault, sealed::TAGS};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Origin, Source};
 use crate::yaml::{self, Node, Value};
 use agent::secret::Secret;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use zeroize::Zeroize;
 
 /// Reads a YAML or JSON file: decrypts it when the whole of it is a vault, parses it, decrypts its `!vault` values.
 /// What comes from either is marked secret.
+///
+/// `!secret` values become questions to [`Passwords::programs`].
 ///
 /// Mistakes go to `errors`; `None` when there is no tree at all. A value that does not open stays encrypted text.
 pub fn read_yaml(path: &Path, passwords: &Passwords, errors: &mut Diagnostics) -> Option<Node> {
     let mut node = errors.take(read_tree(path, passwords))?;
     open_values(&mut node, passwords, errors);
+    if !node.origin.source.secret {
+        refuse_plain(&node, errors);
+    }
+    passwords.programs.adopt(&mut node, errors);
     Some(node)
 }
 
@@ -24,7 +31,7 @@ fn read_tree(path: &Path, passwords: &Passwords) -> Result<Node, Diagnostic> {
         std::fs::read(path).map_err(|e| Diagnostic::error(format!("cannot read {place}")).cause(e))?;
     let secret = is_vault(&bytes);
     if secret {
-        let vault = VaultText::parse(&String::from_utf8_lossy(&bytes));
+        let vault = Sealed::parse(&String::from_utf8_lossy(&bytes));
         let plain = vault.and_then(|vault| vault.decrypt(passwords)).map_err(|e| e.diagnostic(&place))?;
         bytes = plain.expose().to_vec();
     }
@@ -32,8 +39,11 @@ fn read_tree(path: &Path, passwords: &Passwords) -> Result<Node, Diagnostic> {
         // JSON may be indented with tabs, YAML may not.
         bytes.iter_mut().filter(|byte| **byte == b'\t').for_each(|byte| *byte = b' ');
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Diagnostic::error("the text is not UTF-8").at(&place).cause(error.utf8_error()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let cause = error.utf8_error();
+        error.into_bytes().zeroize();
+        Diagnostic::error("the text is not UTF-8").at(&place).cause(cause)
+    })?;
     let mut node = yaml::parse(&Arc::new(Source { path: path.to_owned(), text, secret }))?;
     if secret {
         node.taint();
@@ -68,8 +78,22 @@ pub fn open_values(node: &mut Node, passwords: &Passwords, errors: &mut Diagnost
     failed.into_iter().for_each(|(_, diagnostic)| errors.push(diagnostic));
 }
 
+/// What `vault edit` shows in plain must not have come to stay.
+fn refuse_plain(node: &Node, errors: &mut Diagnostics) {
+    if node.tag.as_deref() == Some(PLAIN) {
+        let hint = format!("encrypt it: save it with `vault edit {}`", node.origin.source.path.display());
+        errors
+            .push(Diagnostic::error("a secret that is not encrypted: `!plain`").at(&node.origin).hint(hint));
+    }
+    match &node.value {
+        Value::Seq(items) => items.iter().for_each(|item| refuse_plain(item, errors)),
+        Value::Map(map) => map.values().for_each(|entry| refuse_plain(&entry.node, errors)),
+        _ => {}
+    }
+}
+
 fn collect<'a>(node: &'a mut Node, found: &mut Vec<&'a mut Node>) {
-    if matches!(node.tag.as_deref(), Some("!vault" | "!vault-encrypted")) {
+    if node.tag.as_deref().is_some_and(|tag| TAGS.contains(&tag)) {
         found.push(node);
         return;
     }
@@ -82,7 +106,7 @@ fn collect<'a>(node: &'a mut Node, found: &mut Vec<&'a mut Node>) {
 
 fn open_value(node: &mut Node, passwords: &Passwords) -> Result<(), VaultError> {
     let text = node.as_str().ok_or(VaultError::NotAVault)?;
-    let plain: Secret = VaultText::parse(text)?.decrypt(passwords)?;
+    let plain: Secret = Sealed::parse(text)?.decrypt(passwords)?;
     node.value = match std::str::from_utf8(plain.expose()) {
         Ok(text) => Value::str(text),
         Err(_) => Value::Bytes(plain.expose().into()),

@@ -3,11 +3,13 @@
 //! `serde-saphyr` (the maintained successor of the archived `serde_yaml`, see `docs/decisions/`) parses once, into
 //! [`Node`]; everything else reads nodes. No other room names the YAML crate.
 
+mod asked;
 mod hidden;
 mod node;
 mod parse;
 mod typed;
 
+pub use asked::{Ask, Programs, Question};
 pub use hidden::Hidden;
 pub use node::{Entry, Map, Node, Value};
 pub use parse::{parse, parse_documents};

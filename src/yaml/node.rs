@@ -1,5 +1,6 @@
 //! The tree itself, and hand extraction from it.
 
+use super::Question;
 use crate::{diag::Diagnostic, model::Origin};
 use agent::secret::Bytes;
 use indexmap::IndexMap;
@@ -29,6 +30,8 @@ pub enum Value {
     Map(Map),
     /// Not known yet: a fact before the host was asked, the result of a task that has not run. Holds what it waits for.
     Unknown(Arc<str>),
+    /// As written, before rendering: what a program on the controller prints.
+    Asked(Arc<Question>),
 }
 
 impl std::fmt::Debug for Value {
@@ -64,6 +67,7 @@ impl Value {
             Self::Seq(_) => "a list",
             Self::Map(_) => "a mapping",
             Self::Unknown(_) => "a value that is not known yet",
+            Self::Asked(_) => "a secret that a program prints",
         }
     }
 }
@@ -102,7 +106,7 @@ impl Node {
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
-            Value::Null | Value::Unknown(_) => Json::Null,
+            Value::Null | Value::Unknown(_) | Value::Asked(_) => Json::Null,
             Value::Bool(b) => Json::Bool(*b),
             Value::Int(i) => Json::from(*i),
             Value::Float(f) => Json::from(*f),
@@ -124,7 +128,7 @@ impl Node {
         *hasher.finalize().as_bytes()
     }
 
-    fn feed(&self, hasher: &mut blake3::Hasher) {
+    pub(super) fn feed(&self, hasher: &mut blake3::Hasher) {
         let mut part = |kind: u8, bytes: &[u8]| {
             hasher
                 .update(&[kind, u8::from(self.secret)])
@@ -139,6 +143,10 @@ impl Node {
             Value::Str(s) => part(4, s.as_bytes()),
             Value::Bytes(b) => part(5, &b.digest()),
             Value::Unknown(why) => part(6, why.as_bytes()),
+            Value::Asked(question) => {
+                part(9, &[]);
+                question.feed(hasher);
+            }
             Value::Seq(items) => {
                 part(7, &(items.len() as u64).to_le_bytes());
                 items.iter().for_each(|item| item.feed(hasher));

@@ -157,6 +157,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             Value::Str(s) => visitor.visit_str(s),
             Value::Bytes(_) => Err(Error::new("the content of a file cannot be used here".into())),
             Value::Unknown(why) => Err(Error::new(format!("not known yet: {why}"))),
+            Value::Asked(_) => Err(Error::new(format!("{} cannot be used here", node.value.kind()))),
             Value::Seq(items) => visitor.visit_seq(SeqAccess(items.iter())),
             Value::Map(map) => visitor.visit_map(MapAccess { entries: map.iter(), value: None }),
         };

@@ -7,11 +7,11 @@ mod inventories;
 
 use agent::secret::Secret;
 use inventories::INVENTORIES;
-use lustores_provision::cli::files::run;
+use lustores_provision::cli::programs::run;
 use lustores_provision::diag::{Diagnostic, Diagnostics, render};
 use lustores_provision::inventory::Inventory;
 use lustores_provision::model::Origin;
-use lustores_provision::vault::{Password, Passwords, VaultText, encrypt, fresh_salt};
+use lustores_provision::vault::{Inline, Password, Passwords, Sealed, encrypt, fresh_salt};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -95,7 +95,7 @@ fn vaults_of_ansible_open_here() {
         };
         fs::write(path("file"), content).unwrap();
         ansible.ok(folder.path(), "ansible-vault", &[&["encrypt"], flags, &["file"]].concat());
-        let vault = VaultText::parse(&fs::read_to_string(path("file")).unwrap()).unwrap();
+        let vault = Sealed::parse(&fs::read_to_string(path("file")).unwrap()).unwrap();
         assert_eq!(vault.id(), id);
         assert_eq!(vault.decrypt(&passwords(None, PASSWORD)).unwrap().expose(), &content[..]);
         let wrong = vault.decrypt(&passwords(id, "wrong")).unwrap_err();
@@ -131,6 +131,34 @@ fn vaults_of_ours_open_in_ansible() {
     }
     let output = ansible.run(folder.path(), "ansible-vault", &["view", "--vault-id", "wrong", "vault"]);
     assert!(!output.status.success(), "opened with a wrong password");
+}
+
+#[test]
+fn values_edited_here_open_in_ansible() {
+    let ansible = Ansible::get();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("pw"), PASSWORD).unwrap();
+    fs::write(path("hosts.yml"), "all: {hosts: {vm1: {ansible_connection: local}}}\n").unwrap();
+    fs::create_dir(path("group_vars")).unwrap();
+    let args = ["encrypt_string", "--vault-password-file", "pw", "--name", "kept", "hunter2"];
+    let kept = String::from_utf8(ansible.ok(folder.path(), "ansible-vault", &args)).unwrap();
+    let passwords = passwords(None, PASSWORD);
+    let inline = Inline::read(Path::new("all.yml"), &kept, &passwords, false).unwrap();
+    let shown = String::from_utf8(inline.shown().expose().to_vec()).unwrap();
+    let more = "block: !plain |\n  two\n\n  lines\nflow: {x: !plain \"a: b\", y: [1, !plain c]}\nempty: !plain \"\"\n";
+    let locked = inline.locked(&Secret::new(shown + more), inline.key().as_ref()).unwrap();
+    assert!(
+        locked.starts_with(kept.trim_end()) && locked.matches("$ANSIBLE_VAULT;1.1;AES256").count() == 5,
+        "{locked}"
+    );
+    fs::write(path("group_vars/all.yml"), locked).unwrap();
+    let message = "msg={{ [kept, block, flow.x, flow.y.1, empty] | to_json | b64encode }}";
+    let args = ["-i", "hosts.yml", "vm1", "--vault-password-file", "pw", "-m", "debug", "-a", message];
+    let said = String::from_utf8(ansible.ok(folder.path(), "ansible", &args)).unwrap();
+    let wanted = r#"["hunter2", "two\n\nlines\n", "a: b", "c", ""]"#;
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, wanted);
+    assert!(said.contains(&encoded), "{said}");
 }
 
 /// No inventory here is a program, unless its test says so.

@@ -5,6 +5,9 @@
 #[expect(dead_code, reason = "the tests of connections use more of it")]
 mod sshd;
 
+#[cfg(feature = "age")]
+mod age;
+mod asked;
 mod bad;
 mod blocks;
 mod broken;
@@ -26,3 +29,4 @@ mod secrets;
 mod set_fact;
 mod show;
 mod terminal;
+mod vaults;

@@ -2,7 +2,7 @@
 
 use agent::secret::Secret;
 use lustores_provision::{
-    cli::files::{Disk, run},
+    cli::{files::Disk, programs::run},
     diag::{Diagnostics, Exit, render},
     resources,
     site::{Controller, HostTasks, Options, Site},

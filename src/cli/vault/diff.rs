@@ -1,29 +1,23 @@
 //! `vault diff`: which secrets differ between two files, without showing one.
 
-use super::{VaultArgs, cannot, parse_yaml, place};
+use super::{VaultArgs, cannot, parse_yaml, place, wants_password};
 use crate::cli::vault_args::Typed;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::vault::{Passwords, VaultText, is_vault, open_values};
+use crate::vault::{Passwords, Sealed, Segment, Way, is_vault, open_values, way_text};
 use crate::yaml::{Node, Value};
 use agent::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// The way to a value: keys, and numbers in lists.
-pub(super) type Way = Vec<Segment>;
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Segment {
-    Key(String),
-    Item(usize),
-}
 
 /// Prints each key that only one file has or whose value differs, and how many are equal.
 ///
 /// # Errors
 /// What does not open, and what is no mapping.
 pub(super) fn diff(old: &Path, new: &Path, vault: &VaultArgs) -> Result<bool, Diagnostics> {
-    let passwords = vault.passwords_or_ask(Typed::Known)?;
+    let passwords = vault.passwords_or_ask(
+        Typed::Known,
+        [old, new].iter().any(|path| std::fs::read(path).is_ok_and(|bytes| wants_password(&bytes))),
+    )?;
     let mut errors = Diagnostics::default();
     let [old, new] = [old, new].map(|path| errors.take(values(path, &passwords)));
     let (Some(old), Some(new)) = (old, new) else { return Err(errors) };
@@ -48,30 +42,24 @@ pub(super) fn compare(old: &Values, new: &Values) -> (Vec<String>, usize) {
             (Some(_), None) => ("-", "removed"),
             _ => ("+", "added"),
         };
-        lines.push(format!("{sign} {}  {what}", shown(path)));
+        lines.push(format!("{sign} {}  {what}", way_text(path)));
     }
     (lines, equal)
 }
 
-fn shown(path: &[Segment]) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            Segment::Key(key) if text.is_empty() => text.push_str(key),
-            Segment::Key(key) => text.push_str(&format!(".{key}")),
-            Segment::Item(at) => text.push_str(&format!("[{at}]")),
-        }
-    }
-    text
-}
-
-pub(super) type Values = BTreeMap<Way, String>;
+/// By where they are; a digest is enough to tell whether two are equal, and holds no secret.
+pub(super) type Values = BTreeMap<Way, [u8; 32]>;
 
 /// The values of a file by where they are in it.
 pub(super) fn values(path: &Path, passwords: &Passwords) -> Result<Values, Diagnostics> {
     let bytes = std::fs::read(path).map_err(|error| cannot("read", path, &error))?;
+    values_of(path, bytes, passwords)
+}
+
+/// The values of what was read from a file; an empty one has none.
+pub(super) fn values_of(path: &Path, bytes: Vec<u8>, passwords: &Passwords) -> Result<Values, Diagnostics> {
     let plain = if is_vault(&bytes) {
-        let text = VaultText::parse(&String::from_utf8_lossy(&bytes));
+        let text = Sealed::parse(&String::from_utf8_lossy(&bytes));
         text.and_then(|text| text.decrypt(passwords)).map_err(|error| error.diagnostic(&place(path)))?
     } else {
         Secret::new(bytes)
@@ -104,7 +92,9 @@ fn collect(path: &mut Way, node: &Node, values: &mut Values) {
         }
         _ if path.is_empty() => {}
         _ => {
-            values.insert(path.clone(), node.to_json().to_string());
+            // From a vault or in clear: a value is the same.
+            let clear = Node { secret: false, ..node.clone() };
+            values.insert(path.clone(), clear.digest());
         }
     }
 }

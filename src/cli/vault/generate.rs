@@ -1,7 +1,6 @@
 //! Random secrets into a vault file, without touching what it holds.
 
-use super::{Lock, Locked, cannot, parse_yaml, save, seal};
-use crate::cli::vault_args::Typed;
+use super::{Lock, Locked, cannot, parse_yaml, save};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::vault::{Charset, random_text};
 use agent::secret::Secret;
@@ -19,15 +18,15 @@ pub(super) fn generate(
 ) -> Result<(), Diagnostics> {
     check_names(keys)?;
     if path.symlink_metadata().is_err() {
-        let passwords = lock.vault.passwords_or_ask(Typed::New)?;
-        let password = lock.choose(&passwords)?;
+        let passwords = lock.for_new(path)?;
+        let key = lock.choose(&passwords)?;
         let text = Zeroizing::new(appended(&Secret::new("---\n"), keys, length, charset)?);
-        let sealed = seal(&Secret::new(text.as_slice()), password, password.label.as_deref())?;
+        let sealed = key.seal(&Secret::new(text.as_slice()))?;
         save::create(path, sealed.as_bytes()).map_err(|error| cannot("write", path, &error))?;
         return tell(path, keys, &[]);
     }
     let locked = Locked::read(path)?;
-    let passwords = lock.vault.passwords_or_ask(Typed::Known)?;
+    let passwords = lock.for_known(path, locked.wants_password())?;
     let opened = locked.open(&passwords)?;
     let before = parse_yaml(path, &opened.plain)?;
     if before.as_map().is_none() && !before.is_null() {
@@ -51,7 +50,7 @@ pub(super) fn generate(
             .hint(format!("write it as plain `key: value` lines with `vault edit {}`", path.display()))
             .into());
     }
-    let sealed = seal(&text, opened.password, locked.text.id())?;
+    let sealed = locked.key(&opened)?.seal(&text)?;
     if !locked.is_current() {
         let problem = Diagnostic::error("the file was changed by somebody else meanwhile");
         return Err(problem.at(&super::place(path)).hint("run the command again").into());

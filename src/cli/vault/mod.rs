@@ -1,27 +1,33 @@
-//! `vault`: create, edit, view, encrypt and decrypt files, generate secrets.
+//! `vault`: create, edit, view, encrypt and decrypt files, generate secrets, and help git with them.
 
 mod diff;
+mod edit;
 mod editor;
 mod generate;
+mod lock;
+mod memory;
+mod merge;
 mod rekey;
 mod save;
+mod string;
 #[cfg(test)]
 mod tests;
 
 use super::vault_args::{Typed, VaultArgs};
 use crate::diag::{Diagnostic, Diagnostics, Exit};
 use crate::model::{Origin, Source};
-use crate::vault::{Charset, Opened, Password, Passwords, VaultText, encrypt, fresh_salt, is_vault};
+use crate::vault::{Charset, Inline, is_vault};
 use crate::yaml::{self, Node};
 use agent::secret::Secret;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum};
 use editor::Editor;
-use std::io::{self, IsTerminal, Read, Write};
+pub use lock::{Lock, RecipientArgs};
+use lock::{Locked, wants_password};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
-/// Work with files that are encrypted like Ansible's vaults.
+/// Work with files that are encrypted like Ansible's vaults, or for age recipients.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Vault {
     /// Write a new encrypted file in your editor
@@ -30,13 +36,13 @@ pub enum Vault {
         #[command(flatten)]
         lock: Lock,
     },
-    /// Change an encrypted file in your editor; the plain text is only ever in memory
+    /// Change an encrypted file, or the encrypted values of a YAML file, in your editor; the plain text is only ever in memory
     Edit {
         file: PathBuf,
         #[command(flatten)]
-        vault: VaultArgs,
+        lock: Lock,
     },
-    /// Print the plain text of an encrypted file
+    /// Print the plain text of an encrypted file, or a YAML file with its encrypted values in plain
     View {
         file: PathBuf,
         #[command(flatten)]
@@ -52,6 +58,14 @@ pub enum Vault {
         #[command(flatten)]
         lock: Lock,
     },
+    /// Print values encrypted for a YAML file, as `ansible-vault encrypt_string` does
+    #[command(alias = "encrypt_string")]
+    EncryptString {
+        #[command(flatten)]
+        strings: string::Strings,
+        #[command(flatten)]
+        lock: Lock,
+    },
     /// Decrypt files in place
     Decrypt {
         #[arg(required = true, value_name = "FILE")]
@@ -59,7 +73,7 @@ pub enum Vault {
         #[command(flatten)]
         vault: VaultArgs,
     },
-    /// Encrypt files in place with another password
+    /// Encrypt files, or the encrypted values in YAML files, with another password or for other recipients
     Rekey {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -91,6 +105,22 @@ pub enum Vault {
         #[command(flatten)]
         lock: Lock,
     },
+    /// For `git diff`: print a file in plain, and one that does not open as it is (docs/vault.md)
+    Textconv {
+        file: PathBuf,
+        #[command(flatten)]
+        vault: VaultArgs,
+    },
+    /// For `git merge`: merge two changed versions of an encrypted file into OURS; exit code 1 on a conflict (docs/vault.md)
+    MergeDriver {
+        base: PathBuf,
+        ours: PathBuf,
+        theirs: PathBuf,
+        /// The file's name in the repository
+        path: Option<PathBuf>,
+        #[command(flatten)]
+        lock: Lock,
+    },
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,16 +135,6 @@ pub enum CharsetArg {
     Symbols,
 }
 
-/// Passwords, and which of them locks a new vault.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Lock {
-    #[command(flatten)]
-    vault: VaultArgs,
-    /// Encrypt with the password of this vault id, and name it in the file
-    #[arg(long, value_name = "LABEL", help_heading = "Vault")]
-    encrypt_vault_id: Option<String>,
-}
-
 impl Vault {
     /// # Errors
     /// What went wrong, without any secret in it; no file is half written.
@@ -124,21 +144,19 @@ impl Vault {
                 let equal = diff::diff(&old, &new, &vault)?;
                 return Ok(if equal { Exit::Done } else { Exit::Pending });
             }
-            Self::Rekey { files, vault, new } => rekey::rekey(&files, &vault, &new),
-            Self::Create { file, lock } => create(&file, &lock, &Editor::from_environment()),
-            Self::Edit { file, vault } => edit(&file, &vault, &Editor::from_environment()),
-            Self::View { file, vault } => {
-                let locked = Locked::read(&file)?;
-                let passwords = vault.passwords_or_ask(Typed::Known)?;
-                let plain = locked.open(&passwords)?.plain;
-                let mut out = io::stdout().lock();
-                let printed = out.write_all(plain.expose()).and_then(|()| out.flush());
-                printed.map_err(|error| Diagnostic::error("cannot print").cause(error).into())
+            Self::MergeDriver { base, ours, theirs, path, lock } => {
+                return merge::merge([&base, &ours, &theirs], path.as_deref(), &lock);
             }
+            Self::Rekey { files, vault, new } => rekey::rekey(&files, &vault, &new),
+            Self::Create { file, lock } => edit::create(&file, &lock, &Editor::from_environment()),
+            Self::Edit { file, lock } => edit::edit(&file, &lock, &Editor::from_environment()),
+            Self::View { file, vault } => print(&view(&file, &vault)?),
+            Self::Textconv { file, vault } => print(&merge::textconv(&file, &vault)?),
             Self::Encrypt { string: Some(name), lock, .. } => {
-                print!("{}", encrypt_value(&name, &read_value(&name)?, &lock)?);
+                print!("{}", string::encrypt_value(Some(&name), &string::read_value(&name)?, &lock)?);
                 Ok(())
             }
+            Self::EncryptString { strings, lock } => strings.encrypt(&lock),
             Self::Encrypt { files, lock, .. } => encrypt_files(&files, &lock),
             Self::Decrypt { files, vault } => decrypt_files(&files, &vault),
             Self::Generate { file, keys, length, charset, lock } => {
@@ -155,122 +173,21 @@ impl Vault {
     }
 }
 
-impl Lock {
-    /// The password for something new.
-    fn choose<'a>(&self, passwords: &'a Passwords) -> Result<&'a Password, Diagnostic> {
-        let place = Origin::named("command line");
-        match (&self.encrypt_vault_id, passwords.list()) {
-            (None, [only]) => Ok(only),
-            (None, []) => Err(crate::vault::VaultError::NoPassword { id: None }.diagnostic(&place)),
-            (None, _) => Err(Diagnostic::error("several vault passwords given: with which one to encrypt?")
-                .hint("name it with --encrypt-vault-id LABEL")),
-            (Some(label), list) => list.iter().find(|p| p.label.as_ref() == Some(label)).ok_or_else(|| {
-                let error = Diagnostic::error(format!("no password was given for vault id `{label}`"));
-                error.suggest(label, list.iter().filter_map(|password| password.label.as_deref()))
-            }),
-        }
+fn view(path: &Path, vault: &VaultArgs) -> Result<Secret, Diagnostics> {
+    let bytes = std::fs::read(path).map_err(|error| cannot("read", path, &error))?;
+    if let Some(text) = edit::with_values(&bytes) {
+        let passwords = vault.passwords_or_ask(Typed::Known, wants_password(&bytes))?;
+        return Ok(Inline::read(path, text, &passwords, false)?.shown());
     }
+    let locked = Locked::of(path, bytes)?;
+    let passwords = vault.passwords_or_ask(Typed::Known, locked.wants_password())?;
+    Ok(locked.open(&passwords)?.plain)
 }
 
-/// An encrypted file as it was read.
-struct Locked<'a> {
-    path: &'a Path,
-    bytes: Vec<u8>,
-    text: VaultText,
-}
-
-impl<'a> Locked<'a> {
-    fn read(path: &'a Path) -> Result<Self, Diagnostic> {
-        let bytes = std::fs::read(path).map_err(|error| cannot("read", path, &error))?;
-        if !is_vault(&bytes) {
-            let hint = format!("encrypt it with `vault encrypt {}`", path.display());
-            return Err(Diagnostic::error("this file is not encrypted").at(&place(path)).hint(hint));
-        }
-        let text = VaultText::parse(&String::from_utf8_lossy(&bytes));
-        let text = text.map_err(|error| error.diagnostic(&place(path)))?;
-        Ok(Self { path, bytes, text })
-    }
-
-    fn open<'p>(&self, passwords: &'p Passwords) -> Result<Opened<'p>, Diagnostic> {
-        passwords.open(&self.text).map_err(|error| error.diagnostic(&place(self.path)))
-    }
-
-    /// Whether the file still holds what was read.
-    fn is_current(&self) -> bool {
-        std::fs::read(self.path).is_ok_and(|now| now == self.bytes)
-    }
-}
-
-fn create(path: &Path, lock: &Lock, editor: &Editor) -> Result<(), Diagnostics> {
-    if path.symlink_metadata().is_ok() {
-        let hint = format!("change it with `vault edit {}`", path.display());
-        return Err(Diagnostic::error("this file exists already").at(&place(path)).hint(hint).into());
-    }
-    let passwords = lock.vault.passwords_or_ask(Typed::New)?;
-    let password = lock.choose(&passwords)?;
-    let start = Secret::new("---\n");
-    let edited = editor.edit(&start, &file_name(path))?;
-    if edited.text == start {
-        return Err(edited
-            .problem
-            .unwrap_or_else(|| Diagnostic::error("nothing was written: no file made"))
-            .into());
-    }
-    let sealed = seal(&edited.text, password, password.label.as_deref())?;
-    let problem = edited.problem.map(Diagnostics::from);
-    let problem = problem.or_else(|| is_yaml_name(path).then(|| yaml_problem(path, &edited.text)).flatten());
-    keep(path, &sealed, problem, editor, || save::create(path, sealed.as_bytes()))
-}
-
-fn edit(path: &Path, vault: &VaultArgs, editor: &Editor) -> Result<(), Diagnostics> {
-    let locked = Locked::read(path)?;
-    let passwords = vault.passwords_or_ask(Typed::Known)?;
-    let opened = locked.open(&passwords)?;
-    let edited = editor.edit(&opened.plain, &file_name(path))?;
-    if edited.text == opened.plain {
-        println!("{}: unchanged", path.display());
-        return edited.problem.map_or(Ok(()), |problem| Err(problem.into()));
-    }
-    let sealed = seal(&edited.text, opened.password, locked.text.id())?;
-    let mut problem = edited.problem.map(Diagnostics::from);
-    // A draft is never checked, and what was no YAML before need not become it.
-    if problem.is_none() && path.extension().is_none_or(|end| end != "rejected") {
-        let checked = is_yaml_name(path) || yaml_problem(path, &opened.plain).is_none();
-        problem = checked.then(|| yaml_problem(path, &edited.text)).flatten();
-    }
-    if problem.is_none() && !locked.is_current() {
-        problem = Some(
-            Diagnostic::error("the file was changed by somebody else meanwhile").at(&place(path)).into(),
-        );
-    }
-    keep(path, &sealed, problem, editor, || save::replace(path, sealed.as_bytes()))
-}
-
-/// Saves what was typed; when there is a problem, beside the file, but never nowhere.
-fn keep(
-    path: &Path,
-    sealed: &str,
-    problem: Option<Diagnostics>,
-    editor: &Editor,
-    save: impl FnOnce() -> io::Result<()>,
-) -> Result<(), Diagnostics> {
-    let problem = problem.or_else(|| save().err().map(|error| cannot("write", path, &error).into()));
-    let Some(mut problem) = problem else {
-        println!("{}: saved", path.display());
-        return Ok(());
-    };
-    let memory = editor.folders().iter().map(|folder| folder.join(file_name(path)));
-    let mut places = std::iter::once(path.to_owned()).chain(memory);
-    let kept = places.find_map(|place| save::create_rejected(&place, sealed.as_bytes()).ok());
-    let message = match kept {
-        Some(kept) => Diagnostic::error(format!("{} was left as it is", path.display())).hint(format!(
-            "what you typed is kept, encrypted, in {0}: mend it with `vault edit {0}`, then move it into place",
-            kept.display()
-        )),
-        None => Diagnostic::error("what you typed could not be kept anywhere"),
-    };
-    problem.push(message);
-    Err(problem)
+fn print(plain: &Secret) -> Result<(), Diagnostics> {
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(plain.expose()).and_then(|()| out.flush());
+    printed.map_err(|error| Diagnostic::error("cannot print").cause(error).into())
 }
 
 fn encrypt_files(paths: &[PathBuf], lock: &Lock) -> Result<(), Diagnostics> {
@@ -286,41 +203,21 @@ fn encrypt_files(paths: &[PathBuf], lock: &Lock) -> Result<(), Diagnostics> {
         plain.extend(errors.take(read));
     }
     errors.into_result(())?;
-    let passwords = lock.vault.passwords_or_ask(Typed::New)?;
-    let password = lock.choose(&passwords)?;
+    let passwords = lock.for_new(&paths[0])?;
+    let key = lock.choose(&passwords)?;
     for (path, plain) in plain {
-        let sealed = seal(&plain, password, password.label.as_deref())?;
+        let sealed = key.seal(&plain)?;
         save::replace(path, sealed.as_bytes()).map_err(|error| cannot("write", path, &error))?;
         println!("{}: encrypted", path.display());
     }
     Ok(())
 }
 
-/// A value for [`encrypt_value`]: typed unseen on a terminal, or all of stdin but one line end.
-fn read_value(name: &str) -> Result<Secret, Diagnostic> {
-    let failed = |error: io::Error| Diagnostic::error("cannot read the value").cause(error);
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password(format!("{name}: ")).map(Secret::new).map_err(failed);
-    }
-    let mut bytes = Zeroizing::new(vec![]);
-    io::stdin().read_to_end(&mut bytes).map_err(failed)?;
-    Ok(Secret::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
-}
-
-/// A line of YAML with the value locked in it.
-fn encrypt_value(name: &str, value: &Secret, lock: &Lock) -> Result<String, Diagnostics> {
-    let passwords = lock.vault.passwords_or_ask(Typed::New)?;
-    let password = lock.choose(&passwords)?;
-    let sealed = seal(value, password, password.label.as_deref())?;
-    let lines = sealed.lines().map(|line| format!("  {line}\n"));
-    Ok(format!("{name}: !vault |\n{}", lines.collect::<String>()))
-}
-
 fn decrypt_files(paths: &[PathBuf], vault: &VaultArgs) -> Result<(), Diagnostics> {
     let mut errors = Diagnostics::default();
     let locked: Vec<_> = paths.iter().filter_map(|path| errors.take(Locked::read(path))).collect();
     errors.into_result(())?;
-    let passwords = vault.passwords_or_ask(Typed::Known)?;
+    let passwords = vault.passwords_or_ask(Typed::Known, locked.iter().any(Locked::wants_password))?;
     let mut errors = Diagnostics::default();
     let opened = locked.iter().filter_map(|one| Some((one.path, errors.take(one.open(&passwords))?.plain)));
     let opened: Vec<_> = opened.collect();
@@ -332,11 +229,6 @@ fn decrypt_files(paths: &[PathBuf], vault: &VaultArgs) -> Result<(), Diagnostics
     Ok(())
 }
 
-fn seal(plain: &Secret, password: &Password, id: Option<&str>) -> Result<String, Diagnostic> {
-    let salt = fresh_salt().map_err(|error| Diagnostic::error("no randomness for a salt").cause(error))?;
-    Ok(encrypt(plain, &password.text, id, salt))
-}
-
 /// Why this is not YAML, if so.
 fn yaml_problem(path: &Path, plain: &Secret) -> Option<Diagnostics> {
     parse_yaml(path, plain).err().map(Diagnostics::from)
@@ -344,8 +236,9 @@ fn yaml_problem(path: &Path, plain: &Secret) -> Option<Diagnostics> {
 
 /// The tree of a decrypted text; an error shows the place but no excerpt.
 fn parse_yaml(path: &Path, plain: &Secret) -> Result<Node, Diagnostic> {
-    let text = String::from_utf8(plain.expose().to_vec())
+    let text = std::str::from_utf8(plain.expose())
         .map_err(|_| Diagnostic::error("the text is not UTF-8").at(&place(path)))?;
+    let text = text.to_owned();
     yaml::parse(&Arc::new(Source { path: path.to_owned(), text, secret: true }))
 }
 

@@ -1,5 +1,6 @@
+use super::edit::{create, edit};
+use super::string::encrypt_value;
 use super::*;
-use crate::diag::Exit;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,7 @@ impl Desk {
     }
 
     fn lock(&self) -> Lock {
-        Lock { vault: self.vault(), encrypt_vault_id: None }
+        Lock { vault: self.vault(), ..Lock::default() }
     }
 
     fn write(&self, name: &str, plain: &str) -> PathBuf {
@@ -84,7 +85,7 @@ fn an_edit_is_saved_and_its_plain_text_was_only_in_private_memory() {
         cp "$1" "$1.swp"
         echo 'other: 2' >> "$1"
         grep -rlE 'hunter2|other: 2$' "$FOLDER" --exclude=editor.sh >> "$FOLDER/seen" || true"#;
-    edit(&path, &desk.vault(), &desk.editor(script)).unwrap();
+    edit(&path, &desk.lock(), &desk.editor(script)).unwrap();
     assert_eq!(desk.read(&path), "# kept\ncanary: hunter2\nother: 2\n");
     let seen = fs::read_to_string(desk.path("seen")).unwrap();
     let lines: Vec<&str> = seen.lines().collect();
@@ -100,7 +101,7 @@ fn what_was_not_changed_is_not_written() {
     let desk = Desk::new();
     let path = desk.write("v.yml", "a: 1\n");
     let before = fs::read(&path).unwrap();
-    edit(&path, &desk.vault(), &desk.editor("touch \"$1\"")).unwrap();
+    edit(&path, &desk.lock(), &desk.editor("touch \"$1\"")).unwrap();
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
@@ -110,7 +111,7 @@ fn a_bad_edit_is_kept_encrypted_beside_the_file() {
     let path = desk.write("v.yml", "a: 1\n");
     let before = fs::read(&path).unwrap();
     let broken = "printf 'a: [hunter2\\n' > \"$1\"";
-    let errors = edit(&path, &desk.vault(), &desk.editor(broken)).unwrap_err();
+    let errors = edit(&path, &desk.lock(), &desk.editor(broken)).unwrap_err();
     assert!(
         text(&errors).contains("invalid YAML") && text(&errors).contains("v.yml.rejected"),
         "{}",
@@ -119,10 +120,10 @@ fn a_bad_edit_is_kept_encrypted_beside_the_file() {
     assert!(!text(&errors).contains("hunter2"), "{}", text(&errors));
     assert_eq!((errors.exit(), fs::read(&path).unwrap()), (Exit::Config, before));
     assert_eq!(desk.read(&desk.path("v.yml.rejected")), "a: [hunter2\n");
-    edit(&path, &desk.vault(), &desk.editor(broken)).unwrap_err();
+    edit(&path, &desk.lock(), &desk.editor(broken)).unwrap_err();
     assert_eq!(desk.names(), ["v.yml", "v.yml.rejected", "v.yml.rejected.2"], "no earlier draft is lost");
     // The draft can be mended in place.
-    edit(&desk.path("v.yml.rejected"), &desk.vault(), &desk.editor("echo ']' >> \"$1\"")).unwrap();
+    edit(&desk.path("v.yml.rejected"), &desk.lock(), &desk.editor("echo ']' >> \"$1\"")).unwrap();
     assert_eq!(desk.read(&desk.path("v.yml.rejected")), "a: [hunter2\n]\n");
 }
 
@@ -131,14 +132,14 @@ fn failing_editors_and_changes_by_others_lose_nothing() {
     let desk = Desk::new();
     let path = desk.write("v.yml", "a: 1\n");
     let script = "echo 'b: 2' >> \"$1\"; echo \"$1\" > \"$FOLDER/seen\"; exit 7";
-    let errors = edit(&path, &desk.vault(), &desk.editor(script)).unwrap_err();
+    let errors = edit(&path, &desk.lock(), &desk.editor(script)).unwrap_err();
     assert!(text(&errors).contains("exit status: 7"), "{}", text(&errors));
     assert_eq!(desk.read(&desk.path("v.yml.rejected")), "a: 1\nb: 2\n");
     let seen = fs::read_to_string(desk.path("seen")).unwrap();
     assert!(!Path::new(seen.trim()).exists(), "plain text was left behind");
 
     let script = "echo 'c: 3' >> \"$1\"; echo 'not ours' > \"$FOLDER/v.yml\"";
-    let errors = edit(&path, &desk.vault(), &desk.editor(script)).unwrap_err();
+    let errors = edit(&path, &desk.lock(), &desk.editor(script)).unwrap_err();
     assert!(text(&errors).contains("changed by somebody else"), "{}", text(&errors));
     assert_eq!(fs::read_to_string(&path).unwrap(), "not ours\n");
     assert_eq!(desk.read(&desk.path("v.yml.rejected.2")), "a: 1\nc: 3\n");
@@ -149,7 +150,7 @@ fn a_request_to_end_cleans_up_and_keeps_what_was_typed() {
     let desk = Desk::new();
     let path = desk.write("v.yml", "a: 1\n");
     let script = "echo 'b: 2' >> \"$1\"; echo \"$1\" > \"$FOLDER/seen\"; kill -TERM $PPID; sleep 60; touch \"$FOLDER/waited\"";
-    let errors = edit(&path, &desk.vault(), &desk.editor(script)).unwrap_err();
+    let errors = edit(&path, &desk.lock(), &desk.editor(script)).unwrap_err();
     assert!(!desk.path("waited").exists(), "the editor was waited for");
     assert_eq!(errors.exit(), Exit::Cancelled, "{}", text(&errors));
     let seen = fs::read_to_string(desk.path("seen")).unwrap();
@@ -163,7 +164,7 @@ fn without_memory_there_is_no_editing() {
     let path = desk.write("v.yml", "a: 1\n");
     // /proc is no tmpfs wherever the tests run.
     let editor = Editor::new("false", vec!["/proc".into(), "/nonexistent".into()]);
-    let errors = edit(&path, &desk.vault(), &editor).unwrap_err();
+    let errors = edit(&path, &desk.lock(), &editor).unwrap_err();
     assert!(
         text(&errors).contains("not a tmpfs") && text(&errors).contains("mount a tmpfs"),
         "{}",
@@ -228,7 +229,7 @@ fn several_passwords_need_a_choice() {
     let errors = Vault::View { file: path.clone(), vault: desk.vault() }.run().unwrap_err();
     assert!(text(&errors).contains("wrong vault password for vault id `prod`"), "{}", text(&errors));
     // An edit locks it with the same password again.
-    edit(&path, &lock.vault, &desk.editor("echo 'b: 2' >> \"$1\"")).unwrap();
+    edit(&path, &lock, &desk.editor("echo 'b: 2' >> \"$1\"")).unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with("$ANSIBLE_VAULT;1.2;AES256;prod\n"));
 }
 
@@ -271,7 +272,7 @@ fn generate_adds_what_is_missing_and_keeps_the_rest() {
 #[test]
 fn a_value_is_encrypted_for_a_yaml_file() {
     let desk = Desk::new();
-    let line = encrypt_value("token", &Secret::new("hunter2"), &desk.lock()).unwrap();
+    let line = encrypt_value(Some("token"), &Secret::new("hunter2"), &desk.lock()).unwrap();
     assert!(line.starts_with("token: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  "), "{line}");
     fs::write(desk.path("vars.yml"), format!("before: 1\n{line}after: 2\n")).unwrap();
     let mut errors = Diagnostics::default();
@@ -329,7 +330,11 @@ fn a_new_password_changes_all_files_or_none() {
     let desk = Desk::new();
     let (one, two) = (desk.write("one.yml", "a: hunter2\n"), desk.write("two.yml", "b: hunter3\n"));
     fs::write(desk.path("new"), "new\n").unwrap();
-    let new = || rekey::NewPassword { new_vault_password_file: Some(desk.path("new")), new_vault_id: None };
+    let new = || rekey::NewPassword {
+        new_vault_password_file: Some(desk.path("new")),
+        new_vault_id: None,
+        ..Default::default()
+    };
     let rekey = |files: &[&PathBuf], vault: VaultArgs| {
         Vault::Rekey { files: files.iter().map(|path| (*path).clone()).collect(), vault, new: new() }.run()
     };
@@ -351,9 +356,10 @@ fn a_new_password_changes_all_files_or_none() {
         assert!(locked.open(&desk.vault().passwords().unwrap()).is_err(), "the old password still opens it");
     }
     let id = format!("prod@{}", desk.path("password").display());
-    let new = rekey::NewPassword { new_vault_password_file: None, new_vault_id: Some(id) };
+    let new =
+        rekey::NewPassword { new_vault_password_file: None, new_vault_id: Some(id), ..Default::default() };
     Vault::Rekey { files: vec![one.clone()], vault: wrong, new }.run().unwrap();
-    assert_eq!(Locked::read(&one).unwrap().text.id(), Some("prod"));
+    assert_eq!(Locked::read(&one).unwrap().sealed.id(), Some("prod"));
     assert_eq!(desk.read(&one), "a: hunter2\n");
 }
 
@@ -362,7 +368,7 @@ fn two_files_are_compared_by_their_values() {
     let desk = Desk::new();
     let old = desk.write("old.yml", "a: 1\nb: {c: x, d: [1, 2]}\ngone: y\n");
     let new = desk.path("new.yml");
-    let inline = encrypt_value("a", &Secret::new("1"), &desk.lock()).unwrap();
+    let inline = encrypt_value(Some("a"), &Secret::new("1"), &desk.lock()).unwrap();
     fs::write(&new, format!("{inline}b: {{c: z, d: [1, 2]}}\nmore: 1\n")).unwrap();
     let diff = |old: &PathBuf, new: &PathBuf| {
         Vault::Diff { old: old.clone(), new: new.clone(), vault: desk.vault() }.run()

@@ -72,7 +72,7 @@ pub(super) fn bool(args: &Args) -> Result<Value, Fault> {
 /// What it is, in a word that conditions can compare.
 pub(super) fn kind(args: &Args) -> Result<Value, Fault> {
     Ok(Value::str(match &args.values[0].value {
-        Value::Null | Value::Unknown(_) => "null",
+        Value::Null | Value::Unknown(_) | Value::Asked(_) => "null",
         Value::Bool(_) => "boolean",
         Value::Int(_) => "integer",
         Value::Float(_) => "number",
