@@ -362,3 +362,17 @@ fn everything_at_once() {
     );
     assert_eq!(errors.matches("error:").count(), 4, "{errors}");
 }
+
+#[test]
+fn a_file_of_a_role_that_is_nested_without_end() {
+    for depth in [60, 3000] {
+        let deep = format!("x: {}string{}\n", "{type: list, items: ".repeat(depth), "}".repeat(depth));
+        let project = Project::new(&[
+            ("site.yml", "- {hosts: all, roles: [{role: r, vars: {x: a}}]}\n"),
+            ("roles/r/meta/inputs.yml", &deep),
+        ]);
+        let text = project.errors();
+        let message = if depth == 60 { "more than 20 deep" } else { "budget breached" };
+        has(&text, &[message, "roles/r/meta/inputs.yml:1:"]);
+    }
+}

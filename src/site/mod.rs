@@ -56,6 +56,9 @@ use std::{
     },
 };
 
+/// For the deepest YAML that is read, in bytes; what a thread has otherwise is too little for that.
+const STACK: usize = 8 << 20;
+
 /// What a run is about.
 pub struct Options<'a> {
     pub inventory: &'a Path,
@@ -199,10 +202,12 @@ impl Site {
             options.types.iter().map(|t| KnownType { name: t.name, free: t.free }).collect();
         // Beside each other: opening vaults takes some milliseconds.
         let (inventory, playbook) = std::thread::scope(|scope| {
-            let playbook = scope.spawn(|| {
+            let read = || {
                 let mut errors = Diagnostics::default();
                 (Playbook::load(options.playbook, &known, &*options.files, &mut errors), errors)
-            });
+            };
+            let playbook = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+            let playbook = playbook.expect("the system has another thread");
             let Options { inventory, passwords, run, .. } = &options;
             let inventory = Inventory::load(inventory, Some(folder), passwords, *run, &mut errors);
             let (playbook, found) = playbook.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

@@ -4,6 +4,7 @@
 //! Pip installs it on the first run, from wherever it is told to.
 
 mod inventories;
+mod specs;
 
 use agent::secret::Secret;
 use inventories::INVENTORIES;

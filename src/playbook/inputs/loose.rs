@@ -97,8 +97,8 @@ impl Loose {
             (Self::Dict, Value::Str(text)) => dict(text, node),
             (Self::Bytes | Self::Bits, Value::Int(n)) => (*n >= 0).then(|| node.clone()),
             (Self::Bytes | Self::Bits, Value::Float(_)) => same(),
-            (Self::Bytes, Value::Str(text)) => is_size(text, &["B", "b"], 'B').then(|| node.clone()),
-            (Self::Bits, Value::Str(text)) => is_size(text, &["b"], 'b').then(|| node.clone()),
+            (Self::Bytes, Value::Str(text)) => is_size(text, 'B', "byte").then(|| node.clone()),
+            (Self::Bits, Value::Str(text)) => is_size(text, 'b', "bit").then(|| node.clone()),
             _ => None,
         }
     }
@@ -130,17 +130,31 @@ fn dict(text: &str, node: &Node) -> Option<Node> {
     json.is_object().then(|| Node::from_json(&json, &node.origin).with_secret(node.secret))
 }
 
+const SCALES: &[(char, &str)] = &[
+    ('B', ""),
+    ('K', "kilo"),
+    ('M', "mega"),
+    ('G', "giga"),
+    ('T', "tera"),
+    ('P', "peta"),
+    ('E', "exa"),
+    ('Z', "zetta"),
+    ('Y', "yotta"),
+];
+
 /// A number, perhaps with `K` to `Y`, perhaps with the unit behind it.
-fn is_size(text: &str, ends: &[&str], unit: char) -> bool {
+fn is_size(text: &str, unit: char, word: &str) -> bool {
     let text = text.trim();
     let number = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     if text[..number].parse::<f64>().is_err() {
         return false;
     }
     let behind = text[number..].trim_start();
-    let scale = behind.strip_prefix(|c: char| "KMGTPEZYkmgtpezy".contains(c));
-    let end = scale.unwrap_or(behind);
-    end.is_empty()
-        || ends.contains(&end)
-        || end.eq_ignore_ascii_case(if unit == 'B' { "byte" } else { "bit" })
+    let first = behind.chars().next().unwrap_or('B').to_ascii_uppercase();
+    let Some((_, prefix)) = SCALES.iter().find(|(scale, _)| *scale == first) else { return false };
+    match behind.chars().count() {
+        0 | 1 => true,
+        2 => first != 'B' && behind.starts_with(first) && behind.ends_with(unit),
+        _ => behind.to_lowercase() == format!("{prefix}{word}"),
+    }
 }

@@ -12,6 +12,9 @@ use crate::{
 use indexmap::IndexMap;
 use regex::Regex;
 
+/// More than anybody needs; a hostile file should not use up the stack.
+pub(super) const DEEPEST: usize = 20;
+
 const KEYS: &[&str] = &[
     "type",
     "items",
@@ -40,15 +43,20 @@ pub fn read(node: &Node, errors: &mut Diagnostics) -> Inputs {
             let error = Diagnostic::error(format!("`{name}` is always in scope and cannot be an input"));
             errors.push(error.at(&entry.key).hint("choose another name"));
         }
-        if let Some(input) = input(name, entry, false, errors) {
+        if let Some(input) = input(name, entry, 0, errors) {
             inputs.items.insert(name.clone(), input);
         }
     }
     inputs
 }
 
-/// One input. `inside`: it is a part of another one.
-fn input(name: &str, entry: &Entry, inside: bool, errors: &mut Diagnostics) -> Option<Input> {
+/// One input, or a part of one: `depth` counts how many it stands in.
+fn input(name: &str, entry: &Entry, depth: usize, errors: &mut Diagnostics) -> Option<Input> {
+    if depth > DEEPEST {
+        let error = Diagnostic::error(format!("inputs stand in each other more than {DEEPEST} deep"));
+        errors.push(error.at(&entry.key));
+        return None;
+    }
     if let Some(word) = entry.node.as_str() {
         return Some(Input::new(Type::Ours(kind(word, &entry.node, errors)?), entry.key.clone()));
     }
@@ -69,15 +77,15 @@ fn input(name: &str, entry: &Entry, inside: bool, errors: &mut Diagnostics) -> O
     input.required = flag("required").unwrap_or(false);
     input.secret = flag("secret").unwrap_or(false);
     input.about = get("description").and_then(|node| errors.take(text(node)));
-    parts(&mut input, kind, map, inside, errors);
+    parts(&mut input, kind, map, depth, errors);
     limits(&mut input, kind, map, errors);
-    default(&mut input, map.get("default"), inside, errors);
+    default(&mut input, map.get("default"), depth > 0, errors);
     Some(input)
 }
 
 /// What stands inside: items and keys.
-fn parts(input: &mut Input, kind: Kind, map: &Map, inside: bool, errors: &mut Diagnostics) {
-    if let Some(secret) = map.get("secret").filter(|_| inside && input.secret) {
+fn parts(input: &mut Input, kind: Kind, map: &Map, depth: usize, errors: &mut Diagnostics) {
+    if let Some(secret) = map.get("secret").filter(|_| depth > 0 && input.secret) {
         let error = Diagnostic::error("a part of an input cannot be secret by itself").at(&secret.key);
         errors.push(error.hint("write `secret: true` at the input; all of it is secret then"));
     }
@@ -90,7 +98,7 @@ fn parts(input: &mut Input, kind: Kind, map: &Map, inside: bool, errors: &mut Di
             let error = Diagnostic::error("`items` and `elements` are the same").at(&entry.key);
             errors.push(error.hint("write one of them"));
         } else {
-            input.items = self::input(key, entry, true, errors).map(Box::new);
+            input.items = self::input(key, entry, depth + 1, errors).map(Box::new);
         }
     }
     let Some(entry) = map.get("keys") else { return };
@@ -99,7 +107,7 @@ fn parts(input: &mut Input, kind: Kind, map: &Map, inside: bool, errors: &mut Di
     }
     let Some(keys) = errors.take(entry.node.expect_map("keys as `name: {type: ...}`")) else { return };
     for (name, entry) in keys {
-        if let Some(key) = self::input(name, entry, true, errors) {
+        if let Some(key) = self::input(name, entry, depth + 1, errors) {
             input.keys.insert(name.clone(), key);
         }
     }

@@ -1,7 +1,10 @@
 //! `argument_specs`, Ansible's way to say what a role takes, as its documentation of roles describes it ("Role argument
 //! validation"). Keys that only document something are passed over.
 
-use super::{Input, Inputs, Loose, Type, read::text};
+use super::{
+    Input, Inputs, Loose, Type,
+    read::{DEEPEST, text},
+};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     yaml::{Entry, Map, Node},
@@ -22,7 +25,7 @@ pub fn read(node: &Node, errors: &mut Diagnostics) -> IndexMap<String, Inputs> {
         let about = get("short_description").or_else(|| get("description"));
         let inputs = Inputs {
             about: about.and_then(|node| errors.take(text(node))),
-            items: point.get("options").map(|entry| options(&entry.node, errors)).unwrap_or_default(),
+            items: point.get("options").map(|entry| options(&entry.node, 0, errors)).unwrap_or_default(),
             origin: entry.key.clone(),
         };
         all.insert(name.clone(), inputs);
@@ -30,16 +33,21 @@ pub fn read(node: &Node, errors: &mut Diagnostics) -> IndexMap<String, Inputs> {
     all
 }
 
-fn options(node: &Node, errors: &mut Diagnostics) -> IndexMap<String, Input> {
+fn options(node: &Node, depth: usize, errors: &mut Diagnostics) -> IndexMap<String, Input> {
+    if depth > DEEPEST {
+        let error = Diagnostic::error(format!("options stand in each other more than {DEEPEST} deep"));
+        errors.push(error.at(&node.origin));
+        return IndexMap::new();
+    }
     if node.is_null() {
         return IndexMap::new();
     }
     let map = errors.take(node.expect_map("options as `name: {type: ...}`"));
-    let read = |(name, entry): (&String, &Entry)| Some((name.clone(), option(entry, errors)?));
+    let read = |(name, entry): (&String, &Entry)| Some((name.clone(), option(entry, depth, errors)?));
     map.into_iter().flatten().filter_map(read).collect()
 }
 
-fn option(entry: &Entry, errors: &mut Diagnostics) -> Option<Input> {
+fn option(entry: &Entry, depth: usize, errors: &mut Diagnostics) -> Option<Input> {
     let empty = Map::default();
     let map = if entry.node.is_null() {
         &empty
@@ -61,7 +69,7 @@ fn option(entry: &Entry, errors: &mut Diagnostics) -> Option<Input> {
         let names = errors.take(node.expect_strings("a list of names")).unwrap_or_default();
         input.aliases = names.into_iter().map(|(name, _)| name).collect();
     }
-    let keys = map.get("options").map(|entry| options(&entry.node, errors)).unwrap_or_default();
+    let keys = map.get("options").map(|entry| options(&entry.node, depth + 1, errors)).unwrap_or_default();
     match (kind, get("elements")) {
         (Loose::List, elements) if elements.is_some() || !keys.is_empty() => {
             let kind = elements.map_or(Some(Loose::Dict), |node| self::kind(node, errors))?;

@@ -183,6 +183,8 @@ fn a_declaration_that_cannot_be_is_an_error() {
     ] {
         has(&declared(&format!("it: {declaration}\n")).1, &[message, "inputs.yml:1:"]);
     }
+    let deep = format!("it: {}string{}\n", "{type: list, items: ".repeat(30), "}".repeat(30));
+    has(&declared(&deep).1, &["more than 20 deep"]);
     has(&declared("facts: string\n").1, &["always in scope"]);
     has(&declared("[a]\n").1, &["expected inputs as"]);
     assert_eq!(declared("").1, "");
