@@ -22,6 +22,7 @@
 //! | [`engine`] | the run: dispatcher and per-host executor, handlers, cancellation |
 //! | [`report`] | one event stream to terminal, CI lines, JSON; redaction at the sink |
 //! | [`lab`] | throw-away VMs for a first try and for tests |
+//! | [`convert`] | Ansible's roles and their Jinja2 expressions into ours |
 //! | [`cli`] | verbs, flags; the only place that prints besides `report` and `lab` |
 
 // Printing belongs to the rooms cli, report and lab.
@@ -29,6 +30,7 @@
 
 pub mod cli;
 pub mod connection;
+pub mod convert;
 pub mod diag;
 pub mod engine;
 pub mod event;

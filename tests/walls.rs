@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "engine",
     "report",
     "lab",
+    "convert",
     "cli",
 ];
 

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
 pub mod apply;
+pub mod convert;
 pub mod doc;
 pub mod fact_cache;
 pub mod files;
@@ -67,7 +68,9 @@ enum Verb {
     /// Throw-away Debian VMs on this machine
     #[command(subcommand)]
     Lab(lab::Lab),
-    /// Documentation of resource types, template helpers and facts
+    /// Turn the Jinja2 expressions of an Ansible role into ours, and list what could not be turned
+    Convert(convert::Convert),
+    /// Documentation of resource types, template helpers, facts and roles
     Doc(doc::Doc),
 }
 
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Graph(graph) => graph.run(cli.color),
         Verb::Vault(vault) => vault.run(),
         Verb::Lab(lab) => lab.run().map(|()| Exit::Done),
+        Verb::Convert(convert) => convert.run(cli.color),
         Verb::Doc(doc) => doc.run(cli.color),
     };
     let exit = result.unwrap_or_else(|diagnostics| {

@@ -6,7 +6,7 @@
 //!
 //! * `source`: which of these forms a path is; `tree`: what all of them say, and YAML; `ini` and `literal`; `program`
 //! * `range`: host ranges; `files`: the variable files; `layers`: Ansible's precedence
-//! * [`Inventory::load`]: all of it, merged
+//! * [`Inventory::load`]: all of it, merged; [`Inventory::of_text`]: one file's text alone
 //! * [`Inventory::explain`]: each definition of a variable, and which one wins
 //! * [`Inventory::select`]: patterns of `hosts:` and `--limit`
 //! * [`ConnectionSpec`]: how a host is reached, from its rendered variables
@@ -28,13 +28,14 @@ pub use connection::{BecomeSpec, ConnectionKind, ConnectionSpec, become_method, 
 pub use layers::Layer;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::Origin;
+use crate::model::{Origin, Source};
 use crate::vault::Passwords;
 use crate::yaml::{Hidden, Node};
 use indexmap::{IndexMap, IndexSet};
 use layers::Layers;
 use source::Sources;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tree::{Tree, UNGROUPED};
 
 /// The name that patterns always know: the controller itself.
@@ -95,6 +96,20 @@ impl Inventory {
             files::warn_of_strangers(&folder.join("host_vars"), "host", hosts, is_own, errors);
         }
         Self::merge(path, Layers::read(tree, folders, passwords, errors))
+    }
+
+    /// An inventory whose text is at hand: in INI form when its path ends in `.ini`, else in YAML. No variable files are read.
+    ///
+    /// All mistakes go to `errors`; what could be read is returned all the same.
+    pub fn of_text(source: &Arc<Source>, errors: &mut Diagnostics) -> Self {
+        let mut tree = Tree::new(&Origin { source: source.clone(), span: 0..0 });
+        if source.path.extension().is_some_and(|end| end == "ini") {
+            ini::read(source, &mut tree, errors);
+        } else if let Some(root) = errors.take(crate::yaml::parse(source)) {
+            tree.read(&root, errors);
+        }
+        tree.complete(errors);
+        Self::merge(&source.path, Layers::read(tree, vec![], &Passwords::default(), errors))
     }
 
     fn merge(path: &Path, layers: Layers) -> Self {

@@ -5,6 +5,9 @@
 /// # Errors
 /// What is wrong with the range.
 pub(super) fn expand(name: &str) -> Result<Vec<String>, String> {
+    if name.matches('[').count() > RANGES {
+        return Err(format!("it has more than {RANGES} ranges"));
+    }
     let Some((head, rest)) = name.split_once('[') else {
         return match name.contains(']') {
             true => Err("`]` without `[`".into()),
@@ -24,7 +27,9 @@ pub(super) fn expand(name: &str) -> Result<Vec<String>, String> {
 }
 
 /// More than anybody drives; a slip of a digit should not eat the memory.
-const LIMIT: usize = 100_000;
+pub(super) const LIMIT: usize = 100_000;
+/// Most ranges in one name.
+const RANGES: usize = 8;
 
 fn numbers_or_letters(range: &str) -> Result<Vec<String>, String> {
     let parts: Vec<&str> = range.split(':').collect();
@@ -99,6 +104,8 @@ mod tests {
             ("x[1:é]", "neither a number nor a letter"),
             ("x[0:9999999]", "more than"),
             ("x[1:1000]-[1:1000]", "more than"),
+            ("vm[1:999999999]", "more than 100000 hosts"),
+            (&"x[1:1]".repeat(20_000), "more than 8 ranges"),
         ];
         for (written, part) in table {
             let error = expand(written).unwrap_err();

@@ -190,6 +190,11 @@ impl Tree {
             let port = Node::new(Value::Int(port.into()), origin.clone());
             vars.entry("ansible_port".into()).or_insert(port);
         }
+        let new = names.iter().filter(|name| !self.hosts.contains_key(*name)).count();
+        if self.hosts.len() + new > range::LIMIT {
+            let error = Diagnostic::error(format!("the inventory has more than {} hosts", range::LIMIT));
+            return errors.push(error.at(origin).hint("is the end of a range a slip?"));
+        }
         for name in names {
             if !self.add_host(group, &name, origin, vars.clone(), errors) {
                 return;

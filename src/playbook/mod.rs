@@ -21,6 +21,7 @@ mod tests;
 pub use files::Files;
 pub use inputs::{Input, Inputs, Type};
 pub use keywords::{Connection, Keywords};
+pub use names::{instead_of, is_play_key, is_task_key, other_name};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
 

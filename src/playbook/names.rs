@@ -196,3 +196,23 @@ fn builtin(key: &str) -> Option<&str> {
     let (_, short) = key.rsplit_once('.')?;
     (key.matches('.').count() == 2).then_some(short)
 }
+
+/// Whether a key of a task is one of its keywords, ours or Ansible's, and not a module.
+pub fn is_task_key(key: &str) -> bool {
+    [COMMON, TASK, BLOCK, HANDLER].iter().any(|list| list.contains(&key))
+}
+
+/// The same of a play, or of what stands beside one.
+pub fn is_play_key(key: &str) -> bool {
+    [PLAY, IMPORT_PLAYBOOK].iter().any(|list| list.contains(&key))
+}
+
+/// What to do instead of a keyword of Ansible, or of what it writes like a module, that is not there; empty when there is nothing.
+pub fn instead_of(key: &str) -> Option<&'static str> {
+    LATER.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint)
+}
+
+/// The resource that does the work of a module of Ansible with another name.
+pub fn other_name(module: &str) -> Option<&'static str> {
+    OTHER_NAME.iter().find(|(theirs, _)| *theirs == module).map(|(_, ours)| *ours)
+}

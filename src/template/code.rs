@@ -41,8 +41,12 @@ enum Form {
     File,
 }
 
+/// Most texts that are kept parsed.
+const KEPT: usize = 20_000;
+
 /// Parses a text, once: tasks are prepared several times, for every host and every item of a loop. A secret text is not
-/// kept. There are no more texts than a project's files hold.
+/// kept. There are hardly more texts than a project's files hold; all are forgotten when there are too many after all (what a
+/// helper made may be parsed too).
 fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateError> {
     static PARSED: Mutex<Option<HashMap<Arc<str>, Arc<Template>>>> = Mutex::new(None);
     let parsed = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,7 +55,12 @@ fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateErro
     }
     let template = Arc::new(Template::compile(text)?);
     if !secret {
-        parsed().get_or_insert_default().insert(text.clone(), template.clone());
+        let mut parsed = parsed();
+        let parsed = parsed.get_or_insert_default();
+        if parsed.len() >= KEPT {
+            parsed.clear();
+        }
+        parsed.insert(text.clone(), template.clone());
     }
     Ok(template)
 }

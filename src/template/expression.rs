@@ -35,7 +35,9 @@ impl Cx<'_> {
     }
 
     pub fn parameter(&self, parameter: &Parameter, at: usize) -> Result<Node, Diagnostics> {
-        self.found_parameter(parameter, at)?.required()
+        let node = self.found_parameter(parameter, at)?.required()?;
+        self.looked_at(None, [&node], at)?;
+        Ok(node)
     }
 
     fn found(&self, expression: &HelperTemplate, at: usize) -> Result<Found, Diagnostics> {
@@ -76,6 +78,7 @@ impl Cx<'_> {
             Call::Whole(_) | Call::Parts(_) | Call::Chosen(_) => {}
         }
         let values = super::all(params.iter().map(|p| self.parameter(p, at)))?;
+        self.looked_at(Some(helper.name), [], at)?;
         let args = Args { helper, values: &values };
         let fault = |fault: Fault| self.fault(helper, fault, params, at);
         let node = match helper.call {

@@ -4,6 +4,7 @@
 //! of secrets and what is not known yet, and point into the file (`docs/decisions/0003-templates.md`).
 
 mod asked;
+mod budget;
 mod code;
 mod expression;
 mod helpers;
@@ -29,22 +30,10 @@ use crate::{
     model::{Origin, Source},
     yaml::{Entry, Map, Node, Value},
 };
+use budget::{Budget, SIZE, VALUES};
 use code::{Code, is_template};
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashSet,
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 use text::Output;
-
-/// Most bytes that one rendered text may have.
-const SIZE: usize = 16 << 20;
-/// Most rounds that all `each` of one rendering may make together.
-const ITERATIONS: usize = 100_000;
-
-/// Most values that lists and mappings may be built of in one rendering.
-const VALUES: usize = 1_000_000;
 
 /// What a condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,28 +146,6 @@ impl From<bool> for Truth {
     }
 }
 
-/// What one rendering has used up.
-#[derive(Default)]
-struct Budget {
-    rounds: Cell<usize>,
-    values: Cell<usize>,
-    /// Variables whose mistakes are reported already: a further use fails with nothing to add.
-    failed: RefCell<HashSet<String>>,
-}
-
-impl Budget {
-    /// Counts the values in a tree; whether they are too many.
-    fn exceeded_by(&self, node: &Node) -> bool {
-        self.values.set(self.values.get() + 1);
-        self.values.get() > VALUES
-            || match &node.value {
-                Value::Seq(items) => items.iter().any(|item| self.exceeded_by(item)),
-                Value::Map(map) => map.values().any(|entry| self.exceeded_by(&entry.node)),
-                _ => false,
-            }
-    }
-}
-
 /// What one rendering shares: variables, the ones being rendered right now, and the budget.
 #[derive(Clone, Copy)]
 struct Env<'a> {
@@ -246,10 +213,6 @@ impl<'a> Cx<'a> {
     /// A name as an error may show it: not when the template's text is secret.
     fn shown<'n>(&self, name: &'n str) -> &'n str {
         if self.code.secret { "…" } else { name }
-    }
-
-    fn too_large(&self) -> Diagnostic {
-        Diagnostic::error(format!("rendered text larger than {} MiB", SIZE >> 20)).at(&self.code.origin)
     }
 
     fn too_deep(&self, at: usize) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! Elements of a template: text, blocks, partials.
 
-use super::{Code, Cx, Frame, ITERATIONS, SIZE, code::DEPTH, unrendered::Guard};
+use super::{Code, Cx, Frame, SIZE, code::DEPTH, unrendered::Guard};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{Origin, Source},
@@ -46,7 +46,7 @@ impl Output {
         }
     }
 
-    fn error(&mut self, error: impl Into<Diagnostics>) {
+    pub fn error(&mut self, error: impl Into<Diagnostics>) {
         self.failed = true;
         self.errors.extend(error);
     }
@@ -194,11 +194,8 @@ impl<'a> Cx<'a> {
         };
         let last = items.len().saturating_sub(1);
         for (index, (key, item)) in items.into_iter().enumerate() {
-            let done = self.budget.rounds.get() + 1;
-            self.budget.rounds.set(done);
-            if done > ITERATIONS {
-                let error = Diagnostic::error(format!("more than {ITERATIONS} rounds of `each`"));
-                return out.error(error.at(&self.code.tag(at)));
+            if !self.next_round(at, out) {
+                return;
             }
             let position = self.node(Value::Int(i64::try_from(index).unwrap_or(i64::MAX)));
             let key = key.map(|key| self.node(Value::str(key)).with_secret(value.secret));
@@ -253,6 +250,9 @@ impl<'a> Cx<'a> {
         if let Some(chain) = self.included(&source.path) {
             let error = Diagnostic::error(format!("partial includes itself: {chain}")).at(&tag);
             return out.error(error);
+        }
+        if !self.next_round(at, out) {
+            return;
         }
         let mut params = vec![];
         for (key, parameter) in &partial.hash {

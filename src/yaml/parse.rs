@@ -29,11 +29,16 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
-    if let Some(at) = tab_indent(&source.text) {
+    if let Some((at, slip)) = slip(&source.text) {
         let origin = Origin { source: source.clone(), span: at..at + 1 };
-        return Err(Diagnostic::error("a tab is used for indentation")
-            .at(&origin)
-            .hint("YAML is indented with spaces only"));
+        return Err(match slip {
+            Slip::Tab => Diagnostic::error("a tab is used for indentation")
+                .at(&origin)
+                .hint("YAML is indented with spaces only"),
+            Slip::Depth => {
+                Diagnostic::error(format!("invalid YAML: nested deeper than {DEEPEST}")).at(&origin)
+            }
+        });
     }
     let raw: Vec<Raw> =
         serde_saphyr::from_multiple_with_options(&source.text, options()).map_err(|e| syntax(&e, source))?;
@@ -49,10 +54,21 @@ fn options() -> Options {
     }
 }
 
-/// Byte offset of a tab inside the indentation of a line that is not part of a block scalar's text
-/// (there the parser decides).
-fn tab_indent(text: &str) -> Option<usize> {
+/// Deeper than anybody writes, in lines that are indented more and more. The parser is recursive there: what is deeper must not
+/// reach it. (Brackets it counts itself.)
+const DEEPEST: usize = 64;
+
+/// What the parser should not see.
+enum Slip {
+    Tab,
+    Depth,
+}
+
+/// Byte offset of a tab inside the indentation of a line, or of what is nested too deep, in lines that are not part of a block
+/// scalar's text (there the parser decides).
+fn slip(text: &str) -> Option<(usize, Slip)> {
     let mut at = 0;
+    let mut open: Vec<usize> = vec![];
     let mut block: Option<usize> = None;
     for line in text.split_inclusive('\n') {
         let spaces = line.len() - line.trim_start_matches(' ').len();
@@ -64,7 +80,12 @@ fn tab_indent(text: &str) -> Option<usize> {
         }
         if block.is_none() && !blank {
             if line[spaces..].starts_with('\t') {
-                return Some(at + spaces);
+                return Some((at + spaces, Slip::Tab));
+            }
+            open.retain(|indent| *indent < spaces);
+            open.extend(starts(line, spaces));
+            if open.len() > DEEPEST {
+                return Some((at + spaces, Slip::Depth));
             }
             let code = line.split(" #").next().unwrap_or(line).trim_end();
             let header = code.rsplit([' ', ':']).next().unwrap_or("");
@@ -77,6 +98,29 @@ fn tab_indent(text: &str) -> Option<usize> {
         at += line.len();
     }
     None
+}
+
+/// Where the lists and mappings begin that a line opens: at its text, and at each `- ` and `? ` before that.
+fn starts(line: &str, spaces: usize) -> Vec<usize> {
+    let mut found = vec![spaces];
+    let mut at = spaces;
+    while let Some(length) = line[at..].find([' ', '\n']) {
+        let word = &line[at..at + length];
+        let is_mark = matches!(word, "-" | "?");
+        // Tags and anchors may stand between.
+        if !is_mark && !word.starts_with(['!', '&']) {
+            break;
+        }
+        at += length;
+        at += line[at..].len() - line[at..].trim_start_matches(' ').len();
+        if is_mark {
+            found.push(at);
+        }
+        if found.len() > DEEPEST || line[at..].trim().is_empty() {
+            break;
+        }
+    }
+    found
 }
 
 fn syntax(error: &serde_saphyr::Error, source: &Arc<Source>) -> Diagnostic {
@@ -279,6 +323,20 @@ mod tests {
     fn a_tab_inside_a_block_of_text_is_text() {
         let node = parse(&source("a: |\n  \tx\nb: 1\n")).unwrap();
         assert_eq!(node.get("a").unwrap().as_str(), Some("\tx\n"));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_does_not_reach_the_parser() {
+        let tower = |levels: usize| (0..levels).map(|i| format!("{}a:\n", " ".repeat(i))).collect::<String>();
+        for text in [tower(3000), "- ".repeat(50_000), "? ".repeat(50_000), "- !t &a ".repeat(20_000)] {
+            assert!(error(&text).contains("nested deeper than 64"), "{}", &text[..20]);
+        }
+        assert!(
+            parse(&source(&tower(40))).is_ok() && parse(&source(&format!("{}x\n", "- ".repeat(40)))).is_ok()
+        );
+        // Text of a block may be indented as it likes.
+        let text: String = (1..100).map(|i| format!("{}x\n", " ".repeat(i))).collect();
+        assert!(parse(&source(&format!("a: |\n{text}"))).is_ok());
     }
 
     #[test]

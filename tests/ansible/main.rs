@@ -3,6 +3,7 @@
 //!
 //! Pip installs it on the first run, from wherever it is told to.
 
+mod expressions;
 mod inventories;
 mod specs;
 

@@ -8,7 +8,7 @@ mod lock;
 mod memory;
 mod merge;
 mod rekey;
-mod save;
+pub(super) mod save;
 mod string;
 #[cfg(test)]
 mod tests;

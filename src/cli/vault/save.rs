@@ -10,7 +10,7 @@ const NEW: u32 = 0o600;
 
 /// Replaces a file's content, keeping its mode and, where permitted, its owner. A symbolic link stays one: what it
 /// points to is replaced.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::cli) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = path.canonicalize()?;
     let meta = path.metadata()?;
     let temp = written(&path, bytes, meta.mode())?;
@@ -27,7 +27,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a file that does not exist yet, mode 0600; an existing one is [`io::ErrorKind::AlreadyExists`].
-pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::cli) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written(path, bytes, NEW)?.persist_noclobber(path).map_err(|error| error.error)?;
     sync_folder(path)
 }

@@ -4,6 +4,7 @@ use super::{Args, Fault, data};
 use crate::template::text::scalar_text;
 use crate::yaml::{Entry, Map, Node, Value};
 use indexmap::IndexMap;
+use std::collections::HashSet;
 
 pub(super) fn items(args: &Args) -> Result<Node, Fault> {
     let pair = |(key, entry): (&String, &Entry)| {
@@ -149,15 +150,13 @@ pub(super) fn intersect(args: &Args) -> Result<Value, Fault> {
 }
 
 fn kept(args: &Args, wanted: bool) -> Result<Value, Fault> {
-    let (list, other) = (args.list(0)?, args.list(1)?);
-    let mut kept: Vec<Node> = vec![];
-    for item in list {
-        let is_wanted = other.iter().any(|one| data::equal(one, item)) == wanted;
-        if is_wanted && !kept.iter().any(|one| data::equal(one, item)) {
-            kept.push(item.clone());
-        }
-    }
-    Ok(Value::Seq(kept))
+    let other: HashSet<String> = args.list(1)?.iter().map(data::likeness).collect();
+    let mut seen = HashSet::new();
+    let is_wanted = |item: &&Node| {
+        let likeness = data::likeness(item);
+        other.contains(&likeness) == wanted && seen.insert(likeness)
+    };
+    Ok(Value::Seq(args.list(0)?.iter().filter(is_wanted).cloned().collect()))
 }
 
 pub(super) fn min(args: &Args) -> Result<Node, Fault> {

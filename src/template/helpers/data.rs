@@ -84,7 +84,7 @@ pub(super) fn kind(args: &Args) -> Result<Value, Fault> {
 }
 
 pub(super) fn from_json(args: &Args) -> Result<Value, Fault> {
-    let text = args.text(0)?;
+    let text = readable(args)?;
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
         // The place without the text around it, which may be secret.
         args.wrong(0, format!("`text` is no JSON: line {}, column {}", error.line(), error.column()))
@@ -93,12 +93,62 @@ pub(super) fn from_json(args: &Args) -> Result<Value, Fault> {
 }
 
 pub(super) fn from_yaml(args: &Args) -> Result<Value, Fault> {
-    let source = Source { path: "text".into(), text: args.text(0)?, secret: true };
+    let source = Source { path: "text".into(), text: readable(args)?, secret: true };
     let node = crate::yaml::parse(&Arc::new(source)).map_err(|error| {
         let line = error.place.as_ref().map(|(origin, _)| format!(" (line {})", origin.line_column().0));
         args.wrong(0, format!("`text` is no YAML{}", line.unwrap_or_default()))
     })?;
     Ok(Node::from_json(&node.to_json(), &args.values[0].origin).value)
+}
+
+/// A text to be read as data: of a tree much more memory is needed.
+fn readable(args: &Args) -> Result<String, Fault> {
+    let text = args.text(0)?;
+    match text.len() {
+        0..=super::LONGEST_DATA => Ok(text),
+        _ => Err(args.wrong(0, format!("`text` is larger than {} MiB", super::LONGEST_DATA >> 20))),
+    }
+}
+
+/// The same text for values that are equal.
+pub(super) fn likeness(node: &Node) -> String {
+    let mut text = String::new();
+    write_likeness(node, &mut text);
+    text
+}
+
+#[expect(clippy::cast_precision_loss, reason = "only integers that a float holds exactly")]
+fn write_likeness(node: &Node, text: &mut String) {
+    use std::fmt::Write;
+    // Writing to a string cannot fail.
+    let _ = match &node.value {
+        Value::Null | Value::Unknown(_) | Value::Asked(_) => write!(text, "n"),
+        Value::Bool(truth) => write!(text, "{truth}"),
+        Value::Int(number) if number.unsigned_abs() <= 1 << 53 => write!(text, "{:?}", *number as f64 + 0.0),
+        Value::Int(number) => write!(text, "{number}"),
+        Value::Float(number) => write!(text, "{:?}", number + 0.0),
+        Value::Str(part) => write!(text, "{part:?}"),
+        Value::Bytes(bytes) => write!(text, "b{:?}", &bytes[..]),
+        Value::Seq(items) => {
+            text.push('[');
+            for item in items {
+                write_likeness(item, text);
+                text.push(',');
+            }
+            write!(text, "]")
+        }
+        Value::Map(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            text.push('{');
+            for (key, entry) in entries {
+                let _ = write!(text, "{key:?}:");
+                write_likeness(&entry.node, text);
+                text.push(',');
+            }
+            write!(text, "}}")
+        }
+    };
 }
 
 /// A string is never equal to a number or boolean: to compare them is a slip, not a question.

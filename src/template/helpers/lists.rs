@@ -1,10 +1,8 @@
 //! Lists and mappings.
 
-use super::{Args, Fault};
+use super::{Args, Fault, MOST_ITEMS, too_many};
 use crate::yaml::{Entry, Map, Node, Value};
 use std::collections::HashSet;
-
-const MOST_ITEMS: usize = 100_000;
 
 pub(super) fn first(args: &Args) -> Result<Node, Fault> {
     args.list(0)?.first().cloned().ok_or_else(|| args.wrong(0, "`list` is empty".into()))
@@ -46,7 +44,7 @@ pub(super) fn concat(args: &Args) -> Result<Node, Fault> {
     for index in 0..args.values.len() {
         items.extend_from_slice(args.list(index)?);
         if items.len() > MOST_ITEMS {
-            return Err(Fault::new(format!("the result has more than {MOST_ITEMS} items")));
+            return Err(too_many());
         }
     }
     Ok(args.node(Value::Seq(items)))
@@ -67,7 +65,7 @@ pub(super) fn range(args: &Args) -> Result<Value, Fault> {
         _ => (args.integer(0)?, args.integer(1)?),
     };
     if end.saturating_sub(start) > i64::try_from(MOST_ITEMS).unwrap_or(i64::MAX) {
-        return Err(Fault::new(format!("the result has more than {MOST_ITEMS} items")));
+        return Err(too_many());
     }
     Ok(Value::Seq((start..end).map(|i| args.node(Value::Int(i))).collect()))
 }

@@ -62,6 +62,15 @@ impl Helper {
     }
 }
 
+/// Most items of a list that a helper makes.
+const MOST_ITEMS: usize = 100_000;
+/// Longest text that is read as JSON or YAML, in bytes.
+const LONGEST_DATA: usize = 4 << 20;
+
+fn too_many() -> Fault {
+    Fault::new(format!("the result has more than {MOST_ITEMS} items"))
+}
+
 /// The helper of that name.
 pub(super) fn find(name: &str) -> Option<&'static Helper> {
     HELPERS.iter().find(|helper| helper.name == name)

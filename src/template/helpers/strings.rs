@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 /// All but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const WIDEST_INDENT: i64 = 200;
+/// Bytes that a compiled regular expression may have.
+const LARGEST_REGEX: usize = 1 << 20;
 
 type Text = Result<Value, Fault>;
 
@@ -63,7 +65,7 @@ pub(super) fn regex_match(args: &Args) -> Text {
 
 fn regex(args: &Args) -> Result<regex::Regex, Fault> {
     let pattern = args.text(1)?;
-    regex::Regex::new(&pattern).map_err(|error| {
+    regex::RegexBuilder::new(&pattern).size_limit(LARGEST_REGEX).build().map_err(|error| {
         let error = error.to_string();
         let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
         let reason = if args.values[1].secret { "…" } else { reason };
@@ -76,11 +78,21 @@ pub(super) fn split(args: &Args) -> Text {
     if separator.is_empty() {
         return Err(args.wrong(1, "`separator` is empty".into()));
     }
-    Ok(Value::Seq(text.split(&separator).map(|part| args.node(Value::str(part))).collect()))
+    list(args, text.split(&separator))
 }
 
 pub(super) fn lines(args: &Args) -> Text {
-    Ok(Value::Seq(args.text(0)?.lines().map(|line| args.node(Value::str(line))).collect()))
+    list(args, args.text(0)?.lines())
+}
+
+/// Texts as a list, unless there are too many.
+fn list<'t>(args: &Args, parts: impl Iterator<Item = &'t str>) -> Text {
+    let items: Vec<Node> =
+        parts.take(super::MOST_ITEMS + 1).map(|part| args.node(Value::str(part))).collect();
+    if items.len() > super::MOST_ITEMS {
+        return Err(super::too_many());
+    }
+    Ok(Value::Seq(items))
 }
 
 pub(super) fn starts_with(args: &Args) -> Text {
@@ -99,7 +111,7 @@ pub(super) fn regex_find(args: &Args) -> Text {
     let text = args.text(0)?;
     let regex = regex(args)?;
     let found = regex.captures_iter(&text).filter_map(|captures| captures.get(1).or_else(|| captures.get(0)));
-    Ok(Value::Seq(found.map(|part| args.node(Value::str(part.as_str()))).collect()))
+    list(args, found.map(|part| part.as_str()))
 }
 
 pub(super) fn basename(args: &Args) -> Text {

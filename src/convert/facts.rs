@@ -1,0 +1,124 @@
+//! Ansible's facts and magic variables, and what they are called here.
+
+use super::{
+    ast::{Expr, Kind},
+    emit::Type,
+};
+
+/// What becomes of a fact.
+pub(super) enum Fact {
+    Same(&'static str, Type),
+    /// A call, with `{}` where the path stands.
+    Call(&'static str, &'static str, Type),
+    /// The same, but in lower case.
+    Folded(&'static str),
+    /// There is none; what to do instead.
+    Unknown(&'static str),
+}
+
+/// The name of a fact: of `ansible_facts['x']`, `ansible_facts.x` and `ansible_x` it is `x`; parts are joined by dots.
+fn name_of(expr: &Expr) -> Option<String> {
+    let under = |inner: &Expr, name: &str| match &inner.kind {
+        Kind::Name(facts) if facts == "ansible_facts" => Some(name.to_owned()),
+        _ => Some(format!("{}.{name}", name_of(inner)?)),
+    };
+    match &expr.kind {
+        Kind::Name(name) => name.strip_prefix("ansible_").filter(|name| *name != "facts").map(str::to_owned),
+        Kind::Attribute(inner, name) => under(inner, name),
+        Kind::Item(inner, key) => match &key.kind {
+            Kind::Text(name) => under(inner, name),
+            _ => None,
+        },
+        _ => None,
+    }
+    .map(|name| name.strip_prefix("ansible_").map_or(name.clone(), str::to_owned))
+}
+
+/// Variables of the inventory, which are no facts.
+const SETTINGS: &[&str] = &[
+    "host",
+    "port",
+    "user",
+    "password",
+    "connection",
+    "become",
+    "become_user",
+    "become_method",
+    "become_password",
+    "become_pass",
+    "ssh_private_key_file",
+    "private_key_file",
+    "ssh_common_args",
+    "ssh_extra_args",
+    "ssh_args",
+    "ssh_pass",
+    "ssh_host",
+    "ssh_port",
+    "ssh_user",
+    "python_interpreter",
+    "group_priority",
+];
+
+/// What an expression is as a fact; `None` when it is none.
+pub(super) fn fact(expr: &Expr) -> Option<Fact> {
+    let name = name_of(expr)?;
+    let first = name.split('.').next().unwrap_or_default();
+    if SETTINGS.contains(&first) {
+        return None;
+    }
+    Some(match name.as_str() {
+        "distribution" => Fact::Folded("facts.os.id"),
+        "os_family" => Fact::Folded("facts.os.family"),
+        "service_mgr" => Fact::Unknown("`facts.systemd` is true where systemd is PID 1"),
+        "distribution_release" | "lsb.codename" => Fact::Same("facts.os.codename", Type::Text),
+        "distribution_major_version" => Fact::Call("string {}", "facts.os.major", Type::Text),
+        "distribution_version" => {
+            Fact::Unknown("`facts.os.version` is `VERSION_ID` of os-release: 12 where Ansible says 12.5")
+        }
+        "architecture" | "machine" => Fact::Same("facts.arch", Type::Text),
+        "hostname" => Fact::Same("facts.hostname", Type::Text),
+        "kernel" => Fact::Same("facts.kernel", Type::Text),
+        "processor_vcpus" | "processor_nproc" => Fact::Same("facts.cpu.threads", Type::Number),
+        "memtotal_mb" => Fact::Same("facts.memory.total_mb", Type::Number),
+        "user_id" => Fact::Same("facts.user.name", Type::Text),
+        "user_uid" => Fact::Same("facts.user.uid", Type::Number),
+        "fqdn" => Fact::Same("facts.fqdn", Type::Text),
+        "default_ipv4.address" => Fact::Same("facts.default_ipv4.address", Type::Text),
+        "default_ipv6.address" => Fact::Same("facts.default_ipv6.address", Type::Text),
+        "default_ipv4.interface" => Fact::Same("facts.default_ipv4.interface", Type::Text),
+        "default_ipv4.gateway" => Fact::Same("facts.default_ipv4.gateway", Type::Text),
+        "managed" => Fact::Unknown("write a comment of your own into the template"),
+        "check_mode" => Fact::Unknown("`--check` is the plan that `apply` acts on: no task need ask"),
+        "play_hosts" | "play_batch" | "play_hosts_all" => Fact::Unknown("`groups.NAME` holds hosts"),
+        "env" => Fact::Unknown("the environment is not looked at: `-e name=value`, or a variable"),
+        _ => Fact::Unknown(
+            "`doc facts` lists what there is: facts.os, arch, hostname, kernel, cpu, memory, default_ipv4, ...",
+        ),
+    })
+}
+
+/// Our name of a fact that is in lower case here.
+pub(super) fn folded(expr: &Expr) -> Option<&'static str> {
+    match fact(expr)? {
+        Fact::Folded(ours) => Some(ours),
+        _ => None,
+    }
+}
+
+/// What to do instead of a magic variable that is not there.
+pub(super) fn not_there(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ansible_facts" => "name the fact: `facts.os.id`",
+        "vars" | "environment" => "name the variable",
+        "role_path" => "`src` of `template` and `copy` is looked for in the role; `playbook_dir` is there",
+        "play_hosts" => "`groups.NAME` holds hosts",
+        "inventory_hostname_short" => "write `first (split inventory_hostname \".\")`",
+        "inventory_file" => "`inventory_dir` is there",
+        "hostvars" => "name a host and a variable: `hostvars.web1.port`, `hostvar item \"port\"`",
+        "loop" => "there are `@index`, `@first`, `@last`; in a task `loop_control.index_var`",
+        "varnames" | "ansible_loop" | "ansible_loop_var" | "ansible_index_var" => {
+            "`loop_control.index_var` counts"
+        }
+        _ => return None,
+    })
+}
