@@ -2,10 +2,10 @@
 
 use crate::Ansible;
 use lustores_provision::{
-    cli::files::{Disk, run},
+    cli::{files::Disk, programs::run},
     diag::{Diagnostics, render},
     resources,
-    site::{Options, Site},
+    site::{Controller, Options, Site},
     vault::Passwords,
 };
 use serde_json::{Value as Json, json};
@@ -167,6 +167,7 @@ fn ours(folder: &Path, cases: &[(Json, Json)]) -> Vec<Option<String>> {
         run: &run,
         files: Arc::new(Disk { passwords: passwords.clone() }),
         types: resources::TABLE,
+        controller: Controller::default(),
         extra_vars: Default::default(),
         limit: None,
         tags: &[],
