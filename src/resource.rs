@@ -4,9 +4,11 @@
 //! and the desired [`State`], and returns the ops between them. Adding one is one file in `resources/` and one row in
 //! its table; `CONTRIBUTING.md` shows how.
 
+mod at_once;
 mod diff;
 mod seen;
 
+pub use at_once::shows_at_once;
 pub use diff::Mask;
 pub use seen::{Look, Lookup, Seen};
 
@@ -149,12 +151,12 @@ pub trait Resource: Sized + 'static {
     type Spec: DeserializeOwned + JsonSchema + Send + Sync;
     type State: State;
 
-    /// Parameters that contradict each other: found as soon as they are read.
+    /// Parameters that contradict each other: found as soon as they are read. By default what shows before the first question.
     ///
     /// # Errors
     /// A fault that names them.
-    fn check(_spec: &Self::Spec) -> Result<(), Fault> {
-        Ok(())
+    fn check(spec: &Self::Spec) -> Result<(), Fault> {
+        shows_at_once::<Self>(spec)
     }
 
     /// What this owns on the host; `None` for actions and for parts of a file that several tasks share.
@@ -370,7 +372,9 @@ pub const fn row<R: Resource>() -> ResourceType {
 }
 
 fn refused(node: &Node, fault: Fault) -> Diagnostic {
-    let diagnostic = Diagnostic::error(fault.message).at(&node.origin);
+    let named = fault.message.split('`').nth(1).and_then(|name| at_once::place_of(node, name));
+    let place = named.unwrap_or_else(|| node.origin.clone());
+    let diagnostic = Diagnostic::error(fault.message).at(&place);
     match fault.hint {
         Some(hint) => diagnostic.hint(hint),
         None => diagnostic,

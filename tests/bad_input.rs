@@ -69,7 +69,7 @@ fn a_wrong_type() {
         ("file: {path: /a, state: [absent]}", "expected a word, found a list", "site.yml:3:31"),
         (
             "compose: {project: a, directory: /a, wait: 3}",
-            "expected a boolean, found an integer",
+            "expected `true` or `false`, found an integer",
             "site.yml:3:50",
         ),
         ("env_file: {path: /a, values: [A]}", "expected a mapping, found a list", "site.yml:3:36"),
@@ -123,10 +123,10 @@ fn undefined_in_a_condition_a_loop_a_name_and_behind_an_unknown_condition() {
 fn a_template_with_a_syntax_error() {
     let unclosed = "hint: every `{{#block}}` needs its `{{/block}}`";
     for (content, message, hint) in [
-        ("{{#if x}}", "it is not valid Handlebars", unclosed),
+        ("{{#if x}}", "`{{#if x}}` is not closed", unclosed),
         ("{{#each x}}{{/if}}", "`{{#each}}` is closed by `{{/if}}`", ""),
-        ("{{x", "it is not valid Handlebars", ""),
-        ("{{x == 1}}", "it is not valid Handlebars", "hint: "),
+        ("{{x", "a `{{` is not closed", ""),
+        ("{{x == 1}}", "`==` is no operator here", "hint: write `eq x 1`"),
     ] {
         one(
             &tasks(&format!("    - copy: {{dest: /a, content: \"{content}\"}}\n")),
@@ -139,7 +139,7 @@ fn a_template_with_a_syntax_error() {
     ]);
     one(
         &project.errors(),
-        &["invalid template: it is not valid Handlebars", "templates/a.conf:2:", unclosed],
+        &["invalid template: `{{#each x}}` is not closed", "templates/a.conf:2:", unclosed],
     );
 }
 
@@ -240,7 +240,7 @@ fn tabs_and_duplicate_keys() {
     );
     one(
         &tasks("    - command: x\n      command: y\n"),
-        &["invalid YAML: duplicate", "site.yml:4:7", "each key may stand once"],
+        &["the key `command` stands twice", "site.yml:4:7", "first here"],
     );
 }
 

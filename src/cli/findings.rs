@@ -6,6 +6,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::model::Origin;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 
 /// An array of objects, in the order in which they would be shown.
 pub fn json(found: &Diagnostics) -> String {
@@ -17,6 +18,7 @@ pub fn json(found: &Diagnostics) -> String {
             .collect();
         json!({
             "severity": severity(diagnostic),
+            "rule": diagnostic.rule,
             "message": diagnostic.message,
             "place": diagnostic.place.as_ref().map(|(origin, _)| place(origin)),
             "label": diagnostic.place.as_ref().map(|(_, label)| label).filter(|label| !label.is_empty()),
@@ -44,13 +46,24 @@ pub fn sarif(found: &Diagnostics) -> String {
         let files =
             |(origin, label): &(Origin, String)| is_file(origin).then(|| location(origin, Some(label)));
         json!({
-            "ruleId": "configuration",
+            "ruleId": rule(diagnostic),
             "level": severity(diagnostic),
             "message": { "text": text(diagnostic) },
             "locations": diagnostic.place.iter().filter_map(files).collect::<Vec<_>>(),
             "relatedLocations": diagnostic.related.iter().filter_map(files).collect::<Vec<_>>(),
         })
     };
+    let used: BTreeSet<&str> = found.0.iter().map(rule).collect();
+    let rules: Vec<Json> = used
+        .into_iter()
+        .map(|id| match id {
+            CONFIGURATION => {
+                let text = "What is wrong with an inventory, a playbook or a role";
+                json!({ "id": id, "shortDescription": { "text": text } })
+            }
+            id => json!({ "id": id }),
+        })
+        .collect();
     let log = json!({
         "version": "2.1.0",
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json",
@@ -58,7 +71,7 @@ pub fn sarif(found: &Diagnostics) -> String {
             "tool": { "driver": {
                 "name": env!("CARGO_PKG_NAME"),
                 "version": env!("CARGO_PKG_VERSION"),
-                "rules": [{ "id": "configuration", "shortDescription": { "text": "What is wrong with an inventory, a playbook or a role" } }],
+                "rules": rules,
             }},
             // Columns count characters, not UTF-16 units.
             "columnKind": "unicodeCodePoints",
@@ -78,12 +91,23 @@ pub fn github(found: &Diagnostics) -> String {
             properties.push(format!("line={line}"));
             properties.push(format!("col={column}"));
         }
-        properties.push(format!("title={}", escaped(&diagnostic.message, true)));
+        let title = match diagnostic.rule {
+            Some(rule) => format!("{} [{rule}]", diagnostic.message),
+            None => diagnostic.message.clone(),
+        };
+        properties.push(format!("title={}", escaped(&title, true)));
         let body = details(diagnostic);
         let body = if body.is_empty() { diagnostic.message.clone() } else { body.join("\n") };
         format!("::{} {}::{}\n", severity(diagnostic), properties.join(","), escaped(&body, false))
     };
     found.0.iter().map(one).collect()
+}
+
+/// The rule of what has no name of its own.
+const CONFIGURATION: &str = "configuration";
+
+fn rule(diagnostic: &Diagnostic) -> &'static str {
+    diagnostic.rule.unwrap_or(CONFIGURATION)
 }
 
 fn severity(diagnostic: &Diagnostic) -> &'static str {

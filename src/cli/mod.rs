@@ -11,6 +11,7 @@ pub mod findings;
 pub mod graph;
 pub mod inventory;
 pub mod lab;
+mod order;
 pub mod programs;
 pub mod project;
 pub mod prompts;

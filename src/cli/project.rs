@@ -1,10 +1,10 @@
 //! The flags that name a project's files, shared by the verbs that read them.
 
-use super::{Color, complain, fact_cache::FactCache, files::Disk, vault_args::VaultArgs};
+use super::{Color, complain, fact_cache::FactCache, files::Disk, order, vault_args::VaultArgs};
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Diagnostic, Diagnostics, did_you_mean, is_allowed},
     graph::TaskGraph,
-    plan::{cycle_diagnostic, offline_nodes},
+    plan::{cycle_diagnostic, lint, offline_nodes},
     resources::TABLE,
     site::{Controller, Options, Prepare, Site, extra_vars},
 };
@@ -13,6 +13,15 @@ use std::{
     sync::Arc,
     time::SystemTime,
 };
+
+/// How much to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// Mistakes: what a run must not begin with.
+    Run,
+    /// Also what is odd.
+    Lint,
+}
 
 #[derive(Debug, clap::Args)]
 pub struct Project {
@@ -45,12 +54,22 @@ impl Project {
     /// # Errors
     /// All that is wrong with it, as far as it shows without rendering.
     pub fn load(&self) -> Result<Site, Diagnostics> {
+        let (mut site, found) = self.read()?;
+        if found.has_errors() {
+            return Err(found);
+        }
+        site.warnings = found;
+        Ok(site)
+    }
+
+    /// As much as can be read, with all that is wrong with the rest.
+    fn read(&self) -> Result<(Site, Diagnostics), Diagnostics> {
         let passwords = Arc::new(self.vault.passwords()?);
         if !self.inventory.exists() {
             let shown = self.inventory.display();
-            return Err(Diagnostic::error(format!("no such inventory: {shown}"))
-                .hint("name a file such as `inventory/prod.yml`")
-                .into());
+            let error = Diagnostic::error(format!("no such inventory: {shown}"));
+            let error = error.hint("name a file such as `inventory/prod.yml`");
+            return Err(beside(error, &self.inventory).into());
         }
         let playbook = self.playbook()?;
         let files = Arc::new(Disk { passwords: passwords.clone() });
@@ -59,7 +78,7 @@ impl Project {
         let (facts, odd) = self.facts.read(now)?;
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let mut site = Site::load(Options {
+        let (mut site, found) = Site::read(Options {
             inventory: &self.inventory,
             playbook: &playbook,
             passwords: &passwords,
@@ -71,9 +90,9 @@ impl Project {
             tags: &self.tags,
             skip_tags: &self.skip_tags,
             controller: Controller { now: now.cast_signed(), env: env.collect(), facts },
-        })?;
+        });
         site.warnings.extend(odd);
-        Ok(site)
+        Ok((site, found))
     }
 
     /// Reads everything, finds all that can be found without a host, and shows what is only a warning.
@@ -81,26 +100,31 @@ impl Project {
     /// # Errors
     /// All mistakes found.
     pub fn checked(&self, color: Color) -> Result<Site, Diagnostics> {
-        let (site, found) = self.found()?;
+        let (site, found) = self.found(Thoroughness::Run)?;
         if found.has_errors() {
             return Err(found);
         }
-        complain(&site.warnings, color);
+        complain(&found, color);
         Ok(site)
     }
 
-    /// What is read, with all that is odd or wrong.
+    /// What is read, with all that is odd or wrong, each once and in the order of the files.
     ///
     /// # Errors
-    /// All that is wrong, when it cannot be read as a whole.
-    pub fn found(&self) -> Result<(Site, Diagnostics), Diagnostics> {
-        let site = self.load()?;
-        let mut found = site.warnings.clone();
-        found.extend(site.validate());
+    /// What is wrong with the arguments, so that nothing can be read.
+    pub fn found(&self, thoroughness: Thoroughness) -> Result<(Site, Diagnostics), Diagnostics> {
+        let (site, mut found) = self.read()?;
+        let more = site.validate();
+        found.extend(if found.has_errors() { order::without_follow_ups(more, &found, self) } else { more });
         if !found.has_errors() {
             found.extend(cycles(&site));
         }
-        Ok((site, found))
+        if !found.has_errors() && thoroughness == Thoroughness::Lint {
+            found.extend(site.lint());
+            found.extend(edges(&site));
+        }
+        found.0.retain(|diagnostic| !is_allowed(diagnostic));
+        Ok((site, found.in_order(|path| order::rank(path, self))))
     }
 
     /// Asks for what the plays ask for, and looks again with the answers.
@@ -116,14 +140,14 @@ impl Project {
         site.validate().into_result(())
     }
 
-    fn playbook(&self) -> Result<PathBuf, Diagnostics> {
+    pub(super) fn playbook(&self) -> Result<PathBuf, Diagnostics> {
         if let Some(playbook) = &self.playbook {
             if playbook.is_file() {
                 return Ok(playbook.clone());
             }
-            return Err(Diagnostic::error(format!("no such playbook: {}", playbook.display()))
-                .hint("name a file such as `playbooks/site.yml`")
-                .into());
+            let error = Diagnostic::error(format!("no such playbook: {}", playbook.display()));
+            let error = error.hint("name a file such as `playbooks/site.yml`");
+            return Err(beside(error, playbook).into());
         }
         let parent = self.inventory.parent().unwrap_or(Path::new(""));
         let folders = [parent.to_path_buf(), parent.join(".."), parent.join("../..")];
@@ -142,15 +166,36 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Did-you-mean among the files that are there.
+fn beside(error: Diagnostic, path: &Path) -> Diagnostic {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let there: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match did_you_mean(&name, there.iter().map(String::as_str)) {
+        Some(close) => error.hint(format!(
+            "did you mean `{}`?",
+            folder.map_or_else(|| close.into(), |f| f.join(close)).display()
+        )),
+        None => error,
+    }
+}
+
+/// What is odd about the order of the tasks, on the host that has most of them.
+fn edges(site: &Site) -> Diagnostics {
+    let hosts = site.hosts().iter().filter_map(|host| site.tasks(host, None).ok());
+    hosts.max_by_key(|host| host.tasks().len()).map(|host| lint(&*host)).unwrap_or_default()
+}
+
 /// Tasks that wait for each other, each cycle once for all hosts that have it. There is none without `needs`.
 fn cycles(site: &Site) -> Diagnostics {
     let mut found = Diagnostics::default();
     for host in site.hosts() {
-        let Some(tasks) = found.take(site.host(host, None)) else { continue };
+        let Some(tasks) = found.take(site.tasks(host, None)) else { continue };
         if tasks.tasks().iter().all(|task| task.needs.is_empty()) {
             continue;
         }
-        let Some(nodes) = found.take(offline_nodes(&tasks)) else { continue };
+        let Some(nodes) = found.take(offline_nodes(&*tasks)) else { continue };
         if let Err(cycle) = TaskGraph::build(&nodes) {
             let cycle = cycle_diagnostic(&cycle, tasks.tasks());
             if found.0.iter().all(|known| known.causes != cycle.causes) {

@@ -173,7 +173,8 @@ fn trimmed(bytes: Vec<u8>, source: &str, cut: fn(u8) -> bool) -> Result<Secret, 
     let kept = |byte: &u8| !cut(*byte);
     match (bytes.iter().position(kept), bytes.iter().rposition(kept)) {
         (Some(first), Some(last)) => Ok(Secret::new(&bytes[first..=last])),
-        _ => Err(Diagnostic::error(format!("the vault password from `{source}` is empty"))),
+        _ => Err(Diagnostic::error(format!("the vault password from `{source}` is empty"))
+            .hint("nothing but white space was found there")),
     }
 }
 

@@ -1,13 +1,20 @@
 //! Errors as people read them: a lowercase message, the place with an excerpt, causes, then `hint:`.
 
+mod allow;
 mod render;
 mod suggest;
 
+pub use allow::is_allowed;
 pub use render::{excerpt, render, unshown_related};
 pub use suggest::did_you_mean;
 
 use crate::model::Origin;
-use std::fmt;
+use indexmap::IndexSet;
+use std::{
+    collections::HashSet,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +71,8 @@ pub enum Severity {
 pub struct Diagnostic {
     pub severity: Severity,
     pub exit: Exit,
+    /// The stable name of what a warning is about: it can be silenced by it.
+    pub rule: Option<&'static str>,
     /// Lowercase fragment without a full stop.
     pub message: String,
     /// Where, with a short text beside the marked span.
@@ -80,6 +89,7 @@ impl Diagnostic {
         Self {
             severity: Severity::Error,
             exit: Exit::Config,
+            rule: None,
             message: message.into(),
             place: None,
             related: vec![],
@@ -90,6 +100,11 @@ impl Diagnostic {
 
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// A warning with the stable name of what it is about, e.g. `unused-variable`.
+    pub fn lint(rule: &'static str, message: impl Into<String>) -> Self {
+        Self { rule: Some(rule), ..Self::warning(message) }
     }
 
     pub fn exit(mut self, exit: Exit) -> Self {
@@ -167,6 +182,28 @@ impl Diagnostics {
     /// Adds a further place to each.
     pub fn related(self, origin: &Origin, label: &str) -> Self {
         Self(self.0.into_iter().map(|diagnostic| diagnostic.related(origin, label)).collect())
+    }
+
+    /// Each once: warnings, then errors; those by file and line. `rank` says which files are read first; others stand in the order in
+    /// which something is said of them.
+    pub fn in_order(self, rank: impl Fn(&Path) -> usize) -> Self {
+        let mut seen = HashSet::new();
+        let mut files: IndexSet<PathBuf> = IndexSet::new();
+        let mut keyed: Vec<_> = self
+            .0
+            .into_iter()
+            .map(|diagnostic| {
+                let (path, start) = match &diagnostic.place {
+                    Some((origin, _)) => (origin.source.path.clone(), origin.span.start),
+                    None => (PathBuf::new(), 0),
+                };
+                let file = files.insert_full(path.clone()).0;
+                ((diagnostic.severity == Severity::Error, rank(&path), file, start), diagnostic)
+            })
+            .collect();
+        keyed.retain(|(key, diagnostic)| seen.insert((*key, diagnostic.message.clone())));
+        keyed.sort_by_key(|(key, _)| *key);
+        Self(keyed.into_iter().map(|(_, diagnostic)| diagnostic).collect())
     }
 
     pub fn has_errors(&self) -> bool {

@@ -4,15 +4,30 @@
 use super::{Diagnostic, Severity};
 use crate::model::Origin;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::sync::Arc;
 
 /// Draws one diagnostic. `color` as the terminal allows.
 pub fn render(diagnostic: &Diagnostic, color: bool) -> String {
     let level = level(diagnostic);
     let paths = paths(diagnostic);
-    let mut group =
-        with_places(Group::with_title(level.primary_title(&diagnostic.message)), diagnostic, &paths);
-    let unshown: Vec<String> =
-        places(diagnostic).filter(|(origin, ..)| !is_shown(origin)).map(unshown).collect();
+    let title = level.primary_title(&diagnostic.message);
+    let title = match diagnostic.rule {
+        Some(rule) => title.id(rule),
+        None => title,
+    };
+    let mut group = Group::with_title(title);
+    let first = places(diagnostic).next().filter(|(origin, _, kind)| is_primary(*kind) && !is_shown(origin));
+    if let Some((origin, ..)) = first.filter(|(origin, ..)| !is_flag(origin)) {
+        let place = annotate_snippets::Origin::path(&paths[0]);
+        let (line, column) = origin.line_column();
+        let is_file = !origin.source.text.is_empty();
+        group = group.element(if is_file { place.line(line).char_column(column) } else { place });
+    }
+    group = with_places(group, diagnostic, &paths);
+    let unshown: Vec<String> = places(diagnostic)
+        .filter(|(origin, _, kind)| !is_shown(origin) && (!is_primary(*kind) || is_flag(origin)))
+        .map(unshown)
+        .collect();
     for text in unshown.iter().chain(&diagnostic.causes) {
         group = group.element(Level::NOTE.with_name("cause").message(text));
     }
@@ -57,18 +72,35 @@ fn paths(diagnostic: &Diagnostic) -> Vec<String> {
     places(diagnostic).map(|(origin, ..)| origin.source.path.display().to_string()).collect()
 }
 
+/// Adds excerpts: one for each file, with all places in it.
 fn with_places<'a>(mut group: Group<'a>, diagnostic: &'a Diagnostic, paths: &'a [String]) -> Group<'a> {
-    for ((origin, label, kind), path) in places(diagnostic).zip(paths) {
-        if !is_shown(origin) {
+    let shown: Vec<_> = places(diagnostic).zip(paths).filter(|((origin, ..), _)| is_shown(origin)).collect();
+    for (at, ((first, ..), path)) in shown.iter().enumerate() {
+        let same = |(place, _): &&((&Origin, &str, AnnotationKind), &String)| {
+            Arc::ptr_eq(&place.0.source, &first.source)
+        };
+        if shown[..at].iter().any(|place| same(&place)) {
             continue;
         }
-        let end = origin.span.end.min(origin.source.text.len());
-        let span = origin.span.start.min(end)..end;
-        let annotation = kind.span(span);
-        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-        group = group.element(Snippet::source(&origin.source.text).path(path).annotation(annotation));
+        let mut snippet = Snippet::source(&first.source.text).path(*path);
+        for ((origin, label, kind), _) in shown[at..].iter().filter(same) {
+            let end = origin.span.end.min(origin.source.text.len());
+            let annotation = kind.span(origin.span.start.min(end)..end);
+            let annotation = if label.is_empty() { annotation } else { annotation.label(*label) };
+            snippet = snippet.annotation(annotation);
+        }
+        group = group.element(snippet);
     }
     group
+}
+
+fn is_primary(kind: AnnotationKind) -> bool {
+    matches!(kind, AnnotationKind::Primary)
+}
+
+/// What was written on the command line, not in a file.
+fn is_flag(origin: &Origin) -> bool {
+    origin.source.text.is_empty() && origin.source.path.to_string_lossy().starts_with('-')
 }
 
 fn places(diagnostic: &Diagnostic) -> impl Iterator<Item = (&Origin, &str, AnnotationKind)> {

@@ -6,7 +6,11 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
     let limit = (written.chars().count().max(3)) / 3;
     let scored =
         known.into_iter().map(|name| (distance(&written.to_lowercase(), &name.to_lowercase()), name));
-    scored.filter(|(d, _)| *d <= limit).min_by_key(|(d, _)| *d).map(|(_, name)| name)
+    // Of two single letters none is a slip of the other.
+    let close = |(d, name): &(usize, &str)| {
+        *d <= limit && (*d == 0 || *d < written.chars().count().max(name.chars().count()))
+    };
+    scored.filter(close).min_by_key(|(d, _)| *d).map(|(_, name)| name)
 }
 
 fn distance(a: &str, b: &str) -> usize {
@@ -36,6 +40,8 @@ mod tests {
         assert_eq!(did_you_mean("tempalte", ["copy", "template", "file"]), Some("template"));
         assert_eq!(did_you_mean("mod", ["mode", "path"]), Some("mode"));
         assert_eq!(did_you_mean("Notify", ["notify"]), Some("notify"));
+        assert_eq!(did_you_mean("b", ["a"]), None);
+        assert_eq!(did_you_mean("bb", ["b"]), Some("b"));
         assert_eq!(did_you_mean("zzz", ["mode", "path"]), None);
     }
 }

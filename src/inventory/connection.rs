@@ -85,7 +85,7 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
     let first = |keys: [&str; 2]| keys.into_iter().find_map(get);
     for (key, hint) in REFUSED {
         if let Some(node) = get(key) {
-            errors.push(Diagnostic::error(format!("`{key}` is not supported")).at(&node.origin).hint(hint));
+            errors.push(Diagnostic::error(format!("`{key}` is not supported")).at(&node.place()).hint(hint));
         }
     }
     for key in ["ansible_ssh_host_key_checking", "ansible_host_key_checking"] {
@@ -93,7 +93,7 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
             && !errors.take(checks(node)).unwrap_or(true)
         {
             let error = Diagnostic::error(format!("`{key}` cannot be turned off: host keys are checked"));
-            errors.push(error.at(&node.origin).hint(
+            errors.push(error.at(&node.place()).hint(
                 "make the host's key known: `ssh-keyscan ADDRESS >> ~/.ssh/known_hosts`, then compare the fingerprint",
             ));
         }
@@ -114,13 +114,13 @@ pub fn connection_spec(name: &str, vars: &IndexMap<String, Node>) -> Result<Conn
         first(["ansible_ssh_timeout", "ansible_timeout"]).and_then(|node| errors.take(seconds(node)));
     let command_prefix = get("connection_command").and_then(|node| {
         if kind != ConnectionKind::Local {
-            let error = Diagnostic::error("`connection_command` needs a local connection").at(&node.origin);
+            let error = Diagnostic::error("`connection_command` needs a local connection").at(&node.place());
             errors.push(error.hint("set `connection: local`, or remove it"));
         }
         errors.take(list(node))
     });
     let become_ = BecomeSpec {
-        enabled: get("ansible_become").and_then(|node| errors.take(node.expect_bool("a boolean"))),
+        enabled: get("ansible_become").and_then(|node| errors.take(node.expect_bool("`true` or `false`"))),
         user: get("ansible_become_user").and_then(|node| errors.take(word(node))),
         method: get("ansible_become_method").and_then(|node| errors.take(become_method(node))),
         password: first(["ansible_become_pass", "ansible_become_password"])
@@ -144,9 +144,9 @@ fn kind(node: &Node) -> Result<ConnectionKind, Diagnostic> {
     match node.expect_str("`ssh` or `local`")? {
         "ssh" | "smart" => Ok(ConnectionKind::Ssh),
         "local" => Ok(ConnectionKind::Local),
-        _ if node.secret => Err(Diagnostic::error("unknown connection").at(&node.origin)),
+        _ if node.secret => Err(Diagnostic::error("unknown connection").at(&node.place())),
         other => {
-            let error = Diagnostic::error(format!("unknown connection `{other}`")).at(&node.origin);
+            let error = Diagnostic::error(format!("unknown connection `{other}`")).at(&node.place());
             Err(error.hint("`ssh` and `local` are known").suggest(other, ["ssh", "local"]))
         }
     }
@@ -176,8 +176,8 @@ fn word(node: &Node) -> Result<String, Diagnostic> {
     };
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_control) {
         let error =
-            Diagnostic::error("this must be a name: not empty, without `-` in front").at(&node.origin);
-        return Err(error);
+            Diagnostic::error("this must be a name: not empty, without `-` in front").at(&node.place());
+        return Err(error.hint("ssh would take it for an option; options go into `ansible_ssh_common_args`"));
     }
     Ok(text)
 }
@@ -188,7 +188,7 @@ fn port(node: &Node) -> Result<u16, Diagnostic> {
         Value::Str(text) => text.parse().ok(),
         _ => None,
     };
-    number.filter(|port| *port > 0).ok_or_else(|| node.expected("a port from 1 to 65535"))
+    number.filter(|port| *port > 0).ok_or_else(|| out_of(node, "a port from 1 to 65535"))
 }
 
 fn seconds(node: &Node) -> Result<u16, Diagnostic> {
@@ -197,7 +197,15 @@ fn seconds(node: &Node) -> Result<u16, Diagnostic> {
         Value::Str(text) => text.parse().ok(),
         _ => None,
     };
-    number.filter(|seconds| *seconds > 0).ok_or_else(|| node.expected("seconds from 1 to 65535"))
+    number.filter(|seconds| *seconds > 0).ok_or_else(|| out_of(node, "seconds from 1 to 65535"))
+}
+
+/// A number outside of what is meant, or none.
+fn out_of(node: &Node, what: &str) -> Diagnostic {
+    match node.value {
+        Value::Int(_) => node.expected_another(what),
+        _ => node.expected(what),
+    }
 }
 
 /// A boolean in one of the ways in which Ansible's configuration takes one.
@@ -213,8 +221,11 @@ fn checks(node: &Node) -> Result<bool, Diagnostic> {
 /// A list of words, or one string split as a shell does.
 fn words(node: &Node) -> Result<Vec<String>, Diagnostic> {
     match &node.value {
-        Value::Str(text) => split_words(text)
-            .ok_or_else(|| Diagnostic::error("a quote is not closed in these arguments").at(&node.origin)),
+        Value::Str(text) => split_words(text).ok_or_else(|| {
+            Diagnostic::error("a quote is not closed in these arguments")
+                .at(&node.place())
+                .hint("they are taken apart as a shell does")
+        }),
         _ => list(node),
     }
 }

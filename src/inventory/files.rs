@@ -33,8 +33,8 @@ fn find(folder: &Path, name: &str, errors: &mut Diagnostics) -> Vec<PathBuf> {
     let mut there = endings.map(|file| folder.join(file)).filter(|path| path.exists());
     let Some(first) = there.next() else { return vec![] };
     for ignored in there {
-        let warning = Diagnostic::warning("this file has no effect").at(&place(&ignored));
-        let cause = format!("{} comes first", first.display());
+        let warning = Diagnostic::lint("file-without-effect", "this file has no effect").at(&place(&ignored));
+        let cause = format!("{} comes first", place(&first));
         errors.push(warning.cause(cause).hint("move it into the folder, or put its content into that file"));
     }
     let mut files = vec![];
@@ -101,12 +101,14 @@ pub(super) fn warn_of_strangers<'a>(
         if shared && close.is_none() {
             continue;
         }
-        let warning =
-            Diagnostic::warning(format!("no {what} is named `{name}`: these variables have no effect"));
+        let warning = Diagnostic::lint(
+            "file-without-effect",
+            format!("no {what} is named `{name}`: these variables have no effect"),
+        );
         errors.push(warning.at(&place(&path)).suggest(name, known.clone()));
     }
 }
 
 fn place(path: &Path) -> Origin {
-    Origin::named(&path.display().to_string())
+    Origin::named(&path.strip_prefix(".").unwrap_or(path).display().to_string())
 }

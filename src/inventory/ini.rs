@@ -29,6 +29,7 @@ pub(super) fn read(source: &Arc<Source>, tree: &mut Tree, errors: &mut Diagnosti
         wanted: IndexMap::new(),
         group: super::tree::UNGROUPED.to_owned(),
         section: Section::Hosts,
+        is_over: false,
     };
     let mut start = 0;
     for line in source.text.split_inclusive('\n') {
@@ -48,6 +49,8 @@ struct Reader<'a> {
     wanted: IndexMap<String, (Origin, String)>,
     group: String,
     section: Section,
+    /// It is another form: nothing more is to be said.
+    is_over: bool,
 }
 
 impl Reader<'_> {
@@ -56,6 +59,9 @@ impl Reader<'_> {
     }
 
     fn line(&mut self, start: usize, whole: &str) {
+        if self.is_over {
+            return;
+        }
         let line = whole.trim();
         let start = start + (whole.len() - whole.trim_start().len());
         if line.is_empty() || line.starts_with([';', '#']) {
@@ -75,7 +81,8 @@ impl Reader<'_> {
     /// `[name]`, `[name:vars]`, `[name:children]`, with a comment behind it. `false`: a line that only begins like one.
     fn header(&mut self, line: &str, start: usize, origin: &Origin) -> bool {
         let Some((inside, behind)) = line[1..].split_once(']') else {
-            self.errors.push(Diagnostic::error("`[` without `]`").at(origin));
+            self.errors
+                .push(Diagnostic::error("`[` without `]`").at(origin).hint("a section is written [GROUP]"));
             return true;
         };
         let behind = behind.trim_start();
@@ -132,7 +139,7 @@ impl Reader<'_> {
     fn variable(&mut self, line: &str, start: usize, origin: &Origin) {
         let Some((name, value)) = line.split_once('=') else {
             let error = Diagnostic::error("expected `name=value`").at(origin);
-            let hint = format!("this stands below [{}:vars]", self.group);
+            let hint = format!("below [{}:vars] stands one variable on each line", self.group);
             return self.errors.push(error.hint(hint));
         };
         let at = start + name.len() + 1 + (value.len() - value.trim_start().len());
@@ -154,6 +161,12 @@ impl Reader<'_> {
             }
         };
         let Some((host, rest)) = words.split_first() else { return };
+        if host.text.ends_with(':') {
+            let error = Diagnostic::error("this line is YAML, and the file is read as INI").at(origin);
+            self.errors.push(error.hint("give the file a name that ends with .yml"));
+            self.is_over = true;
+            return;
+        }
         let place = |word: &Word| Origin {
             source: self.source.clone(),
             span: start + word.span.start..start + word.span.end,
@@ -166,12 +179,13 @@ impl Reader<'_> {
                 let error =
                     error.at(&place(word)).hint("no spaces around `=`; quotes around a value with spaces");
                 self.errors.push(error);
-                continue;
+                break;
             };
             if word.is_cut {
-                let warning = Diagnostic::warning(format!(
-                    "the value of `{name}` ends at the `#`: a comment begins there"
-                ));
+                let warning = Diagnostic::lint(
+                    "value-cut-by-comment",
+                    format!("the value of `{name}` ends at the `#`: a comment begins there"),
+                );
                 self.errors.push(warning.at(&place(word)).hint("write quotes around the value"));
             }
             vars.insert(name.to_owned(), Node::from_json(&literal::value(value), &place(word)));

@@ -69,6 +69,24 @@ impl Layers {
         Self { tree, folders, read, local }
     }
 
+    /// Everything that is set anywhere: in the inventory, then in the variable files.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Layer, &str, &Node)> {
+        let groups = self.tree.groups.iter().map(|(name, group)| (Layer::Group(name.clone()), &group.vars));
+        let hosts = self.tree.hosts.values().map(|host| (Layer::Host, &host.vars));
+        let mut files: Vec<_> = self.read.iter().collect();
+        files.sort_unstable_by_key(|(of, _)| *of);
+        let files = files.into_iter().flat_map(|((kind, name), read)| {
+            self.folders.iter().zip(read).map(move |(folder, vars)| match *kind {
+                GROUP_VARS => (Layer::GroupFile(folder.clone(), name.clone()), vars),
+                _ => (Layer::HostFile(folder.clone()), vars),
+            })
+        });
+        let layers = groups.chain(hosts).chain(files);
+        layers.flat_map(|(layer, vars)| {
+            vars.iter().map(move |(name, node)| (layer.clone(), name.as_str(), node))
+        })
+    }
+
     /// What is set for a host, in Ansible's order: what the inventory says for groups, then `group_vars/all`, then the
     /// other `group_vars/`, then the host. `groups` are those it is in, the strongest last.
     pub(super) fn of<'a>(

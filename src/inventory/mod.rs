@@ -157,6 +157,11 @@ impl Inventory {
         Some((group.children.iter().map(String::as_str), group.hosts.iter().map(String::as_str)))
     }
 
+    /// Everything that is set for groups and hosts, each where it is written, merged or not.
+    pub fn definitions(&self) -> impl Iterator<Item = (Layer, &str, &Node)> {
+        self.layers.all()
+    }
+
     /// Every definition of a host's variable with its layer, weakest first: the last one wins.
     pub fn explain(&self, host: &Host, variable: &str) -> Vec<(Layer, Node)> {
         let set = |(layer, vars): (Layer, &tree::Vars)| {
@@ -166,6 +171,11 @@ impl Inventory {
         };
         self.layers.of(&host.name, &host.groups).filter_map(set).collect()
     }
+}
+
+/// Whether this is written in an inventory file for one of Ansible's connection variables: `port`.
+pub(crate) fn is_short_name(name: &str) -> bool {
+    tree::SHORT_NAMES.iter().any(|(short, _)| *short == name)
 }
 
 /// Variables that hold passwords; the last ones are refused, but may stand in an inventory that others use too.

@@ -46,7 +46,8 @@ impl Inventory {
     pub fn limit(&self, pattern: &str, origin: &Origin) -> Result<Vec<&Host>, Diagnostic> {
         let hosts = self.select(&with_files(pattern, origin)?, origin)?;
         if hosts.is_empty() {
-            return Err(Diagnostic::error(format!("`{pattern}` matches no host")).at(origin));
+            let error = Diagnostic::error(format!("`{pattern}` matches no host")).at(origin);
+            return Err(error.hint("parts with `!` take hosts away, parts with `&` keep only those in both"));
         }
         Ok(hosts)
     }
@@ -76,8 +77,13 @@ impl Inventory {
         let fault = |message: String| Diagnostic::error(message).at(origin);
         if let Some(expression) = part.strip_prefix('~') {
             let regex = Regex::new(&format!("^(?:{expression})"));
-            let regex =
-                regex.map_err(|e| fault(format!("bad regular expression `{expression}`")).cause(e))?;
+            let regex = regex.map_err(|error| {
+                let error = error.to_string();
+                let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
+                fault(format!("bad regular expression `{expression}`"))
+                    .cause(why)
+                    .hint("behind a `~` stands a regular expression")
+            })?;
             return self.matching(&regex).ok_or_else(|| self.unknown(part, origin));
         }
         let (base, subscript) = split_subscript(part);
@@ -93,7 +99,10 @@ impl Inventory {
         let range = usize::try_from(index(first)).ok().zip(usize::try_from(index(last)).ok());
         let range = range.filter(|(first, last)| first <= last && *first < count);
         let (first, last) = range.ok_or_else(|| {
-            fault(format!("`{part}` matches no host")).cause(format!("`{base}` has {count}, counted from 0"))
+            fault(format!("`{part}` matches no host")).cause(format!(
+                "`{base}` has {count} host{}, counted from 0",
+                if count == 1 { "" } else { "s" }
+            ))
         })?;
         Ok(found.into_iter().skip(first).take(last - first + 1).collect())
     }
@@ -125,8 +134,11 @@ impl Inventory {
             format!("no host or group is named `{part}`")
         };
         let names = self.hosts.keys().chain(self.groups.keys()).map(String::as_str).chain([LOCALHOST]);
-        let error = Diagnostic::error(what).at(origin);
-        error.cause(format!("the inventory is {}", self.path.display())).suggest(part, names)
+        let error =
+            Diagnostic::error(what).at(origin).cause(format!("the inventory is {}", self.path.display()));
+        let some: Vec<String> = names.clone().take(13).map(|name| format!("`{name}`")).collect();
+        let more = if some.len() > 12 { ", ..." } else { "" };
+        error.hint(format!("there are: {}{more}", some[..some.len().min(12)].join(", "))).suggest(part, names)
     }
 }
 

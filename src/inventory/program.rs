@@ -18,7 +18,11 @@ const KEYS: [&str; 3] = ["hosts", "vars", "children"];
 pub(super) fn read(path: &Path, passwords: &Passwords, run: Run, tree: &mut Tree, errors: &mut Diagnostics) {
     let Some(mut root) = errors.take(ask(path, &["--list"], run)) else { return };
     open_values(&mut root, passwords, errors);
-    let Some(groups) = errors.take(root.expect_map("a mapping of groups")) else { return };
+    let Some(groups) = errors.take(root.expect_map("a mapping of groups").map_err(|error| {
+        error.hint("what it prints looks like {\"web\": {\"hosts\": [\"a\"]}, \"_meta\": {\"hostvars\": {}}}")
+    })) else {
+        return;
+    };
     let mut hosts = vec![];
     for (name, entry) in groups.iter().filter(|(name, _)| *name != META) {
         group(name, entry, tree, &mut hosts, errors);
@@ -54,8 +58,12 @@ fn ask(path: &Path, arguments: &[&str], run: Run) -> Result<Node, Diagnostic> {
         return Err(error.hint("it must print the inventory as JSON; `{}` where there is nothing to say"));
     }
     let origin = Origin::named(&call);
-    let json: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|error| Diagnostic::error("the output is no JSON").at(&origin).cause(error))?;
+    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+        Diagnostic::error("the output is no JSON")
+            .at(&origin)
+            .cause(error)
+            .hint("run it by hand to see what it prints")
+    })?;
     let mut root = Node::from_json(&json, &origin);
     unmark(&mut root);
     Ok(root)
@@ -124,7 +132,10 @@ fn group(name: &str, entry: &Entry, tree: &mut Tree, hosts: &mut Vec<String>, er
                 }
             }
             other => {
-                let warning = Diagnostic::warning(format!("`{other}` of group `{name}` has no effect"));
+                let warning = Diagnostic::lint(
+                    "key-without-effect",
+                    format!("`{other}` of group `{name}` has no effect"),
+                );
                 errors.push(warning.at(&entry.key).suggest(other, KEYS));
             }
         }

@@ -120,9 +120,7 @@ fn form(path: &Path) -> Result<Form, Diagnostic> {
 fn text(path: &Path) -> Result<Source, Diagnostic> {
     let bytes = std::fs::read(path)
         .map_err(|error| Diagnostic::error(format!("cannot read {}", path.display())).cause(error))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        Diagnostic::error("the text is not UTF-8").at(&place(path)).cause(error.utf8_error())
-    })?;
+    let text = String::from_utf8(bytes).map_err(|error| crate::vault::not_utf8(path, error))?;
     Ok(Source { path: path.to_owned(), text, secret: false })
 }
 

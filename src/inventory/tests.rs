@@ -284,7 +284,7 @@ bad: text
 
     for (broken, part) in [
         ("all:\n\thosts:\n", "tab"),
-        ("a: {hosts: {x: }}\na: {hosts: {y: }}\n", "uplicate"),
+        ("a: {hosts: {x: }}\na: {hosts: {y: }}\n", "stands twice"),
         ("", "the inventory is empty"),
         ("- vm1\n", "expected a mapping of groups, found a list"),
         ("plugin: aws_ec2\n", "inventory plugins are not supported"),

@@ -66,9 +66,17 @@ impl Tree {
     pub(super) fn read(&mut self, root: &Node, errors: &mut Diagnostics) {
         let start = Origin { span: 0..0, ..root.origin.clone() };
         if root.is_null() {
-            return errors.push(Diagnostic::error("the inventory is empty").at(&start));
+            return errors.push(
+                Diagnostic::error("the inventory is empty")
+                    .at(&start)
+                    .hint("write `all: {hosts: {NAME: }}`, with a name for each host"),
+            );
         }
-        let Some(map) = errors.take(root.expect_map("a mapping of groups")) else { return };
+        let Some(map) = errors.take(root.expect_map("a mapping of groups").map_err(|error| {
+            error.hint("begin with `all:`, and below it `hosts:` with one `NAME:` on each line")
+        })) else {
+            return;
+        };
         if let Some(plugin) = map.get("plugin") {
             let error = Diagnostic::error("inventory plugins are not supported").at(&plugin.key);
             return errors.push(error.hint(
@@ -103,7 +111,11 @@ impl Tree {
         if entry.node.is_null() {
             return;
         }
-        let Some(map) = errors.take(entry.node.expect_map("a group: `hosts`, `children`, `vars`")) else {
+        let Some(map) =
+            errors.take(entry.node.expect_map("a group: `hosts`, `children`, `vars`").map_err(|error| {
+                error.hint(format!("write `hosts:` below `{name}:`, and below that one `NAME:` on each line"))
+            }))
+        else {
             return;
         };
         for (section, entry) in map {
@@ -155,7 +167,7 @@ impl Tree {
         };
         match number {
             Some(number) => group.priority = number,
-            None => errors.push(node.expected("an integer")),
+            None => errors.push(node.expected("an integer").hint("the group with the higher number wins")),
         }
     }
 
@@ -241,7 +253,10 @@ impl Tree {
 
         for (name, host) in &self.hosts {
             if let Some(group) = self.groups.get(name) {
-                let warning = Diagnostic::warning(format!("`{name}` is the name of a host and of a group"));
+                let warning = Diagnostic::lint(
+                    "host-named-as-group",
+                    format!("`{name}` is the name of a host and of a group"),
+                );
                 errors.push(warning.at(&host.origin).related(&group.origin, "the group"));
             }
         }
@@ -289,11 +304,12 @@ impl Tree {
         if let Some(at) = way.iter().position(|above| above == name) {
             let cycle = [&way[at..], &[name.to_owned()]].concat().join(" > ");
             let error = Diagnostic::error(format!("group `{name}` is inside itself"));
-            return errors.push(error.at(&self.groups[name].origin).cause(cycle));
+            let error = error.at(&self.groups[name].origin).cause(cycle);
+            return errors.push(error.hint("take one of them out of the other's `children`"));
         }
         if way.len() > DEEPEST {
             let error = Diagnostic::error(format!("groups are nested deeper than {DEEPEST}"));
-            return errors.push(error.at(&self.groups[name].origin));
+            return errors.push(error.at(&self.groups[name].origin).hint("put groups beside each other"));
         }
         if !done.insert(name.to_owned()) {
             return;
@@ -342,7 +358,10 @@ fn for_each(
             node.expected(&format!("a mapping of {what}"))
                 .hint("write each name on a line of its own with a colon behind it, instead of `- name`"),
         ),
-        _ => errors.push(node.expected(&format!("a mapping of {what}"))),
+        _ => errors.push(
+            node.expected(&format!("a mapping of {what}"))
+                .hint("write each name on a line of its own with a colon behind it"),
+        ),
     }
 }
 

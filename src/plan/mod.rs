@@ -5,6 +5,7 @@
 mod failure;
 mod items;
 mod judge;
+mod lint;
 mod pass;
 mod planner;
 mod predict;
@@ -12,6 +13,7 @@ mod result;
 mod verdict;
 
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
+pub use lint::lint;
 pub use planner::{Planner, Seat, offline_nodes};
 pub use predict::areas_of;
 pub use result::{Outcome as ResultOf, items_node, node as result_node, printed, register};

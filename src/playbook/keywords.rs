@@ -185,7 +185,11 @@ fn tags(node: &Node, errors: &mut Diagnostics) -> Vec<(String, Origin)> {
     tags.retain(|(tag, origin)| {
         let written = !tag.is_empty() && !tag.contains("{{");
         if !written {
-            errors.push(Diagnostic::error("a tag is a plain word").at(origin));
+            errors.push(
+                Diagnostic::error("a tag is a plain word")
+                    .at(origin)
+                    .hint("tags are known before anything is rendered: write the word itself"),
+            );
         }
         written
     });

@@ -8,7 +8,7 @@ use super::{
     rolling,
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Diagnostic, Diagnostics, did_you_mean},
     model::{InBlock, Origin},
     yaml::{Entry, Map, Node},
 };
@@ -27,7 +27,8 @@ impl Playbook {
         let mut loader = Loader::new(types, files, folder.clone(), &mut found);
         let at = Origin::named("the command line");
         let mut plays = loader.plays(path, &at, &Imported::default());
-        let task_count = resolve::resolve(&mut plays, &mut found);
+        let lost = loader.lost;
+        let task_count = resolve::resolve(&mut plays, &lost, &mut found);
         rolling::agreed(&plays, &mut found);
         // A role that several plays use reports its mistakes once.
         let mut seen = HashSet::new();
@@ -79,6 +80,8 @@ pub(super) struct Loader<'a> {
     pub blocks: u32,
     /// How many imports.
     imports: usize,
+    /// The names of tasks that could not be read: that they are missing is no further mistake.
+    pub lost: HashSet<String>,
 }
 
 /// What an `import_playbook` hands down.
@@ -125,6 +128,7 @@ impl<'a> Loader<'a> {
             handlers: vec![],
             blocks: 0,
             imports: 0,
+            lost: HashSet::new(),
         }
     }
 }
@@ -177,13 +181,18 @@ impl Loader<'_> {
     }
 
     fn missing(&mut self, path: &Path, origin: &Origin) {
+        let written = origin.source.text.get(origin.span.clone()).unwrap_or("").trim_matches(['"', '\'']);
+        let prefix = written.rfind('/').map_or("", |at| &written[..=at]);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = self.files.list(path.parent().unwrap_or(Path::new("")));
-        self.errors.push(
-            Diagnostic::error(format!("no such file: {}", path.display()))
-                .at(origin)
-                .suggest(&name, beside.iter().map(String::as_str)),
-        );
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = self.files.list(folder);
+        let close = did_you_mean(&name, beside.iter().map(String::as_str));
+        let error = Diagnostic::error(format!("no such file: {}", path.display())).at(origin);
+        self.errors.push(match close {
+            Some(close) => error.hint(format!("did you mean `{prefix}{close}`?")),
+            None if beside.is_empty() => error.hint(format!("there is no folder {}/", folder.display())),
+            None => error.hint("the path is relative to the file that names it"),
+        });
     }
 
     fn plays(&mut self, path: &Path, at: &Origin, imported: &Imported) -> Vec<Play> {
@@ -199,6 +208,11 @@ impl Loader<'_> {
         };
         let mut plays = vec![];
         for item in items {
+            if let Some(error) = self.task_for_play(item) {
+                // One mistake for the whole file.
+                self.errors.push(error);
+                break;
+            }
             match item.as_map().and_then(|map| Some((map, map.get("import_playbook")?))) {
                 Some((map, entry)) => {
                     plays.extend(self.import_playbook(path, map, entry, imported).unwrap_or_default());
@@ -207,6 +221,20 @@ impl Loader<'_> {
             }
         }
         plays
+    }
+
+    /// The error for a task where a play should be.
+    fn task_for_play(&self, item: &Node) -> Option<Diagnostic> {
+        let map =
+            item.as_map().filter(|map| !map.contains_key("hosts") && !map.contains_key("import_playbook"))?;
+        let is_task = |key: &str| {
+            self.types.iter().any(|t| t.name == key)
+                || names::BLOCK.contains(&key)
+                || names::IMPORT.contains(&key)
+        };
+        let (_, entry) = map.iter().find(|(key, _)| is_task(key))?;
+        let error = Diagnostic::error("expected a play, found a task").at(&entry.key);
+        Some(error.hint("tasks stand below `tasks:` of a play, which begins with `- hosts: ...`; `import_tasks` brings in a file of tasks"))
     }
 
     /// The plays of another file. What it looks for beside itself is looked for in its own folder.
@@ -218,7 +246,11 @@ impl Loader<'_> {
         outer: &Imported,
     ) -> Option<Vec<Play>> {
         names::check_keys(map, "an import", &[names::IMPORT_PLAYBOOK], self.errors);
-        let name = self.errors.take(entry.node.expect_str("a playbook"))?;
+        let name = entry
+            .node
+            .expect_str("a playbook")
+            .map_err(|error| error.hint("write `- import_playbook: FILE` for each"));
+        let name = self.errors.take(name)?;
         if is_template(&entry.node) {
             let error = Diagnostic::error("a template is not supported yet in `import_playbook`");
             self.errors.push(error.at(&entry.node.origin).hint("import each file, with a `when`"));
@@ -229,7 +261,7 @@ impl Loader<'_> {
         chain.push(tidy(from));
         if self.is_too_much(&path, &chain) {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
-            self.errors.push(error.at(&entry.node.origin));
+            self.errors.push(error.at(&entry.node.origin).hint("remove this import"));
             return None;
         }
         let keywords = Keywords::read(map, false, self.errors).under(&outer.keywords);
@@ -243,7 +275,9 @@ impl Loader<'_> {
     }
 
     fn play(&mut self, node: &Node, imported: &Imported) -> Option<Play> {
-        let map = self.errors.take(node.expect_map("a play"))?;
+        let map = self.errors.take(node.expect_map("a play").map_err(|error| {
+            error.hint("a play begins with `- hosts: ...`; its tasks stand below `tasks:`")
+        }))?;
         names::check_keys(map, "a play", &[names::PLAY], self.errors);
         let keywords = Keywords::read(map, false, self.errors).under(&imported.keywords);
         let origin = map.first().map_or(&node.origin, |(_, e)| &e.key).clone();
@@ -322,14 +356,21 @@ impl Loader<'_> {
             );
             return (String::new(), play.clone());
         };
-        let strings =
-            self.errors.take(entry.node.expect_strings("a host or group pattern")).unwrap_or_default();
+        let strings = entry
+            .node
+            .expect_strings("a host or group pattern")
+            .map_err(|error| error.hint("write a name, a group or a list of these, e.g. `hosts: web`"));
+        let strings = self.errors.take(strings).unwrap_or_default();
         let pattern = strings.iter().map(|(s, _)| s.as_str()).collect::<Vec<_>>().join(",");
         if pattern.contains("{{") {
             let error = Diagnostic::error("a template is not supported yet in `hosts`");
             self.errors.push(error.at(&entry.node.origin).hint("use a group and `--limit`"));
         } else if !strings.is_empty() && pattern.trim().is_empty() {
-            self.errors.push(Diagnostic::error("`hosts` is empty").at(&entry.key));
+            self.errors.push(
+                Diagnostic::error("`hosts` is empty")
+                    .at(&entry.key)
+                    .hint("say where the play runs, e.g. `hosts: all`"),
+            );
         }
         (pattern, entry.node.origin.clone())
     }
@@ -357,6 +398,13 @@ impl Loader<'_> {
     }
 
     pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
-        if node.is_null() { Some(&[]) } else { self.errors.take(node.expect_seq(what)) }
+        if node.is_null() {
+            Some(&[])
+        } else {
+            self.errors.take(node.expect_seq(what).map_err(|error| match node.value {
+                crate::yaml::Value::Map(_) => error.hint("begin each with `- `"),
+                _ => error,
+            }))
+        }
     }
 }

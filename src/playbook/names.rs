@@ -166,6 +166,8 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
         }
         good = false;
         let later = LATER.iter().find(|(name, _)| name == key).map(|(_, hint)| *hint);
+        let in_role = known.contains(&ROLE_USE);
+        let later = later.filter(|_| !in_role || key != "port");
         let later = later.or_else(|| key.starts_with("with_").then_some("use `loop`"));
         let all = || known.iter().flat_map(|list| list.iter().copied());
         let diagnostic = if let Some(hint) = later {
@@ -178,17 +180,35 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
             .find(|(theirs, ours)| *theirs == builtin(key).unwrap_or(key) && all().any(|name| name == *ours))
         {
             Diagnostic::error(format!("unknown resource `{key}`")).hint(format!("`{ours}` does this here"))
-        } else if known.len() == 1 {
+        } else if in_role {
+            Diagnostic::error(format!("unknown key `{key}` beside a role"))
+                .hint(format!("a variable for the role stands below `vars:`, as `vars: {{{key}: ...}}`"))
+                .suggest(key, all())
+        } else if let Some(place) = belongs(key) {
+            Diagnostic::error(format!("`{key}` cannot stand in {what}")).hint(format!("it stands in {place}"))
+        } else if known.len() == 1 || known.contains(&BLOCK) {
             let listed = all().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             Diagnostic::error(format!("unknown key `{key}` in {what}"))
                 .hint(format!("known here: {listed}"))
                 .suggest(key, all())
         } else {
-            Diagnostic::error(format!("unknown key or resource `{key}` in {what}")).suggest(key, all())
+            Diagnostic::error(format!("unknown key or resource `{key}` in {what}"))
+                .hint("`lustores-provision doc` lists the resources")
+                .suggest(key, all())
         };
         errors.push(diagnostic.at(&entry.key));
     }
     good
+}
+
+/// Where a key has its place, when it is one of the language.
+fn belongs(key: &str) -> Option<&'static str> {
+    match key {
+        key if TASK.contains(&key) => Some("a task"),
+        key if PLAY.contains(&key) && !COMMON.contains(&key) => Some("a play"),
+        key if HANDLER.contains(&key) => Some("a handler"),
+        _ => None,
+    }
 }
 
 /// The short name of `ansible.builtin.copy` and the like.

@@ -6,9 +6,11 @@ use crate::{
     model::Origin,
     yaml::Node,
 };
+use std::collections::HashSet;
 
 /// Numbers all tasks and resolves the names in them. Returns how many there are.
-pub(super) fn resolve(plays: &mut [Play], errors: &mut Diagnostics) -> usize {
+pub(super) fn resolve(plays: &mut [Play], lost: &HashSet<String>, errors: &mut Diagnostics) -> usize {
+    let known = |name: &&(String, Origin)| !lost.contains(&name.0);
     let mut count = 0;
     for play in plays.iter_mut() {
         for task in play.tasks.iter_mut().chain(&mut play.handlers) {
@@ -21,10 +23,19 @@ pub(super) fn resolve(plays: &mut [Play], errors: &mut Diagnostics) -> usize {
     for (at, play) in plays.iter().enumerate() {
         for task in play.tasks.iter().chain(&play.handlers) {
             let count = errors.0.len();
-            let notify =
-                task.names.notify.iter().flat_map(|name| handlers(play, task, name, errors)).collect();
-            let needs: Vec<usize> =
-                task.names.needs.iter().flat_map(|name| needed(plays, at, task, name, errors)).collect();
+            let names = &task.names;
+            let notify = names
+                .notify
+                .iter()
+                .filter(known)
+                .flat_map(|name| handlers(play, task, name, errors))
+                .collect();
+            let needs: Vec<usize> = names
+                .needs
+                .iter()
+                .filter(known)
+                .flat_map(|name| needed(plays, at, task, name, errors))
+                .collect();
             // In step, all hosts wait for whoever is behind: nobody can wait for what comes later.
             let is_later = needs.iter().any(|need| *need > task.index);
             if play.in_step && is_later && errors.0.len() == count {
@@ -151,7 +162,11 @@ fn needed(
                 .suggest(wanted, names.chain(roles.iter().map(String::as_str))),
         );
     } else if found.contains(&task.index) {
-        errors.push(Diagnostic::error("a task cannot need itself").at(origin));
+        errors.push(
+            Diagnostic::error("a task cannot need itself")
+                .at(origin)
+                .hint("remove it; what it needs is another task"),
+        );
     }
     found
 }

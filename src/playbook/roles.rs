@@ -93,6 +93,16 @@ impl Loader<'_> {
             self.errors.push(error.hint("write the handler itself, or import a file of tasks"));
             return None;
         }
+        if let Some(map) = entry.node.as_map()
+            && !map.contains_key("name")
+            && !map.contains_key("role")
+        {
+            if names::check_keys(map, "`import_role`", &[names::IMPORT_ROLE], self.errors) {
+                let error = Diagnostic::error("the role's name is missing").at(&entry.key);
+                self.errors.push(error.hint("write `import_role: {name: NAME}`"));
+            }
+            return None;
+        }
         let (mut import, again) = self.import_options(&entry.node);
         let given = task.get("vars").and_then(|entry| entry.node.as_map());
         import.given = given.cloned().unwrap_or_default();
@@ -147,9 +157,13 @@ impl Loader<'_> {
         let (map, name, at) = match wanted.node.as_str() {
             Some(name) => (&empty, name, &wanted.node.origin),
             None => {
-                let map = self.errors.take(wanted.node.expect_map("a role's name, or `role: NAME`"))?;
+                let map =
+                    self.errors.take(wanted.node.expect_map("a role's name, or `role: NAME`").map_err(
+                        |error| error.hint("write `- NAME`, or `- role: NAME` with `vars:` below it"),
+                    ))?;
                 let Some(entry) = map.get("role").or_else(|| map.get("name")) else {
-                    let error = Diagnostic::error("the role's name is missing").at(&wanted.node.origin);
+                    let error = Diagnostic::error("the role's name is missing");
+                    let error = error.at(map.first().map_or(&wanted.node.origin, |(_, first)| &first.key));
                     self.errors.push(error.hint("write `- role: NAME`"));
                     return None;
                 };
@@ -158,7 +172,10 @@ impl Loader<'_> {
         };
         if wanted.chain.iter().any(|n| n == name) {
             let path = wanted.chain.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(" -> ");
-            self.errors.push(Diagnostic::error(format!("roles depend on each other: {path}")).at(at));
+            let error = Diagnostic::error(format!("roles depend on each other: {path}")).at(at);
+            self.errors.push(
+                error.hint("take it out of the `dependencies`; what both need can be a role of its own"),
+            );
             return None;
         }
         let keywords = Keywords::read(map, false, self.errors).under(wanted.outer);

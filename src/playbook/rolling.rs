@@ -74,7 +74,11 @@ pub(super) fn read(map: &Map, errors: &mut Diagnostics) -> Option<(Rolling, Orig
     let most = map.get("max_fail_percentage").and_then(|entry| {
         let percent = number(&entry.node).filter(|percent| (0.0..=100.0).contains(percent));
         if percent.is_none() {
-            errors.push(entry.node.expected("a percentage from 0 to 100"));
+            let error = match number(&entry.node) {
+                Some(_) => entry.node.expected_another("a percentage from 0 to 100"),
+                None => entry.node.expected("a percentage from 0 to 100"),
+            };
+            errors.push(error.hint("of the hosts of a batch: `30` or `30%`"));
         }
         percent
     });
@@ -109,7 +113,11 @@ pub(super) fn read(map: &Map, errors: &mut Diagnostics) -> Option<(Rolling, Orig
         .filter_map(|node| {
             let size = size(node);
             if size.is_none() {
-                let error = node.expected("a number of hosts from 1, or a percentage");
+                let what = "a number of hosts from 1, or a percentage";
+                let error = match node.value {
+                    Value::Int(_) | Value::Str(_) => node.expected_another(what),
+                    _ => node.expected(what),
+                };
                 errors.push(error.hint("write `serial: 1`, `serial: 30%` or a list of these"));
             }
             size

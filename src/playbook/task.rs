@@ -16,7 +16,11 @@ impl Loader<'_> {
     pub(super) fn tasks(&mut self, node: &Node, outer: &Keywords, place: &Place) -> Vec<Task> {
         let mut tasks = vec![];
         for item in self.list(node, "a list of tasks").unwrap_or_default() {
-            let Some(map) = self.errors.take(item.expect_map("a task")) else { continue };
+            let Some(map) = self.errors.take(item.expect_map("a task").map_err(|error| {
+                error.hint("a task is a mapping: `- command: uptime`, perhaps with `name:` before it")
+            })) else {
+                continue;
+            };
             let entry = |key: &str| map.get(key);
             if let Some(block) = entry("block") {
                 names::check_keys(map, "a block", &[names::COMMON, names::BLOCK], self.errors);
@@ -41,7 +45,13 @@ impl Loader<'_> {
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
                 tasks.extend(self.include_role(map, include, &keywords, place).unwrap_or_default());
             } else {
-                tasks.extend(self.task(item, map, outer, place));
+                let task = self.task(item, map, outer, place);
+                if task.is_none() {
+                    let names = ["name", "listen"].into_iter().filter_map(|key| map.get(key));
+                    let names = names.filter_map(|entry| entry.node.expect_strings("a name").ok()).flatten();
+                    self.lost.extend(names.map(|(name, _)| name));
+                }
+                tasks.extend(task);
             }
         }
         tasks
@@ -56,6 +66,8 @@ impl Loader<'_> {
         }
         if let Some(entry) = map.get("rescue").or_else(|| map.get("always")).filter(|_| place.handlers) {
             let error = Diagnostic::error("handlers have no `rescue` and no `always`").at(&entry.key);
+            let error =
+                error.hint("list the handlers one by one; what they must survive can stand in `failed_when`");
             self.errors.push(error);
         }
         let number = self.blocks;
@@ -71,7 +83,9 @@ impl Loader<'_> {
 
     fn import(&mut self, entry: &Entry, keywords: &Keywords, place: &Place) -> Option<Vec<Task>> {
         let node = entry.node.get("file").unwrap_or(&entry.node);
-        let name = self.errors.take(node.expect_str("a file of tasks"))?;
+        let name = node.expect_str("a file of tasks");
+        let name =
+            self.errors.take(name.map_err(|error| error.hint("write `- import_tasks: FILE` for each")))?;
         if is_template(node) {
             let error =
                 Diagnostic::error("`import_tasks` takes no template: it is read before any host is known");
@@ -92,7 +106,7 @@ impl Loader<'_> {
         let path = place.folder.join(name);
         if self.is_too_much(&path, &place.imports) {
             let error = Diagnostic::error(format!("{} imports itself", path.display()));
-            self.errors.push(error.at(&node.origin));
+            self.errors.push(error.at(&node.origin).hint("remove this import"));
             return None;
         }
         let content = self.yaml(&path, Some(&node.origin))?;
@@ -133,6 +147,9 @@ impl Loader<'_> {
             return None;
         };
         let params = self.params(resource, entry);
+        let repeat = self.repeat(map);
+        // Without its items nothing can be told of what it renders.
+        let is_lost = repeat.is_none() && map.contains_key("loop");
         let origin = map.get("name").map_or(&entry.key, |e| &e.node.origin).clone();
         let mut task = Task {
             index: 0,
@@ -140,7 +157,7 @@ impl Loader<'_> {
             resource: (resource.clone(), entry.key.clone()),
             params: params?,
             keywords,
-            repeat: self.repeat(map),
+            repeat,
             includes: place.includes.clone(),
             judging: self.judging(map),
             touches: map.get("touches").map(|entry| entry.node.clone()),
@@ -166,7 +183,7 @@ impl Loader<'_> {
                 self.errors.push(error.hint("tasks notify it by its `name`, or by `listen`"));
             }
         }
-        Some(task)
+        (!is_lost).then_some(task)
     }
 
     fn params(&mut self, resource: &str, entry: &Entry) -> Option<Node> {
@@ -178,7 +195,10 @@ impl Loader<'_> {
             (Value::Null, _) => Some(empty()),
             (Value::Seq(_), _) | (_, None) => {
                 let error = node.expected(&format!("the parameters of `{resource}`"));
-                self.errors.push(error.hint("write them below it, one a line: `key: value`"));
+                self.errors.push(error.hint(match node.as_str().and_then(|text| pairs(resource, text)) {
+                    Some(written) => format!("write `{written}`"),
+                    None => "write them below it, one a line: `key: value`".into(),
+                }));
                 None
             }
             (_, Some(free)) => {
@@ -193,7 +213,11 @@ impl Loader<'_> {
         let control = map.get("loop_control");
         let Some(entry) = map.get("loop") else {
             if let Some(control) = control {
-                self.errors.push(Diagnostic::error("`loop_control` without `loop`").at(&control.key));
+                self.errors.push(
+                    Diagnostic::error("`loop_control` without `loop`")
+                        .at(&control.key)
+                        .hint("say over what: `loop: [...]`"),
+                );
             }
             return None;
         };
@@ -201,7 +225,7 @@ impl Loader<'_> {
             let error = entry.node.expected("a list or a mapping, or a template that gives one");
             let error = match entry.node.as_str() {
                 Some(text) => error.hint(format!("write `loop: \"{{{{{text}}}}}\"`")),
-                None => error,
+                None => error.hint("begin each item with `- `"),
             };
             self.errors.push(error);
             return None;
@@ -209,8 +233,9 @@ impl Loader<'_> {
         let mut repeat =
             Loop { items: entry.node.clone(), var: "item".into(), index_var: None, label: None, pause: None };
         let Some(control) = control else { return Some(repeat) };
-        let control =
-            self.errors.take(control.node.expect_map("`loop_var`, `index_var`, `label`, `pause`"))?;
+        let control = self
+            .errors
+            .take(control.node.expect_map("a mapping with `loop_var`, `index_var`, `label`, `pause`"))?;
         let known: &[&str] = &["loop_var", "index_var", "label", "pause"];
         names::check_keys(control, "`loop_control`", &[known], self.errors);
         if let Some(entry) = control.get("loop_var") {
@@ -263,4 +288,12 @@ impl Loader<'_> {
         let Some(entry) = map.get(key) else { return vec![] };
         self.errors.take(entry.node.expect_strings(what)).unwrap_or_default()
     }
+}
+
+/// `src=a dest=b`, as Ansible takes it too, in the form that is taken here.
+fn pairs(resource: &str, text: &str) -> Option<String> {
+    let pairs: Option<Vec<_>> = text.split_whitespace().map(|word| word.split_once('=')).collect();
+    let pairs = pairs.filter(|pairs| !pairs.is_empty() && !text.contains(['\'', '"', '{']))?;
+    let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    Some(format!("{resource}: {{{}}}", pairs.join(", ")))
 }

@@ -363,7 +363,10 @@ fn a_role_listed_twice_and_a_dependency_that_is_there_already() {
 fn yaml_that_is_none_and_playbooks_that_are_none() {
     has(&task_errors("    - file: {path: {{ x }}}\n"), &["must be quoted", "site.yml:3"]);
     has(&task_errors("\t- command: x\n"), &["a tab is used for indentation", "site.yml:3:1"]);
-    has(&task_errors("    - command: x\n      command: y\n"), &["invalid YAML: duplicate", "site.yml:4:7"]);
+    has(
+        &task_errors("    - command: x\n      command: y\n"),
+        &["the key `command` stands twice", "site.yml:4:7"],
+    );
     has(&load(&[("site.yml", "hosts: all\n")]).1, &["expected a list of plays, found a mapping"]);
     has(&load(&[("site.yml", "")]).1, &["the playbook is empty"]);
     has(&load(&[]).1, &["no such file: site.yml"]);

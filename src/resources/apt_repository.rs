@@ -130,10 +130,10 @@ impl Spec {
             return Err(Fault::new("`pin.package` must be one line"));
         }
         if self.state == Wanted::Present && (self.uris.0.is_empty() || self.suites.0.is_empty()) {
-            return Err(Fault::new("a source needs `uris` and `suites`"));
+            return Err(Fault::new("a source needs `uris` and `suites`").hint("or write `state: absent`"));
         }
         if self.key.is_some() && self.signed_by.is_some() {
-            return Err(Fault::new("`key` and `signed_by` exclude each other"));
+            return Err(Fault::new("`key` and `signed_by` exclude each other").hint("leave one of them out"));
         }
         match &self.key {
             Some(Text(key))

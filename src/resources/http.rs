@@ -109,15 +109,18 @@ http:
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
         };
         if !token(&spec.method) {
-            return Err(Fault::new(format!("`{}` is no method", spec.method.escape_debug())));
+            let fault = Fault::new(format!("`{}` is no method", spec.method.escape_debug()));
+            return Err(fault.hint("one word of capital letters, such as `GET` or `POST`"));
         }
         // What is in a header ends it at a line break: the rest would be another header.
         for (name, value) in &spec.headers {
             if !token(name) {
-                return Err(Fault::new(format!("`{}` is not the name of a header", name.escape_debug())));
+                let fault = Fault::new(format!("`{}` is not the name of a header", name.escape_debug()));
+                return Err(fault.hint("letters, digits and `-`"));
             }
             if value.bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-                return Err(Fault::new(format!("the header `{name}` holds a line break")));
+                return Err(Fault::new(format!("the header `{name}` holds a line break"))
+                    .hint("write it in one line"));
             }
         }
         let status: Vec<_> = spec.status.0.iter().map(ToString::to_string).collect();

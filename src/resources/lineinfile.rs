@@ -87,7 +87,9 @@ impl Spec {
         let matches = |regexp: &Regex, line: &str| regexp.is_match(&body(line));
         if self.state == Presence::Absent {
             if line.is_none() && regexp.is_none() {
-                return Err(Fault::new("`absent` needs a `line` or a `regexp`"));
+                return Err(
+                    Fault::new("`absent` needs a `line` or a `regexp`").hint("say which lines are to go")
+                );
             }
             lines.retain(|l| match regexp {
                 Some(regexp) => !matches(regexp, l),
@@ -95,7 +97,7 @@ impl Spec {
             });
             return Ok(lines.concat());
         }
-        let line = line.ok_or_else(|| Fault::new("`line` is missing"))?;
+        let line = line.ok_or_else(|| Fault::new("`line` is missing").hint("say what the line is to be"))?;
         let found = regexp.and_then(|r| lines.iter().rposition(|l| matches(r, l)));
         if let (Some(at), Some(regexp)) = (found, regexp) {
             let old = body(lines[at]);
@@ -189,6 +191,10 @@ lineinfile:
 
     fn footprint(spec: &Spec) -> Footprint {
         Footprint::writes([spec.path.area()])
+    }
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.edit("").map(drop)
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {

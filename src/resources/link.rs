@@ -35,6 +35,19 @@ pub struct Spec {
     force: bool,
 }
 
+impl Spec {
+    /// What is to be there.
+    fn wanted(&self) -> Result<Option<What>, Fault> {
+        if self.state == Presence::Absent {
+            return Ok(None);
+        }
+        let target = self.target.as_ref().filter(|t| !t.is_empty() && !t.contains('\0'));
+        let fault =
+            || Fault::new("a link needs a `target`").hint("say what it points to, or `state: absent`");
+        Ok(Some(What::Link(target.ok_or_else(fault)?.clone())))
+    }
+}
+
 impl Resource for Link {
     const NAME: &'static str = "link";
     const EXAMPLE: &'static str = "\
@@ -56,6 +69,7 @@ link:
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+        spec.wanted()?;
         let (state, _) = observe_entry(&spec.path, &Attrs::default(), seen)?;
         match &state.what {
             None if spec.state == Presence::Present => parent_there(&spec.path, seen)?,
@@ -70,12 +84,7 @@ link:
     }
 
     fn desired(spec: &Spec, _: &FileState) -> Result<FileState, Fault> {
-        if spec.state == Presence::Absent {
-            return Ok(FileState::default());
-        }
-        let target = spec.target.as_ref().filter(|t| !t.is_empty() && !t.contains('\0'));
-        let target = target.ok_or_else(|| Fault::new("a link needs a `target`"))?;
-        Ok(FileState { what: Some(What::Link(target.clone())), ..FileState::default() })
+        Ok(FileState { what: spec.wanted()?, ..FileState::default() })
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {

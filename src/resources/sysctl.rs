@@ -81,10 +81,12 @@ impl Resource for Sysctl {
         let starts = spec.name.starts_with(|c: char| c.is_ascii_alphanumeric());
         if !starts || !spec.name.chars().all(good) || spec.name.contains("..") {
             let name = spec.name.escape_debug();
-            return Err(Fault::new(format!("`{name}` is not the name of a kernel parameter")).into());
+            let fault = Fault::new(format!("`{name}` is not the name of a kernel parameter"));
+            return Err(fault.hint("as `sysctl -a` prints it, e.g. `net.ipv4.ip_forward`").into());
         }
         if spec.value.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Fault::new(format!("the value of `{}` must be one line", spec.name)).into());
+            let fault = Fault::new(format!("the value of `{}` must be one line", spec.name));
+            return Err(fault.hint("several numbers are separated by spaces").into());
         }
         let (probe, file) = (Probe::Sysctl { key: spec.name.clone() }, spec.file());
         seen.all([

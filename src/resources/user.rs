@@ -95,6 +95,9 @@ impl Resource for User {
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UserState> {
         account::check_name("user", &spec.name)?;
+        if spec.state == account::Wanted::Absent && spec.name == "root" {
+            return Err(Fault::new("the user `root` cannot be removed").hint("name another user").into());
+        }
         let fields = [
             ("home", spec.home.as_deref()),
             ("shell", spec.shell.as_deref()),
@@ -131,9 +134,6 @@ impl Resource for User {
 
     fn desired(spec: &Spec, observed: &UserState) -> Result<UserState, Fault> {
         if spec.state == account::Wanted::Absent {
-            if spec.name == "root" {
-                return Err(Fault::new("the user `root` cannot be removed"));
-            }
             return Ok(UserState { user: None, ..observed.clone() });
         }
         let mut user = observed.user.clone().unwrap_or_else(|| Known {

@@ -79,8 +79,14 @@ impl Spec {
             (None, None, Some(script)) if !gone => {
                 (Until::Succeeds(Exec::new(["/bin/sh", "-c", script])), script.clone())
             }
-            (None, None, Some(_)) => return Err(Fault::new("`succeeds` has no opposite `state`")),
-            _ => return Err(Fault::new("give one of `port`, `path` and `succeeds`")),
+            (None, None, Some(_)) => {
+                return Err(Fault::new("`succeeds` has no opposite `state`")
+                    .hint("leave `state` out, and turn the command round: `! ...`"));
+            }
+            _ => {
+                return Err(Fault::new("give one of `port`, `path` and `succeeds`")
+                    .hint("one task waits for one thing"));
+            }
         })
     }
 }

@@ -21,7 +21,12 @@ pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<Strin
         let tree = if let Some(path) = value.strip_prefix('@') {
             let path = Path::new(path);
             if !files.is_file(path) {
-                errors.push(Diagnostic::error(format!("no such file: {}", path.display())).at(&origin));
+                let beside =
+                    files.list(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let error = Diagnostic::error(format!("no such file: {}", path.display())).at(&origin);
+                let error = error.hint("behind `@` stands a file of variables");
+                errors.push(error.suggest(&name, beside.iter().map(String::as_str)));
                 continue;
             }
             files.yaml(path, &mut errors)
@@ -41,7 +46,10 @@ pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<Strin
         match tree.map(|node| node.value) {
             Some(Value::Map(map)) => all.extend(map.into_iter().map(|(name, entry)| (name, entry.node))),
             Some(Value::Null) | None => {}
-            Some(_) => errors.push(Diagnostic::error("expected variables as `name: value`").at(&origin)),
+            Some(_) => {
+                let error = Diagnostic::error(format!("`{value}` holds no variables")).at(&origin);
+                errors.push(error.hint("write a mapping: `name: value`"));
+            }
         }
     }
     errors.into_result(all)

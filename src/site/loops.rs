@@ -260,7 +260,11 @@ pub(super) fn items_of(repeat: &Loop, scope: &Scope) -> Result<Items, Diagnostic
         Value::Map(map) => Ok(Items::Known(pairs(map))),
         Value::Unknown(why) if why.starts_with(RESULT) => Ok(Items::Later(why)),
         Value::Unknown(why) => Ok(Items::NotYet(why)),
-        _ => Err(items.expected("a list or a mapping to loop over").at(&repeat.items.origin).into()),
+        _ => {
+            let error = items.expected("a list or a mapping to loop over").at(&repeat.items.origin);
+            let hint = "write a list, or make one: `split x \" \"`, `lines x`";
+            Err(if items.as_str().is_some() { error.hint(hint) } else { error }.into())
+        }
     }
 }
 

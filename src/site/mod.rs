@@ -12,6 +12,7 @@ mod facts;
 mod inputs;
 mod judge;
 mod later;
+mod lint;
 mod loops;
 mod once;
 mod outside;
@@ -104,6 +105,8 @@ struct Shared {
     controller: Controller,
     /// Secrets that helpers have come across.
     hidden: Mutex<BTreeSet<Secret>>,
+    /// The names in each task of the playbook, once they were asked for.
+    written: Vec<OnceLock<BTreeSet<String>>>,
     /// Every name that a variable has, on whichever host and for whichever task.
     names: OnceLock<Arc<HashSet<String>>>,
     /// How many blocks with `rescue` or `always` the playbook has.
@@ -195,6 +198,16 @@ impl Site {
     /// # Errors
     /// All mistakes that show without rendering anything.
     pub fn load(options: Options) -> Result<Self, Diagnostics> {
+        let (site, errors) = Self::read(options);
+        if errors.has_errors() {
+            return Err(errors);
+        }
+        Ok(Self { warnings: errors, ..site })
+    }
+
+    /// Reads as much of an inventory and a playbook as can be read, with all that is wrong or odd about the rest. What is returned
+    /// beside an error is only to be looked at.
+    pub fn read(options: Options) -> (Self, Diagnostics) {
         let mut errors = Diagnostics::default();
         let folder =
             options.playbook.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -254,6 +267,7 @@ impl Site {
         let tasks = playbook.plays.iter().flat_map(|play| &play.tasks);
         let blocks = tasks.flat_map(|task| task.blocks.iter().map(|inside| inside.block + 1));
         let block_count = blocks.max().unwrap_or(0);
+        let written = index.iter().map(|_| OnceLock::new()).collect();
         let shared = Shared {
             layers: playbook.plays.iter().map(PlayLayers::new).collect(),
             sources: Sources::new(options.files),
@@ -274,6 +288,7 @@ impl Site {
             hosts,
             play_hosts,
             selection,
+            written,
             names: OnceLock::new(),
             block_count,
             answers: Mutex::default(),
@@ -281,10 +296,7 @@ impl Site {
             host_scopes: Mutex::default(),
             validated: Mutex::default(),
         };
-        if errors.has_errors() {
-            return Err(errors);
-        }
-        Ok(Self { shared: Arc::new(shared), warnings: errors })
+        (Self { shared: Arc::new(shared), warnings: Diagnostics::default() }, errors)
     }
 
     /// The hosts that any play runs on, after the limit, in the inventory's order.

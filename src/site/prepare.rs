@@ -233,7 +233,7 @@ impl HostTasks {
         }
         match (kind.row.prepare)(&params) {
             Ok(prepared) => Ok(Preparation::Ready(Arc::from(prepared))),
-            Err(diagnostic) => Err(placed(diagnostic, task).into()),
+            Err(diagnostic) => Err(placed(missing(diagnostic, kind), task).into()),
         }
     }
 
@@ -259,7 +259,7 @@ impl HostTasks {
         if !param.render {
             return sources.bytes(&path);
         }
-        let partials = |name: &str| sources.partial(&places, param.folder, name);
+        let partials = sources.partials(&places, param.folder);
         let rendered = sources.text(&path).and_then(|source| render_file(&source, scope, &partials));
         rendered.map_err(|errors| errors.related(&name.origin, "the template of this task"))
     }
@@ -346,6 +346,19 @@ fn known_parameters(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostics> {
         }
     }
     errors.into_result(())
+}
+
+/// Says more of a parameter that is missing: which of two would do, and where all are described.
+fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
+    let name =
+        diagnostic.message.strip_prefix("parameter `").and_then(|rest| rest.strip_suffix("` is missing"));
+    let Some(name) = name else { return diagnostic };
+    let message = match kind.row.sources.iter().find(|source| source.into == name) {
+        Some(source) => format!("parameter `{}` or `{name}` is missing", source.key),
+        None => diagnostic.message.clone(),
+    };
+    let hint = format!("`lustores-provision doc {}` describes all", kind.row.name);
+    Diagnostic { message, ..diagnostic }.hint(hint)
 }
 
 /// An error about the parameters as a whole stands at the resource's key: the mapping's own place says little.

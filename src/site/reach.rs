@@ -31,7 +31,8 @@ impl Site {
             let Some(node) = errors.take(render(node, &scope)) else { continue };
             if let Some(why) = node.unknown() {
                 let error = Diagnostic::error(format!("`{name}` must be known before connecting"));
-                errors.push(error.at(&node.origin).cause(format!("it needs {why}")));
+                let error = error.at(&node.origin).cause(format!("it needs {why}"));
+                errors.push(error.hint("facts come over the connection: write the value itself"));
                 continue;
             }
             vars.insert(name.clone(), node);

@@ -4,9 +4,9 @@
 use super::{HostTask, HostTasks, Registered};
 use crate::{
     playbook::Task,
-    template::{Scope, names_in, names_in_text},
+    template::{Scope, names_in},
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 impl HostTasks {
     /// Fills in [`super::HostTask::reads`].
@@ -17,7 +17,6 @@ impl HostTasks {
         if results.is_empty() {
             return;
         }
-        let mut written: HashMap<usize, BTreeSet<String>> = HashMap::new();
         for at in 0..self.tasks.len() {
             let host_task = &self.tasks[at];
             if host_task.leader().is_some() {
@@ -25,7 +24,7 @@ impl HostTasks {
             }
             let task = self.shared.task(host_task.source);
             let scope = self.scopes.of(&self.shared, host_task, &Registered::default());
-            let mut names = written.entry(host_task.source).or_insert_with(|| written_in(task)).clone();
+            let mut names = self.shared.written[host_task.source].get_or_init(|| written_in(task)).clone();
             names.extend(host_task.ends.iter().map(|end| HostTask::end_name(*end)));
             let all_known = self.names_in_sources(task, &scope, &mut names);
             let reads = if all_known { used(names, &results, &scope) } else { results.clone() };
@@ -49,11 +48,11 @@ impl HostTasks {
             let mut texts: Vec<_> = text.into_iter().collect();
             let mut partials = BTreeSet::new();
             while let Some(source) = texts.pop() {
-                let mut found = BTreeSet::new();
-                names_in_text(&source.text, names, &mut found);
-                for name in found {
+                let found = sources.names(&source);
+                names.extend(found.0.iter().cloned());
+                for name in &found.1 {
                     if partials.insert(name.clone()) {
-                        texts.extend(sources.partial(&places, param.folder, &name));
+                        texts.extend(sources.partial(&places, param.folder, name));
                     }
                 }
             }

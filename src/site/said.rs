@@ -19,7 +19,9 @@ impl Expander<'_> {
         let Some(why) = rendered.unknown() else { return Some(rendered) };
         if !self.offline || why.starts_with(RESULT) {
             let error = Diagnostic::error("this must be known before the tasks run").at(&node.origin);
-            self.errors.push(error.cause(format!("it needs {why}")));
+            let error = error.cause(format!("it needs {why}"));
+            self.errors
+                .push(error.hint("only variables may stand here; what a result decides can stand in `when`"));
         }
         None
     }
@@ -41,7 +43,8 @@ impl Expander<'_> {
     pub(super) fn text(&mut self, node: Option<Node>, what: &str) -> Option<(String, Origin)> {
         let node = node?;
         if node.secret {
-            self.errors.push(Diagnostic::error("a secret cannot be used here").at(&node.origin));
+            let error = Diagnostic::error("a secret cannot be used here").at(&node.origin);
+            self.errors.push(error.hint("a name is shown wherever the task is"));
             return None;
         }
         let text = self.errors.take(node.expect_str(what))?.to_string();

@@ -4,11 +4,12 @@ use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{Origin, Source},
     playbook::Files,
+    template::{Partials, names_in_text},
     yaml::{Node, Value},
 };
 use agent::secret::Content;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -18,11 +19,20 @@ pub(super) struct Sources {
     files: Arc<dyn Files>,
     read: Mutex<HashMap<PathBuf, Result<Arc<Content>, Diagnostics>>>,
     texts: Mutex<HashMap<PathBuf, Result<Arc<Source>, Diagnostics>>>,
+    names: Mutex<HashMap<PathBuf, Arc<Names>>>,
 }
+
+/// The names that a template mentions, and the partials that it includes.
+type Names = (BTreeSet<String>, BTreeSet<String>);
 
 impl Sources {
     pub fn new(files: Arc<dyn Files>) -> Self {
-        Self { files, read: Mutex::default(), texts: Mutex::default() }
+        Self { files, read: Mutex::default(), texts: Mutex::default(), names: Mutex::default() }
+    }
+
+    /// Where they come from.
+    pub fn files(&self) -> Arc<dyn Files> {
+        self.files.clone()
     }
 
     /// The path of `name` in `folder` (`templates`, `files`) of the role or the playbook: `places`.
@@ -59,7 +69,15 @@ impl Sources {
         if is_folder {
             diagnostic = diagnostic.hint("name each file, perhaps with a `loop`");
         }
-        Err(diagnostic.at(at).suggest(name, there.iter().map(String::as_str)))
+        let diagnostic = diagnostic.at(at);
+        if is_folder {
+            return Err(diagnostic);
+        }
+        let diagnostic = match folders.first().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => diagnostic.hint(format!("put it at {}", folder.join(name).display())),
+            None => diagnostic.hint("a path that begins with `/` is one of this machine"),
+        };
+        Err(diagnostic.suggest(name, there.iter().map(String::as_str)))
     }
 
     fn content(&self, path: &Path) -> Result<Arc<Content>, Diagnostics> {
@@ -94,14 +112,33 @@ impl Sources {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let load = || {
             let content = self.content(path)?;
-            let text = String::from_utf8(content.bytes().to_vec()).map_err(|e| {
-                let at = Origin::named(&path.display().to_string());
-                let error = Diagnostic::error("the template is not UTF-8").at(&at).cause(e.utf8_error());
-                error.hint("use `copy` for files that are no text")
+            let text = String::from_utf8(content.bytes().to_vec()).map_err(|error| {
+                let error = match content.is_secret() {
+                    true => Diagnostic::error("").at(&Origin::named(&path.display().to_string())),
+                    false => crate::vault::not_utf8(path, error),
+                };
+                let error = Diagnostic { message: "the template is not UTF-8".into(), ..error };
+                error.hint("save it in UTF-8, or use `copy` for a file that is no text")
             })?;
             Ok(Arc::new(Source { path: path.to_path_buf(), text, secret: content.is_secret() }))
         };
         texts.entry(path.to_path_buf()).or_insert_with(load).clone()
+    }
+
+    /// What a template mentions; found once.
+    pub fn names(&self, source: &Source) -> Arc<Names> {
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = || {
+            let mut names = Names::default();
+            names_in_text(&source.text, &mut names.0, &mut names.1);
+            Arc::new(names)
+        };
+        known.entry(source.path.clone()).or_insert_with(find).clone()
+    }
+
+    /// What a template in such a folder may include.
+    pub fn partials<'a>(&'a self, places: &'a [&'a Path], folder: &'a str) -> Beside<'a> {
+        Beside { sources: self, places, folder }
     }
 
     /// A partial: another file in the same kind of folder, with or without an ending.
@@ -111,5 +148,27 @@ impl Sources {
             .iter()
             .find_map(|end| self.find(places, folder, &format!("{name}{end}"), &at).ok())?;
         self.text(&path).ok()
+    }
+}
+
+/// The files that templates include by name.
+pub(super) struct Beside<'a> {
+    sources: &'a Sources,
+    places: &'a [&'a Path],
+    folder: &'a str,
+}
+
+impl Partials for Beside<'_> {
+    fn find(&self, name: &str) -> Option<Arc<Source>> {
+        self.sources.partial(self.places, self.folder, name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let files = self.places.iter().flat_map(|place| self.sources.files.list(&place.join(self.folder)));
+        let short = |file: String| match file.strip_suffix(".hbs").or_else(|| file.strip_suffix(".j2")) {
+            Some(short) => short.to_string(),
+            None => file,
+        };
+        files.map(short).collect()
     }
 }

@@ -3,6 +3,7 @@
 use super::{HostTask, HostTasks, Place, Preparation, Prepare, Registered, Site, prepare::Aim};
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    inventory::Host,
     model::Address,
 };
 use indexmap::IndexMap;
@@ -44,12 +45,24 @@ impl Site {
     /// is on when these are not all.
     pub fn validate(&self) -> Diagnostics {
         let mut findings = Findings::default();
-        for name in self.hosts() {
-            let Some(host) = self.inventory().host(name) else { continue };
-            let (tasks, errors) = HostTasks::expand(&self.shared, host, None);
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let hosts: Vec<&Host> = self.hosts().iter().filter_map(|name| self.inventory().host(name)).collect();
+        // Hosts beside each other, or the tasks of each, where there are fewer hosts than cores.
+        let (at_once, within) = if hosts.len() < threads { (1, threads) } else { (threads, 1) };
+        let share = hosts.len().div_ceil(at_once).max(1);
+        let checked = std::thread::scope(|scope| {
+            let check = move |hosts: &[&Host]| -> Vec<_> {
+                hosts.iter().map(|host| self.validate_host(host, within)).collect()
+            };
+            let shares: Vec<_> = hosts.chunks(share).map(|hosts| scope.spawn(move || check(hosts))).collect();
+            let join = |share: std::thread::ScopedJoinHandle<'_, _>| {
+                share.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            shares.into_iter().flat_map(join).collect::<Vec<(HostTasks, Diagnostics)>>()
+        });
+        for (host, (tasks, errors)) in hosts.into_iter().zip(checked) {
+            let name = &host.name;
             findings.add(name, errors);
-            findings.add(name, self.connection(name).err().unwrap_or_default());
-            findings.add(name, tasks.hide(tasks.check()));
             // What a loop that is not known yet mentions is not looked at.
             if !tasks.pending.is_empty() {
                 self.shared.across.store(true, Ordering::Relaxed);
@@ -61,22 +74,37 @@ impl Site {
     }
 }
 
+impl Site {
+    fn validate_host(&self, host: &Host, threads: usize) -> (HostTasks, Diagnostics) {
+        let (tasks, mut errors) = HostTasks::expand(&self.shared, host, None);
+        errors.extend(tasks.hide(tasks.check(threads)));
+        errors.extend(self.connection(&host.name).err().unwrap_or_default());
+        (tasks, errors)
+    }
+}
+
 impl HostTasks {
-    fn check(&self) -> Diagnostics {
+    fn check(&self, threads: usize) -> Diagnostics {
         let mut errors = Diagnostics::default();
         let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
         let nothing = Registered::default();
         // On all cores: most of a short run's own time is the parsing of templates.
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let share = self.tasks().len().div_ceil(threads).max(1);
         let prepare = |tasks: &[HostTask]| -> Vec<_> {
             tasks.iter().map(|task| self.prepare_for(task.id, &nothing, Aim::Check)).collect()
         };
-        let prepared = std::thread::scope(|scope| {
-            let shares = self.tasks().chunks(share).map(|tasks| scope.spawn(move || prepare(tasks)));
-            let shares: Vec<_> = shares.collect();
-            shares.into_iter().flat_map(|share| share.join().expect("it does not panic")).collect::<Vec<_>>()
-        });
+        let prepared = if threads < 2 {
+            prepare(self.tasks())
+        } else {
+            std::thread::scope(|scope| {
+                let shares = self.tasks().chunks(share).map(|tasks| scope.spawn(move || prepare(tasks)));
+                let shares: Vec<_> = shares.collect();
+                shares
+                    .into_iter()
+                    .flat_map(|share| share.join().expect("it does not panic"))
+                    .collect::<Vec<_>>()
+            })
+        };
         for (task, preparation) in self.tasks().iter().zip(prepared) {
             let preparation = errors.take(preparation);
             let Some(Preparation::Ready(prepared)) = preparation else { continue };

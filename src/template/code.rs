@@ -12,7 +12,7 @@ use std::{
     cell::OnceCell,
     collections::HashMap,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// How deep blocks, subexpressions, partials and variables may nest. The parser is recursive: what is deeper must not
@@ -48,11 +48,6 @@ const KEPT: usize = 20_000;
 /// kept. There are hardly more texts than a project's files hold; all are forgotten when there are too many after all (what a
 /// helper made may be parsed too).
 fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateError> {
-    static PARSED: Mutex<Option<HashMap<Arc<str>, Arc<Template>>>> = Mutex::new(None);
-    let parsed = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !secret && let Some(known) = parsed().get_or_insert_default().get(text) {
-        return Ok(known.clone());
-    }
     let template = Arc::new(Template::compile(text)?);
     if !secret {
         let mut parsed = parsed();
@@ -63,6 +58,18 @@ fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateErro
         parsed.insert(text.clone(), template.clone());
     }
     Ok(template)
+}
+
+/// What was parsed before.
+fn known(text: &str, secret: bool) -> Option<Arc<Template>> {
+    if secret { None } else { parsed().get_or_insert_default().get(text).cloned() }
+}
+
+type Parsed = Option<HashMap<Arc<str>, Arc<Template>>>;
+
+fn parsed() -> MutexGuard<'static, Parsed> {
+    static PARSED: Mutex<Parsed> = Mutex::new(None);
+    PARSED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Code {
@@ -82,9 +89,14 @@ impl Code {
     fn compile(text: Arc<str>, origin: Origin, secret: bool, form: Form) -> Result<Self, Diagnostics> {
         let secret = secret || origin.source.secret;
         let mut code = Self { template: Arc::default(), origin, secret, text, starts: OnceCell::new(), form };
+        if let Some(known) = known(&code.text, secret) {
+            code.template = known;
+            return Ok(code);
+        }
         if nesting(&code.text) > DEPTH {
             return Err(Diagnostic::error(format!("template nested deeper than {DEPTH}"))
                 .at(&code.origin)
+                .hint("set parts of it as variables")
                 .into());
         }
         match compiled(&code.text, secret) {
@@ -100,56 +112,54 @@ impl Code {
         let at = error.pos().map_or(0, |(line, column)| offset(&self.text, line, column));
         let tag_at = self.text[..at].rfind("{{").unwrap_or(at);
         let tag = &self.text[tag_at..tag_end(&self.text, tag_at)];
-        let what = match error.reason() {
+        let subject = if self.form == Form::Condition { "condition" } else { "template" };
+        let told = |what: &str| Diagnostic::error(format!("invalid {subject}: {what}"));
+        match error.reason() {
             TemplateErrorReason::MismatchingClosedHelper(open, close)
             | TemplateErrorReason::MismatchingClosedDecorator(open, close)
                 if !self.secret =>
             {
                 let bare = |name: &str| name.trim_matches('"').to_string();
-                format!("`{{{{#{}}}}}` is closed by `{{{{/{}}}}}`", bare(open), bare(close))
+                let what = format!("`{{{{#{}}}}}` is closed by `{{{{/{}}}}}`", bare(open), bare(close));
+                return told(&what)
+                    .at(&self.tag(at))
+                    .hint("blocks end in the reverse order in which they begin");
             }
-            TemplateErrorReason::InvalidParam(written) if !self.secret => {
-                format!("`{written}` is no valid number or string")
+            _ => {}
+        }
+        let idiom = super::idioms::find(tag, self.secret);
+        let (what, hint) = match (error.reason(), idiom) {
+            (_, Some((what, hint))) => (what, Some(hint)),
+            (TemplateErrorReason::InvalidParam(written), _) if !self.secret => {
+                (format!("`{written}` is no valid number or string"), None)
             }
-            _ => "it is not valid Handlebars".into(),
+            _ if tag.starts_with("{{") && !tag.ends_with("}}") => {
+                let hint = "write the closing `}}`; to write the braces themselves, put a `\\` before them";
+                ("a `{{` is not closed".into(), Some(hint.into()))
+            }
+            _ => match super::idioms::unclosed(&self.text) {
+                Some(open) => {
+                    let name = if self.secret {
+                        "a block".into()
+                    } else {
+                        format!("`{}`", &self.text[open.clone()])
+                    };
+                    let hint = "every `{{#block}}` needs its `{{/block}}`";
+                    return told(&format!("{name} is not closed")).at(&self.place(open)).hint(hint);
+                }
+                None => {
+                    let hint =
+                        "an expression is a path such as `a.b`, or a helper with arguments: `lower a.b`";
+                    ("it is not valid Handlebars".into(), Some(hint.into()))
+                }
+            },
         };
-        let subject = if self.form == Form::Condition { "condition" } else { "template" };
         let place = if at >= self.text.len() { self.tag(tag_at) } else { self.place(at..at + 1) };
-        let diagnostic = Diagnostic::error(format!("invalid {subject}: {what}")).at(&place);
-        match self.syntax_hint(tag, at - tag_at) {
+        let diagnostic = told(&what).at(&place);
+        match hint {
             Some(hint) => diagnostic.hint(hint),
             None => diagnostic,
         }
-    }
-
-    /// What people who know Jinja write, and what to write here.
-    fn syntax_hint(&self, tag: &str, at: usize) -> Option<String> {
-        let words: Vec<&str> = tag.trim_matches(['{', '}', '~', ' ']).split_whitespace().collect();
-        let has = |word: &str| words.contains(&word);
-        let operators = [("==", "eq"), ("!=", "ne"), ("<=", "le"), (">=", "ge"), ("<", "lt"), (">", "gt")];
-        if let Some((sign, helper)) = operators.iter().find(|(sign, _)| has(sign)) {
-            return Some(format!("instead of `a {sign} b` write `{helper} a b`"));
-        }
-        if has("is") && has("defined") {
-            return Some("write `defined x`, or `not (defined x)`".into());
-        }
-        let piped = tag.find('|').is_some_and(|pipe| !tag[..pipe].trim_end().ends_with(" as"));
-        if piped {
-            return Some("there are no filters: instead of `x | lower` write `lower x`".into());
-        }
-        if tag.starts_with("{{") && !tag.ends_with("}}") {
-            return Some(
-                "a `{{` is not closed; to write the braces themselves, put a `\\` before them".into(),
-            );
-        }
-        if tag.starts_with("{{") && (tag[2..].starts_with('%') || at == 2) {
-            return Some(
-                "an expression is a path such as `a.b`, or a helper with arguments: `lower a.b`".into(),
-            );
-        }
-        let opened = self.text.matches("{{#").count();
-        (opened > self.text.matches("{{/").count())
-            .then(|| "every `{{#block}}` needs its `{{/block}}`".to_string())
     }
 
     /// The one expression that is the whole template, if it is that.
@@ -174,16 +184,20 @@ impl Code {
 
     /// The place of a name in the tag at `at`, or in a later one where the parser kept no position.
     pub fn name(&self, at: usize, name: &str) -> Origin {
+        self.nth_name(at, name, 0)
+    }
+
+    /// As [`Self::name`], of several the one with so many before it.
+    pub fn nth_name(&self, at: usize, name: &str, before: usize) -> Origin {
         let within = self.text.get(at..).unwrap_or("");
         let part = |c: char| c.is_alphanumeric() || "_-.@$".contains(c);
-        let mut hits = within.match_indices(name).map(|(hit, _)| at + hit);
-        let hit = hits.find(|&hit| {
+        let hits = within.match_indices(name).map(|(hit, _)| at + hit);
+        let mut hits = hits.filter(|&hit| {
             let (before, after) = (&self.text[..hit], &self.text[hit + name.len()..]);
-            let inside =
-                before.rfind("{{") > before.rfind("}}") || (before.contains("{{") && !before.contains("}}"));
+            let inside = before.rfind("{{") > before.rfind("}}");
             inside && !before.ends_with(part) && !after.starts_with(part)
         });
-        hit.map_or_else(|| self.tag(at), |hit| self.place(hit..hit + name.len()))
+        hits.nth(before).map_or_else(|| self.tag(at), |hit| self.place(hit..hit + name.len()))
     }
 
     /// The place in the file of a part of the text.

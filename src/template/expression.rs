@@ -171,7 +171,10 @@ impl Cx<'_> {
             return Ok(Found::Value(self.node(Value::Unknown(why.clone())).with_secret(secret)));
         }
         let text = |node: &Node, at: &Origin| {
-            let fault = || Diagnostic::error("`hostvar` wants the name of a host and of a variable").at(at);
+            let fault = || {
+                let error = Diagnostic::error("`hostvar` wants the name of a host and of a variable").at(at);
+                error.hint("write `hostvar \"web1\" \"port\"`")
+            };
             node.as_str().map(str::to_owned).ok_or_else(fault)
         };
         let place = self.place_of(&params[0], at);
@@ -235,7 +238,8 @@ impl Cx<'_> {
             (_, other) => {
                 let message =
                     format!("`lookup`: `key` must be a string or an integer, found {}", other.kind());
-                return Err(Diagnostic::error(message).at(&self.place_of(&params[1], at)).into());
+                let error = Diagnostic::error(message).at(&self.place_of(&params[1], at));
+                return Err(error.hint(usage(helpers::find("lookup").expect("it is there"))).into());
             }
         };
         let within = params[0].as_name().map(|n| self.shown(n).to_string());
@@ -275,12 +279,16 @@ impl Cx<'_> {
     }
 
     fn fault(&self, helper: &Helper, fault: Fault, params: &[Parameter], at: usize) -> Diagnostics {
-        let place = match fault.argument.and_then(|index| params.get(index)) {
-            Some(parameter) => self.place_of(parameter, at),
-            None => self.code.tag(at),
+        let place = match fault.argument.and_then(|index| Some((index, params.get(index)?))) {
+            Some((index, parameter @ (Parameter::Path(_) | Parameter::Name(_)))) => {
+                let same = |other: &&Parameter| other.as_name() == parameter.as_name();
+                let before = params[..index].iter().filter(same).count();
+                self.code.nth_name(at, parameter.as_name().unwrap_or_default(), before)
+            }
+            _ => self.code.name(at, helper.name),
         };
         let error = Diagnostic::error(format!("`{}`: {}", helper.name, fault.message)).at(&place);
-        error.hint(fault.hint.unwrap_or_else(|| usage(helper))).into()
+        error.hint(fault.hint.unwrap_or_else(|| format!("`{}`: {}", helper.signature, helper.doc))).into()
     }
 
     pub fn unknown_helper(&self, name: &str, params: &[Parameter], at: usize) -> Diagnostic {
@@ -293,10 +301,15 @@ impl Cx<'_> {
             let word = params.first().and_then(Parameter::as_name).unwrap_or_default();
             return error.hint(match word {
                 "is" => format!("write `defined {name}`, or `not (defined {name})`"),
-                "and" | "or" | "in" => format!("helpers come first: `{word} {name} ...`"),
+                "and" | "or" | "in" => {
+                    let others = params[1..].iter().map(|p| p.as_name().unwrap_or("..."));
+                    let others: Vec<&str> = others.collect();
+                    format!("helpers come first: `{word} {name} {}`", others.join(" "))
+                }
                 _ => format!("`{name}` is a variable; helpers come first: `eq {name} ...`"),
             });
         }
+        let error = error.hint("`lustores-provision doc helpers` lists them");
         error.suggest(name, helpers::HELPERS.iter().map(|h| h.name))
     }
 

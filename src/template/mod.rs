@@ -9,6 +9,7 @@ mod code;
 mod expression;
 mod helpers;
 mod hosts;
+mod idioms;
 mod names;
 mod outside;
 mod path;
@@ -73,7 +74,7 @@ fn variable(name: &str, scope: &Scope) -> Result<Option<Node>, Diagnostics> {
 pub fn render_file(
     source: &Arc<Source>,
     scope: &Scope,
-    partials: &dyn Fn(&str) -> Option<Arc<Source>>,
+    partials: &dyn Partials,
 ) -> Result<Node, Diagnostics> {
     let origin = Origin { source: source.clone(), span: 0..0 };
     let code = Code::file(&origin)?;
@@ -112,7 +113,10 @@ pub fn condition(node: &Node, scope: &Scope) -> Result<Truth, Diagnostics> {
         Value::Str(text) => {
             let text = text.trim();
             if text.is_empty() {
-                return Err(Diagnostic::error("empty condition").at(&place()).into());
+                return Err(Diagnostic::error("empty condition")
+                    .at(&place())
+                    .hint("write `true`, or leave it out")
+                    .into());
             }
             if text.contains("{{") || text.contains("}}") {
                 let error = Diagnostic::error("a condition is an expression already").at(&place());
@@ -136,7 +140,7 @@ pub fn condition(node: &Node, scope: &Scope) -> Result<Truth, Diagnostics> {
                 }
             }
         }
-        _ => Err(node.expected("true, false or an expression").into()),
+        _ => Err(node.expected("true, false or an expression").hint("e.g. `eq x 1`").into()),
     }
 }
 
@@ -154,7 +158,21 @@ struct Env<'a> {
     budget: &'a Budget,
 }
 
-type Partials<'a> = dyn Fn(&str) -> Option<Arc<Source>> + 'a;
+/// What templates may include.
+pub trait Partials {
+    fn find(&self, name: &str) -> Option<Arc<Source>>;
+
+    /// Their names, for did-you-mean.
+    fn names(&self) -> Vec<String> {
+        vec![]
+    }
+}
+
+impl<F: Fn(&str) -> Option<Arc<Source>>> Partials for F {
+    fn find(&self, name: &str) -> Option<Arc<Source>> {
+        self(name)
+    }
+}
 
 /// Where evaluation stands: in which template, inside which blocks.
 #[derive(Clone, Copy)]
@@ -164,7 +182,7 @@ struct Cx<'a> {
     budget: &'a Budget,
     code: &'a Code,
     frame: Option<&'a Frame<'a>>,
-    partials: Option<&'a Partials<'a>>,
+    partials: Option<&'a dyn Partials>,
     includes: Option<&'a Include<'a>>,
     /// The blocks around the current place, for what they ask for.
     guard: Option<&'a unrendered::Guard<'a>>,
@@ -268,8 +286,13 @@ fn render_map(node: &Node, map: &Map, env: &Env) -> Result<Node, Diagnostics> {
                 match (&key.value, text::scalar_text(&key.value)) {
                     (_, Some(name)) => Some(name),
                     (Value::Unknown(why), _) => {
-                        let error = Diagnostic::error(format!("a key is not known yet: {why}"));
-                        errors.push(error.at(&entry.key));
+                        let error = Diagnostic::error("a key is not known yet");
+                        errors.push(
+                            error
+                                .at(&entry.key)
+                                .cause(why)
+                                .hint("only values may come from facts and results"),
+                        );
                         None
                     }
                     _ => {
@@ -287,7 +310,8 @@ fn render_map(node: &Node, map: &Map, env: &Env) -> Result<Node, Diagnostics> {
         };
         let shown = if secret { "…".into() } else { name.clone() };
         if rendered.insert(name, Entry { key: entry.key.clone(), node: value }).is_some() {
-            errors.push(Diagnostic::error(format!("two keys are both rendered to `{shown}`")).at(&entry.key));
+            let error = Diagnostic::error(format!("two keys are both rendered to `{shown}`")).at(&entry.key);
+            errors.push(error.hint("remove or rename one of them"));
         }
     }
     let result = Node { value: Value::Map(rendered), ..bare_copy(node) };

@@ -172,6 +172,9 @@ impl Cx<'_> {
                 None => "facts are listed by `doc facts`, Ansible's names for them in docs/facts.md".into(),
             });
         }
+        let error = error.hint(format!(
+            "set it in `vars`, in group_vars/ or with `-e`; where it may be missing write `default {name} \"...\"`"
+        ));
         error.suggest(name, self.scope.names())
     }
 
@@ -201,7 +204,12 @@ impl Cx<'_> {
                 let error = Diagnostic::error(format!("{whose} has no item `{name}`")).at(place);
                 error.hint(format!("it is a list of {}, counted from 0", items.len()))
             }
-            other => Diagnostic::error(format!("{whose} is {}, it has no `{name}`", other.kind())).at(place),
+            other => {
+                let error =
+                    Diagnostic::error(format!("{whose} is {}, it has no `{name}`", other.kind())).at(place);
+                let known = within.is_some() && !node.origin.source.text.is_empty();
+                if known { error.related(&node.origin, "it is written here") } else { error }
+            }
         }
     }
 

@@ -105,9 +105,13 @@ impl<'a> Cx<'a> {
                 } else {
                     format!("the result of `{}`", expression.name.as_name().unwrap_or_default())
                 };
+                let path =
+                    expression.name.as_name().filter(|_| expression.params.is_empty() && !self.code.secret);
+                let x = path.unwrap_or("x");
                 let hint = match node.value {
-                    Value::Null => "give it a value, or write `default x \"...\"`",
-                    _ => "write `to_json x`, `to_yaml x` or `join x \",\"`",
+                    Value::Null => format!("give it a value, or write `default {x} \"...\"`"),
+                    Value::Seq(_) => format!("write `join {x} \",\"`, `to_json {x}` or `to_yaml {x}`"),
+                    _ => format!("write `to_json {x}`, `to_yaml {x}`, or name a part of it: `{x}.key`"),
                 };
                 let message = match node.value {
                     Value::Null => format!("{what} is null and cannot stand in a text"),
@@ -132,11 +136,12 @@ impl<'a> Cx<'a> {
             let message = format!("`{name}` takes one value, found {}", block.params.len());
             let hint = format!("of several make one: `{{{{#{name} (and a b)}}}}`");
             let error = Diagnostic::error(message).at(&self.code.tag(at));
-            return out.error(if block.params.is_empty() { error } else { error.hint(hint) });
+            let none = format!("say of what: `{{{{#{name} x}}}}`");
+            return out.error(error.hint(if block.params.is_empty() { none } else { hint }));
         };
         if let Some(key) = block.hash.keys().next() {
             let message = format!("`{name}` takes no named argument `{}`", self.shown(key));
-            return out.error(Diagnostic::error(message).at(&self.code.name(at, key)));
+            return out.error(Diagnostic::error(message).at(&self.code.name(at, key)).hint("remove it"));
         }
         let value = match self.parameter(subject, at) {
             Ok(value) => value,
@@ -178,6 +183,9 @@ impl<'a> Cx<'a> {
         }
         let error = Diagnostic::error(format!("unknown block `{}`", self.shown(name)));
         let error = error.at(&self.code.name(at, name));
+        if super::helpers::find(name).is_some() {
+            return Some(error.hint(format!("`{name}` is a helper: write `{{{{#if ({name} ...)}}}}`")));
+        }
         let error = error.hint("there are `if`, `unless`, `each`, `with` and `raw`");
         Some(error.suggest(name, BLOCKS.iter().copied()))
     }
@@ -189,7 +197,12 @@ impl<'a> Cx<'a> {
             other => {
                 let what = self.what(subject);
                 let message = format!("`each` wants a list or a mapping, but {what} is {}", other.kind());
-                return out.error(Diagnostic::error(message).at(&self.place_of(subject, at)));
+                let error = Diagnostic::error(message).at(&self.place_of(subject, at));
+                return out.error(match other {
+                    Value::Int(_) => error.hint("for so many rounds write `each (range x)`"),
+                    Value::Str(_) => error.hint("make a list of it: `each (split x \",\")`"),
+                    _ => error,
+                });
             }
         };
         let last = items.len().saturating_sub(1);
@@ -249,6 +262,7 @@ impl<'a> Cx<'a> {
         };
         if let Some(chain) = self.included(&source.path) {
             let error = Diagnostic::error(format!("partial includes itself: {chain}")).at(&tag);
+            let error = error.hint("remove this inclusion");
             return out.error(error);
         }
         if !self.next_round(at, out) {
@@ -267,7 +281,10 @@ impl<'a> Cx<'a> {
                 Ok(node) => Some(node),
                 Err(errors) => return out.error(errors),
             },
-            _ => return out.error(Diagnostic::error("a partial takes one value at most").at(&tag)),
+            _ => {
+                let error = Diagnostic::error("a partial takes one value at most").at(&tag);
+                return out.error(error.hint("name the others: `{{> name key=value}}`"));
+            }
         };
         let code = match Code::file(&Origin { source, span: 0..0 }) {
             Ok(code) => code,
@@ -298,10 +315,15 @@ impl<'a> Cx<'a> {
 
     pub fn partial_source(&self, partial: &DecoratorTemplate, at: usize) -> Result<Arc<Source>, Diagnostic> {
         let name = partial.name.as_name().unwrap_or_default().trim_matches(['[', ']', '\'']);
-        self.partials.and_then(|find| find(name)).ok_or_else(|| {
+        self.partials.and_then(|partials| partials.find(name)).ok_or_else(|| {
             let error = Diagnostic::error(format!("unknown partial `{}`", self.shown(name)));
             let error = error.at(&self.code.tag(at));
             match self.partials {
+                Some(partials) if !self.code.secret => {
+                    let known = partials.names();
+                    let error = error.hint("partials are other files in the same templates/ folder");
+                    error.suggest(name, known.iter().map(String::as_str))
+                }
                 Some(_) => error,
                 None => error.hint("partials are there in template files only"),
             }

@@ -74,7 +74,7 @@ impl Env<'_> {
                 for (via, name) in chain.iter().zip(&names) {
                     error = error.related(&via.origin, format!("`{name}` is written here"));
                 }
-                return Some(error);
+                return Some(error.hint("give one of them a value of its own"));
             }
             via = outer.parent;
         }

@@ -30,7 +30,7 @@ pub use passwords::{Opened, Password, Passwords};
 pub use random::{Charset, fresh_salt, random_text};
 pub use recipients::{AskPassphrase, Identities, Recipients};
 pub use sealed::{Key, Sealed, is_vault};
-pub use values::{open_values, read_yaml};
+pub use values::{not_utf8, open_values, read_yaml};
 
 #[cfg(doc)]
 use agent::secret::Secret;
@@ -81,7 +81,9 @@ impl VaultError {
     pub fn diagnostic(&self, origin: &Origin) -> Diagnostic {
         let diagnostic = Diagnostic::error(self.to_string()).at(origin);
         match self {
-            Self::NotAVault => diagnostic,
+            Self::NotAVault => {
+                diagnostic.hint("`!vault` stands before encrypted text: leave it out, or encrypt the value")
+            }
             Self::UnknownVersion(_) => diagnostic.hint("versions 1.1 and 1.2 are known"),
             Self::UnknownCipher(_) => diagnostic.hint("only AES256 is known"),
             Self::Damaged(_) => diagnostic.hint("restore the text from version control or a backup"),

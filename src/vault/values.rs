@@ -26,7 +26,9 @@ pub fn read_yaml(path: &Path, passwords: &Passwords, errors: &mut Diagnostics) -
 }
 
 fn read_tree(path: &Path, passwords: &Passwords) -> Result<Node, Diagnostic> {
-    let place = Origin::named(&path.display().to_string());
+    // `./group_vars/web.yml` as `group_vars/web.yml`.
+    let shown = path.strip_prefix(".").unwrap_or(path);
+    let place = Origin::named(&shown.display().to_string());
     let mut bytes =
         std::fs::read(path).map_err(|e| Diagnostic::error(format!("cannot read {place}")).cause(e))?;
     let secret = is_vault(&bytes);
@@ -39,16 +41,29 @@ fn read_tree(path: &Path, passwords: &Passwords) -> Result<Node, Diagnostic> {
         // JSON may be indented with tabs, YAML may not.
         bytes.iter_mut().filter(|byte| **byte == b'\t').for_each(|byte| *byte = b' ');
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let cause = error.utf8_error();
-        error.into_bytes().zeroize();
-        Diagnostic::error("the text is not UTF-8").at(&place).cause(cause)
-    })?;
-    let mut node = yaml::parse(&Arc::new(Source { path: path.to_owned(), text, secret }))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| if secret { bare_not_utf8(&place, error) } else { not_utf8(path, error) })?;
+    let mut node = yaml::parse(&Arc::new(Source { path: shown.to_owned(), text, secret }))?;
     if secret {
         node.taint();
     }
     Ok(node)
+}
+
+/// The error for a file in another encoding, at the first byte that is none of a text.
+pub fn not_utf8(path: &Path, error: std::string::FromUtf8Error) -> Diagnostic {
+    let at = error.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let shown = path.strip_prefix(".").unwrap_or(path).to_owned();
+    let end = text.ceil_char_boundary((at + 1).min(text.len()));
+    let place = Origin { source: Arc::new(Source { path: shown, text, secret: false }), span: at..end };
+    bare_not_utf8(&place, error)
+}
+
+fn bare_not_utf8(place: &Origin, error: std::string::FromUtf8Error) -> Diagnostic {
+    // It was decrypted.
+    error.into_bytes().zeroize();
+    Diagnostic::error("the text is not UTF-8").at(place).hint("save the file in UTF-8")
 }
 
 /// Decrypts every `!vault` value inside, on all cores: each takes some milliseconds.
@@ -67,7 +82,10 @@ pub fn open_values(node: &mut Node, passwords: &Passwords, errors: &mut Diagnost
                 for node in values {
                     if let Err(error) = open_value(node, passwords) {
                         let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                        failed.push((node.origin.span.start, error.diagnostic(&node.origin)));
+                        let clear = matches!(error, VaultError::NotAVault);
+                        let place =
+                            if clear { node.clone().with_secret(true).place() } else { node.origin.clone() };
+                        failed.push((node.origin.span.start, error.diagnostic(&place)));
                     }
                 }
             });

@@ -7,6 +7,7 @@ mod asked;
 mod hidden;
 mod node;
 mod parse;
+mod syntax;
 mod typed;
 
 pub use asked::{Ask, Programs, Question};

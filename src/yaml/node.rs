@@ -1,7 +1,10 @@
 //! The tree itself, and hand extraction from it.
 
 use super::Question;
-use crate::{diag::Diagnostic, model::Origin};
+use crate::{
+    diag::Diagnostic,
+    model::{Origin, Source},
+};
 use agent::secret::Bytes;
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -226,9 +229,26 @@ impl Node {
         self.as_map()?.get(key).map(|e| &e.node)
     }
 
+    /// Where it stands; of a secret without an excerpt, for it may stand there in clear.
+    pub fn place(&self) -> Origin {
+        let Origin { source, span } = &self.origin;
+        if !self.secret || source.secret || source.text.is_empty() {
+            return self.origin.clone();
+        }
+        let source = Source { path: source.path.clone(), text: source.text.clone(), secret: true };
+        Origin { source: Arc::new(source), span: span.clone() }
+    }
+
     /// An error at this place that says what was expected. The value itself is not shown.
     pub fn expected(&self, what: &str) -> Diagnostic {
-        Diagnostic::error(format!("expected {what}, found {}", self.value.kind())).at(&self.origin)
+        Diagnostic::error(format!("expected {what}, found {}", self.value.kind())).at(&self.place())
+    }
+
+    /// The same where the kind is right and the value is not.
+    pub fn expected_another(&self, what: &str) -> Diagnostic {
+        let kind = self.value.kind();
+        let kind = kind.strip_prefix("an ").or_else(|| kind.strip_prefix("a ")).unwrap_or(kind);
+        Diagnostic::error(format!("expected {what}, found another {kind}")).at(&self.place())
     }
 
     /// This as a mapping.
@@ -236,7 +256,13 @@ impl Node {
     /// # Errors
     /// A diagnostic at this place when it is something else.
     pub fn expect_map(&self, what: &str) -> Result<&Map, Diagnostic> {
-        self.as_map().ok_or_else(|| self.expected(what))
+        self.as_map().ok_or_else(|| match &self.value {
+            Value::Seq(_) => self.expected(what).hint("write `key: value` without a dash in front"),
+            Value::Str(text) if text.contains(':') => {
+                self.expected(what).hint("a key has a space behind its colon: `key: value`")
+            }
+            _ => self.expected(what),
+        })
     }
 
     /// This as a list.
@@ -244,7 +270,13 @@ impl Node {
     /// # Errors
     /// A diagnostic at this place when it is something else.
     pub fn expect_seq(&self, what: &str) -> Result<&[Self], Diagnostic> {
-        self.as_seq().ok_or_else(|| self.expected(what))
+        self.as_seq().ok_or_else(|| match &self.value {
+            Value::Map(_) => self.expected(what).hint("begin each item with `- `"),
+            Value::Str(text) if !self.secret && !text.contains(['\n', '{']) && text.len() < 40 => {
+                self.expected(what).hint(format!("write `[{text}]`"))
+            }
+            _ => self.expected(what),
+        })
     }
 
     /// This as a string.
@@ -264,6 +296,12 @@ impl Node {
             Value::Bool(b) => Ok(*b),
             Value::Str(s) if matches!(s.to_lowercase().as_str(), "yes" | "no" | "on" | "off") => {
                 let word = if matches!(s.to_lowercase().as_str(), "yes" | "on") { "true" } else { "false" };
+                Err(self
+                    .expected(what)
+                    .hint(format!("write `{word}`: `yes`, `no`, `on` and `off` are texts here")))
+            }
+            Value::Int(0 | 1) => {
+                let word = matches!(self.value, Value::Int(1));
                 Err(self.expected(what).hint(format!("write `{word}`")))
             }
             _ => Err(self.expected(what)),

@@ -124,25 +124,14 @@ fn starts(line: &str, spaces: usize) -> Vec<usize> {
 }
 
 fn syntax(error: &serde_saphyr::Error, source: &Arc<Source>) -> Diagnostic {
-    let plain = error.without_snippet();
-    let full = plain.to_string();
-    let mut message = full.lines().next().unwrap_or("invalid YAML").to_string();
+    let full = error.without_snippet().to_string();
+    let mut message = full.lines().next().unwrap_or("it cannot be read").to_string();
     if let Some(at) = message.find(" at line ") {
         message.truncate(at);
     }
-    let message = message.trim_start_matches("YAML parse error: ").trim_end_matches('.').to_string();
+    let message = message.trim_start_matches("YAML parse error: ").trim_end_matches('.');
     let span = error.location().map_or(0..0, |location| span(&location, &source.text, 1));
-    let diagnostic = Diagnostic::error(format!("invalid YAML: {message}"))
-        .at(&Origin { source: source.clone(), span: span.clone() });
-    if full.to_lowercase().contains("duplicate") {
-        return diagnostic.hint("each key may stand once in a mapping: remove or rename one of them");
-    }
-    let line = source.text[..span.start].rfind('\n').map_or(0, |n| n + 1);
-    let line = source.text[line..].lines().next().unwrap_or("");
-    if line.contains("{{") {
-        return diagnostic.hint("a value that starts with `{{` must be quoted: \"{{ ... }}\"");
-    }
-    diagnostic
+    super::syntax::diagnostic(message, span, source)
 }
 
 /// Byte range of a location. The crate counts characters where it has no byte offsets.
@@ -310,7 +299,7 @@ mod tests {
     #[test]
     fn mistakes_name_the_place() {
         let text = error("a: 1\nb: 2\na: 3\n");
-        assert!(text.contains("t.yml:3:1") && text.to_lowercase().contains("duplicate"), "{text}");
+        assert!(text.contains("t.yml:3:1") && text.contains("stands twice"), "{text}");
         let text = error("a:\n\t- b\n");
         assert!(text.contains("t.yml:2:1") && text.contains("tab"), "{text}");
         let text = error("a: {{ x }}\n");

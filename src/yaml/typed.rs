@@ -5,7 +5,7 @@ mod error;
 use super::{Entry, Node, Value};
 use crate::{diag::Diagnostic, model::Origin};
 use agent::secret::Content;
-use error::Error;
+use error::{Error, known};
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
 use std::{cell::Cell, fmt};
@@ -56,7 +56,11 @@ impl<'de> Deserialize<'de> for Mode {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
                 let digits =
                     (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8).ok()).flatten();
-                digits.map(Mode).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                digits.map(Mode).ok_or_else(|| {
+                    E::custom(
+                        "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\"",
+                    )
+                })
             }
         }
         deserializer.deserialize_newtype_struct(MODE, ModeVisitor)
@@ -164,6 +168,16 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         result.map_err(|e| e.at(&node.origin))
     }
 
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.0.secret || matches!(self.0.value, Value::Bool(_) | Value::Unknown(_)) {
+            return self.deserialize_any(visitor);
+        }
+        let told = self.0.expect_bool("`true` or `false`").err();
+        Err(told
+            .map_or_else(|| Error::new("expected `true` or `false`".into()), Error::from_diagnostic)
+            .at(&self.0.origin))
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
@@ -210,17 +224,19 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         let text = self.0.as_str().filter(|_| !self.0.secret);
-        let text = text.ok_or_else(|| Error::new(format!("expected a word, found {}", self.0.value.kind())));
+        let text = text.ok_or_else(|| {
+            Error::new(format!("expected a word, found {}", self.0.value.kind())).hint(known(variants))
+        });
         let result = text.and_then(|t| visitor.visit_enum(de::value::StrDeserializer::<Error>::new(t)));
         result.map_err(|e| e.at(&self.0.origin))
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit unit_struct
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct identifier ignored_any
     }
 }
@@ -319,7 +335,7 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(read("path: /x\nmode: \"rw-r--r--\"\n", "").unwrap_err().contains("quoted octal mode"));
+        assert!(read("path: /x\nmode: \"rw-r--r--\"\n", "").unwrap_err().contains("this is no mode"));
         assert_eq!(read("path: /x\nmode: \"0644\"\n", "").unwrap().mode, Some(Mode(0o644)));
     }
 

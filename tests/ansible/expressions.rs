@@ -267,7 +267,7 @@ fn converted_expressions_and_templates_mean_the_same() {
             Arc::new(Source { path: Path::new("t.j2").into(), text: (*template).into(), secret: false });
         let converted = convert::template(&source);
         let turned = Arc::new(Source { path: "t.j2".into(), text: converted.text.clone(), secret: false });
-        let ours = match render_file(&turned, &scope, &|_| None) {
+        let ours = match render_file(&turned, &scope, &|_: &str| None) {
             Ok(node) => node.as_str().unwrap_or_default().to_owned(),
             Err(errors) => text(&errors),
         };

@@ -66,7 +66,7 @@ fn tags_and_limits_that_match_nothing() {
 #[test]
 fn files_that_are_not_there() {
     let project = Project::tasks(FINE);
-    let inventory = ["no such inventory: inventroy.yml", "hint: name a file such as `inventory/prod.yml`"];
+    let inventory = ["no such inventory: inventroy.yml", "hint: did you mean `inventory.yml`?"];
     let playbook = ["no such playbook: no.yml", "hint: name a file such as `playbooks/site.yml`"];
     project.run(&["apply", "inventroy.yml", "--yes"]).exits(20).has(&inventory);
     project.run(&["validate", "inventroy.yml"]).exits(20).has(&inventory);

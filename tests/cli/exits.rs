@@ -32,12 +32,14 @@ fn a_bad_configuration_is_told_at_once_and_touches_nothing() {
             "`tempalte`",
             "did you mean `template`?",
             "site.yml:4:7",
+            "`nobody`",
+            "a mode must be a quoted octal string",
             "no handler `ghost`",
-            "2 errors",
+            "4 errors",
         ]);
         assert_eq!(ran.out, "", "errors go to stderr");
     }
-    // What is wrong with names hides what only shows when texts are rendered.
+    // One after the other is mended.
     let playbook = project.read("site.yml").replace("tempalte: {src: a, dest: /b}", "command: x");
     let handlers = "  handlers:\n    - {name: ghost, command: x}\n";
     project.write("site.yml", &(playbook + handlers));

@@ -106,6 +106,10 @@ fn values_in_an_env_file_are_what_a_shell_and_compose_read() {
     }
     assert_eq!(project.read("h/a/quote"), "QUOTE='it\\'s \"quoted\"'\n");
     let project = Project::tasks("    - env_file: {path: \"{{home}}/env\", values: {A: \"two\\nlines\"}}\n");
-    project.go().exits(40).has(&["the value of `A` holds a line break (site.yml:3:", "hint: encode it"]);
+    project.go().exits(20).has(&[
+        "the value of `A` holds a line break",
+        "--> site.yml:3:52",
+        "hint: encode it",
+    ]);
     assert!(project.tree("h/a").is_empty());
 }

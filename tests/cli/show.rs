@@ -136,7 +136,25 @@ fn validate_reports_for_programs_too() {
     assert_eq!(found[0]["place"], serde_json::json!({"file": "site.yml", "line": 3, "column": 19}));
     let log: serde_json::Value = serde_json::from_str(&run("sarif").exits(20).out).unwrap();
     assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 2);
-    let good = Project::tasks("    - {name: one, command: x}\n");
+    let good = Project::tasks("    - {name: one, copy: {dest: \"{{home}}/x\", content: x}}\n");
     let ran = good.run(&["validate", "inventory.yml", "--format", "json"]);
     assert_eq!(ran.exits(0).out, "[]\n");
+}
+
+#[test]
+fn warnings_are_for_validate_and_can_be_silenced() {
+    let task = "    - {name: one, command: {cmd: \"true\", chdir: \"{{home}}\"}, register: answer}\n";
+    let project = Project::tasks(task);
+    let validate = |more: &[&str]| project.run(&[&["validate", "inventory.yml"], more].concat());
+    validate(&[]).exits(0).has(&["warning[unused-result]: nothing uses the result `answer`", "1 warning"]);
+    validate(&["--strict"]).exits(20).has(&["warning[unused-result]", "`--strict`"]);
+    let log: serde_json::Value =
+        serde_json::from_str(&validate(&["--format", "sarif"]).exits(0).out).unwrap();
+    assert_eq!(log["runs"][0]["results"][0]["ruleId"], "unused-result");
+    project.check().exits(10).lacks(&["warning"]);
+    let playbook = project
+        .read("site.yml")
+        .replace("    - {name: one", "    # provision: allow(unused-result)\n    - {name: one");
+    project.write("site.yml", &playbook);
+    validate(&["--strict"]).exits(0).has(&["1 host: no mistakes found"]).lacks(&["warning"]);
 }

@@ -7,7 +7,9 @@ mod spec;
 use super::shared::parent_there;
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query},
+    resource::{
+        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query, shows_at_once,
+    },
 };
 use agent::wire::{Kind, Op, Probe, Query};
 use read::Certificate as Found;
@@ -45,7 +47,8 @@ impl Resource for Certificate {
     type State = CertificateState;
 
     fn check(spec: &Spec) -> Result<(), Fault> {
-        spec.contradicts()
+        spec.contradicts()?;
+        shows_at_once::<Self>(spec)
     }
 
     fn address(spec: &Spec) -> Option<Address> {

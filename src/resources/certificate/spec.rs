@@ -91,7 +91,8 @@ impl Spec {
         }
         match &self.replace_issuer {
             Some(_) if self.method != Method::Keep => {
-                Err(Fault::new("`replace_issuer` is for `method: keep`"))
+                Err(Fault::new("`replace_issuer` is for `method: keep`")
+                    .hint("remove it, or keep what is there"))
             }
             Some(text) if text.trim().is_empty() => {
                 Err(Fault::new("`replace_issuer` is empty: it would match any"))
@@ -103,12 +104,15 @@ impl Spec {
     /// What can be found without the host.
     pub fn check(&self) -> Result<(), Fault> {
         if self.path == self.key {
-            return Err(Fault::new("certificate and key cannot be the same file"));
+            return Err(
+                Fault::new("certificate and key cannot be the same file").hint("give them a path each")
+            );
         }
         self.names.0.iter().try_for_each(|name| read::check_name(name))?;
         if self.method != Method::Supplied {
             if self.names.0.is_empty() {
-                return Err(Fault::new("`names` is missing: a certificate is made for at least one"));
+                let fault = Fault::new("`names` is missing: a certificate is made for at least one");
+                return Err(fault.hint("write `names: [www.example.org]`"));
             }
             return Ok(());
         }

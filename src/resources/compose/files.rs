@@ -60,7 +60,7 @@ pub fn check(spec: &Spec) -> Result<(), Fault> {
         return Err(fault.hint("lowercase letters, digits, `-` and `_`, starting with a letter or digit"));
     }
     if !spec.directory.starts_with('/') {
-        return Err(Fault::new("`directory` must be an absolute path"));
+        return Err(Fault::new("`directory` must be an absolute path").hint("begin it with `/`"));
     }
     let broken = |path: &str| path.contains(['\0', '\n', '\r']);
     if broken(&spec.directory) {

@@ -35,7 +35,8 @@ pub fn check_name(kind: &str, name: &str) -> Result<(), Fault> {
 /// A fault that names the field.
 pub fn check_field(field: &str, value: &str) -> Result<(), Fault> {
     if value.chars().any(|c| c == ':' || c.is_control()) {
-        return Err(Fault::new(format!("`{field}` cannot hold a colon or a control character")));
+        let fault = Fault::new(format!("`{field}` cannot hold a colon or a control character"));
+        return Err(fault.hint("it is a field of /etc/passwd, whose fields are separated by colons"));
     }
     Ok(())
 }

@@ -81,7 +81,9 @@ impl<C: CommandLine> Params<C> {
         match (&self.cmd, &self.argv) {
             (Some(cmd), None) => Ok(cmd.argv()),
             (None, Some(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => Ok(argv.clone()),
-            (None, Some(_)) => Err(Fault::new("`argv` is empty")),
+            (None, Some(_)) => {
+                Err(Fault::new("`argv` is empty").hint("write the program and its arguments: `[ls, /srv]`"))
+            }
             (Some(_), Some(_)) => {
                 Err(Fault::new("`cmd` and `argv` are both given").hint("leave one of them out"))
             }

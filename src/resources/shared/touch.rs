@@ -38,7 +38,7 @@ impl Touch {
                 _ => {
                     let words = WORDS.map(|word| format!("`{word}`")).join(", ");
                     return Err(format!(
-                        "unknown area `{text}`\nhint: an absolute path, `unit:NAME`, `sysctl:KEY`, `compose:PROJECT`, {words} or `nothing`"
+                        "unknown area `{text}`\nhint: areas are: an absolute path, `unit:NAME`, `sysctl:KEY`, `compose:PROJECT`, {words} or `nothing`"
                     ));
                 }
             },

@@ -31,7 +31,8 @@ pub fn unit_query(name: &str) -> Query {
 pub fn full_name(name: &str) -> Result<String, Fault> {
     let good = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     if name.is_empty() || name.starts_with('-') || !name.chars().all(good) {
-        return Err(Fault::new(format!("`{}` is not the name of a unit", name.escape_debug())));
+        let fault = Fault::new(format!("`{}` is not the name of a unit", name.escape_debug()));
+        return Err(fault.hint("a name such as `nginx` or `nginx.service`"));
     }
     const KINDS: [&str; 8] =
         [".service", ".socket", ".timer", ".path", ".mount", ".target", ".slice", ".automount"];

@@ -23,7 +23,11 @@ impl Words {
                 '\'' | '"' => {
                     let word = word.get_or_insert_default();
                     loop {
-                        let unclosed = || format!("the quote {letter} is not closed");
+                        let unclosed = || {
+                            format!(
+                                "the quote {letter} is not closed\nhint: close it, or put a backslash before it"
+                            )
+                        };
                         match letters.next().ok_or_else(unclosed)? {
                             inner if inner == letter => break,
                             '\\' if letter == '"' => match letters.next().ok_or_else(unclosed)? {
@@ -34,7 +38,10 @@ impl Words {
                         }
                     }
                 }
-                '\\' => match letters.next().ok_or("a backslash at the end protects nothing")? {
+                '\\' => match letters
+                    .next()
+                    .ok_or("a backslash at the end protects nothing\nhint: remove it, or write two")?
+                {
                     // A line that goes on.
                     '\n' => {}
                     escaped => word.get_or_insert_default().push(escaped),
@@ -45,7 +52,7 @@ impl Words {
         }
         words.extend(word);
         if words.first().is_none_or(String::is_empty) {
-            return Err("expected a command, found nothing".into());
+            return Err("expected a command, found nothing\nhint: write the command behind it, e.g. `command: uptime`".into());
         }
         Ok(Self(words))
     }

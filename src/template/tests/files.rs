@@ -33,7 +33,7 @@ fn a_file_is_always_text() {
     assert!(file("x {{password}}", &[]).unwrap().secret);
     assert!(file("x {{later}}", &[]).unwrap().unknown().is_some());
     let hidden = Arc::new(Source { path: "s.hbs".into(), text: "key".into(), secret: true });
-    assert!(render_file(&hidden, &scope(), &|_| None).unwrap().secret);
+    assert!(render_file(&hidden, &scope(), &|_: &str| None).unwrap().secret);
 }
 
 #[test]

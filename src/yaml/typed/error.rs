@@ -20,6 +20,11 @@ impl Error {
         Self { message, origin: None, unknown: None, hint: None }
     }
 
+    /// What is wrong with a value, without its place.
+    pub(super) fn from_diagnostic(diagnostic: Diagnostic) -> Self {
+        Self { hint: diagnostic.hint, ..Self::new(diagnostic.message) }
+    }
+
     pub(super) fn at(mut self, origin: &Origin) -> Self {
         self.origin.get_or_insert_with(|| origin.clone());
         self
@@ -36,10 +41,7 @@ impl Error {
             None => diagnostic,
         };
         match &self.unknown {
-            Some((name, known)) => {
-                let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-                diagnostic.hint(format!("known here: {listed}")).suggest(name, known.iter().copied())
-            }
+            Some((name, known)) => diagnostic.hint(self::known(known)).suggest(name, known.iter().copied()),
             None => diagnostic,
         }
     }
@@ -64,7 +66,13 @@ impl de::Error for Error {
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {}, found {}", wanted(expected), kind(&found)))
+        let wanted = wanted(expected);
+        let error = Self::new(format!("expected {wanted}, found {}", kind(&found)));
+        match (found, wanted.as_str()) {
+            (de::Unexpected::Map, "a list") => error.hint("begin each item with `- `"),
+            (de::Unexpected::Seq, "a mapping") => error.hint("write `key: value` without a dash in front"),
+            _ => error,
+        }
     }
 
     fn invalid_value(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
@@ -84,6 +92,12 @@ impl de::Error for Error {
     fn missing_field(field: &'static str) -> Self {
         Self::new(format!("parameter `{field}` is missing"))
     }
+}
+
+/// The names that would be right, for a hint.
+pub(super) fn known(names: &[&str]) -> String {
+    let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("known here: {}", listed.join(", "))
 }
 
 /// What is wanted, without the names of Rust's types.
