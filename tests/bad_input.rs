@@ -372,7 +372,7 @@ fn a_file_of_a_role_that_is_nested_without_end() {
             ("roles/r/meta/inputs.yml", &deep),
         ]);
         let text = project.errors();
-        let message = if depth == 60 { "more than 20 deep" } else { "budget breached" };
+        let message = if depth == 60 { "more than 20 deep" } else { "nested too deep" };
         has(&text, &[message, "roles/r/meta/inputs.yml:1:"]);
     }
 }

@@ -215,6 +215,6 @@ fn who() -> String {
 }
 
 fn ask_password() -> Result<Secret, Diagnostics> {
-    let typed = rpassword::prompt_password("sudo password on the hosts: ");
+    let typed = super::hidden::read_hidden("sudo password on the hosts: ");
     Ok(Secret::new(typed.map_err(|e| Diagnostic::error("cannot ask for the sudo password").cause(e))?))
 }

@@ -9,6 +9,7 @@ pub mod fact_cache;
 pub mod files;
 pub mod findings;
 pub mod graph;
+mod hidden;
 pub mod inventory;
 pub mod lab;
 mod order;

@@ -78,7 +78,7 @@ impl Project {
         let (facts, odd) = self.facts.read(now)?;
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let (mut site, found) = Site::read(Options {
+        let (site, mut found) = Site::read(Options {
             inventory: &self.inventory,
             playbook: &playbook,
             passwords: &passwords,
@@ -91,7 +91,7 @@ impl Project {
             skip_tags: &self.skip_tags,
             controller: Controller { now: now.cast_signed(), env: env.collect(), facts },
         });
-        site.warnings.extend(odd);
+        found.extend(odd);
         Ok((site, found))
     }
 

@@ -66,7 +66,7 @@ fn line(prompt: &Prompt, text: &str) -> Result<Zeroizing<String>, Diagnostic> {
         error.hint(format!("give it with `-e {}=...`", prompt.name))
     };
     if prompt.private {
-        return rpassword::prompt_password(text).map(Zeroizing::new).map_err(failed);
+        return super::hidden::read_hidden(text).map(Zeroizing::new).map_err(failed);
     }
     anstream::eprint!("{text}");
     let mut line = Zeroizing::new(String::new());

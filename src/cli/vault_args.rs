@@ -184,7 +184,7 @@ fn line_end(byte: u8) -> bool {
 
 fn ask(prompt: &str, typed: Typed) -> Result<Secret, Diagnostic> {
     let read = |prompt: &str| {
-        rpassword::prompt_password(format!("{prompt}: ")).map(Zeroizing::new).map_err(|error| {
+        super::hidden::read_hidden(&format!("{prompt}: ")).map(Zeroizing::new).map_err(|error| {
             Diagnostic::error("cannot ask for the vault password: there is no terminal")
                 .cause(error)
                 .hint("give --vault-password-file FILE or set LUSTORES_VAULT_PASSWORD_FILE")
@@ -201,7 +201,7 @@ fn ask(prompt: &str, typed: Typed) -> Result<Secret, Diagnostic> {
 fn ask_passphrase(name: &str) -> Option<Secret> {
     std::io::stdin()
         .is_terminal()
-        .then(|| rpassword::prompt_password(format!("Passphrase of {name}: ")).ok())?
+        .then(|| super::hidden::read_hidden(&format!("Passphrase of {name}: ")).ok())?
         .map(Secret::new)
 }
 

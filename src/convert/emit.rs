@@ -58,7 +58,6 @@ pub(super) fn quoted(text: &str) -> String {
 impl Emitter {
     /// The expression, as it stands in braces or as a condition.
     pub fn emit(&self, expr: &Expr) -> Result<Out> {
-        let left = |message: &str| Left::new(expr.at, message);
         match &expr.kind {
             Kind::Text(text) => Ok(Out::word(quoted(text), Type::Text)),
             Kind::Integer(number) => Ok(Out::word(number.to_string(), Type::Number)),
@@ -95,15 +94,20 @@ impl Emitter {
                 let condition = self.boolean(condition)?.argument();
                 Ok(Out::call(format!("ternary {condition} {} {}", yes.argument(), no.argument()), kind))
             }
-            Kind::List(_) => match literal(expr) {
+            Kind::List(items) => match literal(expr) {
                 Some(json) => Ok(Out::word(spaced(&json), Type::List)),
-                None => Err(left("a list of values that are computed has no form in an expression")
-                    .hint("make it a variable: a YAML list, each item with its template")),
+                None => {
+                    let items = items.iter().map(|item| self.argument(item)).collect::<Result<Vec<_>>>()?;
+                    Ok(Out::call(format!("list {}", items.join(" ")), Type::List))
+                }
             },
-            Kind::Map(_) => match literal(expr) {
+            Kind::Map(pairs) => match literal(expr) {
                 Some(json) => Ok(Out::word(spaced(&json), Type::Map)),
-                None => Err(left("a mapping of values that are computed has no form in an expression")
-                    .hint("make it a variable: a YAML mapping, each value with its template")),
+                None => {
+                    let words = pairs.iter().flat_map(|(key, value)| [key, value]);
+                    let words = words.map(|word| self.argument(word)).collect::<Result<Vec<_>>>()?;
+                    Ok(Out::call(format!("mapping {}", words.join(" ")), Type::Map))
+                }
             },
         }
     }

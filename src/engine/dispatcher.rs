@@ -1,6 +1,11 @@
 //! All hosts of a run: planned in parallel, approved together, then each worked through on its own.
 
-use super::{Doing, Events, Open, executor::HostRun, meeting::Meeting};
+use super::{
+    Doing, Events, Open,
+    arrival::{Arrival, Said, Ways},
+    executor::HostRun,
+    meeting::Meeting,
+};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
@@ -16,7 +21,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Instant,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 /// Whose tasks a run has.
 pub trait Hosts: Send + Sync {
@@ -33,50 +38,6 @@ pub trait Hosts: Send + Sync {
 
     /// Whether tasks may use what other hosts say of themselves: all are reached then before any is planned.
     fn looks_across(&self) -> bool;
-}
-
-/// A host on its way: all others may have to wait for what it says of itself.
-struct Arrival {
-    host: String,
-    hosts: Arc<dyn Hosts>,
-    facts: Option<Facts>,
-    left: watch::Sender<usize>,
-}
-
-impl Arrival {
-    /// Tells the others, and waits for them when that is of use. The turn is given back in the meantime: there may be more hosts
-    /// than turns.
-    async fn with(
-        mut self,
-        facts: Option<&Facts>,
-        turn: OwnedSemaphorePermit,
-        forks: Arc<Semaphore>,
-    ) -> Option<OwnedSemaphorePermit> {
-        self.facts = facts.cloned();
-        if !self.hosts.looks_across() {
-            return Some(turn);
-        }
-        let mut left = self.left.subscribe();
-        drop((turn, self));
-        let _ = left.wait_for(|left| *left == 0).await;
-        forks.acquire_owned().await.ok()
-    }
-}
-
-impl Drop for Arrival {
-    /// However it ends.
-    fn drop(&mut self) {
-        self.hosts.gathered(&self.host, self.facts.as_ref());
-        self.left.send_modify(|left| *left -= 1);
-    }
-}
-
-/// How a host that is being planned hears of the others.
-struct Ways {
-    arrival: Arrival,
-    turn: OwnedSemaphorePermit,
-    forks: Arc<Semaphore>,
-    meeting: Arc<Meeting>,
 }
 
 /// Asked once, when the plans of all hosts are there and something would change.
@@ -166,18 +127,6 @@ pub async fn run(
     let exit = exits.into_iter().max().unwrap_or(Exit::Done);
     events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
     exit
-}
-
-/// Sees to it that nobody waits for the plan of a host for ever.
-struct Said<'a> {
-    meeting: &'a Meeting,
-    host: &'a str,
-}
-
-impl Drop for Said<'_> {
-    fn drop(&mut self) {
-        self.meeting.planned(self.host, None);
-    }
 }
 
 /// Acts on all hosts, batch by batch. A host that could not even be planned counts as failed in its batch.

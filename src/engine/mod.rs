@@ -4,6 +4,7 @@
 //! only.
 
 mod act;
+mod arrival;
 mod blocks;
 mod dispatcher;
 mod done;

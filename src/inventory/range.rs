@@ -71,6 +71,27 @@ fn numbers_or_letters(range: &str) -> Result<Vec<String>, String> {
     Ok((from..=to).step_by(step).map(|number| format!("{number:0width$}")).collect())
 }
 
+/// `name:2222` has a port; an IPv6 address has more than one colon and none, unless it stands in brackets: `[2001:db8::1]:22`.
+pub(super) fn split_port(written: &str) -> (&str, Option<u16>) {
+    if let Some((address, port)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        && address.parse::<std::net::Ipv6Addr>().is_ok()
+    {
+        match port.strip_prefix(':').map(str::parse) {
+            None if port.is_empty() => return (address, None),
+            Some(Ok(port)) => return (address, Some(port)),
+            _ => {}
+        }
+    }
+    let outside = written.rsplit(']').next().unwrap_or(written);
+    match outside.rsplit_once(':') {
+        Some((before, port)) if !before.contains(':') => match port.parse() {
+            Ok(number) => (&written[..written.len() - port.len() - 1], Some(number)),
+            Err(_) => (written, None),
+        },
+        _ => (written, None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::expand;

@@ -189,7 +189,7 @@ impl Tree {
         mut vars: Vars,
         errors: &mut Diagnostics,
     ) {
-        let (name, port) = split_port(written);
+        let (name, port) = range::split_port(written);
         let names = match range::expand(name) {
             Ok(names) => names,
             Err(cause) => {
@@ -371,27 +371,6 @@ fn add_long_names(vars: &mut Vars) {
         if let Some(value) = vars.get(short).cloned() {
             vars.entry(long.to_owned()).or_insert(value);
         }
-    }
-}
-
-/// `name:2222` has a port; an IPv6 address has more than one colon and none, unless it stands in brackets: `[2001:db8::1]:22`.
-fn split_port(written: &str) -> (&str, Option<u16>) {
-    if let Some((address, port)) = written.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        && address.parse::<std::net::Ipv6Addr>().is_ok()
-    {
-        match port.strip_prefix(':').map(str::parse) {
-            None if port.is_empty() => return (address, None),
-            Some(Ok(port)) => return (address, Some(port)),
-            _ => {}
-        }
-    }
-    let outside = written.rsplit(']').next().unwrap_or(written);
-    match outside.rsplit_once(':') {
-        Some((before, port)) if !before.contains(':') => match port.parse() {
-            Ok(number) => (&written[..written.len() - port.len() - 1], Some(number)),
-            Err(_) => (written, None),
-        },
-        _ => (written, None),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     names,
 };
 use crate::{
-    diag::Diagnostic,
+    diag::{Diagnostic, Diagnostics},
     yaml::{Entry, Map, Node},
 };
 use std::{path::Path, sync::Arc};
@@ -104,7 +104,7 @@ impl Loader<'_> {
         let leads_back = |path: &Path| place.imports.contains(&super::load::tidy(path));
         found.retain(|name| {
             let path = place.folder.join(name);
-            self.files.is_file(&path) && !leads_back(&path)
+            self.files.is_file(&path) && !leads_back(&path) && self.may_be_tasks(&path)
         });
         if found.is_empty() {
             let error = Diagnostic::error(format!("no file fits `{name}`")).at(&node.origin);
@@ -117,6 +117,13 @@ impl Loader<'_> {
         found
     }
 
+    /// Whether this is no playbook and no inventory, as far as it can be read: what is wrong with it is told elsewhere.
+    fn may_be_tasks(&self, path: &Path) -> bool {
+        let Some(node) = self.files.yaml(path, &mut Diagnostics::default()) else { return true };
+        let is_play = |node: &Node| node.get("hosts").is_some() || node.get("import_playbook").is_some();
+        node.is_null() || node.as_seq().is_some_and(|items| !items.iter().any(is_play))
+    }
+
     pub(super) fn background(&mut self, map: &Map) -> Background {
         let number = |key: &str| map.get(key).map(|entry| entry.node.clone());
         if let (Some(entry), None) = (map.get("poll"), map.get("async")) {
@@ -127,11 +134,13 @@ impl Loader<'_> {
     }
 
     /// What only some resources take, and what these must say.
-    pub(super) fn check_kind(&mut self, task: &Task, map: &Map) {
+    /// Whether the task is one at all.
+    pub(super) fn check_kind(&mut self, task: &Task, map: &Map) -> bool {
         let (kind, at) = (task.resource.0.as_str(), &task.resource.1);
         if let Some(entry) = map.get("async").filter(|_| !["command", "shell"].contains(&kind)) {
             let error = Diagnostic::error(format!("`async` is for `command` and `shell`, not for `{kind}`"));
-            self.errors.push(error.at(&entry.key));
+            self.errors
+                .push(error.at(&entry.key).hint("leave it out: whatever takes long here is waited for"));
         }
         match kind {
             "set_fact" => {
@@ -149,14 +158,17 @@ impl Loader<'_> {
                     self.variable_name(&Node::string(name, &entry.key));
                 }
             }
-            "meta" => self.check_meta(task, map),
+            "meta" => return self.check_meta(task, map),
             _ => {}
         }
+        true
     }
 
-    fn check_meta(&mut self, task: &Task, map: &Map) {
+    fn check_meta(&mut self, task: &Task, map: &Map) -> bool {
         let action = task.params.get("action");
-        let Some((node, text)) = action.and_then(|node| Some((node, node.as_str()?))) else { return };
+        let Some((node, text)) = action.and_then(|node| Some((node, node.as_str()?))) else {
+            return true;
+        };
         if !META.contains(&text) {
             let error = Diagnostic::error(format!("`meta: {text}` is not supported")).at(&node.origin);
             let error = match text {
@@ -168,6 +180,7 @@ impl Loader<'_> {
                 _ => error.hint("known here: `flush_handlers`, `end_host`, `noop`").suggest(text, META),
             };
             self.errors.push(error);
+            return false;
         }
         if task.handler {
             let error = Diagnostic::error("`meta` is no handler").at(&task.resource.1);
@@ -175,7 +188,8 @@ impl Loader<'_> {
         }
         for key in ["loop", "register", "notify", "delegate_to", "run_once"] {
             if let Some(entry) = map.get(key) {
-                self.errors.push(Diagnostic::error(format!("`meta` takes no `{key}`")).at(&entry.key));
+                let error = Diagnostic::error(format!("`meta` takes no `{key}`")).at(&entry.key);
+                self.errors.push(error.hint("it takes `name`, `when` and `tags`"));
             }
         }
         if text == "flush_handlers"
@@ -185,6 +199,7 @@ impl Loader<'_> {
             let hint = "handlers run here only when something has notified them; give each its own `when`";
             self.errors.push(error.at(&condition.origin).hint(hint));
         }
+        true
     }
 }
 

@@ -10,6 +10,7 @@ mod keywords;
 mod load;
 mod meta;
 mod names;
+mod play;
 mod prompts;
 mod resolve;
 mod roles;

@@ -174,7 +174,9 @@ impl Loader<'_> {
         };
         task.names.notify = self.references(map, "notify", "the name of a handler");
         task.names.needs = self.references(map, "needs", "the name of a task, or `role:NAME`");
-        self.check_kind(&task, map);
+        if !self.check_kind(&task, map) {
+            return None;
+        }
         if place.handlers {
             task.listen =
                 self.references(map, "listen", "a name").into_iter().map(|(name, _)| name).collect();

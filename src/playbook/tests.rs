@@ -339,10 +339,7 @@ fn a_missing_role_file_or_import() {
         ],
     );
     has(&errors, &["no role `ngnix`", "did you mean `nginx`?", "not in playbooks/roles/", "not in roles/"]);
-    has(
-        &errors,
-        &["unknown key `workers` in a role's use (a variable that it does not declare goes below `vars`)"],
-    );
+    has(&errors, &["unknown key `workers` beside a role"]);
     has(&errors, &["no such file: playbooks/secrt.yml", "did you mean `secret.yml`?"]);
     has(&errors, &["no such file: playbooks/nowhere.yml", "self.yml imports itself"]);
     has(&errors, &["roles depend on each other: loop_a -> loop_b -> loop_a"]);

@@ -3,7 +3,7 @@
 use super::shared::{Act, CommandLine, Params, Words};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen},
+    resource::{Fault, Observe, Resource, Seen, shows_at_once},
 };
 use agent::wire::{Op, Query};
 
@@ -30,7 +30,8 @@ command:
     type State = Act;
 
     fn check(spec: &Self::Spec) -> Result<(), Fault> {
-        spec.check()
+        spec.check()?;
+        shows_at_once::<Self>(spec)
     }
 
     fn address(_: &Self::Spec) -> Option<Address> {

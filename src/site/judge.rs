@@ -123,7 +123,7 @@ pub(super) fn number(
     };
     let number = number.filter(|number| *number <= 100_000);
     if number.is_none() {
-        errors.push(node.expected(what));
+        errors.push(node.expected(what).hint("write a whole number, e.g. `30`"));
     }
     number
 }

@@ -14,6 +14,7 @@ mod judge;
 mod later;
 mod lint;
 mod loops;
+mod masks;
 mod once;
 mod outside;
 mod prepare;

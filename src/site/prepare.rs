@@ -206,7 +206,7 @@ impl HostTasks {
             let node = Node::new(Value::Int(seconds.into()), task.params.origin.clone());
             map.entry("timeout".into()).or_insert(Entry { key: task.params.origin.clone(), node });
         }
-        if task.background.limit.is_some() {
+        if task.background.limit.is_some() && kind.has("async_job") {
             let entry = |value| {
                 let origin = &task.params.origin;
                 Entry { key: origin.clone(), node: Node::new(value, origin.clone()) }
@@ -214,7 +214,7 @@ impl HostTasks {
             map.insert("async_job".into(), entry(Value::str(self.job(host_task, &map))));
         }
         for (key, seconds) in [("async_s", &task.background.limit), ("poll_s", &task.background.poll)] {
-            if let Some(node) = seconds {
+            if let Some(node) = seconds.as_ref().filter(|_| kind.has(key)) {
                 let node = errors.take(render(node, scope)).unwrap_or_else(|| node.clone());
                 map.insert(key.into(), Entry { key: node.origin.clone(), node });
             }

@@ -3,6 +3,7 @@
 use super::{
     HostTask, Registered, Shared, facts,
     inputs::{Adapted, UseAt, adapt},
+    masks::Masks,
     outside::Desk,
 };
 use crate::{
@@ -125,7 +126,7 @@ impl Scopes {
             if facts.is_none() {
                 below.check_against(names(shared).clone());
             }
-            let mask = &scopes.masks.0[key.2].1;
+            let mask = &scopes.masks.names(key.2);
             let mut extra = shared.extra.clone();
             let whole = over(&below, mask, &extra);
             let Adapted { below: changed, extra: typed, clear } =
@@ -172,7 +173,7 @@ impl Scopes {
         if let Some(item) = item {
             scope.push(item, Layer::Final);
         }
-        let mut mask = self.masks.0[mask].1.clone();
+        let mut mask = self.masks.names(mask).clone();
         if mask.keys().any(|name| registered.unset.contains(name)) {
             Arc::make_mut(&mut mask).retain(|name, _| !registered.unset.contains(name));
         }
@@ -202,7 +203,7 @@ impl Scopes {
 
     /// Of the masks that its tasks have the first: what was set before the role began.
     fn role(&self, (play, role): UseAt) -> Option<&Base> {
-        let of_tasks = (1..self.masks.0.len()).filter_map(|mask| self.bases.get(&(play, Some(role), mask)));
+        let of_tasks = (1..self.masks.count()).filter_map(|mask| self.bases.get(&(play, Some(role), mask)));
         self.bases.get(&(play, Some(role), 0)).into_iter().chain(of_tasks).next()
     }
 }
@@ -222,51 +223,6 @@ fn over(below: &Scope, unknown: &Variables, extra: &Variables) -> Scope {
     whole.push(unknown.clone(), Layer::Final);
     whole.push(extra.clone(), Layer::Raw);
     whole
-}
-
-/// What is not known before tasks have run: every registered name, and what `set_fact` sets for the tasks behind it. For each number of
-/// `set_fact` that are before: the index of the first task behind them, and the names.
-struct Masks(Vec<(usize, Variables)>);
-
-impl Masks {
-    fn new(shared: &Shared, tasks: &[usize]) -> Self {
-        let unknown = |name: &str, origin: &Origin| {
-            Node::new(Value::Unknown(Arc::from(format!("{RESULT} `{name}`"))), origin.clone())
-        };
-        let registers = tasks.iter().filter_map(|index| shared.task(*index).register.as_ref());
-        let mut names: IndexMap<_, _> =
-            registers.map(|(name, origin)| (name.clone(), unknown(name, origin))).collect();
-        let mut masks = vec![(0, Arc::new(names.clone()))];
-        for index in tasks {
-            let task = shared.task(*index);
-            // What a handler sets is there when it was flushed.
-            let set = |task: &Task| task.resource.0 == "set_fact";
-            let handlers = tasks.iter().map(|handler| shared.task(*handler)).filter(|handler| {
-                handler.handler && shared.index[handler.index].play == shared.index[*index].play
-            });
-            let by_handlers: Vec<&Task> = if task.is_meta("flush_handlers") {
-                handlers.filter(|task| set(task)).collect()
-            } else {
-                vec![]
-            };
-            if !by_handlers.is_empty() {
-                let params = by_handlers.iter().filter_map(|task| task.params.as_map()).flatten();
-                names.extend(params.map(|(name, entry)| (name.clone(), unknown(name, &entry.key))));
-                masks.push((index + 1, Arc::new(names.clone())));
-            }
-            if set(task) {
-                let params = task.params.as_map().into_iter().flatten();
-                names.extend(params.map(|(name, entry)| (name.clone(), unknown(name, &entry.key))));
-                masks.push((index + 1, Arc::new(names.clone())));
-            }
-        }
-        Self(masks)
-    }
-
-    /// Which of them a task has.
-    fn at(&self, index: usize) -> usize {
-        self.0.partition_point(|(first, _)| *first <= index) - 1
-    }
 }
 
 /// All hosts of the inventory, for `hostvars`. What is made once is kept in what they share.

@@ -7,6 +7,9 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// How the reason ends for which the answer of a program is not known yet.
+pub const PRINTS: &str = "` prints";
+
 /// The answer, or that it is not known yet.
 pub(super) fn answer(node: &Node, question: &Question, env: &Env) -> Result<Node, Diagnostics> {
     let words = all(question.argv.iter().map(|word| {
@@ -37,6 +40,6 @@ pub(super) fn answer(node: &Node, question: &Question, env: &Env) -> Result<Node
             let text = std::str::from_utf8(secret.expose()).expect("answers are checked to be UTF-8");
             Ok(Node { value: Value::str(text), secret: true, ..super::bare_copy(node) })
         }
-        None => unknown(Arc::from(format!("what `{program}` prints"))),
+        None => unknown(Arc::from(format!("what `{program}{PRINTS}"))),
     }
 }

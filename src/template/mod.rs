@@ -20,6 +20,7 @@ mod text;
 mod unrendered;
 mod variable;
 
+pub use asked::PRINTS;
 pub use helpers::{HELPERS, Helper};
 pub use hosts::Hosts;
 pub use names::{names_in, names_in_text};

@@ -114,6 +114,11 @@ impl Programs {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether programs may run by now.
+    pub fn may_run(&self) -> bool {
+        self.ask.get().is_some()
+    }
+
     /// Whether any command was wanted so far.
     pub fn any(&self) -> bool {
         !self.known().is_empty()

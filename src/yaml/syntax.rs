@@ -101,6 +101,7 @@ const TOLD: &[(&str, &str, &str)] = &[
         "begin it on the next line, indented",
     ),
     ("recursion limit", "nested too deep", "write it flatter"),
+    ("epth", "nested too deep", "write it flatter"),
     ("budget breached", "the file stands for too much", "use fewer anchors and aliases"),
     ("alias", "the aliases stand for too much", "use fewer anchors and aliases"),
 ];

@@ -73,7 +73,7 @@ fn a_roles_page_shows_what_it_takes() {
         .has(&["does not say what it takes", "defaults/main.yml: network_subnet, "]);
     at_home(&["doc", "role"]).exits(0).has(&["tls ", "inputs", "`doc role NAME` shows"]);
     at_home(&["doc", "role", "tsl"]).exits(20).has(&["no role `tsl`", "did you mean `tls`?"]);
-    at_home(&["doc", "file", "tls"]).exits(20).has(&["`tls` is one name too many"]);
+    at_home(&["doc", "file", "tls"]).exits(20).has(&["takes no `tls`"]);
     at_home(&["doc", "rol"]).exits(20).has(&["did you mean `role`?"]);
 }
 

@@ -114,8 +114,8 @@ fn what_a_role_declares_may_stand_beside_the_keywords() {
     has(
         &text,
         &[
-            "unknown key `prot` in a role's use",
-            "goes below `vars`",
+            "unknown key `prot` beside a role",
+            "stands below `vars:`",
             "unknown key `whn`",
             "did you mean `when`?",
         ],

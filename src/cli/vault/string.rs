@@ -69,7 +69,7 @@ pub(super) fn read_value(name: &str) -> Result<Secret, Diagnostic> {
     if !io::stdin().is_terminal() {
         return read_stdin();
     }
-    rpassword::prompt_password(format!("{name}: ")).map(Secret::new).map_err(failed)
+    crate::cli::hidden::read_hidden(&format!("{name}: ")).map(Secret::new).map_err(failed)
 }
 
 fn read_stdin() -> Result<Secret, Diagnostic> {

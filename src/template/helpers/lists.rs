@@ -39,6 +39,24 @@ pub(super) fn sort(args: &Args) -> Result<Value, Fault> {
     Ok(Value::Seq(items))
 }
 
+pub(super) fn list(args: &Args) -> Result<Node, Fault> {
+    Ok(args.node(Value::Seq(args.values.to_vec())))
+}
+
+/// Keys and values in turns. A key shows, so it is no secret.
+pub(super) fn mapping(args: &Args) -> Result<Node, Fault> {
+    let mut map = Map::new();
+    for at in (0..args.values.len()).step_by(2) {
+        let (key, value) = (&args.values[at], args.values.get(at + 1));
+        let Some(value) = value else { return Err(Fault::new("the last key has no value")) };
+        if key.secret {
+            return Err(args.wrong(at, "a secret cannot be a key".into()));
+        }
+        map.insert(args.text(at)?, Entry { key: key.origin.clone(), node: value.clone() });
+    }
+    Ok(args.node(Value::Map(map)))
+}
+
 pub(super) fn concat(args: &Args) -> Result<Node, Fault> {
     let mut items = vec![];
     for index in 0..args.values.len() {

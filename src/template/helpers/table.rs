@@ -103,6 +103,8 @@ pub const HELPERS: &[Helper] = helpers! {
     "unique list", Whole(lists::unique), "each item once, in the order of first occurrence",
         r#"{{join (unique (split "a,b,a" ","))}}"# => "a,b";
     "sort list", Whole(lists::sort), "in order: all numbers or all strings", r#"{{join (sort (split "b,a" ","))}}"# => "a,b";
+    "list item...", Parts(lists::list), "a list of these", r#"{{join (list "a" (lower "B"))}}"# => "a,b";
+    "mapping key value...", Parts(lists::mapping), "a mapping of these pairs", r#"{{to_json (mapping "a" (lower "B"))}}"# => r#"{"a":"b"}"#;
     "concat list...", Parts(lists::concat), "lists one after the other",
         r#"{{join (concat (split "a" ",") (split "b" ","))}}"# => "a,b";
     "keys mapping", Parts(lists::keys), "the keys, as a list", r#"{{join (keys {"a": 1, "b": 2})}}"# => "a,b";
