@@ -144,7 +144,7 @@ pub(super) fn variables(node: &Node, errors: &mut Diagnostics) -> Option<Map> {
 }
 
 /// Whether a name is always in scope, so that nobody can set it.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 

@@ -21,7 +21,7 @@ mod tests;
 
 pub use files::Files;
 pub use inputs::{Input, Inputs, Type};
-pub use keywords::{Connection, Keywords};
+pub use keywords::{Connection, Keywords, is_reserved};
 pub use names::{instead_of, is_play_key, is_task_key, other_name};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
@@ -96,6 +96,8 @@ pub struct RoleUse {
     pub origin: Origin,
     /// The blocks with `rescue` or `always` that it is used in.
     pub blocks: Vec<InBlock>,
+    /// Whether an include with a loop brought it: what it is given may be another thing in each round.
+    pub in_loop: bool,
 }
 
 #[derive(Debug)]

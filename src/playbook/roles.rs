@@ -206,6 +206,7 @@ impl Loader<'_> {
             unchecked: wanted.import.unchecked,
             origin: at.clone(),
             blocks: wanted.blocks.to_vec(),
+            in_loop: wanted.includes.iter().any(|included| included.include.repeat.is_some()),
         });
         let place = Place {
             role: Some(self.uses.len() - 1),

@@ -44,7 +44,8 @@ impl Shared {
         let value = |prompt: &Prompt| {
             let unknown = || {
                 let why = format!("the answer to the prompt for `{}`", prompt.name);
-                Node::new(Value::Unknown(Arc::from(why)), prompt.origin.clone())
+                let node = Node::new(Value::Unknown(Arc::from(why)), prompt.origin.clone());
+                node.with_secret(prompt.private)
             };
             (prompt.name.clone(), answers.get(&prompt.name).cloned().unwrap_or_else(unknown))
         };

@@ -3,7 +3,7 @@
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{Origin, Source},
-    playbook::Files,
+    playbook::{Files, is_reserved},
     yaml::{self, Node, Value},
 };
 use indexmap::IndexMap;
@@ -51,6 +51,10 @@ pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<Strin
                 errors.push(error.hint("write a mapping: `name: value`"));
             }
         }
+    }
+    for (name, node) in all.iter().filter(|(name, _)| is_reserved(name)) {
+        let error = Diagnostic::error(format!("`-e` cannot set `{name}`: that name is always in scope"));
+        errors.push(error.at(&node.origin).hint("choose another name"));
     }
     errors.into_result(all)
 }

@@ -116,6 +116,11 @@ impl HostTasks {
             let use_ = use_at(&shared, at);
             let counts = !use_.unchecked && is_selected(&shared, at, wanted);
             let Some(inputs) = use_.inputs().filter(|_| counts) else { continue };
+            // In each round it is given something else: checked with each of its tasks.
+            if use_.in_loop {
+                self.late.insert(at);
+                continue;
+            }
             let Some(scope) = self.scopes.of_role(at) else { continue };
             let mut found = Diagnostics::default();
             let holds = use_.when.iter().map(|node| condition(node, scope));

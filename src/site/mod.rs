@@ -17,6 +17,7 @@ mod loops;
 mod masks;
 mod once;
 mod outside;
+mod parameters;
 mod prepare;
 mod reach;
 mod reads;
@@ -38,7 +39,7 @@ use crate::{
     diag::{Diagnostic, Diagnostics},
     inventory::{Host, Inventory, Run, conceal},
     model::Origin,
-    playbook::{Files, KnownType, Playbook, Task},
+    playbook::{Files, KnownType, Playbook, Task, is_reserved},
     resource::ResourceType,
     template::Scope,
     vault::Passwords,
@@ -245,6 +246,7 @@ impl Site {
         let wanted = |name: &&str| {
             limit.as_ref().is_none_or(|l| l.contains(*name)) && play_hosts.iter().any(|p| p.contains(*name))
         };
+        reserved(&inventory, &mut errors);
         // `localhost` is known without standing in the inventory.
         let named = inventory.hosts().map(|h| h.name.as_str());
         let mut hosts: Vec<String> = named.filter(wanted).map(str::to_string).collect();
@@ -367,6 +369,8 @@ impl Site {
         if waited {
             shared.validated.lock().unwrap_or_else(PoisonError::into_inner).clear();
             shared.host_scopes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            // What only the values tell.
+            return self.validate().into_result(());
         }
         Ok(())
     }
@@ -377,5 +381,16 @@ impl Site {
             let known = inventory.hosts().map(|h| h.name.as_str());
             Diagnostic::error(format!("no host `{name}`")).suggest(name, known)
         })
+    }
+}
+
+/// What the inventory sets and nobody sees, since those names are always in scope.
+fn reserved(inventory: &Inventory, errors: &mut Diagnostics) {
+    let vars = inventory.hosts().flat_map(|host| &host.vars).filter(|(name, _)| is_reserved(name));
+    let mut told = HashSet::new();
+    for (name, node) in vars.filter(|(name, node)| told.insert(((*name).clone(), node.origin.to_string()))) {
+        let warning =
+            Diagnostic::lint("reserved-name", format!("nobody sees the variable `{name}` of the inventory"));
+        errors.push(warning.at(&node.origin).hint("that name is always in scope: choose another one"));
     }
 }

@@ -1,9 +1,10 @@
 //! One task with what is known by now: its conditions, then its parameters.
 
 use super::{
-    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, TypeInfo, facts,
+    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, facts,
     later::Ended,
     loops::{Items, is_included, items_of},
+    parameters::{known_parameters, missing, refuse_secrets, shown_json},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
@@ -229,6 +230,7 @@ impl HostTasks {
         let params = Node { value: Value::Map(map), ..task.params.clone() };
         if let Some(why) = params.unknown() {
             known_parameters(kind, &params)?;
+            refuse_secrets(kind, &params)?;
             return Ok(Preparation::NotYet(why.to_string()));
         }
         match (kind.row.prepare)(&params) {
@@ -317,48 +319,6 @@ pub(super) fn condition_text(node: &Node) -> String {
         Value::Bool(b) => b.to_string(),
         _ => "condition".into(),
     }
-}
-
-/// A value without the secrets in it.
-fn shown_json(node: &Node) -> serde_json::Value {
-    match &node.value {
-        _ if node.secret => serde_json::Value::Null,
-        Value::Seq(items) => items.iter().map(shown_json).collect(),
-        Value::Map(map) => map
-            .iter()
-            .map(|(key, entry)| (key.clone(), shown_json(&entry.node)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        _ => node.to_json(),
-    }
-}
-
-/// While a parameter is not known yet, the names of all of them are.
-fn known_parameters(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostics> {
-    let known = kind.parameters();
-    let mut errors = Diagnostics::default();
-    for (name, entry) in params.as_map().into_iter().flatten() {
-        if !known.is_empty() && !known.contains(name) {
-            let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-            let error = Diagnostic::error(format!("unknown parameter `{name}`")).at(&entry.key);
-            let error = error.hint(format!("known here: {listed}"));
-            errors.push(error.suggest(name, known.iter().map(String::as_str)));
-        }
-    }
-    errors.into_result(())
-}
-
-/// Says more of a parameter that is missing: which of two would do, and where all are described.
-fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
-    let name =
-        diagnostic.message.strip_prefix("parameter `").and_then(|rest| rest.strip_suffix("` is missing"));
-    let Some(name) = name else { return diagnostic };
-    let message = match kind.row.sources.iter().find(|source| source.into == name) {
-        Some(source) => format!("parameter `{}` or `{name}` is missing", source.key),
-        None => diagnostic.message.clone(),
-    };
-    let hint = format!("`lustores-provision doc {}` describes all", kind.row.name);
-    Diagnostic { message, ..diagnostic }.hint(hint)
 }
 
 /// An error about the parameters as a whole stands at the resource's key: the mapping's own place says little.

@@ -55,8 +55,10 @@ impl Site {
         let inventory = &shared.inventory;
         for host in inventory.hosts().chain(inventory.host("localhost")) {
             host.vars.values().for_each(|node| leaves(node, &mut found));
-            // Whatever it was made of.
-            found.extend(self.connection(&host.name).ok().and_then(|spec| spec.become_.password));
+        }
+        // Whatever they were made of; those of other hosts nobody needs, and a program may have to be asked.
+        for name in self.hosts() {
+            found.extend(self.connection(name).ok().and_then(|spec| spec.become_.password));
         }
         self.shared.extra.values().for_each(|node| leaves(node, &mut found));
         let answers = self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,9 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
 use std::{cell::Cell, fmt};
 
+/// The message for a secret where none may stand.
+pub const SECRET_HERE: &str = "a secret cannot be used here";
+
 /// Reads a struct from a node. Unknown keys, missing keys and wrong types become a diagnostic at the guilty value.
 ///
 /// # Errors
@@ -151,7 +154,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         let node = self.0;
         let result = match &node.value {
             _ if node.secret && !matches!(node.value, Value::Seq(_) | Value::Map(_)) => {
-                Err(Error::new("a secret cannot be used here".into())
+                Err(Error::new(SECRET_HERE.into())
                     .hint("secrets may be used in contents, environments, bodies and stdin"))
             }
             Value::Null => visitor.visit_unit(),

@@ -210,3 +210,18 @@ fn items_are_judged_one_by_one_also_when_planning() {
     assert!(project.has("h/a/p") && project.has("h/a/a"));
     project.check().exits(0);
 }
+
+#[test]
+fn a_role_that_says_what_it_takes_is_included_for_each_item() {
+    let project = Project::tasks(
+        "    - {include_role: {name: web}, vars: {port: \"{{item}}\"}, loop: [80, 81]}\n    \
+         - {include_role: {name: web}, loop: [82], loop_control: {loop_var: port}}\n",
+    );
+    project.write("roles/web/meta/inputs.yml", "port: {type: port, required: true}\n");
+    project.write(
+        "roles/web/tasks/main.yml",
+        "- {name: conf, copy: {dest: \"{{home}}/{{port}}\", content: x}}\n",
+    );
+    project.go().exits(0);
+    assert!(["80", "81", "82"].iter().all(|port| project.has(&format!("h/a/{port}"))));
+}

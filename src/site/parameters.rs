@@ -1,0 +1,73 @@
+//! What can be told of a task's parameters before all of them are known.
+
+use super::TypeInfo;
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    yaml::{Node, SECRET_HERE, Value},
+};
+
+/// While a secret is not known yet, it is known to be one: where it may not stand it is refused at once.
+pub(super) fn refuse_secrets(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostic> {
+    let mut known = params.clone();
+    if !fill_in(&mut known) {
+        return Ok(());
+    }
+    match (kind.row.prepare)(&known) {
+        Err(error) if error.message == SECRET_HERE => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Puts something in the place of each secret that is not known; `false` when something else is not known either.
+fn fill_in(node: &mut Node) -> bool {
+    match &mut node.value {
+        Value::Unknown(_) if node.secret => node.value = Value::str("0"),
+        Value::Unknown(_) => return false,
+        Value::Seq(items) => return items.iter_mut().all(fill_in),
+        Value::Map(map) => return map.values_mut().all(|entry| fill_in(&mut entry.node)),
+        _ => {}
+    }
+    true
+}
+
+/// While a parameter is not known yet, the names of all of them are.
+pub(super) fn known_parameters(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostics> {
+    let known = kind.parameters();
+    let mut errors = Diagnostics::default();
+    for (name, entry) in params.as_map().into_iter().flatten() {
+        if !known.is_empty() && !known.contains(name) {
+            let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            let error = Diagnostic::error(format!("unknown parameter `{name}`")).at(&entry.key);
+            let error = error.hint(format!("known here: {listed}"));
+            errors.push(error.suggest(name, known.iter().map(String::as_str)));
+        }
+    }
+    errors.into_result(())
+}
+
+/// Says more of a parameter that is missing: which of two would do, and where all are described.
+pub(super) fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
+    let name =
+        diagnostic.message.strip_prefix("parameter `").and_then(|rest| rest.strip_suffix("` is missing"));
+    let Some(name) = name else { return diagnostic };
+    let message = match kind.row.sources.iter().find(|source| source.into == name) {
+        Some(source) => format!("parameter `{}` or `{name}` is missing", source.key),
+        None => diagnostic.message.clone(),
+    };
+    let hint = format!("`lustores-provision doc {}` describes all", kind.row.name);
+    Diagnostic { message, ..diagnostic }.hint(hint)
+}
+
+/// A value without the secrets in it.
+pub(super) fn shown_json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        _ if node.secret => serde_json::Value::Null,
+        Value::Seq(items) => items.iter().map(shown_json).collect(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, entry)| (key.clone(), shown_json(&entry.node)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        _ => node.to_json(),
+    }
+}
