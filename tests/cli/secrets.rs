@@ -13,11 +13,11 @@ use std::{
 };
 
 /// Made of what quoting and encoding change.
-const CANARY: &str = "kanari/ENV+9$x'Q\"7#zz";
+const CANARY: &str = "zeisig/ENV+9$x'Q\"7#zz";
 const PASSWORD: &str = "the-vault-password-42";
 
 fn forms() -> Vec<Vec<u8>> {
-    let mut forms = vec![CANARY.as_bytes().to_vec(), PASSWORD.as_bytes().to_vec(), b"kanari".to_vec()];
+    let mut forms = vec![CANARY.as_bytes().to_vec(), PASSWORD.as_bytes().to_vec(), b"zeisig".to_vec()];
     // Parts of it in base64, at each of the three places where it may begin in a longer text, and in hex.
     forms.extend(["a2FuYXJp", "thbmFyaS", "rYW5hcm", "6b616e617269"].map(|form| form.as_bytes().to_vec()));
     forms
