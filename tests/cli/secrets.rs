@@ -19,7 +19,7 @@ const PASSWORD: &str = "the-vault-password-42";
 fn forms() -> Vec<Vec<u8>> {
     let mut forms = vec![CANARY.as_bytes().to_vec(), PASSWORD.as_bytes().to_vec(), b"zeisig".to_vec()];
     // Parts of it in base64, at each of the three places where it may begin in a longer text, and in hex.
-    forms.extend(["a2FuYXJp", "thbmFyaS", "rYW5hcm", "6b616e617269"].map(|form| form.as_bytes().to_vec()));
+    forms.extend(["emVpc2ln", "plaXNpZy", "6ZWlzaW", "7a6569736967"].map(|form| form.as_bytes().to_vec()));
     forms
 }
 
