@@ -206,7 +206,9 @@ fn kinds(case: &Case) -> (String, String) {
 fn each_case_is_another_way_to_be_wrong() {
     let mut firsts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut wholes: BTreeMap<String, String> = BTreeMap::new();
-    for case in cases() {
+    // Those that say that nothing is wrong are all alike.
+    let is_silent = |case: &Case| case.expectation().trim_end().ends_with(": no mistakes found");
+    for case in cases().into_iter().filter(|case| !is_silent(case)) {
         let (first, whole) = kinds(&case);
         assert!(!first.is_empty(), "{} tells nothing", case.name());
         firsts.entry(first).or_default().push(case.name());

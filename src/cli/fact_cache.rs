@@ -89,7 +89,8 @@ impl FactCache {
                 Ok(kept) if kept.gathered > now || now - kept.gathered > self.fact_cache_age => {}
                 Ok(kept) => drop(facts.insert(kept.host, kept.facts)),
                 Err(why) => {
-                    let warning = Diagnostic::warning("kept facts cannot be used").cause(why);
+                    let warning =
+                        Diagnostic::lint("kept-facts-unusable", "kept facts cannot be used").cause(why);
                     odd.push(
                         warning
                             .at(&Origin::named(&path.display().to_string()))

@@ -2,7 +2,7 @@
 
 use super::project::Project;
 use crate::diag::{Diagnostic, Diagnostics};
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 /// Files in the order in which they are read: what the command line says, the inventory with its variables, the playbook, the rest.
 pub fn rank(path: &Path, project: &Project) -> usize {
@@ -19,7 +19,7 @@ pub fn rank(path: &Path, project: &Project) -> usize {
 
 /// Without what is only missing because of another mistake: variables of files that could not be read, results of tasks that could not.
 pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: &Project) -> Diagnostics {
-    const FILES: [&str; 7] = [
+    const FILES: [&str; 8] = [
         "invalid YAML",
         "no such file",
         "no role",
@@ -27,6 +27,7 @@ pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: 
         "expected variables",
         "a tab is",
         "the text is not UTF-8",
+        "a template is not supported yet",
     ];
     let hides = |error: &Diagnostic| {
         let of_inventory =
@@ -34,13 +35,85 @@ pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: 
         of_inventory || FILES.iter().any(|start| error.message.starts_with(start))
     };
     let all_hidden = first.0.iter().any(hides);
-    let sets = |error: &Diagnostic, name: &str| {
-        let text = error.place.as_ref().map_or("", |(place, _)| place.source.text.as_str());
-        text.lines().any(|line| line.contains("register:") && line.contains(name))
-    };
+    let lost: HashSet<&str> = first
+        .0
+        .iter()
+        .filter_map(|error| error.place.as_ref())
+        .filter_map(|(place, _)| registered(&place.source.text, place.span.start))
+        .collect();
     found.0.retain(|error| {
         let name = error.message.strip_prefix("undefined variable `").and_then(|rest| rest.strip_suffix('`'));
-        name.is_none_or(|name| !all_hidden && !first.0.iter().any(|first| sets(first, name)))
+        name.is_none_or(|name| !all_hidden && !lost.contains(name))
     });
     found
+}
+
+/// The name that the task registers in which a place of a playbook stands.
+fn registered(text: &str, at: usize) -> Option<&str> {
+    let at = text.floor_char_boundary(at.min(text.len()));
+    let mut start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    // From the item of a list that it stands in to those around it: the first that registers something is its task.
+    let mut inside = usize::MAX;
+    loop {
+        let line = text[start..].lines().next().unwrap_or("");
+        let indent = line.len() - line.trim_start().len();
+        let is_item = line[indent..].starts_with("- ") && indent < inside;
+        if is_item && let Some(name) = registered_by(&text[start..], indent) {
+            return Some(name);
+        }
+        let counts = !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        inside = if counts { inside.min(indent) } else { inside };
+        start = text[..start.checked_sub(1)?].rfind('\n').map_or(0, |end| end + 1);
+    }
+}
+
+/// What the item of a list registers that a text begins with, at this indentation.
+fn registered_by(text: &str, indent: usize) -> Option<&str> {
+    let ends = |line: &str| !line.trim().is_empty() && line.len() - line.trim_start().len() <= indent;
+    let lines = text.lines().enumerate().take_while(|(at, line)| *at == 0 || !ends(line));
+    let first = text[indent + 1..].lines().next().unwrap_or("");
+    let column = indent + 1 + (first.len() - first.trim_start().len());
+    let in_braces = first.trim_start().starts_with('{');
+    let key = |line: &'_ str| match in_braces {
+        true => ["{register:", " register:", ",register:"]
+            .iter()
+            .find_map(|key| Some(line.find(key)? + key.len())),
+        false => {
+            let (before, key) = line.split_at_checked(column)?;
+            let is_own = before.trim_start().trim_start_matches('-').trim().is_empty();
+            (is_own && key.starts_with("register:")).then_some(column + "register:".len())
+        }
+    };
+    lines.map(|(_, line)| line).find_map(|line| {
+        let value = line[key(line)?..].trim_start().trim_start_matches(['"', '\'']);
+        let end = value.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(value.len());
+        Some(&value[..end])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_belongs_to_the_task_around_it() {
+        let text = "\
+- hosts: all
+  tasks:
+  - comand: a
+    register: one # said
+  - block:
+      - needs:
+        - first
+        register: \"two\"
+      - {comand: c, register: three}
+    nme: d
+  - command: x
+";
+        let of = |word: &str| registered(text, text.find(word).unwrap());
+        assert_eq!([of("comand: a"), of("said")], [Some("one"); 2]);
+        assert_eq!([of("first"), of("needs")], [Some("two"); 2]);
+        assert_eq!(of("comand: c"), Some("three"));
+        assert_eq!([of("nme"), of("command: x"), of("hosts")], [None; 3]);
+    }
 }

@@ -51,6 +51,9 @@ impl Role {
 const DEEPEST: usize = 40;
 const MOST: usize = 20_000;
 
+/// How many files are named where one is missing.
+const LISTED: usize = 8;
+
 /// Without `.` and `..`, to compare names. Not to be opened: behind a link to a folder, `..` is somewhere else.
 pub(super) fn tidy(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
@@ -76,6 +79,8 @@ pub(super) struct Loader<'a> {
     /// Of the play that is being read: its roles so far, and their handlers.
     pub uses: Vec<RoleUse>,
     pub handlers: Vec<Task>,
+    /// The conditions of its blocks and imports that brought no task.
+    pub without_tasks: Vec<Node>,
     /// How many blocks with `rescue` or `always` there were.
     pub blocks: u32,
     /// How many imports.
@@ -126,6 +131,7 @@ impl<'a> Loader<'a> {
             roles: HashMap::new(),
             uses: vec![],
             handlers: vec![],
+            without_tasks: vec![],
             blocks: 0,
             imports: 0,
             lost: HashSet::new(),
@@ -186,12 +192,18 @@ impl Loader<'_> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = self.files.list(folder);
+        let is_beside = origin.source.path.parent().is_some_and(|parent| parent.join(written) == path);
         let close = did_you_mean(&name, beside.iter().map(String::as_str));
         let error = Diagnostic::error(format!("no such file: {}", path.display())).at(origin);
         self.errors.push(match close {
             Some(close) => error.hint(format!("did you mean `{prefix}{close}`?")),
             None if beside.is_empty() => error.hint(format!("there is no folder {}/", folder.display())),
-            None => error.hint("the path is relative to the file that names it"),
+            None if is_beside => error.hint("the path is relative to the file that names it"),
+            None => {
+                let listed: Vec<_> = beside.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+                let more = if beside.len() > LISTED { ", ..." } else { "" };
+                error.hint(format!("in {}/ there are: {}{more}", folder.display(), listed.join(", ")))
+            }
         });
     }
 
@@ -302,6 +314,7 @@ impl Loader<'_> {
             roles: vec![],
             tasks: vec![],
             handlers: vec![],
+            without_tasks: vec![],
         };
         let own = Place { folder: self.folder.clone(), ..Place::default() };
         let section = |loader: &mut Self, key: &str, place: &Place| {
@@ -330,6 +343,7 @@ impl Loader<'_> {
         play.roles = std::mem::take(&mut self.uses);
         play.handlers = std::mem::take(&mut self.handlers);
         play.handlers.extend(handlers.unwrap_or_default());
+        play.without_tasks = std::mem::take(&mut self.without_tasks);
         Some(play)
     }
 

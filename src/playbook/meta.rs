@@ -57,8 +57,10 @@ impl Loader<'_> {
         meta.inputs = own.map(|node| inputs::read(&node, self.errors));
         match (written, &meta.inputs) {
             (Some((at, _)), Some(inputs)) => {
-                let warning =
-                    Diagnostic::warning("`argument_specs` is not read: the role has meta/inputs.yml");
+                let warning = Diagnostic::lint(
+                    "specs-not-read",
+                    "`argument_specs` is not read: the role has meta/inputs.yml",
+                );
                 let warning = warning.at(&at).related(&inputs.origin, "this counts");
                 self.errors.push(warning.hint("keep one of them"));
             }

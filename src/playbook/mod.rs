@@ -79,6 +79,8 @@ pub struct Play {
     /// `pre_tasks`, the roles' tasks, `tasks`, `post_tasks`.
     pub tasks: Vec<Task>,
     pub handlers: Vec<Task>,
+    /// The conditions of blocks and imports that brought no task.
+    pub without_tasks: Vec<Node>,
 }
 
 /// A role as one play uses it.

@@ -169,8 +169,15 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
         let in_role = known.contains(&ROLE_USE);
         let later = later.filter(|_| !in_role || key != "port");
         let later = later.or_else(|| key.starts_with("with_").then_some("use `loop`"));
+        let in_import = [(IMPORT, "include_tasks"), (IMPORT_ROLE_TASK, "include_role")];
+        let include =
+            in_import.into_iter().find(|(list, _)| known.contains(list)).map(|(_, include)| include);
+        let include = include.filter(|_| key.starts_with("loop") || key.starts_with("with_"));
         let all = || known.iter().flat_map(|list| list.iter().copied());
-        let diagnostic = if let Some(hint) = later {
+        let diagnostic = if let Some(include) = include {
+            Diagnostic::error(format!("`{key}` cannot stand in an import"))
+                .hint(format!("use `{include}` with `loop`"))
+        } else if let Some(hint) = later {
             let diagnostic = Diagnostic::error(format!("`{key}` is not supported yet"));
             if hint.is_empty() { diagnostic } else { diagnostic.hint(hint) }
         } else if let Some(short) = builtin(key).filter(|short| all().any(|name| name == *short)) {

@@ -93,17 +93,18 @@ impl Loader<'_> {
             self.errors.push(error.hint("write the handler itself, or import a file of tasks"));
             return None;
         }
+        let key = if task.contains_key("include_role") { "include_role" } else { "import_role" };
         if let Some(map) = entry.node.as_map()
             && !map.contains_key("name")
             && !map.contains_key("role")
         {
-            if names::check_keys(map, "`import_role`", &[names::IMPORT_ROLE], self.errors) {
+            if names::check_keys(map, &format!("`{key}`"), &[names::IMPORT_ROLE], self.errors) {
                 let error = Diagnostic::error("the role's name is missing").at(&entry.key);
-                self.errors.push(error.hint("write `import_role: {name: NAME}`"));
+                self.errors.push(error.hint(format!("write `{key}: {{name: NAME}}`")));
             }
             return None;
         }
-        let (mut import, again) = self.import_options(&entry.node);
+        let (mut import, again) = self.import_options(key, &entry.node);
         let given = task.get("vars").and_then(|entry| entry.node.as_map());
         import.given = given.cloned().unwrap_or_default();
         // The variables of the import are what the role is given.
@@ -120,10 +121,10 @@ impl Loader<'_> {
         self.role_use(&wanted)
     }
 
-    fn import_options(&mut self, node: &Node) -> (Import, Again) {
+    fn import_options(&mut self, key: &str, node: &Node) -> (Import, Again) {
         let mut import = Import::default();
         let Some(map) = node.as_map() else { return (import, Again::Runs) };
-        names::check_keys(map, "`import_role`", &[names::IMPORT_ROLE], self.errors);
+        names::check_keys(map, &format!("`{key}`"), &[names::IMPORT_ROLE], self.errors);
         let mut file = |key: &str| {
             let node = &map.get(key)?.node;
             self.errors.take(node.expect_str("the name of a file"))?;

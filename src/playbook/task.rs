@@ -25,25 +25,30 @@ impl Loader<'_> {
             if let Some(block) = entry("block") {
                 names::check_keys(map, "a block", &[names::COMMON, names::BLOCK], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.block(map, block, &keywords, place));
+                let found = self.block(map, block, &keywords, place);
+                tasks.extend(self.brought(found, &keywords));
             } else if let Some(import) = entry("import_tasks") {
                 names::check_keys(map, "an import", &[names::COMMON, names::IMPORT], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.import(import, &keywords, place).unwrap_or_default());
+                let found = self.import(import, &keywords, place).unwrap_or_default();
+                tasks.extend(self.brought(found, &keywords));
             } else if let Some(import) = entry("import_role") {
                 let known = [names::COMMON, names::IMPORT_ROLE_TASK];
                 names::check_keys(map, "an import", &known, self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.import_role(map, import, &keywords, place).unwrap_or_default());
+                let found = self.import_role(map, import, &keywords, place).unwrap_or_default();
+                tasks.extend(self.brought(found, &keywords));
             } else if let Some(include) = entry("include_tasks") {
                 names::check_keys(map, "an include", &[names::COMMON, names::INCLUDE], self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.include_tasks(map, include, &keywords, place).unwrap_or_default());
+                let found = self.include_tasks(map, include, &keywords, place).unwrap_or_default();
+                tasks.extend(self.brought(found, &keywords));
             } else if let Some(include) = entry("include_role") {
                 let known = [names::COMMON, names::INCLUDE_ROLE_TASK];
                 names::check_keys(map, "an include", &known, self.errors);
                 let keywords = Keywords::read(map, true, self.errors).under(outer);
-                tasks.extend(self.include_role(map, include, &keywords, place).unwrap_or_default());
+                let found = self.include_role(map, include, &keywords, place).unwrap_or_default();
+                tasks.extend(self.brought(found, &keywords));
             } else {
                 let task = self.task(item, map, outer, place);
                 if task.is_none() {
@@ -55,6 +60,14 @@ impl Loader<'_> {
             }
         }
         tasks
+    }
+
+    /// Keeps the conditions of what brought no task: nobody else knows of them.
+    fn brought(&mut self, found: Vec<Task>, keywords: &Keywords) -> Vec<Task> {
+        if found.is_empty() {
+            self.without_tasks.extend(keywords.when.iter().cloned());
+        }
+        found
     }
 
     /// The tasks of a block and of its `rescue` and `always`.

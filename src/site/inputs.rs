@@ -136,8 +136,9 @@ impl HostTasks {
             }
             if offline && !open {
                 for (name, place) in self.scopes.in_clear(at) {
-                    let warning = Diagnostic::warning(format!("the secret `{name}` is written in clear"))
-                        .at(&shared.inputs.place(place));
+                    let message = format!("the secret `{name}` is written in clear");
+                    let warning = Diagnostic::lint("secret-in-clear", message);
+                    let warning = warning.at(&shared.inputs.place(place));
                     errors.push(warning.hint("put it into a vault: `vault encrypt --string NAME`"));
                 }
             }

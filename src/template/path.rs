@@ -172,6 +172,9 @@ impl Cx<'_> {
                 None => "facts are listed by `doc facts`, Ansible's names for them in docs/facts.md".into(),
             });
         }
+        if name == "role_name" {
+            return error.hint("it is there inside of a role only");
+        }
         let error = error.hint(format!(
             "set it in `vars`, in group_vars/ or with `-e`; where it may be missing write `default {name} \"...\"`"
         ));

@@ -157,7 +157,7 @@ fn facts_of_hosts_outside_of_the_run_come_from_the_cache() {
     project
         .apply(&[&only_a[..], &cache].concat())
         .exits(20)
-        .has(&["warning: kept facts cannot be used", "kept/facts/b.json"]);
+        .has(&["warning[kept-facts-unusable]: kept facts cannot be used", "kept/facts/b.json"]);
     project
         .apply(&[&only_a[..], &["--fact-cache-age", "soon"]].concat())
         .exits(2)

@@ -3,6 +3,7 @@
 use super::{Input, Kind, Type, shown};
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    model::Origin,
     yaml::{Map, Node, Value},
 };
 
@@ -148,6 +149,11 @@ fn advice(kind: Kind, node: &Node) -> Option<String> {
     }
     let word = node.as_str().map(str::trim).unwrap_or_default();
     let lower = word.to_lowercase();
+    if is_rendered(node)
+        && let Some(helper) = helper_for(kind, node, word, &lower)
+    {
+        return Some(helper.into());
+    }
     match (kind, &node.value) {
         (Kind::Boolean, _) if ["yes", "on"].contains(&lower.as_str()) => Some("write `true`".into()),
         (Kind::Boolean, _) if ["no", "off"].contains(&lower.as_str()) => Some("write `false`".into()),
@@ -167,6 +173,30 @@ fn advice(kind: Kind, node: &Node) -> Option<String> {
         }
         (Kind::List, Value::Str(_) | Value::Int(_)) => {
             Some("write `[...]`, or each item on a line with `- `".into())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a template gave the value: quotes around it change nothing then.
+fn is_rendered(node: &Node) -> bool {
+    let Origin { source, span } = &node.origin;
+    source.text.get(span.clone()).is_some_and(|written| written.contains("{{"))
+}
+
+/// What to write in the template instead.
+fn helper_for(kind: Kind, node: &Node, word: &str, lower: &str) -> Option<&'static str> {
+    let is_bool = ["true", "false", "yes", "no", "on", "off"].contains(&lower);
+    match (kind, &node.value) {
+        (Kind::Boolean, Value::Str(_)) if is_bool => Some("`bool x` makes a boolean of a text"),
+        (Kind::Integer | Kind::Port, Value::Str(_)) if kind.typed(word).is_some() => {
+            Some("`int x` makes a number of a text")
+        }
+        (Kind::Number, Value::Str(_)) if word.parse::<i64>().is_ok() => {
+            Some("`int x` makes a number of a text")
+        }
+        (Kind::String, Value::Int(_) | Value::Float(_) | Value::Bool(_)) => {
+            Some("`string x` makes a text of it")
         }
         _ => None,
     }

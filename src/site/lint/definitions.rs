@@ -22,6 +22,10 @@ pub(super) enum Kind {
     Task,
     /// What a task registers.
     Result,
+    /// What a task sets with `set_fact`.
+    Fact,
+    /// What a play asks for.
+    Prompt,
     /// `-e`.
     Extra,
 }
@@ -56,8 +60,16 @@ pub(super) fn all(shared: &Shared) -> Vec<Definition<'_>> {
         });
         let maps = [(&play.vars, Kind::Play), (&play.file_vars, Kind::VarsFile)].into_iter().chain(roles);
         all.extend(maps.flat_map(|(map, kind)| of(map, kind)));
+        all.extend(play.prompts.iter().map(|prompt| Definition {
+            name: &prompt.name,
+            place: prompt.origin.clone(),
+            kind: Kind::Prompt,
+            node: prompt.default.as_ref(),
+        }));
         for task in play.tasks.iter().chain(&play.handlers) {
             all.extend(task.keywords.vars.iter().flat_map(|map| of(map, Kind::Task)));
+            let facts = task.params.as_map().filter(|_| task.resource.0 == "set_fact");
+            all.extend(facts.into_iter().flat_map(|map| of(map, Kind::Fact)));
             all.extend(task.register.iter().map(|(name, place)| Definition {
                 name,
                 place: place.clone(),

@@ -25,7 +25,7 @@ impl Site {
         let definitions = definitions::all(shared);
         let uses = Uses::of(shared, &definitions);
         variables::unused(shared, &definitions, &uses, &mut found);
-        variables::hidden(shared, &definitions, &mut found);
+        variables::hidden(shared, &definitions, &uses, &mut found);
         tasks::odd(self, &mut found);
         uses.statements(&mut found);
         found

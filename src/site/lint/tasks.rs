@@ -57,7 +57,8 @@ fn by_host(site: &Site, found: &mut Diagnostics) {
             if task.notify.is_empty() {
                 continue;
             }
-            let never = is_false(&task.judging.changed_when);
+            // Nothing judges a `set_fact`.
+            let never = is_false(&task.judging.changed_when) || task.resource.0 == "set_fact";
             let decided = !task.judging.changed_when.is_empty();
             let counts = match host.prepare(host_task.id, &Registered::default()) {
                 Ok(Preparation::Ready(prepared)) => decided || prepared.counts_as_change(),
@@ -71,11 +72,26 @@ fn by_host(site: &Site, found: &mut Diagnostics) {
         let warning =
             Diagnostic::lint("notify-without-change", "this task notifies, but never counts as a change");
         let warning = warning.at(&task.origin);
-        found.push(warning.hint("say when it is a change with `changed_when`, or remove `notify`"));
+        found.push(warning.hint(match task.resource.0.as_str() {
+            "set_fact" => "write `notify` in the task whose result it is made of",
+            _ => "say when it is a change with `changed_when`, or remove `notify`",
+        }));
     }
-    for (index, _) in becomes.into_iter().filter(|(_, becomes)| !becomes) {
-        let keywords = &shared.task(index).keywords;
-        if let (Some(user), None) = (&keywords.become_user, &keywords.r#become) {
+    nobody_becomes(shared, &becomes, found);
+}
+
+/// Users that no task becomes. One that a play or a block names counts for all tasks in it, and one of these is enough.
+fn nobody_becomes(shared: &Shared, becomes_by: &BTreeMap<usize, bool>, found: &mut Diagnostics) {
+    let tasks = || shared.playbook.plays.iter().flat_map(|play| play.tasks.iter().chain(&play.handlers));
+    let place = |task: &Task| task.keywords.become_user.as_ref().map(|user| user.origin.to_string());
+    let says = |task: &Task| {
+        task.keywords.r#become.as_ref().is_some_and(|node| !matches!(node.value, Value::Bool(false)))
+    };
+    let becomes = |task: &&Task| says(task) || becomes_by.get(&task.index).is_some_and(|becomes| *becomes);
+    let live: HashSet<String> = tasks().filter(becomes).filter_map(place).collect();
+    let on_a_host = tasks().filter(|task| becomes_by.contains_key(&task.index));
+    for task in on_a_host.filter(|task| place(task).is_some_and(|place| !live.contains(&place))) {
+        if let (Some(user), None) = (&task.keywords.become_user, &task.keywords.r#become) {
             let warning = Diagnostic::lint(
                 "become-user-without-become",
                 "`become_user` without `become` has no effect",

@@ -6,6 +6,7 @@ use crate::{
     model::{Origin, Source},
     playbook::{Files, Task},
     template::{names_in, names_in_text},
+    yaml::{Node, Value},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -13,28 +14,33 @@ use std::{
     sync::Arc,
 };
 
+#[derive(Default)]
 pub(super) struct Uses {
     pub names: BTreeSet<String>,
     /// The texts that names were looked for in, by path.
     texts: BTreeMap<PathBuf, Arc<Source>>,
+    /// Variables of other hosts: `hostvars.b.port`, `hostvar x "port"`.
+    pub of_others: BTreeSet<String>,
     /// Whether a variable of another host is asked for by a computed name.
     pub by_computed_name: bool,
+    /// The conditions that were looked at: what stands around many tasks is one.
+    conditions: HashSet<(*const u8, usize)>,
 }
 
 impl Uses {
     pub fn of(shared: &Shared, definitions: &[Definition]) -> Self {
-        let mut uses = Self { names: BTreeSet::new(), texts: BTreeMap::new(), by_computed_name: false };
+        let mut uses = Self::default();
         for definition in definitions {
             uses.text(&definition.place.source);
-            if let Some(node) = definition.node {
-                names_in(node, false, &mut uses.names);
-            }
+            definition.node.into_iter().for_each(|node| uses.value(node));
         }
         for play in &shared.playbook.plays {
             uses.text(&play.origin.source);
             for used in &play.roles {
                 uses.text(&used.origin.source);
+                uses.conditions(&used.when);
             }
+            uses.conditions(&play.without_tasks);
             for task in play.tasks.iter().chain(&play.handlers) {
                 uses.task(shared, task);
             }
@@ -46,14 +52,10 @@ impl Uses {
         self.text(&task.resource.1.source);
         let judging = &task.judging;
         let conditions = [&task.keywords.when, &judging.changed_when, &judging.failed_when, &judging.until];
-        for node in conditions.into_iter().flatten() {
-            names_in(node, true, &mut self.names);
-            self.by_computed_name |= node.as_str().is_some_and(asks_by_computed_name);
-        }
+        conditions.into_iter().for_each(|nodes| self.conditions(nodes));
         let that = task.params.get("that").filter(|_| task.resource.0 == "assert");
-        that.into_iter().for_each(|node| names_in(node, true, &mut self.names));
-        // What was in a vault does not stand in the file's text.
-        names_in(&task.params, false, &mut self.names);
+        that.into_iter().for_each(|node| self.condition(node));
+        self.value(&task.params);
         let places = shared.places(task);
         for param in shared.type_of(task).row.sources.iter().filter(|param| param.render) {
             let Some(name) = task.params.get(param.key) else { continue };
@@ -72,6 +74,35 @@ impl Uses {
         }
     }
 
+    fn conditions(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            if self.conditions.insert((Arc::as_ptr(&node.origin.source).cast(), node.origin.span.start)) {
+                self.condition(node);
+            }
+        }
+    }
+
+    fn condition(&mut self, node: &Node) {
+        names_in(node, true, &mut self.names);
+        texts(node, &mut |text| self.across(text));
+    }
+
+    /// A value, perhaps with templates. What was in a vault does not stand in the file's text.
+    fn value(&mut self, node: &Node) {
+        names_in(node, false, &mut self.names);
+        texts(node, &mut |text| self.across(text));
+    }
+
+    /// What a text asks other hosts for.
+    fn across(&mut self, text: &str) {
+        if !text.contains("hostvar") {
+            return;
+        }
+        let (asked, computed) = asked_of_others(text);
+        self.of_others.extend(asked);
+        self.by_computed_name |= computed;
+    }
+
     fn template(&mut self, shared: &Shared, places: &[&Path], folder: &str, source: &Arc<Source>) {
         for name in self.text(source) {
             if let Some(partial) = shared.sources.partial(places, folder, &name) {
@@ -88,7 +119,7 @@ impl Uses {
         }
         self.texts.insert(source.path.clone(), source.clone());
         names_in_text(&source.text, &mut self.names, &mut partials);
-        self.by_computed_name |= asks_by_computed_name(&source.text);
+        self.across(&source.text);
         partials
     }
 
@@ -97,6 +128,7 @@ impl Uses {
         for path in below(files, folder, depth) {
             if let Some(text) = plain_text(files, &path) {
                 names_in_text(&text, &mut self.names, &mut BTreeSet::new());
+                self.across(&text);
             }
         }
     }
@@ -158,17 +190,51 @@ impl Uses {
     }
 }
 
-/// `hostvar NAME x`, where `x` is no text in quotes.
-fn asks_by_computed_name(text: &str) -> bool {
-    text.match_indices("hostvar ").any(|(at, word)| {
+/// All texts of a value.
+fn texts(node: &Node, look: &mut impl FnMut(&str)) {
+    match &node.value {
+        Value::Str(text) => look(text),
+        Value::Seq(items) => items.iter().for_each(|item| texts(item, look)),
+        Value::Map(map) => map.iter().for_each(|(key, entry)| {
+            look(key);
+            texts(&entry.node, look);
+        }),
+        _ => {}
+    }
+}
+
+/// The variables that a text asks other hosts for, `hostvars.NAME.x` and `hostvar NAME "x"`; whether there is one more whose name is
+/// computed: `hostvar NAME x`.
+fn asked_of_others(text: &str) -> (Vec<String>, bool) {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let (mut asked, mut computed) = (vec![], false);
+    for (at, word) in text.match_indices("hostvars.") {
+        let rest = &text[at + word.len()..];
+        let behind = match rest.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').map_or("", |(_, rest)| rest),
+            None => rest.trim_start_matches(is_part),
+        };
+        let name = behind.strip_prefix('.').unwrap_or("").trim_start_matches('[');
+        let end = name.find(|c| !is_part(c)).unwrap_or(name.len());
+        asked.extend(Some(&name[..end]).filter(|name| !name.is_empty()).map(str::to_string));
+    }
+    for (at, word) in text.match_indices("hostvar ") {
         let arguments = text[at + word.len()..].split("}}").next().unwrap_or("").trim_start();
         let closes = |open: char| if open == '(' { ')' } else { open };
         let behind = match arguments.chars().next() {
-            Some(open @ ('(' | '"')) => arguments[1..].split_once(closes(open)).map_or("", |(_, rest)| rest),
+            Some(open @ ('(' | '"' | '\'')) => {
+                arguments[1..].split_once(closes(open)).map_or("", |(_, rest)| rest)
+            }
             _ => arguments.split_once(' ').map_or("", |(_, rest)| rest),
         };
-        !behind.trim_start().starts_with(['"', '\''])
-    })
+        // In a quoted text of YAML or JSON: `\"x\"`.
+        let behind = behind.trim_start().trim_start_matches('\\');
+        match behind.strip_prefix(['"', '\'']) {
+            Some(name) => asked.push(name.split(['"', '\'', '\\']).next().unwrap_or("").to_string()),
+            None => computed = true,
+        }
+    }
+    (asked, computed)
 }
 
 /// All files below a folder.
@@ -200,4 +266,22 @@ fn mentioned(text: &str) -> impl Iterator<Item = &str> {
             !word.is_empty() && !line[end..].starts_with(':')
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_other_hosts_are_found_by_name() {
+        let asked = |text: &str| asked_of_others(text);
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(asked("{{hostvars.b.port}} {{hostvars.[b-1.net].ip}}"), (names(&["port", "ip"]), false));
+        assert_eq!(
+            asked(r#"{{hostvar x "port"}} {{hostvar (first groups.web) 'ip'}}"#),
+            (names(&["port", "ip"]), false)
+        );
+        assert_eq!(asked(r#"a: "{{hostvar \"b\" \"port\"}}""#).0, ["port"]);
+        assert_eq!(asked("{{hostvar 'b' name}}"), (vec![], true));
+    }
 }

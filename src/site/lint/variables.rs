@@ -4,6 +4,7 @@ use super::{Definition, Shared, Uses, definitions::Kind};
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
     model::Origin,
+    template::names_in,
 };
 use indexmap::IndexMap;
 use std::{
@@ -53,6 +54,8 @@ pub(super) fn unused(shared: &Shared, definitions: &[Definition], uses: &Uses, f
                 Diagnostic::lint("unused-variable", format!("nothing uses the variable `{name}`"))
                     .hint("remove it: no playbook and no role here asks for it")
             }
+            Kind::Prompt => Diagnostic::lint("unused-variable", format!("nothing uses the answer `{name}`"))
+                .hint("remove it from `vars_prompt`"),
             _ => Diagnostic::lint("unused-variable", format!("nothing uses the variable `{name}`"))
                 .hint("remove it"),
         };
@@ -89,9 +92,12 @@ fn over(shared: &Shared, play: usize) -> Over<'_> {
 }
 
 /// Variables that are set and never seen, because another of the same name always wins.
-pub(super) fn hidden(shared: &Shared, definitions: &[Definition], found: &mut Diagnostics) {
+pub(super) fn hidden(shared: &Shared, definitions: &[Definition], uses: &Uses, found: &mut Diagnostics) {
     let overs: Vec<Over> = (0..shared.playbook.plays.len()).map(|play| over(shared, play)).collect();
-    hidden_in_inventory(shared, definitions, &overs, found);
+    // By a computed name it may be any of them.
+    if !uses.by_computed_name {
+        hidden_in_inventory(shared, definitions, uses, &overs, found);
+    }
     for (play, over) in shared.playbook.plays.iter().zip(&overs) {
         for (name, entry) in &play.vars {
             if let Some(other) = play.file_vars.get(name) {
@@ -117,9 +123,12 @@ pub(super) fn hidden(shared: &Shared, definitions: &[Definition], found: &mut Di
         known.extend(over.iter().map(|(name, (place, _))| (*name, *place)));
         for task in play.tasks.iter().chain(&play.handlers) {
             let register = task.register.iter().map(|(name, place)| (name, place, "the result"));
-            let item = task.repeat.iter().flat_map(|repeat| {
-                let names = std::iter::once(&repeat.var).chain(&repeat.index_var);
-                names.map(|name| (name, &repeat.items.origin, "the item of the loop"))
+            let around = task.includes.iter().filter_map(|included| included.include.repeat.as_ref());
+            let item = task.repeat.iter().chain(around).flat_map(|repeat| {
+                let item = (&repeat.var, &repeat.items.origin, "the item of the loop");
+                let index = repeat.index_var.iter();
+                let index = index.map(|name| (name, &repeat.items.origin, "the index of the loop"));
+                std::iter::once(item).chain(index)
             });
             for (name, place, what) in register.chain(item) {
                 if let Some(other) = known.get(name.as_str()) {
@@ -136,7 +145,17 @@ pub(super) fn hidden(shared: &Shared, definitions: &[Definition], found: &mut Di
 type Set<'a> = (*const u8, usize, &'a str);
 
 /// Variables of the inventory that every play of every host they are for sets anew.
-fn hidden_in_inventory(shared: &Shared, definitions: &[Definition], overs: &[Over], found: &mut Diagnostics) {
+fn hidden_in_inventory(
+    shared: &Shared,
+    definitions: &[Definition],
+    uses: &Uses,
+    overs: &[Over],
+    found: &mut Diagnostics,
+) {
+    // Other hosts, and how a host is reached, see the inventory only, without what lies over it.
+    let inventory = || definitions.iter().filter(|definition| definition.kind == Kind::Inventory);
+    let mut seen = uses.of_others.clone();
+    inventory().filter_map(|d| d.node).for_each(|node| names_in(node, false, &mut seen));
     let mut winners: IndexMap<Set, Option<&(&Origin, String)>> = IndexMap::new();
     for name in &shared.hosts {
         let Some(host) = shared.inventory.host(name) else { continue };
@@ -154,7 +173,7 @@ fn hidden_in_inventory(shared: &Shared, definitions: &[Definition], overs: &[Ove
             }
         }
     }
-    for definition in definitions.iter().filter(|definition| definition.kind == Kind::Inventory) {
+    for definition in inventory().filter(|definition| !seen.contains(definition.name)) {
         let Some(node) = definition.node else { continue };
         let source = Arc::as_ptr(&node.origin.source).cast::<u8>();
         let key = (source, node.origin.span.start, definition.name);
