@@ -12,6 +12,7 @@
 //! | [`vault`] | encrypted files and values in, secrets out |
 //! | [`inventory`] | hosts, groups, patterns, variables and their precedence |
 //! | [`playbook`] | YAML to plays, roles, tasks; knows nothing of hosts |
+//! | [`jinja`] | expressions of Jinja2 into ours: for hints, and for `convert` |
 //! | [`template`] | Handlebars: rendering, expressions, helpers, taint of secrets |
 //! | [`resource`] | the trait of a resource type; diffing of states; the invariants |
 //! | [`resources`] | one file per resource type and one table row each |
@@ -22,7 +23,7 @@
 //! | [`engine`] | the run: dispatcher and per-host executor, handlers, cancellation |
 //! | [`report`] | one event stream to terminal, CI lines, JSON; redaction at the sink |
 //! | [`lab`] | throw-away VMs for a first try and for tests |
-//! | [`convert`] | Ansible's roles and their Jinja2 expressions into ours |
+//! | [`convert`] | Ansible's roles into ours: keywords, modules, templates |
 //! | [`cli`] | verbs, flags; the only place that prints besides `report` and `lab` |
 
 // Printing belongs to the rooms cli, report and lab.
@@ -36,6 +37,7 @@ pub mod engine;
 pub mod event;
 pub mod graph;
 pub mod inventory;
+pub mod jinja;
 pub mod lab;
 pub mod model;
 pub mod plan;

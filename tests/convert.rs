@@ -68,9 +68,7 @@ fn a_role_is_turned_and_what_is_left_is_listed() {
         copy(&temp.path().join("role"), &fixtures().join("after"));
         fs::write(fixtures().join("left.txt"), &left).unwrap();
     }
-    for ((name, found), (expected_name, expected)) in after.iter().zip(tree(&fixtures().join("after"))) {
-        assert_eq!((name, found), (&expected_name, &expected));
-    }
+    assert_eq!(after, tree(&fixtures().join("after")));
     assert_eq!(left, fs::read_to_string(fixtures().join("left.txt")).unwrap());
     // What was turned is not turned again.
     let again = convert(temp.path(), &["role/meta", "--write"]);

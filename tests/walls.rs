@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "vault",
     "inventory",
     "playbook",
+    "jinja",
     "template",
     "resource",
     "resources",

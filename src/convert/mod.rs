@@ -1,22 +1,10 @@
 //! Roles of Ansible into ours: Jinja2 expressions become Handlebars, in place, and what cannot be turned is listed.
 //!
-//! * `lex`, `parse`, `atoms`: an expression of Jinja2 to its tree (`ast`)
-//! * `emit`, `places`, `filters`, `checks`, `calls`, `facts`: the tree to an expression of ours
+//! * expressions: [`crate::jinja`]
 //! * `template`, `tags`: texts with tags; `yaml`, `tasks`: YAML files, of which only the scalars that change are touched (`scalar`)
-//!
-//! What is turned means the same for values that both sides accept; Jinja2's looser moments (a text that counts as true) become
-//! errors here, which `validate` shows.
 
-mod ast;
-mod atoms;
-mod calls;
-mod checks;
-mod emit;
-mod facts;
-mod filters;
-mod lex;
-mod parse;
-mod places;
+#[cfg(test)]
+mod promises;
 mod scalar;
 mod tags;
 mod tasks;
@@ -27,9 +15,12 @@ mod yaml;
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    jinja::Left,
     model::{Origin, Source},
 };
 use std::sync::Arc;
+
+pub use crate::jinja::condition;
 
 /// A file that was turned as far as it goes.
 #[derive(Debug)]
@@ -37,43 +28,6 @@ pub struct Converted {
     pub text: String,
     /// What is left as it was (errors), and what deserves a look (warnings).
     pub left: Diagnostics,
-}
-
-/// What cannot be turned, and where in its text.
-#[derive(Clone, Debug)]
-pub struct Left {
-    /// Byte offset.
-    pub at: usize,
-    pub message: String,
-    pub hint: Option<String>,
-}
-
-impl Left {
-    fn new(at: usize, message: impl Into<String>) -> Self {
-        Self { at, message: message.into(), hint: None }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    fn diagnostic(self, origin: &Origin) -> Diagnostic {
-        let diagnostic = Diagnostic::error(self.message).at(origin);
-        match self.hint {
-            Some(hint) => diagnostic.hint(hint),
-            None => diagnostic,
-        }
-    }
-}
-
-/// An expression of Jinja2, without braces, as a condition or bare expression of ours.
-///
-/// # Errors
-/// What cannot be turned.
-pub fn condition(text: &str) -> Result<String, Left> {
-    let expr = parse::parse(text, lex::Escapes::Python)?;
-    emit::Emitter::default().boolean(&expr).map(|out| out.text)
 }
 
 /// Whether what is no expression of Jinja2 is one of ours already: a call or a block.

@@ -1,6 +1,6 @@
 //! Where the tags of a text are.
 
-use super::Left;
+use crate::jinja::Left;
 
 /// One part of a text.
 #[derive(Clone, Copy, Debug)]
@@ -75,4 +75,29 @@ pub(super) fn trimmed(text: &str, (before, after): (bool, bool)) -> String {
         text.insert(2, '~');
     }
     text
+}
+
+/// The first line of a template, with its end, when it holds settings; and these.
+pub(super) fn header(text: &str) -> Option<(&str, &str)> {
+    let line = text.split_inclusive('\n').next()?;
+    Some((line, line.strip_prefix("#jinja2:")?))
+}
+
+/// What the `#jinja2:` line of a template says; whether white space before a statement vanishes, as it does here.
+///
+/// Source: Ansible's documentation of the module `template`.
+pub(super) fn overrides(line: &str) -> Result<bool, Left> {
+    let mut strips = false;
+    for setting in line.trim().split(',').filter(|setting| !setting.trim().is_empty()) {
+        let (name, value) = setting.split_once(':').unwrap_or((setting, ""));
+        match (name.trim(), value.trim().to_lowercase().as_str()) {
+            ("trim_blocks", "true") => {}
+            ("lstrip_blocks", value @ ("true" | "false")) => strips = value == "true",
+            (name, _) => {
+                return Err(Left::new(0, format!("the template sets `{name}` for itself"))
+                    .hint("rewrite it without this line, with Ansible's usual tags and line breaks"));
+            }
+        }
+    }
+    Ok(strips)
 }

@@ -1,8 +1,9 @@
 //! What stands where in a file of Ansible: plays, tasks, conditions, loops, modules.
 
-use super::{Left, emit, is_ours, lex::Escapes, parse, template, yaml::Editor};
+use super::{is_ours, template, yaml::Editor};
 use crate::{
-    playbook::{instead_of, is_play_key, is_task_key, other_name},
+    jinja::{Left, emit, lex::Escapes, parse},
+    playbook::{instead_of, is_play_key, is_task_key, other_name, parameters_in, quoted},
     resources,
     yaml::{Entry, Map, Node, Value},
 };
@@ -163,7 +164,7 @@ impl Editor {
 
     fn module(&mut self, key: &str, entry: &Entry) {
         let short = COLLECTIONS.iter().find_map(|collection| key.strip_prefix(collection)).unwrap_or(key);
-        let is_keyword = ["import_tasks", "import_role", "include_role"].contains(&short);
+        let is_keyword = ["import_tasks", "include_tasks", "import_role", "include_role"].contains(&short);
         let known = resources::find(short);
         if known.is_some() || is_keyword {
             if short != key {
@@ -198,6 +199,10 @@ impl Editor {
         }
         match entry.node.as_map() {
             Some(map) => map.iter().for_each(|(name, entry)| match (short, name.as_str()) {
+                ("set_fact", "cacheable") => {
+                    let hint = "remove it: what is set lasts for the run";
+                    self.report(&entry.key, "`cacheable` is not there".into(), hint);
+                }
                 ("assert", "that") => self.conditions(&entry.node),
                 _ if is_shown(short, name) => {
                     self.rename(name, &entry.key, "msg");
@@ -206,8 +211,47 @@ impl Editor {
                 }
                 _ => self.map(&Map::from([(name.clone(), entry.clone())])),
             }),
+            None if self.line(short, &entry.node) => {}
             None => self.value(&entry.node),
         }
+    }
+
+    /// `command: make creates=/x` as a mapping. Whether it was one.
+    fn line(&mut self, resource: &str, node: &Node) -> bool {
+        let Some(line) = node.as_str().and_then(|text| parameters_in(resource, text)) else { return false };
+        let turned = |text: &str| match template::turn(text, true) {
+            (text, left) if left.is_empty() => Some(text),
+            _ => None,
+        };
+        let parameter = |(name, value): &(&str, String)| match *name {
+            "warn" => Some(None),
+            "executable" => None,
+            "var" => {
+                let (text, left) = around("to_json", &format!("{{{{{value}}}}}"));
+                left.is_empty().then(|| Some(format!("msg: {}", quoted(&text))))
+            }
+            name => turned(value).map(|value| Some(format!("{name}: {}", quoted(&value)))),
+        };
+        let parameters: Option<Vec<_>> = line.parameters.iter().map(parameter).collect();
+        let command = match resource {
+            "debug" => Some(None),
+            _ => turned(&line.rest).map(|rest| Some(format!("cmd: {}", quoted(&rest)))),
+        };
+        let written = command.zip(parameters).map(|(command, parameters)| {
+            let all: Vec<String> = std::iter::once(command).chain(parameters).flatten().collect();
+            format!("{{{}}}", all.join(", "))
+        });
+        if written.is_some_and(|written| self.replace(node, &written)) {
+            return true;
+        }
+        let (name, _) = line.parameters[0];
+        let message = format!("`{name}=` would be a part of the text here");
+        let hint = match line.parameters.iter().any(|(name, _)| *name == "executable") {
+            true => "another shell than /bin/sh is called as such: `command: {argv: [bash, -c, ...]}`",
+            false => "write each parameter on a line of its own: `creates: /x`, `cmd: ...`",
+        };
+        self.report(&node.origin, message, hint);
+        false
     }
 }
 
@@ -238,8 +282,17 @@ fn is_task(map: &Map) -> bool {
             || resources::find(short).is_some()
             || other_name(short).is_some()
             || instead_of(short).is_some()
-            || ["when", "register", "notify", "import_tasks", "import_role", "include_role", "name"]
-                .contains(&short)
+            || [
+                "when",
+                "register",
+                "notify",
+                "import_tasks",
+                "include_tasks",
+                "import_role",
+                "include_role",
+                "name",
+            ]
+            .contains(&short)
             || COLLECTIONS.iter().any(|collection| key.starts_with(collection))
     })
 }

@@ -3,13 +3,17 @@
 //! White space is Ansible's: a line break right behind a statement or comment is not part of the text.
 
 use super::{
+    is_ours,
+    tags::{Tag, header, next_tag, overrides, tag_at, trimmed},
+};
+use crate::jinja::{
     Left,
     ast::{Expr, Kind},
-    emit::{Emitter, Type, quoted},
-    is_ours,
+    emit::{Emitter, quoted},
     lex::Escapes,
+    output::output,
     parse::{parse, parse_loop},
-    tags::{Tag, next_tag, tag_at, trimmed},
+    rarer::grouped,
 };
 
 /// A block that is open.
@@ -39,6 +43,13 @@ pub(super) fn turn(text: &str, bare: bool) -> (String, Vec<(bool, Left)>) {
         drops_line_break: false,
     };
     let mut at = 0;
+    if !bare && let Some((line, header)) = header(text) {
+        match overrides(header) {
+            Ok(strips) => writer.indented = strips,
+            Err(left) => return (text.to_owned(), vec![(true, left)]),
+        }
+        at = line.len();
+    }
     while let Some(start) = next_tag(text, at) {
         writer.text(&text[at..start]);
         let tag = match tag_at(text, start) {
@@ -325,6 +336,10 @@ impl Writer<'_> {
             Kind::Filter(map, name, arguments) if name == "items" && arguments.is_empty() => Some(map),
             _ => None,
         };
+        if let (Some((list, key)), [value, items]) = (grouped(&found.over), found.names.as_slice()) {
+            let groups = format!("(group_by {} {})", self.emitter.argument(list)?, quoted(key));
+            return Ok((groups, found.over.clone(), vec![items.clone(), value.clone()], found.only));
+        }
         match (pairs, found.names.as_slice()) {
             (Some(map), [key, value]) => Ok((
                 self.emitter.argument(map)?,
@@ -339,51 +354,5 @@ impl Writer<'_> {
                 "`{{#each list as |item|}}`, then `item.name`; of a mapping `{{#each map as |value key|}}`",
             )),
         }
-    }
-}
-
-/// What an output becomes. `in_text`: as part of a text, where Python would write `True`.
-fn output(emitter: &Emitter, expr: &Expr, in_text: bool) -> Result<String, Left> {
-    match &expr.kind {
-        Kind::Text(text) if in_text && !text.contains(['{', '}', '\\']) => return Ok(text.clone()),
-        Kind::Binary("~", a, b) => {
-            return Ok(output(emitter, a, true)? + &output(emitter, b, true)?);
-        }
-        Kind::Binary("+", a, b) if is_text(emitter, a) || is_text(emitter, b) => {
-            return Ok(output(emitter, a, true)? + &output(emitter, b, true)?);
-        }
-        Kind::Ternary { yes, condition, no }
-            if (is_text(emitter, yes) || no.as_ref().is_some_and(|no| is_text(emitter, no)))
-                && emitter.emit(expr).is_err() =>
-        {
-            let condition = emitter.boolean(condition)?.argument();
-            let yes = output(emitter, yes, true)?;
-            let no = no.as_ref().map_or(Ok(String::new()), |no| output(emitter, no, true))?;
-            return Ok(format!("{{{{#if {condition}}}}}{yes}{{{{else}}}}{no}{{{{/if}}}}"));
-        }
-        _ => {}
-    }
-    let out = emitter.emit(expr)?;
-    // A mapping that is written out must not close the tag; a lone string is no expression.
-    let text = if out.text.ends_with('}') { format!("{} ", out.text) } else { out.text };
-    Ok(match (&expr.kind, out.kind) {
-        (Kind::Text(text), _) => format!("{{{{string {}}}}}", quoted(text)),
-        (Kind::List(_), _) => format!("{{{{concat {text}}}}}"),
-        (Kind::Map(_), _) => format!("{{{{merge {text}}}}}"),
-        (Kind::Integer(_), _) => format!("{{{{int {text}}}}}"),
-        (_, Type::Bool) if in_text => {
-            let argument = if out.call { format!("({text})") } else { text };
-            format!("{{{{ternary {argument} \"True\" \"False\"}}}}")
-        }
-        _ => format!("{{{{{text}}}}}"),
-    })
-}
-
-/// Whether it gives a text for sure.
-fn is_text(emitter: &Emitter, expr: &Expr) -> bool {
-    match &expr.kind {
-        Kind::Text(_) | Kind::Binary("~", ..) => true,
-        Kind::Binary("+", a, b) => is_text(emitter, a) || is_text(emitter, b),
-        _ => emitter.emit(expr).is_ok_and(|out| out.kind == Type::Text),
     }
 }

@@ -55,6 +55,34 @@ fn conditions_become_calls() {
         ("hostvars['web1']['port'] == 80", "eq hostvars.web1.port 80"),
         ("hostvars[item].net.port == 80", "eq (hostvar item \"net.port\") 80"),
         ("hostvars['web1.example.org'].port", "hostvars.[web1.example.org].port"),
+        ("x is version('1.2', '>=')", "version x \">=\" \"1.2\""),
+        ("x is version('1.2')", "version x \"==\" \"1.2\""),
+        ("x is string and y is mapping", "and (eq (kind x) \"string\") (eq (kind y) \"mapping\")"),
+        ("r is finished", "r.finished"),
+        ("r is not finished", "not r.finished"),
+        ("xs is any", "in true xs"),
+        ("p is not abs", "not (starts_with p \"/\")"),
+        ("lookup('env', 'HOME') == ''", "eq (env \"HOME\" \"\") \"\""),
+        ("lookup('ansible.builtin.file', a) == ''", "eq (trim (file a)) \"\""),
+        ("now(fmt='%Y') == '2026'", "eq (now \"%Y\") \"2026\""),
+        ("now().strftime('%Y') == '2026'", "eq (now \"%Y\") \"2026\""),
+        ("x | type_debug == 'dict'", "eq (kind x) \"mapping\""),
+        ("x | hash('sha512') == y", "eq (hash x \"sha512\") y"),
+        ("['/a', b] | path_join == c", "eq (path_join \"/a\" b) c"),
+        ("x | ipaddr('1') | ipaddr('address') == y", "eq (ip_host x 1) y"),
+        ("x | ansible.utils.ipaddr('1') == y", "eq (join (list (ip_host x 1) (ip_prefix x)) \"/\") y"),
+        ("a | zip(b) | list == c", "eq (zip a b) c"),
+        ("'a' | extract(m) == c", "eq m.a c"),
+        ("h | extract(hostvars, 'port') == c", "eq (hostvar h \"port\") c"),
+        ("ansible_distribution == 'RedHat'", "eq ansible_distribution \"RedHat\""),
+        (
+            "ansible_facts['os_family'] in ['Debian', 'Archlinux']",
+            "in ansible_os_family [\"Debian\", \"Archlinux\"]",
+        ),
+        ("ansible_facts['service_mgr'] == 'systemd'", "eq ansible_service_mgr \"systemd\""),
+        ("'eth0' in ansible_interfaces", "in \"eth0\" ansible_interfaces"),
+        ("ansible_facts.date_time.epoch == x", "eq ansible_date_time.epoch x"),
+        ("hostvars[h]['ansible_facts']['os_family'] == x", "eq (hostvar h \"ansible_facts.os_family\") x"),
         ("a[b] == 1", "eq (lookup a b) 1"),
         ("a['x y'].z", "a.[x y].z"),
         ("a.split(':')[0] == 'x'", "eq (lookup (split a \":\") 0) \"x\""),
@@ -76,15 +104,20 @@ fn what_has_no_form_is_left_with_a_hint() {
         ("a / b", "`/` gives a fraction"),
         ("a ** 2", "`**` is not there"),
         ("(a ~ b) in c", "texts are joined in a template"),
-        ("x is version('1.2', '>')", "the test `version` is not there"),
-        ("x is string", "the test `string` is not there"),
-        ("lookup('env', 'HOME') == ''", "`lookup` looks beyond the variables"),
+        ("lookup('pipe', 'date') == ''", "`lookup` looks beyond the variables"),
+        ("lookup('file', 'a', 'b') == ''", "`lookup` looks beyond the variables"),
+        ("now() == 1", "`now()` is a time to the microsecond there"),
+        ("x | groupby('a')", "the filter `groupby` is not there"),
+        ("x | hash('md5') == ''", "the filter `hash` is not there"),
+        ("x | path_join", "the filter `path_join` is not there"),
+        ("x is version('1', '>', strict=true)", "only a version and an operator"),
+        ("ansible_default_ipv4.netmask", "there is no such fact here"),
+        ("ansible_lsb.nonsense", "there is no such fact here"),
         ("x | json_query('a')", "the filter `json_query` is not there"),
         ("x | default('y', true)", "`default(x, true)` replaces what is empty too"),
         ("x | map('lower') | list", "`map` applies a filter to each item"),
         ("x | selectattr('a', 'defined') | list", "only equality of a key chooses here"),
         ("x is search('(?=a)')", "this regular expression is not valid here"),
-        ("ansible_distribution", "`facts.os.id` is written in lower case here"),
         ("ansible_mounts | length > 0", "there is no such fact here"),
         ("x[::2]", "a slice with a step is not there"),
         ("a ==", "the expression ends too early"),
@@ -223,6 +256,60 @@ fn loops_modules_and_keywords() {
         assert!(left.contains(part), "`{part}` is not in\n{left}");
     }
     assert!(text.contains("- nonsense: {a: \"{{b}}\"}"), "{text}");
+}
+
+#[test]
+fn parameters_in_a_line_become_a_mapping() {
+    for (theirs, ours) in [
+        ("command: make creates=/x chdir='/a b'", "command: {cmd: \"make\", creates: /x, chdir: \"/a b\"}"),
+        ("shell: chdir={{ d }} a > b warn=no", "shell: {cmd: \"a > b\", chdir: \"{{d}}\"}"),
+        ("command: \"make {{ x | quote }} creates=/x\"", "command: {cmd: \"make {{quote x}}\", creates: /x}"),
+        ("debug: msg=\"it is\"", "debug: {msg: \"it is\"}"),
+        ("debug: var=a.b", "debug: {msg: \"{{to_json a.b}}\"}"),
+        ("ansible.builtin.include_tasks: a.yml", "include_tasks: a.yml"),
+        ("include_tasks: \"{{ a }}.yml\"", "include_tasks: \"{{a}}.yml\""),
+    ] {
+        assert_eq!(turned(&format!("- {theirs}\n")), (format!("- {ours}\n"), String::new()));
+    }
+    for (theirs, part) in [
+        ("shell: a executable=/bin/bash", "called as such"),
+        ("shell: |\n    a\n    creates=/x", "a line of its own: `creates: /x`"),
+        ("command: a {{ b + c }} creates=/x", "`+` may add numbers"),
+        ("set_fact: {a: 1, cacheable: true}", "remove it: what is set lasts for the run"),
+    ] {
+        let text = format!("- {theirs}\n");
+        let (found, left) = turned(&text);
+        assert!(left.contains(part), "{left}");
+        assert_eq!(found, text);
+    }
+}
+
+#[test]
+fn groups_are_looped_over() {
+    let converted =
+        template(&source("a.j2", "{% for k, v in xs | groupby('a') %}{{ k }}{{ v | length }}{% endfor %}"));
+    assert_eq!(
+        (converted.text.as_str(), converted.left.0.len()),
+        ("{{#each (group_by xs \"a\") as |v k|}}{{k}}{{length v}}{{/each}}", 0)
+    );
+}
+
+#[test]
+fn a_header_of_settings_goes_or_leaves_the_template_alone() {
+    let text = "#jinja2: lstrip_blocks: True, trim_blocks:true\n  {% if a %}\nb\n  {% endif %}\n";
+    let converted = template(&source("a.j2", text));
+    assert_eq!((converted.text.as_str(), converted.left.0.len()), ("  {{#if a}}\nb\n  {{/if}}\n", 0));
+    for setting in
+        ["trim_blocks: False", "variable_start_string: '[['", "lstrip_blocks: True, newline_sequence:x"]
+    {
+        let text = format!("#jinja2: {setting}\n{{{{ a | lower }}}}\n");
+        let converted = template(&source("a.j2", &text));
+        assert_eq!(converted.text, text);
+        let left: String = converted.left.0.iter().map(|d| render(d, false)).collect();
+        assert!(left.contains("a.j2:1:1") && left.contains("for itself"), "{left}");
+    }
+    assert_eq!(template(&source("a.j2", "# jinja2: x\n")).text, "# jinja2: x\n");
+    assert_eq!(template(&source("a.j2", "#jinja2: lstrip_blocks: False")).text, "");
 }
 
 #[test]

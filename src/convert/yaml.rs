@@ -1,16 +1,21 @@
 //! YAML files: what changes is replaced in the text; all else stays byte by byte.
 
 use super::{
-    Converted, Left,
+    Converted,
     scalar::{self, Style},
     template,
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Severity},
+    jinja::Left,
     model::{Origin, Source},
     yaml::{Map, Node, Value, parse},
 };
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 /// Turns a file.
 pub(super) fn turn(source: &Arc<Source>) -> Result<Converted, Diagnostic> {
@@ -19,6 +24,7 @@ pub(super) fn turn(source: &Arc<Source>) -> Result<Converted, Diagnostic> {
         source: source.clone(),
         edits: vec![],
         values: HashMap::new(),
+        mappings: HashSet::new(),
         left: Diagnostics::default(),
     };
     editor.root(&root);
@@ -50,6 +56,8 @@ pub(super) struct Editor {
     edits: Vec<(Range<usize>, String)>,
     /// The new values, by where the old ones begin; `None`: no longer a string.
     values: HashMap<usize, Option<String>>,
+    /// Where strings that became mappings began.
+    mappings: HashSet<usize>,
     pub left: Diagnostics,
 }
 
@@ -73,6 +81,7 @@ impl Editor {
                         key(k, a.key.span.start) == *l && self.is_as_meant(&a.node, &b.node)
                     })
             }
+            (Value::Str(_), Value::Map(_)) => self.mappings.contains(&start),
             (Value::Str(was), now) => match (self.values.get(&start), now) {
                 (Some(Some(wanted)), Value::Str(now)) => **wanted == **now,
                 (Some(None), now) => !matches!(now, Value::Map(_) | Value::Seq(_)),
@@ -179,6 +188,19 @@ impl Editor {
             self.edits.push((found.range, scalar::write(found.style, &new, text)));
             self.values.insert(start, Some(new));
         }
+    }
+
+    /// Puts a mapping on one line where a string on one line is; false where that is none.
+    pub fn replace(&mut self, node: &Node, new: &str) -> bool {
+        let (start, text) = (node.origin.span.start, node.as_str().unwrap_or_default());
+        let found = scalar::find(&self.source.text, start, text);
+        let is_line = |found: &scalar::Scalar| !self.source.text[found.range.clone()].contains('\n');
+        let Some(found) = found.filter(|found| found.style != Style::Block && is_line(found)) else {
+            return false;
+        };
+        self.mappings.insert(start);
+        self.edits.push((found.range, new.to_owned()));
+        true
     }
 
     /// Replaces a key.

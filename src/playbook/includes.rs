@@ -150,6 +150,11 @@ impl Loader<'_> {
                     self.errors.push(error.hint("write variables below it, one a line: `name: value`"));
                 }
                 for (name, entry) in &params {
+                    if name == "cacheable" {
+                        let error = Diagnostic::error("`set_fact` takes no `cacheable`").at(&entry.key);
+                        self.errors.push(error.hint("remove it: what is set lasts for the run"));
+                        continue;
+                    }
                     if RESERVED.contains(&name.as_str()) {
                         let error = format!("the variable `{name}` is always in scope and cannot be set");
                         self.errors.push(Diagnostic::error(error).at(&entry.key).hint("choose another name"));

@@ -18,6 +18,7 @@ mod rolling;
 mod task;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use files::Files;
 pub use inputs::{Input, Inputs, Type};
@@ -25,6 +26,8 @@ pub use keywords::{Connection, Keywords, is_reserved};
 pub use names::{instead_of, is_play_key, is_task_key, other_name};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
+pub use words::parameters_in;
+pub(crate) use words::quoted;
 
 use crate::{
     model::{InBlock, Origin},

@@ -217,6 +217,10 @@ impl Loader<'_> {
                 None
             }
             (_, Some(free)) => {
+                if let Some(error) = super::words::check(resource, entry) {
+                    self.errors.push(error);
+                    return None;
+                }
                 let param = Entry { key: entry.key.clone(), node: node.clone() };
                 let map = Map::from([(free.to_string(), param)]);
                 Some(Node::new(Value::Map(map), node.origin.clone()))

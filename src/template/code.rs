@@ -127,7 +127,7 @@ impl Code {
             }
             _ => {}
         }
-        let idiom = super::idioms::find(tag, self.secret);
+        let idiom = super::idioms::find(tag, self.form == Form::Condition, self.secret);
         let (what, hint) = match (error.reason(), idiom) {
             (_, Some((what, hint))) => (what, Some(hint)),
             (TemplateErrorReason::InvalidParam(written), _) if !self.secret => {
@@ -180,6 +180,12 @@ impl Code {
     /// The place of the tag at a byte offset.
     pub fn tag(&self, at: usize) -> Origin {
         self.place(at..tag_end(&self.text, at))
+    }
+
+    /// What the tag at a byte offset means when it is read as Jinja2, as it is written here.
+    pub fn as_jinja(&self, at: usize) -> Option<String> {
+        let tag = self.text.get(at..tag_end(&self.text, at))?;
+        super::idioms::rewritten(tag, self.form == Form::Condition).ok()
     }
 
     /// The place of a name in the tag at `at`, or in a later one where the parser kept no position.

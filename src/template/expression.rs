@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    jinja,
     model::Origin,
     yaml::{Node, Value},
 };
@@ -297,10 +298,19 @@ impl Cx<'_> {
         if self.code.secret {
             return error.hint("a text that is no template is tagged `!unsafe`");
         }
+        let word = params.first().and_then(Parameter::as_name).unwrap_or_default();
+        if word == "is" {
+            // The whole tag, or what stands in these brackets.
+            let words: Vec<&str> = params.iter().map_while(Parameter::as_name).collect();
+            let inner = || jinja::condition(&format!("{name} {}", words.join(" "))).ok();
+            let written = self.code.as_jinja(at).or_else(|| inner().filter(|_| words.len() == params.len()));
+            return error.hint(match written {
+                Some(written) => format!("write `{written}`"),
+                None => format!("write `defined {name}`, or `not (defined {name})`"),
+            });
+        }
         if self.scope.find(name).is_some() || self.block_parameter(name).is_some() {
-            let word = params.first().and_then(Parameter::as_name).unwrap_or_default();
             return error.hint(match word {
-                "is" => format!("write `defined {name}`, or `not (defined {name})`"),
                 "and" | "or" | "in" => {
                     let others = params[1..].iter().map(|p| p.as_name().unwrap_or("..."));
                     let others: Vec<&str> = others.collect();

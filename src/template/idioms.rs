@@ -1,63 +1,79 @@
 //! What people who know Jinja write, and what to write here.
 
-use super::helpers;
+use crate::jinja::{self, Left};
 use std::ops::Range;
 
 const OPERATORS: [(&str, &str); 6] =
     [("==", "eq"), ("!=", "ne"), ("<=", "le"), (">=", "ge"), ("<", "lt"), (">", "gt")];
 
 /// What is wrong with a tag that the parser did not take, and what to write; none of its words when it is secret.
-pub(super) fn find(tag: &str, secret: bool) -> Option<(String, String)> {
+pub(super) fn find(tag: &str, condition: bool, secret: bool) -> Option<(String, String)> {
     let inside = tag.trim_matches(['{', '}', '~', ' ']);
     let words: Vec<&str> = inside.split_whitespace().collect();
     let has = |word: &str| words.contains(&word);
+    let hint = |general: &str| match rewritten(tag, condition) {
+        _ if secret => general.to_owned(),
+        Ok(text) => format!("write `{text}`"),
+        Err(left) => match left.hint {
+            Some(hint) => format!("{}: {hint}", left.message),
+            None => general.to_owned(),
+        },
+    };
+    let pipe = pipe_at(tag).filter(|pipe| !tag[..*pipe].trim_end().ends_with(" as"));
+    if pipe.is_some() {
+        return Some(("`|` is no filter here".into(), hint("instead of `x | lower` write `lower x`")));
+    }
     if let Some((sign, helper)) = OPERATORS.iter().find(|(sign, _)| has(sign)) {
-        let hint = match words.as_slice() {
-            [a, _, b] if !secret => format!("write `{helper} {a} {}`", b.replace('\'', "\"")),
-            _ => format!("instead of `a {sign} b` write `{helper} a b`"),
-        };
-        return Some((format!("`{sign}` is no operator here"), hint));
+        let general = format!("instead of `a {sign} b` write `{helper} a b`");
+        return Some((format!("`{sign}` is no operator here"), hint(&general)));
     }
     if has("is") && has("defined") {
-        return Some((
-            "`is defined` is no test here".into(),
-            "write `defined x`, or `not (defined x)`".into(),
-        ));
-    }
-    let pipe = tag.find('|').filter(|pipe| !tag[..*pipe].trim_end().ends_with(" as"));
-    if pipe.is_some() {
-        let written = if secret { None } else { filtered(inside) };
-        let hint =
-            written.map_or("instead of `x | lower` write `lower x`".into(), |text| format!("write `{text}`"));
-        return Some(("`|` is no filter here".into(), hint));
+        let general = "write `defined x`, or `not (defined x)`";
+        return Some(("`is defined` is no test here".into(), hint(general)));
     }
     let open = inside.find(['(', '[']).filter(|open| *open > 0 && !inside[..*open].contains(' '));
     if let Some(open) = open.filter(|_| inside.ends_with([')', ']'])) {
-        let hint = match &inside[open..=open] {
+        let general = match &inside[open..=open] {
             "[" => "write `a.b`, or `lookup a b` where the key is computed",
             _ => "a helper's arguments stand behind it, without brackets: `lower a.b`",
         };
-        return Some(("this is no way to ask for a value here".into(), hint.into()));
+        return Some(("this is no way to ask for a value here".into(), general.into()));
     }
     None
 }
 
-/// `name | default('x')` as `default name "x"`, where each filter is a helper.
-fn filtered(inside: &str) -> Option<String> {
-    let mut parts = inside.split('|').map(str::trim);
-    let mut written =
-        parts.next().filter(|first| !first.is_empty() && !first.contains([' ', '(']))?.to_string();
-    for part in parts {
-        let (name, arguments) =
-            part.split_once('(').map_or((part, ""), |(name, rest)| (name, rest.trim_end_matches(')')));
-        let helper = helpers::find(name.trim())?;
-        let arguments = arguments.split(',').map(|argument| argument.trim().replace('\'', "\""));
-        let arguments: String =
-            arguments.filter(|argument| !argument.is_empty()).map(|a| format!(" {a}")).collect();
-        let inner = if written.contains(' ') { format!("({written})") } else { written };
-        written = format!("{} {inner}{arguments}", helper.name);
+/// What a tag means when it is read as Jinja2, as it is written here.
+///
+/// # Errors
+/// What cannot be turned.
+pub(super) fn rewritten(tag: &str, condition: bool) -> Result<String, Left> {
+    let inside = tag.strip_prefix("{{").unwrap_or(tag);
+    let inside = inside.strip_suffix("}}").unwrap_or(inside).trim_matches('~').trim();
+    // What a backslash means depends on where it stands.
+    if inside.contains('\\') {
+        return Err(Left { at: 0, message: String::new(), hint: None });
     }
-    Some(written)
+    let block =
+        ["#if ", "#unless ", "else if "].iter().find_map(|word| Some((word, inside.strip_prefix(word)?)));
+    match block {
+        Some((word, inside)) => jinja::condition(inside).map(|text| format!("{{{{{word}{text}}}}}")),
+        None if condition => jinja::condition(inside),
+        None => jinja::output(inside),
+    }
+}
+
+/// The first `|` outside of quotes.
+fn pipe_at(tag: &str) -> Option<usize> {
+    let mut quote = None;
+    tag.char_indices().find_map(|(at, c)| {
+        match (quote, c) {
+            (None, '|') => return Some(at),
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            _ => {}
+        }
+        None
+    })
 }
 
 /// The last tag that opens a block which nothing closes.
@@ -75,4 +91,37 @@ pub(super) fn unclosed(text: &str) -> Option<Range<usize>> {
         at = end;
     }
     open.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_told_as_they_mean_or_in_general() {
+        for (tag, hint) in [
+            ("{{ xs | join(', ') }}", "write `join xs \", \"`"),
+            ("{{ xs | join }}", "write `join xs \"\"`"),
+            ("{{~ xs | map(attribute='a') | list }}", "write `map xs \"a\"`"),
+            ("{{ xs | sort(reverse=true) }}", "write `reverse (sort xs)`"),
+            ("{{ x | default('a|b, c') | upper }}", "write `upper (default x \"a|b, c\")`"),
+            ("{{#if x | bool}}", "write `{{#if bool x}}`"),
+            (
+                "{{ x | nonsense }}",
+                "the filter `nonsense` is not there: `lustores-provision doc helpers` lists",
+            ),
+            ("{{ x | default('y', true) }}", "replaces what is empty too: `default x y` replaces only"),
+            ("{{ x | regex_replace('\\d', '') }}", "instead of `x | lower` write `lower x`"),
+            ("{{ x | }}", "instead of `x | lower` write `lower x`"),
+        ] {
+            let found = find(tag, false, false).unwrap_or_else(|| panic!("{tag}"));
+            assert_eq!(found.0, "`|` is no filter here", "{tag}");
+            assert!(found.1.contains(hint), "{tag}: {}", found.1);
+            let secret = find(tag, false, true).unwrap_or_else(|| panic!("{tag}"));
+            assert_eq!(secret.1, "instead of `x | lower` write `lower x`");
+        }
+        assert_eq!(find("{{x | length}}", true, false).unwrap().1, "write `ne (length x) 0`");
+        assert_eq!(find("{{a == 'x y' and b}}", true, false).unwrap().1, "write `and (eq a \"x y\") b`");
+        assert_eq!(find("{{#each list as |x|}}", false, false), None);
+    }
 }

@@ -4,14 +4,19 @@ use super::{
     ast::{Expr, Kind},
     emit::Type,
 };
+use crate::{
+    model::Source,
+    yaml::{self, Node},
+};
+use std::sync::{Arc, OnceLock};
 
 /// What becomes of a fact.
-pub(super) enum Fact {
+pub(crate) enum Fact {
     Same(&'static str, Type),
     /// A call, with `{}` where the path stands.
     Call(&'static str, &'static str, Type),
-    /// The same, but in lower case.
-    Folded(&'static str),
+    /// A name of Ansible's that is there as it is.
+    Named(String),
     /// There is none; what to do instead.
     Unknown(&'static str),
 }
@@ -60,21 +65,15 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// What an expression is as a fact; `None` when it is none.
-pub(super) fn fact(expr: &Expr) -> Option<Fact> {
+pub(crate) fn fact(expr: &Expr) -> Option<Fact> {
     let name = name_of(expr)?;
     let first = name.split('.').next().unwrap_or_default();
     if SETTINGS.contains(&first) {
         return None;
     }
     Some(match name.as_str() {
-        "distribution" => Fact::Folded("facts.os.id"),
-        "os_family" => Fact::Folded("facts.os.family"),
-        "service_mgr" => Fact::Unknown("`facts.systemd` is true where systemd is PID 1"),
         "distribution_release" | "lsb.codename" => Fact::Same("facts.os.codename", Type::Text),
         "distribution_major_version" => Fact::Call("string {}", "facts.os.major", Type::Text),
-        "distribution_version" => {
-            Fact::Unknown("`facts.os.version` is `VERSION_ID` of os-release: 12 where Ansible says 12.5")
-        }
         "architecture" | "machine" => Fact::Same("facts.arch", Type::Text),
         "hostname" => Fact::Same("facts.hostname", Type::Text),
         "kernel" => Fact::Same("facts.kernel", Type::Text),
@@ -91,22 +90,54 @@ pub(super) fn fact(expr: &Expr) -> Option<Fact> {
         "check_mode" => Fact::Unknown("`--check` is the plan that `apply` acts on: no task need ask"),
         "play_hosts" | "play_batch" | "play_hosts_all" => Fact::Unknown("`groups.NAME` holds hosts"),
         "env" => Fact::Unknown("the environment is not looked at: `-e name=value`, or a variable"),
+        _ if is_there(&name) => Fact::Named(format!("ansible_{name}")),
         _ => Fact::Unknown(
             "`doc facts` lists what there is: facts.os, arch, hostname, kernel, cpu, memory, default_ipv4, ...",
         ),
     })
 }
 
-/// Our name of a fact that is in lower case here.
-pub(super) fn folded(expr: &Expr) -> Option<&'static str> {
-    match fact(expr)? {
-        Fact::Folded(ours) => Some(ours),
-        _ => None,
+/// Names of Ansible for facts, which `site` renders.
+const NAMES: &str = include_str!("../site/ansible.yml");
+
+/// Whether a fact is among these: a value, or a part of one.
+fn is_there(name: &str) -> bool {
+    static KNOWN: OnceLock<Option<Node>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let source = Source { path: "ansible.yml".into(), text: NAMES.into(), secret: false };
+        yaml::parse(&Arc::new(source)).ok()
+    });
+    let mut parts = name.split('.');
+    let first = parts.next().and_then(|first| known.as_ref()?.get(&format!("ansible_{first}")));
+    let last = parts.try_fold(first, |node, part| match node?.as_map() {
+        Some(map) => map.get(part).map(|entry| Some(&entry.node)),
+        // A list or a text that is computed.
+        None => Some(node),
+    });
+    last.flatten().is_some()
+}
+
+/// Texts that Ansible's fact has, in lower case, where ours is just that.
+const FOLDED: &[(&str, &str, &[&str])] = &[
+    (
+        "distribution",
+        "facts.os.id",
+        &["debian", "ubuntu", "fedora", "centos", "rocky", "almalinux", "alpine", "gentoo", "sles"],
+    ),
+    ("os_family", "facts.os.family", &["debian", "redhat", "suse", "alpine", "gentoo"]),
+];
+
+/// Our name of a fact that is in lower case here, and which texts it has; also of `fact | lower`.
+pub(crate) fn folded(expr: &Expr) -> Option<(&'static str, &'static [&'static str])> {
+    if let Kind::Filter(subject, name, _) = &expr.kind {
+        return if name == "lower" { folded(subject) } else { None };
     }
+    let name = name_of(expr)?;
+    FOLDED.iter().find(|(theirs, ..)| *theirs == name).map(|(_, ours, texts)| (*ours, *texts))
 }
 
 /// What to do instead of a magic variable that is not there.
-pub(super) fn not_there(name: &str) -> Option<&'static str> {
+pub(crate) fn not_there(name: &str) -> Option<&'static str> {
     Some(match name {
         "ansible_facts" => "name the fact: `facts.os.id`",
         "vars" | "environment" => "name the variable",

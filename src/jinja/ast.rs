@@ -1,16 +1,16 @@
 //! Jinja2 expressions as trees.
 
 #[derive(Clone, Debug)]
-pub(super) struct Expr {
+pub(crate) struct Expr {
     pub kind: Kind,
     /// Byte offset in the expression's text.
     pub at: usize,
 }
 
-pub(super) type Boxed = Box<Expr>;
+pub(crate) type Boxed = Box<Expr>;
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text(String),
     Integer(i64),
     Float(String),
@@ -46,7 +46,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     pub plain: Vec<Expr>,
     pub named: Vec<(String, Expr)>,
 }
@@ -64,7 +64,7 @@ impl Arguments {
 }
 
 /// A `for`: its names, what it goes over, and its condition.
-pub(super) struct Loop {
+pub(crate) struct Loop {
     pub names: Vec<String>,
     pub over: Expr,
     pub only: Option<Expr>,

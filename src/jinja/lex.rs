@@ -5,7 +5,7 @@
 use super::Left;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     Name(String),
     Text(String),
     Integer(i64),
@@ -17,7 +17,7 @@ pub(super) enum Token {
 
 /// What a backslash in a string means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Escapes {
+pub(crate) enum Escapes {
     /// What it means in Python: in templates, statements and conditions.
     Python,
     /// Itself: in the `{{ }}` of YAML values, as Ansible has it.
@@ -34,7 +34,7 @@ const SIGNS: [&str; 26] = [
 ///
 /// # Errors
 /// A string without its end, a number that is too large, a character that no expression has.
-pub(super) fn tokens(text: &str, escapes: Escapes) -> Result<Vec<(Token, usize)>, Left> {
+pub(crate) fn tokens(text: &str, escapes: Escapes) -> Result<Vec<(Token, usize)>, Left> {
     let mut found = vec![];
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {

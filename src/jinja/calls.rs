@@ -4,17 +4,31 @@ use super::{
     Left,
     ast::{Arguments, Expr, Kind},
     emit::{Emitter, Out, Result, Type, literal, quoted},
+    rarer,
 };
 
 impl Emitter {
-    pub(super) fn call(&self, whole: &Expr, function: &Expr, arguments: &Arguments) -> Result<Out> {
+    pub(crate) fn call(&self, whole: &Expr, function: &Expr, arguments: &Arguments) -> Result<Out> {
         if let Some((name, value)) = arguments.named.first()
-            && !matches!(&function.kind, Kind::Name(f) if f == "lookup" || f == "query")
+            && !matches!(&function.kind, Kind::Name(f) if ["lookup", "query", "q", "now"].contains(&f.as_str()))
         {
             return Err(Left::new(value.at, format!("`{name}` is not there as an argument")));
         }
         match &function.kind {
+            Kind::Attribute(object, method) if method == "strftime" && is_now(object) => {
+                let [format] = arguments.plain.as_slice() else {
+                    return Err(Left::new(whole.at, "`strftime()` needs a format"));
+                };
+                rarer::now(whole.at, Some(self.argument(format)?))
+            }
             Kind::Attribute(object, method) => self.method(whole.at, object, method, &arguments.plain),
+            Kind::Name(name) if name == "now" => {
+                let format = arguments.get(1, "fmt").map(|format| self.argument(format)).transpose()?;
+                rarer::now(whole.at, format)
+            }
+            Kind::Name(name) if arguments.named.is_empty() => self
+                .lookup(name, &arguments.plain)?
+                .map_or_else(|| self.function(whole.at, name, &arguments.plain), Ok),
             Kind::Name(name) => self.function(whole.at, name, &arguments.plain),
             _ => Err(Left::new(whole.at, "only methods and functions can be called")),
         }
@@ -68,6 +82,21 @@ impl Emitter {
         }
     }
 
+    /// A look-up of one thing that has a helper.
+    fn lookup(&self, function: &str, arguments: &[Expr]) -> Result<Option<Out>> {
+        let [kind, of] = arguments else { return Ok(None) };
+        let kind = literal(kind);
+        let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+        let short = kind.strip_prefix("ansible.builtin.").unwrap_or(kind);
+        let Some(found) = rarer::looked_up(short, self.argument(of)?) else { return Ok(None) };
+        Ok(match function {
+            "lookup" => Some(found),
+            "query" | "q" if found.kind == Type::List => Some(found),
+            "query" | "q" => Some(Out::call(format!("list {}", found.argument()), Type::List)),
+            _ => None,
+        })
+    }
+
     fn function(&self, at: usize, name: &str, arguments: &[Expr]) -> Result<Out> {
         match (name, arguments) {
             ("range", [end]) => Ok(Out::call(format!("range {}", self.argument(end)?), Type::List)),
@@ -76,17 +105,14 @@ impl Emitter {
             }
             ("lookup" | "query" | "q", [kind, ..]) => {
                 let hint = match literal(kind).as_ref().and_then(serde_json::Value::as_str) {
-                    Some("env" | "ansible.builtin.env") => "`-e name=value`, or a variable",
-                    Some("file" | "template" | "ansible.builtin.file" | "ansible.builtin.template") => {
-                        "`copy` or `template` with `src`"
-                    }
+                    Some("file" | "ansible.builtin.file") => "`trim (file \"name\")` for each",
+                    Some("template" | "ansible.builtin.template") => "`template` with `src`",
                     Some("password" | "ansible.builtin.password") => "`vault generate`",
                     Some("vars" | "ansible.builtin.vars") => {
                         "name the variable; a computed one in a mapping: `lookup map key`"
                     }
-                    Some("dict" | "ansible.builtin.dict") => "`items x`",
                     Some("first_found" | "ansible.builtin.first_found") => {
-                        "name the file; `vars_files` may hold templates"
+                        "name the file; `include_tasks` takes a template for its name"
                     }
                     Some("fileglob" | "ansible.builtin.fileglob") => "name the files",
                     Some("pipe" | "url" | "ansible.builtin.pipe" | "ansible.builtin.url") => {
@@ -97,7 +123,6 @@ impl Emitter {
                 Err(Left::new(at, format!("`{name}` looks beyond the variables, which nothing here does"))
                     .hint(hint))
             }
-            ("now", _) => Err(Left::new(at, "no clock is looked at")),
             ("dict" | "namespace" | "cycler" | "joiner", _) => {
                 Err(Left::new(at, format!("`{name}()` is not there")).hint("make it a variable"))
             }
@@ -108,4 +133,9 @@ impl Emitter {
 
 fn member(object: &Expr, key: &Expr, at: usize) -> Expr {
     Expr { kind: Kind::Item(Box::new(object.clone()), Box::new(key.clone())), at }
+}
+
+/// Whether this is the time at which the run is.
+fn is_now(expr: &Expr) -> bool {
+    matches!(&expr.kind, Kind::Call(function, _) if matches!(&function.kind, Kind::Name(name) if name == "now"))
 }

@@ -25,10 +25,7 @@ impl Emitter {
             return match found {
                 Fact::Same(ours, kind) => Ok(Out::word(self.global(ours), kind)),
                 Fact::Call(ours, path, kind) => Ok(Out::call(ours.replace("{}", &self.global(path)), kind)),
-                Fact::Folded(ours) => {
-                    Err(Left::new(expr.at, format!("`{ours}` is written in lower case here"))
-                        .hint(format!("write `{ours}` where `debian` will do instead of `Debian`")))
-                }
+                Fact::Named(path) => Ok(Out::word(self.global(&path), Type::Any)),
                 Fact::Unknown(hint) => Err(Left::new(expr.at, "there is no such fact here").hint(hint)),
             };
         }
@@ -85,10 +82,6 @@ impl Emitter {
             && matches!(&hosts.kind, Kind::Name(hosts) if hosts == "hostvars")
             && !matches!(host.kind, Kind::Text(_))
         {
-            if name.starts_with("ansible_facts") {
-                return Err(Left::new(inner.at, "the facts of other hosts are not known")
-                    .hint("only what the inventory sets is"));
-            }
             return Ok(Out::call(format!("hostvar {} {}", self.argument(host)?, quoted(name)), Type::Any));
         }
         let whole = match &inner.kind {

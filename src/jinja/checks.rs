@@ -7,30 +7,17 @@ use super::{
 };
 
 /// Tests that are not there, and what to do instead. Those that [`check`] turns are not here.
-pub(super) const NOT_THERE: &[(&str, &str)] = &[
-    ("string", "types are not asked for: `meta/inputs.yml` of a role, or `assert`"),
-    ("number", "types are not asked for"),
-    ("integer", "types are not asked for"),
-    ("float", "types are not asked for"),
-    ("boolean", "types are not asked for"),
-    ("mapping", "types are not asked for"),
-    ("sequence", "types are not asked for"),
-    ("iterable", "types are not asked for"),
-    ("version", "compare the parts: `ge (int (first (split v \".\"))) 2`"),
-    ("version_compare", "compare the parts: `ge (int (first (split v \".\"))) 2`"),
+const NOT_THERE: &[(&str, &str)] = &[
+    ("float", "write `eq (kind x) \"number\"`, which no integer is"),
+    ("iterable", "write `in (kind x) [\"list\", \"mapping\"]`"),
     ("truthy", "compare it: `ne x \"\"`, `gt (length x) 0`"),
     ("falsy", "compare it: `eq x \"\"`, `eq (length x) 0`"),
     ("file", "files of the controller are not looked at"),
     ("directory", "files of the controller are not looked at"),
     ("exists", "files of the controller are not looked at"),
-    ("any", "write `in true list`"),
-    ("all", "write `not (in false list)`"),
-    ("lower", "write `eq x (lower x)`"),
-    ("upper", "write `eq x (upper x)`"),
-    ("abs", "write `starts_with path \"/\"`"),
 ];
 
-pub(super) fn check(
+pub(crate) fn check(
     emitter: &Emitter,
     at: usize,
     subject: &Expr,
@@ -65,6 +52,31 @@ pub(super) fn check(
         "divisibleby" => bool(format!("eq (mod {} {}) 0", x()?, argument(0)?)),
         "even" => bool(format!("eq (mod {} 2) 0", x()?)),
         "odd" => bool(format!("ne (mod {} 2) 0", x()?)),
+        "lower" | "upper" => bool(format!("eq {} ({short} {})", x()?, x()?)),
+        "string" | "mapping" | "integer" | "boolean" => bool(format!("eq (kind {}) \"{short}\"", x()?)),
+        "number" => bool(format!("in (kind {}) [\"integer\", \"number\"]", x()?)),
+        // There a text and a mapping are sequences too.
+        "sequence" => bool(format!("in (kind {}) [\"list\", \"mapping\", \"string\"]", x()?)),
+        "any" => bool(format!("in true {}", x()?)),
+        "all" => bool(format!("not (in false {})", x()?)),
+        "abs" | "is_abs" => bool(format!("starts_with {} \"/\"", x()?)),
+        "url" => bool(format!("regex_match {} \"^[A-Za-z][A-Za-z0-9+.-]*://[^/]\"", x()?)),
+        "uri" => bool(format!("regex_match {} \"^[A-Za-z][A-Za-z0-9+.-]*:.\"", x()?)),
+        "urn" => bool(format!("regex_match {} \"^(?i)urn:\"", x()?)),
+        "version" | "version_compare" => {
+            if arguments.plain.len() > 2
+                || arguments.named.iter().any(|(name, _)| !["version", "operator"].contains(&name.as_str()))
+            {
+                return Err(Left::new(at, "only a version and an operator are taken here")
+                    .hint("write `version v \">=\" \"1.9\"`"));
+            }
+            let operator = match arguments.get(1, "operator") {
+                Some(operator) => emitter.argument(operator)?,
+                None => quoted("=="),
+            };
+            let Some(other) = arguments.get(0, "version") else { return argument(0).and_then(bool) };
+            bool(format!("version {} {operator} {}", x()?, emitter.argument(other)?))
+        }
         "match" | "search" | "regex" => {
             if let Some((name, value)) = arguments.named.first() {
                 return Err(Left::new(value.at, format!("`{name}` is not there"))
@@ -79,6 +91,7 @@ pub(super) fn check(
         "failed" | "failure" => of_result("failed"),
         "changed" | "change" => of_result("changed"),
         "skipped" | "skip" => of_result("skipped"),
+        "started" | "finished" => of_result(short),
         "success" | "successful" | "succeeded" => Ok(Emitter::not(&of_result("failed")?)),
         _ => {
             let hint = NOT_THERE.iter().find(|(known, _)| *known == short).map(|(_, hint)| *hint);
@@ -95,7 +108,7 @@ pub(super) fn check(
 ///
 /// # Errors
 /// What the library for regular expressions does not have: look-around, references back.
-pub(super) fn pattern_of(emitter: &Emitter, expr: &Expr, at_start: bool) -> Result<String> {
+pub(crate) fn pattern_of(emitter: &Emitter, expr: &Expr, at_start: bool) -> Result<String> {
     let Kind::Text(pattern) = &expr.kind else {
         return match at_start {
             false => emitter.argument(expr),
@@ -115,7 +128,7 @@ pub(super) fn pattern_of(emitter: &Emitter, expr: &Expr, at_start: bool) -> Resu
     Ok(quoted(&pattern))
 }
 
-pub(super) fn usable(pattern: &str, at: usize) -> Result<()> {
+pub(crate) fn usable(pattern: &str, at: usize) -> Result<()> {
     match regex::Regex::new(pattern) {
         Ok(_) => Ok(()),
         Err(_) => Err(Left::new(at, "this regular expression is not valid here")
@@ -127,7 +140,7 @@ pub(super) fn usable(pattern: &str, at: usize) -> Result<()> {
 ///
 /// # Errors
 /// An escape that is not known here.
-pub(super) fn groups(text: &str, at: usize) -> Result<String> {
+pub(crate) fn groups(text: &str, at: usize) -> Result<String> {
     let mut out = String::new();
     let mut letters = text.chars().peekable();
     while let Some(c) = letters.next() {

@@ -5,7 +5,6 @@ use super::{
     ast::{Arguments, Expr, Kind},
     checks::{groups, pattern_of, usable},
     emit::{Emitter, Out, Result, Type, quoted},
-    facts,
 };
 
 /// Filters without arguments whose helper does the same: theirs, ours, and what comes out.
@@ -38,6 +37,9 @@ const SAME: &[(&str, &str, Type)] = &[
     ("from_yaml", "from_yaml", Type::Any),
     ("dict2items", "items", Type::List),
     ("items2dict", "from_items", Type::Map),
+    ("capitalize", "capitalize", Type::Text),
+    ("regex_escape", "regex_escape", Type::Text),
+    ("human_to_bytes", "bytes", Type::Number),
 ];
 
 /// Filters that are not there, and what to do instead.
@@ -45,27 +47,26 @@ const NOT_THERE: &[(&str, &str)] = &[
     ("password_hash", "keep the hash itself in a vault"),
     ("random", "`vault generate` makes secrets; else a fixed value"),
     ("shuffle", "the order must be the same in each run"),
-    ("to_datetime", "no clock is looked at"),
-    ("strftime", "no clock is looked at"),
-    ("ipaddr", "`ip_address`, `ip_network`, `ip_netmask`, `ip_host`, `ip_in`"),
+    ("to_datetime", "`to_epoch text` counts seconds"),
+    ("ipaddr", "`ip_address`, `ip_network`, `ip_netmask`, `ip_prefix`, `ip_host`, `ip_in`"),
     ("json_query", "`map`, `select`, `lookup`"),
-    ("zip", "one list of mappings"),
     ("product", "one list of mappings"),
     ("subelements", "one list of mappings"),
-    ("groupby", "`select list \"key\" value` for each value"),
+    ("groupby", "`{{#each (group_by list \"key\") as |items value|}}`: `group_by` makes a mapping of lists"),
+    ("items", "`items x` gives mappings with `key` and `value`"),
+    ("path_join", "`path_join a b`, each part on its own"),
     ("dictsort", "mappings keep their order"),
-    ("capitalize", "write the text as it is to be"),
     ("title", "write the text as it is to be"),
     ("float", "write the number without quotes"),
     ("comment", "write the comment's signs into the template"),
     ("format", "write the values into the text"),
-    ("type_debug", "types are not asked for"),
+    ("type_debug", "`kind x` is `string`, `integer`, `number`, `boolean`, `list`, `mapping` or `null`"),
     ("fileglob", "name the files"),
-    ("hash", "only `hash('sha256')` is there: `sha256 x`"),
+    ("hash", "`sha256 x`, or `hash x \"sha512\"`"),
     ("escape", "nothing is escaped for HTML"),
 ];
 
-pub(super) fn filter(
+pub(crate) fn filter(
     emitter: &Emitter,
     at: usize,
     subject: &Expr,
@@ -73,12 +74,6 @@ pub(super) fn filter(
     arguments: &Arguments,
 ) -> Result<Out> {
     let short = name.rsplit('.').next().unwrap_or(name);
-    if short == "lower"
-        && arguments.is_empty()
-        && let Some(ours) = facts::folded(subject)
-    {
-        return Ok(Out::word(emitter.global(ours), Type::Text));
-    }
     let same = SAME.iter().find(|(theirs, ..)| *theirs == short);
     if let Some((_, ours, kind)) = same.filter(|_| arguments.is_empty()) {
         // `(a / b) | int`: what `div` does with integers.
@@ -97,12 +92,12 @@ pub(super) fn filter(
     }
 }
 
-struct Filter<'a> {
-    emitter: &'a Emitter,
-    at: usize,
-    subject: &'a Expr,
-    name: &'a str,
-    arguments: &'a Arguments,
+pub(super) struct Filter<'a> {
+    pub emitter: &'a Emitter,
+    pub at: usize,
+    pub subject: &'a Expr,
+    pub name: &'a str,
+    pub arguments: &'a Arguments,
 }
 
 impl Filter<'_> {
@@ -118,32 +113,32 @@ impl Filter<'_> {
         }
     }
 
-    fn x(&self) -> Result<String> {
+    pub fn x(&self) -> Result<String> {
         self.emitter.argument(self.subject)
     }
 
     /// Whether the arguments are among these, by place or by name.
-    fn has_only(&self, names: &[&str]) -> bool {
+    pub fn has_only(&self, names: &[&str]) -> bool {
         self.arguments.plain.len() <= names.len()
             && self.arguments.named.iter().all(|(name, _)| names.contains(&name.as_str()))
     }
 
-    fn given(&self, index: usize, name: &str) -> Option<&Expr> {
+    pub fn given(&self, index: usize, name: &str) -> Option<&Expr> {
         self.arguments.get(index, name)
     }
 
-    fn needed(&self, index: usize, name: &str) -> Result<&Expr> {
+    pub fn needed(&self, index: usize, name: &str) -> Result<&Expr> {
         let missing =
             || Left::new(self.at, format!("the filter `{}` lacks its argument `{name}`", self.name));
         self.given(index, name).ok_or_else(missing)
     }
 
-    fn argument(&self, index: usize, name: &str) -> Result<String> {
+    pub fn argument(&self, index: usize, name: &str) -> Result<String> {
         self.emitter.argument(self.needed(index, name)?)
     }
 
     /// A key that is written down.
-    fn key(&self, index: usize, name: &str) -> Result<String> {
+    pub fn key(&self, index: usize, name: &str) -> Result<String> {
         let expr = self.needed(index, name)?;
         match &expr.kind {
             Kind::Text(text) => Ok(text.clone()),
@@ -226,11 +221,10 @@ impl Filter<'_> {
             "sort" => self.sort(),
             "selectattr" => self.selected("select"),
             "rejectattr" => self.selected("reject"),
-            "to_json" => call(self.x().map(|x| format!("to_json {x}")), Type::Text),
+            "to_json" | "tojson" => call(self.x().map(|x| format!("to_json {x}")), Type::Text),
             "to_nice_json" => call(self.x().map(|x| format!("to_json_pretty {x}")), Type::Text),
             "to_yaml" | "to_nice_yaml" => call(self.x().map(|x| format!("to_yaml {x}")), Type::Text),
-            "ipaddr" | "ipv4" | "ipv6" => self.address()?,
-            _ => return None,
+            _ => return self.rarer(),
         })
     }
 
@@ -355,26 +349,5 @@ impl Filter<'_> {
         }
         let value = self.argument(2, "value")?;
         Ok(Out::call(format!("{helper} {} {} {value}", self.x()?, quoted(&key)), Type::List))
-    }
-
-    fn address(&self) -> Option<Result<Out>> {
-        let [only] = self.arguments.plain.as_slice() else { return None };
-        let text = match &only.kind {
-            Kind::Text(text) => text.clone(),
-            Kind::Integer(number) => number.to_string(),
-            _ => return None,
-        };
-        let x = match self.x() {
-            Ok(x) => x,
-            Err(left) => return Some(Err(left)),
-        };
-        let call = match text.as_str() {
-            "network" => format!("first (split (ip_network {x}) \"/\")"),
-            "subnet" | "network/prefix" => format!("ip_network {x}"),
-            "netmask" => format!("ip_netmask {x}"),
-            "address" => format!("ip_address {x}"),
-            _ => return None,
-        };
-        Some(Ok(Out::call(call, Type::Text)))
     }
 }

@@ -15,7 +15,7 @@ const LONGEST: usize = 300;
 ///
 /// # Errors
 /// What is no expression, with its place.
-pub(super) fn parse(text: &str, escapes: Escapes) -> Result<Expr, Left> {
+pub(crate) fn parse(text: &str, escapes: Escapes) -> Result<Expr, Left> {
     let mut parser = Parser { tokens: tokens(text, escapes)?, next: 0, depth: 0, links: 0 };
     let expr = parser.tuple()?;
     match parser.peek() {
@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str, escapes: Escapes) -> Result<Expr, Left> {
 ///
 /// # Errors
 /// As [`parse`].
-pub(super) fn parse_loop(text: &str) -> Result<Loop, Left> {
+pub(crate) fn parse_loop(text: &str) -> Result<Loop, Left> {
     let mut parser = Parser { tokens: tokens(text, Escapes::Python)?, next: 0, depth: 0, links: 0 };
     let mut names = vec![];
     let grouped = parser.takes("(");
@@ -54,7 +54,7 @@ pub(super) fn parse_loop(text: &str) -> Result<Loop, Left> {
     }
 }
 
-pub(super) struct Parser {
+pub(crate) struct Parser {
     pub tokens: Vec<(Token, usize)>,
     pub next: usize,
     depth: usize,

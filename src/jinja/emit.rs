@@ -3,12 +3,12 @@
 use super::{
     Left,
     ast::{Boxed, Expr, Kind},
-    checks, facts, filters,
+    checks, facts, filters, rarer,
 };
 
 /// What is known of a value without looking at any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Bool,
     Number,
     Text,
@@ -19,7 +19,7 @@ pub(super) enum Type {
 
 /// An expression of ours.
 #[derive(Clone, Debug)]
-pub(super) struct Out {
+pub(crate) struct Out {
     pub text: String,
     /// A call stands in brackets where it is an argument.
     pub call: bool,
@@ -41,17 +41,17 @@ impl Out {
     }
 }
 
-pub(super) type Result<T> = std::result::Result<T, Left>;
+pub(crate) type Result<T> = std::result::Result<T, Left>;
 
 /// What the loops around the place name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Emitter {
+pub(crate) struct Emitter {
     /// For each loop the names it gives, and the list it goes over.
     pub loops: Vec<(Vec<String>, Expr)>,
 }
 
 /// A string as it is written in an expression of ours.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -213,14 +213,23 @@ impl Emitter {
     }
 
     fn comparison(&self, a: &Expr, sign: &str, b: &Expr) -> Result<Out> {
+        if let Some((subject, kind)) = rarer::compared_type(a, b).filter(|_| matches!(sign, "==" | "!=")) {
+            let helper = if sign == "==" { "eq" } else { "ne" };
+            let text = format!("{helper} (kind {}) {}", self.argument(&subject)?, quoted(kind));
+            return Ok(Out::call(text, Type::Bool));
+        }
         // A fact that is written in lower case here is compared with lower case.
-        let folded =
-            [(a, b), (b, a)].into_iter().find_map(|(fact, other)| Some((facts::folded(fact)?, other)));
+        let folded = [(a, b), (b, a)].into_iter().find_map(|(fact, other)| {
+            let (ours, texts) = facts::folded(fact)?;
+            let other = literal(&lower_case(other))?;
+            let known = |text: &serde_json::Value| text.as_str().is_some_and(|text| texts.contains(&text));
+            let all = other.as_array().map_or_else(|| known(&other), |texts| texts.iter().all(known));
+            (all && matches!(sign, "==" | "!=" | "in" | "not in")).then_some((ours, other))
+        });
         let (left, right) = match folded {
-            Some((ours, other)) if matches!(sign, "==" | "!=" | "in" | "not in") => {
+            Some((ours, other)) => {
                 let ours = Out::word(self.global(ours), Type::Text);
-                let Some(json) = literal(&lower_case(other)) else { return self.emit(a) };
-                let other = Out::word(spaced(&json), Type::Any);
+                let other = Out::word(spaced(&other), Type::Any);
                 if facts::folded(a).is_some() { (ours, other) } else { (other, ours) }
             }
             _ => {
@@ -271,7 +280,7 @@ impl Emitter {
 }
 
 /// The value of what holds no names.
-pub(super) fn literal(expr: &Expr) -> Option<serde_json::Value> {
+pub(crate) fn literal(expr: &Expr) -> Option<serde_json::Value> {
     use serde_json::Value as Json;
     match &expr.kind {
         Kind::Text(text) => Some(Json::from(text.as_str())),
