@@ -68,7 +68,7 @@ impl Apply {
         self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
         let late = Arc::new(OnceLock::new());
-        site.ask(asker(late.clone()))?;
+        site.ask(asker(late.clone()), waiting)?;
         connection::raise_open_files();
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8));
         let runtime =
@@ -141,14 +141,19 @@ impl Apply {
 /// Runs the programs that print secrets. What one says while the run goes on, the reporter learns before anybody uses it.
 fn asker(late: Arc<OnceLock<Reporter>>) -> Box<Ask> {
     Box::new(move |argv, timeout| {
-        let ask = || programs::ask(argv, timeout);
-        let secret = match tokio::runtime::Handle::try_current() {
-            Ok(_) => tokio::task::block_in_place(ask),
-            Err(_) => ask(),
-        }?;
+        let secret = programs::ask(argv, timeout)?;
         late.get().iter().for_each(|reporter| reporter.hide(&secret));
         Ok(secret)
     })
+}
+
+/// Waits for a program, without keeping the runtime from what else there is to do: signals above all.
+fn waiting(work: &mut dyn FnMut()) {
+    let flavor = tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 struct Question {

@@ -43,7 +43,7 @@ use crate::{
     resource::ResourceType,
     template::Scope,
     vault::Passwords,
-    yaml::{Ask, Hidden, Node, Programs},
+    yaml::{Ask, Hidden, Node, Programs, Wait},
 };
 use agent::{secret::Secret, wire::Facts};
 use indexmap::IndexMap;
@@ -356,16 +356,16 @@ impl Site {
     }
 
     /// Lets the programs of `!secret` values run: those that [`Self::validate`] or a connection came upon at once, others when they are
-    /// needed.
+    /// needed. `wait` does what takes as long as they do.
     ///
     /// # Errors
     /// All that fail at once.
-    pub fn ask(&self, ask: Box<Ask>) -> Result<(), Diagnostics> {
+    pub fn ask(&self, ask: Box<Ask>, wait: Wait) -> Result<(), Diagnostics> {
         let shared = &self.shared;
         // What is wrong with them is said by whoever connects.
         self.hosts().iter().for_each(|host| drop(self.connection(host)));
         let waited = shared.programs.any();
-        shared.programs.ask(ask)?;
+        shared.programs.ask(ask, wait)?;
         if waited {
             shared.validated.lock().unwrap_or_else(PoisonError::into_inner).clear();
             shared.host_scopes.lock().unwrap_or_else(PoisonError::into_inner).clear();

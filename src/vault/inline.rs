@@ -14,7 +14,7 @@
 
 mod cut;
 
-use super::{Key, Passwords, Sealed, VaultError, open_values, sealed::TAGS};
+use super::{Key, Opened, Passwords, Sealed, VaultError, open_values, sealed::TAGS};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Origin, Source};
 use crate::yaml::{self, Node, Value};
@@ -55,12 +55,15 @@ pub fn way_text(way: &[Segment]) -> String {
 pub struct Inline<'p> {
     source: Arc<Source>,
     values: Vec<Locked<'p>>,
+    /// Where values are that open, but are written in a way in which nothing can be put in their place.
+    fixed: Vec<Origin>,
 }
 
 #[derive(Debug)]
 struct Locked<'p> {
     way: Way,
     cut: Cut,
+    sealed: Sealed,
     plain: Secret,
     key: Option<Key<'p>>,
 }
@@ -82,7 +85,7 @@ impl<'p> Inline<'p> {
         let tree = yaml::parse(&source)?;
         // All at once, on all cores: the keys are remembered.
         open_values(&mut tree.clone(), passwords, &mut Diagnostics::default());
-        let (mut values, mut errors) = (vec![], Diagnostics::default());
+        let (mut values, mut fixed, mut errors) = (vec![], vec![], Diagnostics::default());
         let others = |error: &VaultError| match error {
             VaultError::WrongPassword { id: Some(id), .. } => {
                 own && passwords.list().iter().all(|password| password.label.as_ref() != Some(id))
@@ -91,18 +94,51 @@ impl<'p> Inline<'p> {
         };
         for (way, node, cut) in cuts(&tree, &TAGS) {
             let text = node.as_str().ok_or(VaultError::NotAVault);
-            match text.and_then(Sealed::parse).and_then(|sealed| passwords.open(&sealed)) {
-                Ok(opened) => values.push(Locked { way, cut, plain: opened.plain, key: opened.key }),
-                Err(error) if others(&error) => {}
-                Err(error) => errors.push(error.diagnostic(&node.origin)),
+            let opened =
+                text.and_then(Sealed::parse).and_then(|sealed| Ok((passwords.open(&sealed)?, sealed)));
+            match (opened, cut) {
+                (Ok((Opened { plain, key }, sealed)), Some(cut)) => {
+                    values.push(Locked { way, cut, sealed, plain, key });
+                }
+                (Err(error), _) if others(&error) => {}
+                (Err(error), Some(_)) => errors.push(error.diagnostic(&node.origin)),
+                (_, None) => fixed.push(node.origin.clone()),
             }
         }
-        errors.into_result(Self { source, values })
+        errors.into_result(Self { source, values, fixed })
     }
 
     /// Whether there is no encrypted value.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// The encrypted texts.
+    pub fn sealed(&self) -> impl Iterator<Item = &Sealed> {
+        self.values.iter().map(|value| &value.sealed)
+    }
+
+    /// Where there are values that cannot be replaced, for [`Self::relocked`] leaves them as they are.
+    ///
+    /// # Errors
+    /// One for each of them.
+    pub fn all_replaceable(&self) -> Result<(), Diagnostics> {
+        let error = |place| {
+            Diagnostic::error("an encrypted value that is written in a way in which it cannot be replaced")
+                .at(place)
+                .hint("write it as `name: !vault |` with the encrypted text on the lines below")
+        };
+        Diagnostics(self.fixed.iter().map(error).collect()).into_result(())
+    }
+
+    /// Something that locks one of these values.
+    pub fn any_key(&self) -> Option<Key<'p>> {
+        self.values.iter().find_map(|value| value.key.clone())
+    }
+
+    /// What locks the value at a way.
+    pub fn key_at(&self, way: &Way) -> Option<&Key<'p>> {
+        self.values.iter().find(|value| value.way == *way)?.key.as_ref()
     }
 
     /// What locks these values, if it is one thing.
@@ -124,7 +160,7 @@ impl<'p> Inline<'p> {
     /// The text with other ciphertexts: what `with` gives for a way and a plain value.
     ///
     /// # Errors
-    /// Of `with`; when a value is written in a way that cannot be replaced.
+    /// Of `with`.
     pub fn relocked(
         &self,
         mut with: impl FnMut(&Way, &Secret, &Sealed) -> Result<Option<String>, Diagnostic>,
@@ -132,11 +168,7 @@ impl<'p> Inline<'p> {
         let mut pieces = vec![];
         for value in &self.values {
             let old = self.source.text[value.cut.at.clone()].to_owned();
-            let sealed = value
-                .cut
-                .sealed(&self.source.text)
-                .map_err(|error| error.diagnostic(&self.origin(&value.cut)))?;
-            let new = with(&value.way, &value.plain, &sealed)?;
+            let new = with(&value.way, &value.plain, &value.sealed)?;
             pieces.push((&value.cut, Some(new.map_or(old, |new| cut::locked(&new, &value.cut)))));
         }
         Ok(replaced(&self.source.text, pieces.into_iter()).to_string())
@@ -148,12 +180,9 @@ impl<'p> Inline<'p> {
         Some((value.cut.text(&self.source.text)?, &value.plain))
     }
 
-    fn origin(&self, cut: &Cut) -> Origin {
-        Origin { source: self.source.clone(), span: cut.at.start..cut.at.start }
-    }
-
-    /// An edited text with every `!plain` value locked: with the ciphertext that it has here, if it is the same one; else with what locked
-    /// the value at that place before; else with `default`.
+    /// An edited text with every `!plain` value locked: with the ciphertext that it has here, if it is the same one, also at
+    /// another place; a copy with what locks the first; else with what locked the value at that place before, if that one did not move
+    /// away; else with `default`.
     ///
     /// # Errors
     /// What is no YAML; a new value that nothing is there to lock; a value at a place where it cannot be locked.
@@ -167,16 +196,19 @@ impl<'p> Inline<'p> {
         let tree = yaml::parse(&source)?;
         let mut errors = Diagnostics::default();
         let mut open = vec![];
-        for (way, node, cut) in cuts(&tree, &[PLAIN]) {
+        let found = cuts(&tree, &[PLAIN]).into_iter();
+        for (way, node, cut) in found.filter_map(|(way, node, cut)| Some((way, node, cut?))) {
             match cut::scalar(node) {
                 Some(plain) => open.push(Open { way, cut, plain }),
                 None => errors.push(node.expected("a text after `!plain`")),
             }
         }
-        let ways: BTreeSet<&Way> = open.iter().map(|value| &value.way).collect();
+        let same = self.same(&open);
+        let used: BTreeSet<usize> = same.iter().flatten().copied().collect();
         let mut pieces = vec![];
-        for value in &open {
-            let sealed = errors.take(self.lock(value, &ways, default));
+        for (value, same) in open.iter().zip(same) {
+            let sealed = same.and_then(|known| self.kept(&self.values[known], value));
+            let sealed = sealed.or_else(|| errors.take(self.lock(value, &used, default)));
             pieces.push(sealed.map(|sealed| (&value.cut, Some(sealed))));
         }
         errors.into_result(())?;
@@ -185,21 +217,46 @@ impl<'p> Inline<'p> {
         Ok(locked)
     }
 
-    fn lock(&self, value: &Open, ways: &BTreeSet<&Way>, default: Option<&Key>) -> Result<String, Diagnostic> {
-        let here = self.values.iter().find(|known| known.way == value.way);
-        let same = here.filter(|known| known.plain == value.plain).or_else(|| {
-            // Renamed or moved, not copied: equal ciphertexts would tell that two values are equal.
-            self.values.iter().find(|known| known.plain == value.plain && !ways.contains(&known.way))
-        });
-        if let Some(known) = same {
-            if cut::alike(&known.cut, &value.cut) {
-                return Ok(self.source.text[known.cut.at.clone()].to_owned());
-            }
-            if let Some(text) = known.cut.text(&self.source.text) {
-                return Ok(cut::locked(&text, &value.cut));
-            }
+    /// Which known value each open one is, each at most once: equal ciphertexts would tell that two values are equal.
+    fn same(&self, open: &[Open]) -> Vec<Option<usize>> {
+        let here = |value: &Open| {
+            self.values.iter().position(|known| known.way == value.way && known.plain == value.plain)
+        };
+        let mut same: Vec<Option<usize>> = open.iter().map(here).collect();
+        let mut used: BTreeSet<usize> = same.iter().flatten().copied().collect();
+        // Renamed or moved.
+        for (value, same) in open.iter().zip(&mut same).filter(|(_, same)| same.is_none()) {
+            let mut free = self.values.iter().enumerate().filter(|(at, _)| !used.contains(at));
+            *same = free.find(|(_, known)| known.plain == value.plain).map(|(at, _)| at);
+            used.extend(*same);
         }
-        let key = here.and_then(|known| known.key.as_ref()).or(default).ok_or_else(|| {
+        same
+    }
+
+    /// A known ciphertext at another place.
+    fn kept(&self, known: &Locked, value: &Open) -> Option<String> {
+        if cut::alike(&known.cut, &value.cut) {
+            return Some(self.source.text[known.cut.at.clone()].to_owned());
+        }
+        Some(cut::locked(&known.cut.text(&self.source.text)?, &value.cut))
+    }
+
+    fn lock(
+        &self,
+        value: &Open,
+        used: &BTreeSet<usize>,
+        default: Option<&Key>,
+    ) -> Result<String, Diagnostic> {
+        let known = self.values.iter().find(|known| known.plain == value.plain);
+        // What moved away is not what was changed here.
+        let mut stayed = self.values.iter().enumerate().filter(|(at, _)| !used.contains(at));
+        let mut here =
+            || stayed.find(|(_, known)| known.way == value.way).and_then(|(_, known)| known.key.as_ref());
+        let key = match known {
+            Some(known) => known.key.as_ref(),
+            None => here().or(default),
+        };
+        let key = key.ok_or_else(|| {
             let error = Diagnostic::error(format!(
                 "nothing says what locks the new value of `{}`",
                 way_text(&value.way)
@@ -210,33 +267,47 @@ impl<'p> Inline<'p> {
     }
 }
 
-/// The values under one of these tags, in the order of the text, each once.
-fn cuts<'n>(tree: &'n Node, tags: &[&str]) -> Vec<(Way, &'n Node, Cut)> {
+/// The values under one of these tags, in the order of the text, each once; without a cut those that are written in a way that is not
+/// known here.
+fn cuts<'n>(tree: &'n Node, tags: &[&str]) -> Vec<(Way, &'n Node, Option<Cut>)> {
     let mut found = BTreeMap::new();
-    walk(tree, &mut vec![], &mut |way, node| {
+    walk(tree, &mut vec![], 0, &mut |way, node, after| {
         let Some(tag) = node.tag.as_deref().filter(|tag| tags.contains(tag)) else { return false };
+        let span = node.origin.span.clone();
+        let cut = Cut::find(&node.origin.source.text, span.clone(), tag, after);
         // An alias stands for a value that is cut out where it is written.
-        if let Some(cut) = Cut::find(&node.origin.source.text, node.origin.span.clone(), tag) {
-            found.entry(cut.at.start).or_insert_with(|| (way.clone(), node, cut));
+        if cut.is_none() && node.origin.source.text[span.start..].starts_with('*') {
+            return true;
         }
+        let at = cut.as_ref().map_or(span.start, |cut| cut.at.start);
+        found.entry(at).or_insert_with(|| (way.clone(), node, cut));
         true
     });
     found.into_values().collect()
 }
 
-/// Calls `visit` for each node; below one for which it says `true` nothing is visited.
-fn walk<'n>(node: &'n Node, way: &mut Way, visit: &mut impl FnMut(&Way, &'n Node) -> bool) {
-    if visit(way, node) {
+/// Calls `visit` for each node, with where its key ends; below one for which it says `true` nothing is visited.
+fn walk<'n>(
+    node: &'n Node,
+    way: &mut Way,
+    after: usize,
+    visit: &mut impl FnMut(&Way, &'n Node, usize) -> bool,
+) {
+    if visit(way, node, after) {
         return;
     }
-    let mut below = |segment: Segment, node: &'n Node| {
+    let mut below = |segment: Segment, node: &'n Node, after: usize| {
         way.push(segment);
-        walk(node, way, visit);
+        walk(node, way, after, visit);
         way.pop();
     };
     match &node.value {
-        Value::Seq(items) => items.iter().enumerate().for_each(|(at, item)| below(Segment::Item(at), item)),
-        Value::Map(map) => map.iter().for_each(|(key, entry)| below(Segment::Key(key.clone()), &entry.node)),
+        Value::Seq(items) => {
+            items.iter().enumerate().for_each(|(at, item)| below(Segment::Item(at), item, 0));
+        }
+        Value::Map(map) => map
+            .iter()
+            .for_each(|(key, entry)| below(Segment::Key(key.clone()), &entry.node, entry.key.span.end)),
         _ => {}
     }
 }
@@ -260,7 +331,7 @@ fn verify(path: &Path, open: &Node, locked: &str) -> Result<(), Diagnostic> {
     let source = Arc::new(Source { path: path.to_owned(), text: locked.to_owned(), secret: true });
     let leaves = |tree: &Node, may_be_plain: bool| {
         let mut leaves = BTreeMap::new();
-        walk(tree, &mut vec![], &mut |way, node| {
+        walk(tree, &mut vec![], 0, &mut |way, node, _| {
             let tag = node.tag.as_deref();
             if tag == Some(PLAIN) || tag.is_some_and(|tag| TAGS.contains(&tag)) {
                 let plain = tag == Some(PLAIN) && may_be_plain;

@@ -18,9 +18,7 @@ use zeroize::Zeroize;
 pub fn read_yaml(path: &Path, passwords: &Passwords, errors: &mut Diagnostics) -> Option<Node> {
     let mut node = errors.take(read_tree(path, passwords))?;
     open_values(&mut node, passwords, errors);
-    if !node.origin.source.secret {
-        refuse_plain(&node, errors);
-    }
+    refuse_plain(&node, errors);
     passwords.programs.adopt(&mut node, errors);
     Some(node)
 }
@@ -99,9 +97,15 @@ pub fn open_values(node: &mut Node, passwords: &Passwords, errors: &mut Diagnost
 /// What `vault edit` shows in plain must not have come to stay.
 fn refuse_plain(node: &Node, errors: &mut Diagnostics) {
     if node.tag.as_deref() == Some(PLAIN) {
-        let hint = format!("encrypt it: save it with `vault edit {}`", node.origin.source.path.display());
-        errors
-            .push(Diagnostic::error("a secret that is not encrypted: `!plain`").at(&node.origin).hint(hint));
+        let path = node.origin.source.path.display();
+        let error = if node.origin.source.secret {
+            Diagnostic::error("`!plain` in a file that is encrypted as a whole: a draft that `vault edit` has kept")
+                .hint(format!("put what is in it into the file that was edited, or take the tags away with `vault edit {path}`"))
+        } else {
+            Diagnostic::error("a secret that is not encrypted: `!plain`")
+                .hint(format!("encrypt it: save it with `vault edit {path}`"))
+        };
+        errors.push(error.at(&node.origin));
     }
     match &node.value {
         Value::Seq(items) => items.iter().for_each(|item| refuse_plain(item, errors)),

@@ -29,12 +29,20 @@ const TOGETHER: usize = 4;
 
 /// Runs a program (the first word) with arguments, for so many seconds at most, and gives what it printed on stdout.
 pub type Ask = dyn Fn(&[String], u64) -> Result<Secret, Diagnostic> + Send + Sync;
+/// Does what may take long: runs a program, or waits for another thread that runs it.
+pub type Wait = fn(&mut dyn FnMut());
 
 /// What all programs of a run said: each distinct command runs once.
 #[derive(Default)]
 pub struct Programs {
     known: Mutex<IndexMap<Vec<String>, Arc<Asked>>>,
-    ask: OnceLock<Box<Ask>>,
+    ask: OnceLock<Means>,
+}
+
+/// How programs are run, and waited for.
+struct Means {
+    ask: Box<Ask>,
+    wait: Wait,
 }
 
 /// One command.
@@ -86,12 +94,17 @@ impl Asked {
         Self { origin, timeout: AtomicU64::new(timeout), answer: OnceLock::new() }
     }
 
-    fn answer(&self, argv: &[String], ask: &Ask) -> Result<Secret, Diagnostic> {
+    fn answer(&self, argv: &[String], means: &Means) -> Result<Secret, Diagnostic> {
+        if let Some(answer) = self.answer.get() {
+            return answer.clone();
+        }
         let run = || {
-            let printed = ask(argv, self.timeout.load(Ordering::Relaxed));
+            let printed = (means.ask)(argv, self.timeout.load(Ordering::Relaxed));
             printed.and_then(|printed| self.checked(&argv[0], &printed)).map_err(|e| e.at(&self.origin))
         };
-        self.answer.get_or_init(run).clone()
+        // Whoever wants an answer that another thread asks for, waits for as long.
+        (means.wait)(&mut || _ = self.answer.get_or_init(&run));
+        self.answer.get_or_init(&run).clone()
     }
 
     fn checked(&self, program: &str, printed: &Secret) -> Result<Secret, Diagnostic> {
@@ -126,10 +139,12 @@ impl Programs {
 
     /// Runs every command that was wanted so far, several at a time, and from now on each further one when it is wanted.
     ///
+    /// Whatever takes its time is done by `wait`.
+    ///
     /// # Errors
     /// All that failed.
-    pub fn ask(&self, ask: Box<Ask>) -> Result<(), Diagnostics> {
-        let ask = self.ask.get_or_init(|| ask);
+    pub fn ask(&self, ask: Box<Ask>, wait: Wait) -> Result<(), Diagnostics> {
+        let ask = self.ask.get_or_init(|| Means { ask, wait });
         let wanted: Vec<_> = self.known().iter().map(|(argv, asked)| (argv.clone(), asked.clone())).collect();
         let mut errors = Diagnostics::default();
         // Of each program the first command alone: it may have to be unlocked by hand.
@@ -265,7 +280,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             Ok(Secret::new(format!("{} {timeout}\n\n", argv.join(" "))))
         };
-        programs.ask(Box::new(ask)).unwrap();
+        programs.ask(Box::new(ask), |work| work()).unwrap();
         let said = |node: &Node| {
             let question = question(node);
             let answer = question.answer(argv(&question), &node.origin).unwrap().unwrap();
@@ -285,7 +300,7 @@ mod tests {
             let node = node.get("a").unwrap().get("b").unwrap();
             let question = question(node);
             question.answer(argv(&question), &node.origin).unwrap();
-            let errors = programs.ask(Box::new(move |_, _| Ok(printed.clone()))).unwrap_err();
+            let errors = programs.ask(Box::new(move |_, _| Ok(printed.clone())), |work| work()).unwrap_err();
             let text = crate::diag::render(&errors.0[0], false);
             assert!(text.contains(wanted) && text.contains("vars/t.yml:2:14"), "{text}");
             assert!(!text.contains("hunter2") && programs.answers().is_empty(), "{text}");

@@ -10,7 +10,7 @@ mod parse;
 mod syntax;
 mod typed;
 
-pub use asked::{Ask, Programs, Question};
+pub use asked::{Ask, Programs, Question, Wait};
 pub use hidden::Hidden;
 pub use node::{Entry, Map, Node, Value};
 pub use parse::{parse, parse_documents};

@@ -3,8 +3,8 @@
 use crate::project::Project;
 use std::{fs, process::Command};
 
-const KEY: &str = "AGE-SECRET-KEY-1H9Z6E8XQ2N9SE53NNDHKQYWH257P6F640KC9ZZA386WJZWAQ5N6SDT54MU";
-const PUBLIC: &str = "age10t27pxty8jlhlj4kgy9hqkvjhztnrp6kpl9u3vhjpg4a7wdnjskq6xq87y";
+pub const KEY: &str = "AGE-SECRET-KEY-1H9Z6E8XQ2N9SE53NNDHKQYWH257P6F640KC9ZZA386WJZWAQ5N6SDT54MU";
+pub const PUBLIC: &str = "age10t27pxty8jlhlj4kgy9hqkvjhztnrp6kpl9u3vhjpg4a7wdnjskq6xq87y";
 /// Of somebody else, as `age -r PUBLIC -a` of Debian's age 1.1 writes it: `token: kanari\n`.
 const FOREIGN: &str = "-----BEGIN AGE ENCRYPTED FILE-----\n\
     YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSAyNWtNYVFmbWZvRjJQbUN1\n\
@@ -22,7 +22,7 @@ fn project() -> Project {
     project
 }
 
-fn ssh_key(project: &Project, name: &str, kind: &str, passphrase: &str) {
+pub fn ssh_key(project: &Project, name: &str, kind: &str, passphrase: &str) {
     let path = project.path(name);
     crate::sshd::run(Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", passphrase, "-f"]).arg(path));
 }

@@ -1,6 +1,6 @@
 //! `!secret` values: programs on this machine that print them.
 
-use crate::project::{Project, play};
+use crate::project::{Project, play, until};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 /// A project whose variables are these, with a program `keys` in `bin/` that notes down what it is asked.
@@ -145,4 +145,25 @@ fn a_password_for_sudo_may_come_from_a_program() {
     );
     project.go().exits(0).lacks(&["kanari"]);
     assert_eq!(project.read("asked"), "asked\n");
+}
+
+#[test]
+fn hosts_that_wait_for_a_secret_do_not_keep_the_program_from_ending() {
+    let hosts: Vec<String> = (0..12).map(|number| format!("h{number}")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let tasks =
+        "    - {name: file, copy: {dest: \"{{home}}/x\", content: \"{{#if facts.arch}}{{token}}{{/if}}\"}}\n";
+    let project = Project::local(&hosts, &play(tasks));
+    project.write("group_vars/all.yml", "token: !secret {command: [../bin/keys], timeout: 60}\n");
+    program(&project, "bin/keys", "touch \"$(dirname \"$0\")/../started\"; exec sleep 20");
+    let running = project.start(&["--yes"]);
+    until("it is asked", || project.has("started"));
+    // The others have come as far.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let began = std::time::Instant::now();
+    running.signal("-INT");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    running.signal("-INT");
+    assert_eq!(running.end().code, Some(130));
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }

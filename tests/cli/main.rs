@@ -29,4 +29,6 @@ mod secrets;
 mod set_fact;
 mod show;
 mod terminal;
+mod vault_keys;
+mod vault_merges;
 mod vaults;

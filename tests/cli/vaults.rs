@@ -8,21 +8,21 @@ use std::{
     process::{Command, Stdio},
 };
 
-const VAULT: [&str; 2] = ["--vault-password-file", "password"];
+pub const VAULT: [&str; 2] = ["--vault-password-file", "password"];
 
-fn project() -> Project {
+pub fn project() -> Project {
     let project = Project::local(&["a"], "- hosts: all\n  tasks: []\n");
     project.write("password", "the-password\n");
     project.write("other", "another-password\n");
     project
 }
 
-fn vault(project: &Project, arguments: &[&str]) -> Ran {
+pub fn vault(project: &Project, arguments: &[&str]) -> Ran {
     project.run(&[&["vault"], arguments, &VAULT[..]].concat())
 }
 
 /// Runs `vault` with an editor that is this shell script, with the file as `$1`.
-fn edit(project: &Project, arguments: &[&str], script: &str) -> Ran {
+pub fn edit(project: &Project, arguments: &[&str], script: &str) -> Ran {
     project.write("editor", &format!("#!/bin/sh -e\n{script}\n"));
     fs::set_permissions(project.path("editor"), fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = project.command(&[&["vault"], arguments].concat());
@@ -35,7 +35,7 @@ fn ran(command: &mut Command) -> Ran {
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn value(project: &Project, name: &str, text: &str) -> String {
+pub fn value(project: &Project, name: &str, text: &str) -> String {
     let ran = vault(project, &["encrypt-string", text, "--name", name]);
     ran.exits(0);
     ran.out
@@ -127,10 +127,10 @@ fn ran_with(command: &mut Command) -> String {
 }
 
 /// A repository whose `*.yml` go through textconv and the merge driver.
-struct Repository(Project);
+pub struct Repository(pub Project);
 
 impl Repository {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let this = Self(project());
         let program = env!("CARGO_BIN_EXE_lustores-provision");
         let password = this.0.path("password");
@@ -150,33 +150,33 @@ impl Repository {
         this
     }
 
-    fn try_git(&self, arguments: &[&str]) -> Ran {
+    pub fn try_git(&self, arguments: &[&str]) -> Ran {
         let mut command = self.0.in_its_place(Command::new("git"), arguments);
         ran(command.env("GIT_CONFIG_NOSYSTEM", "1").stdin(Stdio::null()))
     }
 
-    fn git(&self, arguments: &[&str]) -> Ran {
+    pub fn git(&self, arguments: &[&str]) -> Ran {
         let ran = self.try_git(arguments);
         ran.exits(0);
         ran
     }
 
-    fn seal(&self, name: &str, plain: &str) {
+    pub fn seal(&self, name: &str, plain: &str) {
         self.0.write(name, plain);
         vault(&self.0, &["encrypt", name]).exits(0);
     }
 
-    fn plain(&self, name: &str) -> String {
+    pub fn plain(&self, name: &str) -> String {
         vault(&self.0, &["view", name]).exits(0).out.clone()
     }
 
-    fn commit(&self, name: &str) {
+    pub fn commit(&self, name: &str) {
         self.git(&["add", name]);
         self.git(&["commit", "-q", "-m", "x"]);
     }
 
     /// `base`, then `theirs` on a branch and `ours` on main, ready to be merged.
-    fn fork(&self, name: &str, base: impl Fn(), theirs: impl Fn(), ours: impl Fn()) {
+    pub fn fork(&self, name: &str, base: impl Fn(), theirs: impl Fn(), ours: impl Fn()) {
         base();
         self.commit(name);
         self.git(&["checkout", "-q", "-b", "theirs"]);

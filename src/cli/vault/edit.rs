@@ -1,7 +1,7 @@
 //! `vault create` and `vault edit`: an encrypted file, or a YAML file with encrypted values, in the user's editor.
 
 use super::editor::{Edited, Editor};
-use super::lock::{Lock, Locked, wants_password};
+use super::lock::{self, Lock, Locked, wants_password};
 use super::{cannot, file_name, is_yaml_name, place, save, yaml_problem};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::vault::{Inline, Key, is_vault};
@@ -71,6 +71,10 @@ fn edit_values(path: &Path, text: &str, lock: &Lock, editor: &Editor) -> Result<
         _ if named || inline.is_empty() => Some(lock.choose(&passwords)?),
         _ => lock.choose(&passwords).ok(),
     };
+    let draft =
+        default.clone().or_else(|| inline.any_key()).or_else(|| passwords.list().first().map(Key::of));
+    // Before anything is typed that could not be kept.
+    let draft = draft.ok_or_else(|| lock::unknown_recipients(path))?;
     let shown = inline.shown();
     let edited = editor.edit(&shown, &file_name(path))?;
     let locked = inline.locked(&edited.text, default.as_ref());
@@ -82,11 +86,14 @@ fn edit_values(path: &Path, text: &str, lock: &Lock, editor: &Editor) -> Result<
         || std::fs::read(path).ok().filter(|now| *now == text.as_bytes()).is_none().then(|| overtaken(path));
     let problem = problem.or_else(overtaken);
     let Some(problem) = problem else {
-        return keep(path, "", None, editor, || save::replace(path, locked.unwrap_or_default().as_bytes()));
+        let locked = locked.unwrap_or_default();
+        return keep(path, &locked, None, editor, || save::replace(path, locked.as_bytes()));
     };
     // A draft with values in plain is encrypted as a whole.
-    let Some(key) = default else { return Err(problem) };
-    keep(path, &key.seal(&edited.text)?, Some(problem), editor, || Ok(()))
+    let sealed = draft.seal(&edited.text)?;
+    Err(kept(path, &sealed, problem, editor, |draft| {
+        format!("look at it with `vault view {draft}`, and put it in with `vault edit {}`", path.display())
+    }))
 }
 
 fn unchanged(path: &Path, edited: Edited) -> Result<(), Diagnostics> {
@@ -107,20 +114,34 @@ fn keep(
     save: impl FnOnce() -> io::Result<()>,
 ) -> Result<(), Diagnostics> {
     let problem = problem.or_else(|| save().err().map(|error| cannot("write", path, &error).into()));
-    let Some(mut problem) = problem else {
+    let Some(problem) = problem else {
         println!("{}: saved", path.display());
         return Ok(());
     };
+    Err(kept(path, sealed, problem, editor, |draft| {
+        format!("mend it with `vault edit {draft}`, then move it into place")
+    }))
+}
+
+/// Keeps a draft, and says where, and what to do with it.
+fn kept(
+    path: &Path,
+    sealed: &str,
+    mut problem: Diagnostics,
+    editor: &Editor,
+    remedy: impl Fn(std::path::Display) -> String,
+) -> Diagnostics {
     let memory = editor.folders().iter().map(|folder| folder.join(file_name(path)));
     let mut places = std::iter::once(path.to_owned()).chain(memory);
     let kept = places.find_map(|place| save::create_rejected(&place, sealed.as_bytes()).ok());
     let message = match kept {
         Some(kept) => Diagnostic::error(format!("{} was left as it is", path.display())).hint(format!(
-            "what you typed is kept, encrypted, in {0}: mend it with `vault edit {0}`, then move it into place",
-            kept.display()
+            "what you typed is kept, encrypted, in {}: {}",
+            kept.display(),
+            remedy(kept.display())
         )),
         None => Diagnostic::error("what you typed could not be kept anywhere"),
     };
     problem.push(message);
-    Err(problem)
+    problem
 }

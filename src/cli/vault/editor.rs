@@ -1,6 +1,7 @@
 //! Showing a secret text in the user's editor without it ever touching a disk.
 
 use super::memory::{self, PrivateFolder};
+use super::signals::Signals;
 use crate::diag::{Diagnostic, Exit};
 use agent::secret::Secret;
 use std::fs;
@@ -8,7 +9,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// What came out of the editor.
 pub(super) struct Edited {
@@ -40,10 +40,11 @@ impl Editor {
     pub(super) fn edit(&self, text: &Secret, name: &str) -> Result<Edited, Diagnostic> {
         let failed =
             |error: io::Error| Diagnostic::error("cannot prepare the file for the editor").cause(error);
+        let signals = Signals::catch()?;
         let folder = PrivateFolder::new(&self.folders)?;
         let path = folder.write(name, text).map_err(failed)?;
         let editor = &self.command;
-        let mut problem = match wait_for(editor, &path) {
+        let mut problem = match wait_for(editor, &path, &signals) {
             Ok(Ended::Exit(status)) if status.success() => None,
             Ok(Ended::Exit(status)) => Some(
                 Diagnostic::error(format!("the editor `{editor}` failed"))
@@ -79,24 +80,15 @@ enum Ended {
 
 /// Runs the editor. An interrupt belongs to the editor while it runs; a request to end ends it first, so that its
 /// file can still be taken care of.
-fn wait_for(editor: &str, path: &Path) -> io::Result<Ended> {
+fn wait_for(editor: &str, path: &Path, signals: &Signals) -> io::Result<Ended> {
     let run = async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut quit = signal(SignalKind::quit())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
         // By a shell, as git does: the variable may hold arguments and quotes.
         let mut command = tokio::process::Command::new("sh");
         command.arg("-c").arg(format!("exec {editor} \"$@\"")).arg("sh").arg(path);
         let mut child = command.spawn()?;
-        loop {
-            tokio::select! {
-                status = child.wait() => return Ok(Ended::Exit(status?)),
-                _ = interrupt.recv() => {}
-                _ = quit.recv() => {}
-                _ = terminate.recv() => break,
-                _ = hangup.recv() => break,
-            }
+        tokio::select! {
+            status = child.wait() => return Ok(Ended::Exit(status?)),
+            () = signals.end() => {}
         }
         let pid = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         if let Some(pid) = pid {

@@ -88,6 +88,25 @@ impl Lock {
         Ok(passwords)
     }
 
+    /// What locks each of these files: each may have recipients of its own. A password is asked for once, for those without any.
+    pub(super) fn for_each_new(&self, files: &[PathBuf]) -> Result<Vec<Passwords>, Diagnostics> {
+        let mut errors = Diagnostics::default();
+        let recipients: Vec<_> =
+            files.iter().filter_map(|file| errors.take(self.recipients.read(file))).collect();
+        errors.into_result(())?;
+        let given = self.vault.passwords_or_ask(Typed::New, false)?;
+        let wanted = given.is_empty() && recipients.iter().any(Recipients::is_empty);
+        let asked =
+            if wanted { self.vault.passwords_or_ask(Typed::New, true)? } else { Passwords::default() };
+        let each = recipients.into_iter().map(|recipients| {
+            let list = if recipients.is_empty() && wanted { asked.list() } else { given.list() };
+            let mut passwords = Passwords::new(list.to_vec());
+            passwords.recipients = recipients;
+            passwords
+        });
+        Ok(each.collect())
+    }
+
     /// What opens a file and locks it again.
     pub(super) fn for_known(&self, file: &Path, wants_password: bool) -> Result<Passwords, Diagnostics> {
         let mut passwords = self.vault.passwords_or_ask(Typed::Known, wants_password)?;
@@ -149,12 +168,7 @@ impl<'a> Locked<'a> {
 
     /// What locks it again.
     pub fn key<'p>(&self, opened: &Opened<'p>) -> Result<Key<'p>, Diagnostic> {
-        opened.key.clone().ok_or_else(|| {
-            let error = Diagnostic::error("whom to encrypt it for is not known").at(&place(self.path));
-            error.cause("an age text does not name its recipients").hint(format!(
-                "list the public keys, one a line, in `{RECIPIENTS}` beside the file or above it, or give --recipients-file FILE"
-            ))
-        })
+        opened.key.clone().ok_or_else(|| unknown_recipients(self.path))
     }
 
     pub fn wants_password(&self) -> bool {
@@ -165,6 +179,14 @@ impl<'a> Locked<'a> {
     pub fn is_current(&self) -> bool {
         std::fs::read(self.path).is_ok_and(|now| now == self.bytes)
     }
+}
+
+/// The error for an age text that shall be locked again.
+pub(super) fn unknown_recipients(path: &Path) -> Diagnostic {
+    let error = Diagnostic::error("whom to encrypt it for is not known").at(&place(path));
+    error.cause("an age text does not name its recipients").hint(format!(
+        "list the public keys, one a line, in `{RECIPIENTS}` beside the file or above it, or give --recipients-file FILE"
+    ))
 }
 
 /// Whether a password opens something in a text.

@@ -4,6 +4,7 @@ use super::diff::{Values, values_of};
 use super::edit::with_values;
 use super::lock::{Lock, Locked, wants_password};
 use super::memory::{PrivateFolder, folders};
+use super::signals::Signals;
 use super::{VaultArgs, cannot, is_yaml_name, place, save, yaml_problem};
 use crate::cli::{Color, complain, programs};
 use crate::diag::{Diagnostic, Diagnostics, Exit};
@@ -15,6 +16,7 @@ use std::process::Command;
 
 /// What git takes for a conflict.
 const CONFLICT: Exit = Exit::Bug;
+const AS_OURS: &str = "it is left as ours";
 
 /// A file as `git diff` shall show it. Nobody is asked for a password; what does not open is shown as it is, so that git goes on.
 pub(super) fn textconv(path: &Path, vault: &VaultArgs) -> Result<Secret, Diagnostics> {
@@ -42,6 +44,7 @@ struct Versions<'a> {
     ours: &'a Path,
     /// The file's name in the repository.
     name: &'a Path,
+    signals: Signals,
 }
 
 /// Merges theirs into ours.
@@ -54,7 +57,8 @@ pub(super) fn merge(files: [&PathBuf; 3], name: Option<&Path>, lock: &Lock) -> R
     for (bytes, file) in bytes.iter_mut().zip(files) {
         *bytes = std::fs::read(file).map_err(|error| cannot("read", file, &error))?;
     }
-    let versions = Versions { bytes, ours: files[1], name: name.unwrap_or(files[1]) };
+    let signals = Signals::catch()?;
+    let versions = Versions { bytes, ours: files[1], name: name.unwrap_or(files[1]), signals };
     let [base, ours, theirs] = &versions.bytes;
     if ours == theirs || base == theirs {
         return Ok(Exit::Done);
@@ -69,6 +73,7 @@ pub(super) fn merge(files: [&PathBuf; 3], name: Option<&Path>, lock: &Lock) -> R
 
 impl Versions<'_> {
     fn write(&self, bytes: &[u8]) -> Result<Exit, Diagnostics> {
+        self.signals.none()?;
         save::replace(self.ours, bytes).map_err(|error| cannot("write", self.ours, &error))?;
         Ok(Exit::Done)
     }
@@ -103,7 +108,7 @@ impl Versions<'_> {
             return self.write(&self.bytes[2]);
         }
         let Some(merged) = self.merged([base, ours, theirs], passwords)? else {
-            return Ok(self.conflict(passwords, "it is left as ours"));
+            return Ok(self.conflict(passwords, AS_OURS, ""));
         };
         self.write(key.seal(&merged)?.as_bytes())
     }
@@ -116,9 +121,27 @@ impl Versions<'_> {
             inline.push(Inline::read(self.name, &text, passwords, true)?);
         }
         let [base, ours, theirs] = [0, 1, 2].map(|at| &inline[at]);
+        let inline_ours = ours;
         let same = |one: &Option<(String, &Secret)>, plain: &Secret| {
             one.as_ref().is_some_and(|(_, known)| *known == plain)
         };
+        // What is new on one side, while the other one has locked it anew: under the other's key.
+        let anew = |way: &Way, plain: &Secret, side: &Inline, other: &Inline| {
+            let key = match (base.at(way), base.key_at(way)) {
+                (Some((_, old)), Some(key)) if old != plain => {
+                    other.key_at(way).filter(|now| *now != key).cloned()
+                }
+                (None, _) if other.at(way).is_none() => {
+                    let (old, mine) = (base.key()?, side.key_at(way)?);
+                    other.key().filter(|now| *mine == old && *now != old)
+                }
+                _ => None,
+            };
+            key.map(|key| key.seal(plain))
+        };
+        let our_text = ours.relocked(|way, plain, _: &Sealed| {
+            if same(&theirs.at(way), plain) { Ok(None) } else { anew(way, plain, ours, theirs).transpose() }
+        })?;
         let their_text = theirs.relocked(|way, plain, _: &Sealed| {
             let (base, ours) = (base.at(way), ours.at(way));
             Ok(match (&base, &ours) {
@@ -127,21 +150,26 @@ impl Versions<'_> {
                     base.as_ref().is_none_or(|(old, _)| old != text).then(|| text.clone())
                 }
                 (Some((text, _)), _) if same(&base, plain) => Some(text.clone()),
-                _ => None,
+                _ => anew(way, plain, theirs, inline_ours).transpose()?,
             })
         })?;
         let base_text = base.relocked(|way, plain, _| {
             let (ours, theirs) = (ours.at(way), theirs.at(way));
             Ok(ours.clone().filter(|_| same(&ours, plain) && !same(&theirs, plain)).map(|(text, _)| text))
         })?;
-        let texts = [base_text.as_bytes(), &self.bytes[1], their_text.as_bytes()].map(Secret::new);
+        let texts = [&base_text, &our_text, &their_text].map(String::as_bytes).map(Secret::new);
         let texts = texts.each_ref();
         if let Some(merged) = self.merged(texts, passwords)? {
             return self.write(merged.expose());
         }
-        let (marked, _) = self.git(texts, false)?;
+        let (marked, clean) = self.git(texts, false)?;
+        if clean {
+            // As when both sides have added one key at two places.
+            return Ok(self.conflict(passwords, AS_OURS, ""));
+        }
         self.write(marked.expose())?;
-        Ok(self.conflict(passwords, "the ciphertexts of both sides stand in it, between git's marks"))
+        let state = "the ciphertexts of both sides stand in it, between git's marks";
+        Ok(self.conflict(passwords, state, "take the lines of one side and git's marks out by hand, then "))
     }
 
     /// The merged text, if there is no conflict. Lines that both sides added at one place are none where the values are not the same ones.
@@ -183,7 +211,7 @@ impl Versions<'_> {
     }
 
     /// Tells what is in conflict: keys, no values.
-    fn conflict(&self, passwords: &Passwords, state: &str) -> Exit {
+    fn conflict(&self, passwords: &Passwords, state: &str, first: &str) -> Exit {
         let name = self.name.display();
         let mut error = Diagnostic::error(format!("conflict in {name}: {state}"));
         match self.by_value(passwords) {
@@ -192,11 +220,11 @@ impl Versions<'_> {
                     error = error.cause(format!("`{}` was changed on both sides", way_text(way)));
                 }
             }
-            _ => error = error.cause("both sides have changed the same lines"),
+            _ => error = error.cause("what both sides have changed does not fit together"),
         }
         let error = error.hint(format!(
-            "look at theirs with `git show :3:{name} | lustores-provision vault view /dev/stdin`, put both together with `vault edit {name}`, \
-             then `git add {name}`"
+            "look at theirs with `git show :3:{name} | lustores-provision vault view /dev/stdin`, {first}put both together with \
+             `vault edit {name}`, then `git add {name}`"
         ));
         complain(&error.into(), Color::Never);
         CONFLICT
@@ -214,7 +242,9 @@ impl Versions<'_> {
         let mut command = Command::new("git");
         command.args(["merge-file", "-p", "-q", "-L", "ours", "-L", "base", "-L", "theirs"]);
         command.args(union.then_some("--union")).args([ours, base, theirs]);
-        let ended = programs::output(&mut command).map_err(failed)?;
+        let ended = programs::output(&mut command).map_err(failed);
+        self.signals.none()?;
+        let ended = ended?;
         match ended.code() {
             Some(code @ 0..=127) => Ok((Secret::new(ended.printed()), code == 0)),
             code => {

@@ -9,6 +9,7 @@ mod memory;
 mod merge;
 mod rekey;
 pub(super) mod save;
+mod signals;
 mod string;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ mod tests;
 use super::vault_args::{Typed, VaultArgs};
 use crate::diag::{Diagnostic, Diagnostics, Exit};
 use crate::model::{Origin, Source};
-use crate::vault::{Charset, Inline, is_vault};
+use crate::vault::{Charset, Inline, Passwords, is_vault};
 use crate::yaml::{self, Node};
 use agent::secret::Secret;
 use clap::{Subcommand, ValueEnum};
@@ -153,8 +154,7 @@ impl Vault {
             Self::View { file, vault } => print(&view(&file, &vault)?),
             Self::Textconv { file, vault } => print(&merge::textconv(&file, &vault)?),
             Self::Encrypt { string: Some(name), lock, .. } => {
-                print!("{}", string::encrypt_value(Some(&name), &string::read_value(&name)?, &lock)?);
-                Ok(())
+                string::print_values(&[(Some(name.clone()), string::read_value(&name)?)], &lock)
             }
             Self::EncryptString { strings, lock } => strings.encrypt(&lock),
             Self::Encrypt { files, lock, .. } => encrypt_files(&files, &lock),
@@ -203,10 +203,12 @@ fn encrypt_files(paths: &[PathBuf], lock: &Lock) -> Result<(), Diagnostics> {
         plain.extend(errors.take(read));
     }
     errors.into_result(())?;
-    let passwords = lock.for_new(&paths[0])?;
-    let key = lock.choose(&passwords)?;
-    for (path, plain) in plain {
-        let sealed = key.seal(&plain)?;
+    let passwords = lock.for_each_new(paths)?;
+    let seal = |(passwords, (path, plain)): (&Passwords, (&PathBuf, Secret))| {
+        Ok((path.clone(), lock.choose(passwords)?.seal(&plain)?))
+    };
+    let sealed: Vec<_> = passwords.iter().zip(plain).map(seal).collect::<Result<_, Diagnostic>>()?;
+    for (path, sealed) in &sealed {
         save::replace(path, sealed.as_bytes()).map_err(|error| cannot("write", path, &error))?;
         println!("{}: encrypted", path.display());
     }

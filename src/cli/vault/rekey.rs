@@ -4,7 +4,8 @@ use super::edit::with_values;
 use super::lock::{Locked, RecipientArgs, wants_password};
 use super::{Typed, VaultArgs, cannot, place, save};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::vault::{Inline, Key, Passwords, Sealed, is_vault};
+use crate::vault::{Inline, Key, Passwords, Recipients, Sealed, is_vault};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What locks the files from now on.
@@ -25,32 +26,61 @@ impl NewPassword {
         self.new_vault_password_file.is_some() || self.new_vault_id.is_some()
     }
 
-    /// The new password, or the recipients: those that are given or, for what is locked for some already, those in the recipients file.
-    fn read(&self, near: &Path, is_age: bool) -> Result<Passwords, Diagnostics> {
+    /// Before anything is asked for.
+    fn check(&self) -> Result<(), Diagnostic> {
         if self.names_password() && self.recipients.given() {
-            return Err(Diagnostic::error("a new password and recipients are both given")
-                .hint("use one of them")
-                .into());
+            return Err(
+                Diagnostic::error("a new password and recipients are both given").hint("use one of them")
+            );
         }
-        let mut recipients = Default::default();
-        if !self.names_password() && (self.recipients.given() || is_age) {
-            recipients = self.recipients.read(near)?;
-            if recipients.is_empty() {
-                let error = Diagnostic::error("no recipients are known to encrypt for");
-                return Err(error
-                    .hint("list their public keys in `vault-recipients` beside the file")
-                    .into());
-            }
+        Ok(())
+    }
+
+    /// The new password: a named one, or asked for if there is something that it is for.
+    fn password(&self, wanted: bool) -> Result<Passwords, Diagnostics> {
+        if self.recipients.given() || (!wanted && !self.names_password()) {
+            return Ok(Passwords::default());
         }
         let new = VaultArgs {
             vault_password_file: self.new_vault_password_file.iter().cloned().collect(),
             vault_id: self.new_vault_id.iter().cloned().collect(),
-            ask_vault_pass: !self.names_password() && recipients.is_empty(),
+            ask_vault_pass: !self.names_password(),
             ..VaultArgs::default()
         };
-        let mut passwords = new.given(Typed::New, "New vault password")?;
-        passwords.recipients = recipients;
-        Ok(passwords)
+        new.given(Typed::New, "New vault password")
+    }
+
+    /// Those that are given or, for what is locked for some already, those in the file's own recipients file.
+    fn recipients(&self, old: &Old) -> Result<Recipients, Diagnostics> {
+        if self.names_password() || !(self.recipients.given() || old.has(false)) {
+            return Ok(Recipients::default());
+        }
+        let recipients = self.recipients.read(old.path())?;
+        if recipients.is_empty() {
+            let error = Diagnostic::error("no recipients are known to encrypt for").at(&place(old.path()));
+            return Err(error.hint("list their public keys in `vault-recipients` beside the file").into());
+        }
+        Ok(recipients)
+    }
+}
+
+/// What locks a file from now on. What is under a password stays so, and what is for recipients too, but where it was said otherwise.
+struct NewKeys<'a> {
+    passwords: Option<Key<'a>>,
+    recipients: Option<Key<'a>>,
+}
+
+impl<'a> NewKeys<'a> {
+    fn of(&self, old: &Sealed) -> Option<Key<'a>> {
+        match old {
+            Sealed::Age(_) => self.recipients.clone(),
+            Sealed::Vault(_) => match self.passwords.clone()? {
+                Key::Password { password, id } => {
+                    Some(Key::Password { password, id: id.or_else(|| old.id().map(str::to_owned)) })
+                }
+                recipients @ Key::Recipients(_) => Some(recipients),
+            },
+        }
     }
 }
 
@@ -75,30 +105,48 @@ impl Old<'_, '_> {
         }
     }
 
-    /// The content under the new key; and what was done.
-    fn under(&self, new: &Key) -> Result<(String, String), Diagnostic> {
-        let kept_id = |sealed: &Sealed| match new {
-            Key::Password { password, id } => {
-                Key::Password { password, id: id.clone().or_else(|| sealed.id().map(str::to_owned)) }
+    /// Whether something in it is under a password; or for recipients.
+    fn has(&self, password: bool) -> bool {
+        match self {
+            Self::Whole { locked, .. } => locked.wants_password() == password,
+            Self::Values { inline, .. } => {
+                inline.sealed().any(|sealed| matches!(sealed, Sealed::Vault(_)) == password)
             }
-            Key::Recipients(_) => new.clone(),
-        };
-        let what = match new {
+        }
+    }
+
+    /// The content under the new keys; and what was done.
+    fn under(&self, new: &NewKeys) -> Result<(String, String), Diagnostic> {
+        let what = |key: &Key| match key {
             Key::Password { .. } => "the new password",
             Key::Recipients(_) => "the recipients",
         };
+        let nothing = || {
+            let error = Diagnostic::error("nothing in this file is under a password").at(&place(self.path()));
+            error.hint(
+                "of what is for age recipients, change the recipients: `vault rekey` without a new password",
+            )
+        };
         match self {
             Self::Whole { locked, plain } => {
-                Ok((kept_id(&locked.sealed).seal(plain)?, format!("has {what}")))
+                let key = new.of(&locked.sealed).ok_or_else(nothing)?;
+                Ok((key.seal(plain)?, format!("has {}", what(&key))))
             }
             Self::Values { inline, .. } => {
-                let mut count = 0;
+                let mut counts = BTreeMap::new();
                 let text = inline.relocked(|_, plain, sealed| {
-                    count += 1;
-                    kept_id(sealed).seal(plain).map(Some)
+                    let Some(key) = new.of(sealed) else { return Ok(None) };
+                    *counts.entry(what(&key)).or_insert(0) += 1;
+                    key.seal(plain).map(Some)
                 })?;
-                let values = if count == 1 { "1 value has".into() } else { format!("{count} values have") };
-                Ok((text, format!("{values} {what}")))
+                if counts.is_empty() {
+                    return Err(nothing());
+                }
+                let values = counts.iter().map(|(what, count)| match count {
+                    1 => format!("1 value has {what}"),
+                    _ => format!("{count} values have {what}"),
+                });
+                Ok((text, values.collect::<Vec<_>>().join(", ")))
             }
         }
     }
@@ -107,6 +155,7 @@ impl Old<'_, '_> {
 /// Opens all files before the first one is written: a wrong password changes none of them. Of a file with single encrypted values, those
 /// under other vault ids than the given ones stay as they are.
 pub(super) fn rekey(paths: &[PathBuf], vault: &VaultArgs, new: &NewPassword) -> Result<(), Diagnostics> {
+    new.check()?;
     let mut errors = Diagnostics::default();
     for path in paths {
         errors.take(check(path));
@@ -118,13 +167,22 @@ pub(super) fn rekey(paths: &[PathBuf], vault: &VaultArgs, new: &NewPassword) -> 
     let old: Vec<Old> = paths.iter().filter_map(|path| errors.take(open(path, &passwords))).collect();
     errors.into_result(())?;
 
-    let new = new.read(&paths[0], !wanted)?;
-    let key = match new.list() {
-        [password] => Key::of(password),
-        _ if !new.recipients.is_empty() => Key::Recipients(&new.recipients),
-        _ => return Err(Diagnostic::error("no new password is given").into()),
-    };
-    let sealed: Vec<_> = old.iter().map(|one| one.under(&key)).collect::<Result<_, _>>()?;
+    let mut errors = Diagnostics::default();
+    let recipients: Vec<_> = old.iter().filter_map(|one| errors.take(new.recipients(one))).collect();
+    errors.into_result(())?;
+    let has_password = old.iter().any(|one| one.has(true));
+    let password = new.password(has_password)?;
+    let password = password.list().first().map(Key::of);
+    let sealed = old.iter().zip(&recipients).map(|(one, recipients)| {
+        let recipients = Some(Key::Recipients(recipients)).filter(|_| !recipients.is_empty());
+        let given = recipients.clone().filter(|_| new.recipients.given());
+        // A password for files that have none can only mean that they shall have one.
+        let turned = password.clone().filter(|_| !has_password);
+        one.under(&NewKeys { passwords: given.or(password.clone()), recipients: recipients.or(turned) })
+    });
+    let mut errors = Diagnostics::default();
+    let sealed: Vec<_> = sealed.filter_map(|sealed| errors.take(sealed)).collect();
+    errors.into_result(())?;
     // Meanwhile somebody may have been asked for a password.
     let mut errors = Diagnostics::default();
     for one in old.iter().filter(|one| !one.is_current()) {
@@ -162,6 +220,7 @@ fn open<'a, 'p>(path: &'a Path, passwords: &'p Passwords) -> Result<Old<'a, 'p>,
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let inline = Inline::read(path, &text, passwords, true)?;
+    inline.all_replaceable()?;
     if inline.is_empty() {
         return Err(Diagnostic::error("no value in this file is under the old password")
             .at(&place(path))

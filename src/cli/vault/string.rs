@@ -2,6 +2,7 @@
 
 use super::lock::Lock;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::vault::Key;
 use agent::secret::Secret;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
@@ -57,10 +58,7 @@ impl Strings {
 
     /// Prints each value as YAML.
     pub(super) fn encrypt(&self, lock: &Lock) -> Result<(), Diagnostics> {
-        for (name, value) in self.values()? {
-            print!("{}", encrypt_value(name.as_deref(), &value, lock)?);
-        }
-        Ok(())
+        print_values(&self.values()?, lock)
     }
 }
 
@@ -82,10 +80,18 @@ fn failed(error: io::Error) -> Diagnostic {
     Diagnostic::error("cannot read the value").cause(error)
 }
 
-/// YAML with the value locked in it.
-pub(super) fn encrypt_value(name: Option<&str>, value: &Secret, lock: &Lock) -> Result<String, Diagnostics> {
+/// All of them under one password, asked for once.
+pub(super) fn print_values(values: &[(Option<String>, Secret)], lock: &Lock) -> Result<(), Diagnostics> {
     let passwords = lock.for_new(Path::new("value"))?;
     let key = lock.choose(&passwords)?;
+    for (name, value) in values {
+        print!("{}", encrypt_value(name.as_deref(), value, &key)?);
+    }
+    Ok(())
+}
+
+/// YAML with the value locked in it.
+pub(super) fn encrypt_value(name: Option<&str>, value: &Secret, key: &Key) -> Result<String, Diagnostic> {
     let sealed = key.seal(value)?;
     let lines = sealed.lines().map(|line| format!("  {line}\n"));
     let name = name.map_or_else(String::new, |name| format!("{name}: "));

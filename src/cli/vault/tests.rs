@@ -1,6 +1,7 @@
 use super::edit::{create, edit};
 use super::string::encrypt_value;
 use super::*;
+use crate::vault::Key;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,11 @@ impl Desk {
         fs::write(&path, plain).unwrap();
         Vault::Encrypt { files: vec![path.clone()], string: None, lock: self.lock() }.run().unwrap();
         path
+    }
+
+    fn value(&self, name: &str, plain: &str) -> String {
+        let passwords = self.vault().passwords().unwrap();
+        encrypt_value(Some(name), &Secret::new(plain), &Key::of(&passwords.list()[0])).unwrap()
     }
 
     fn read(&self, path: &Path) -> String {
@@ -272,7 +278,7 @@ fn generate_adds_what_is_missing_and_keeps_the_rest() {
 #[test]
 fn a_value_is_encrypted_for_a_yaml_file() {
     let desk = Desk::new();
-    let line = encrypt_value(Some("token"), &Secret::new("hunter2"), &desk.lock()).unwrap();
+    let line = desk.value("token", "hunter2");
     assert!(line.starts_with("token: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  "), "{line}");
     fs::write(desk.path("vars.yml"), format!("before: 1\n{line}after: 2\n")).unwrap();
     let mut errors = Diagnostics::default();
@@ -368,7 +374,7 @@ fn two_files_are_compared_by_their_values() {
     let desk = Desk::new();
     let old = desk.write("old.yml", "a: 1\nb: {c: x, d: [1, 2]}\ngone: y\n");
     let new = desk.path("new.yml");
-    let inline = encrypt_value(Some("a"), &Secret::new("1"), &desk.lock()).unwrap();
+    let inline = desk.value("a", "1");
     fs::write(&new, format!("{inline}b: {{c: z, d: [1, 2]}}\nmore: 1\n")).unwrap();
     let diff = |old: &PathBuf, new: &PathBuf| {
         Vault::Diff { old: old.clone(), new: new.clone(), vault: desk.vault() }.run()

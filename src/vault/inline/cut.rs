@@ -1,6 +1,5 @@
 //! Where a tagged value begins and ends in a text, and how another one is written in its place.
 
-use super::super::{Sealed, VaultError};
 use crate::yaml::{Node, Value};
 use agent::secret::Secret;
 use std::ops::Range;
@@ -13,6 +12,8 @@ pub(super) struct Cut {
     pub form: Form,
     /// Where its name (or, in a list, it itself) begins in its line.
     column: usize,
+    /// Between the tag and the value: ` &name`, or nothing.
+    anchor: String,
     /// What follows on the first line: a comment.
     rest: String,
 }
@@ -28,39 +29,41 @@ pub(super) enum Form {
 }
 
 impl Cut {
-    /// The value that the parser found at `span` under `tag`; `None` when it is written in a way that is not known here.
-    pub fn find(text: &str, span: Range<usize>, tag: &str) -> Option<Self> {
+    /// The value that the parser found at `span` under `tag`, behind a key that ends at `after`; `None` when it is written in a way that
+    /// is not known here.
+    pub fn find(text: &str, span: Range<usize>, tag: &str, after: usize) -> Option<Self> {
         let before = text.get(..span.start)?;
-        // Of a block the parser says where its text begins.
-        let start = before.rfind(tag)?;
-        let between = &before[start + tag.len()..];
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = |from: usize| text[from..].find('\n').map_or(text.len(), |at| from + at);
         // Of a line such as `- - name: !plain x`, the column of the name.
-        let name = text[line_start..start].find(|c| !matches!(c, ' ' | '-')).unwrap_or(start - line_start);
-        let indent = name + 2;
-        let header_end = line_end(start);
-        let header = text[start + tag.len()..header_end].trim_start_matches([' ', '\t']);
-        if let Some(header) = header.strip_prefix(['|', '>']) {
-            let rest = header.trim_start_matches(['+', '-']);
-            let is_comment =
-                rest.trim().is_empty() || (rest.starts_with(' ') && rest.trim_start().starts_with('#'));
-            let blank = text.get(header_end..span.start).is_none_or(|text| text.trim().is_empty());
-            if !is_comment || !blank {
-                return None;
-            }
-            let (body, end) = body(text, header_end);
-            let indent = body.unwrap_or(indent);
+        let column = |start: usize| {
+            let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+            text[line..start].find(|c| !matches!(c, ' ' | '-')).unwrap_or(start - line)
+        };
+        // Of a block the parser says where its text begins.
+        let head_end = line_end(before.trim_end().len());
+        let line = text[..head_end].rfind('\n').map_or(0, |at| at + 1);
+        let from = if (line..head_end).contains(&after) { after } else { line };
+        // The first one: in a comment behind it there may be another.
+        let tags = text[from..head_end].match_indices(tag).map(|(at, _)| from + at);
+        let block = tags.filter_map(|start| Some((start, block(&text[start + tag.len()..head_end])?))).next();
+        if let Some((start, (anchor, rest))) = block {
+            let (body, end) = body(text, head_end);
+            let column = column(start);
             return Some(Self {
                 at: start..end,
-                form: Form::Block { indent },
-                column: name,
-                rest: rest.trim_end().into(),
+                form: Form::Block { indent: body.unwrap_or(column + 2) },
+                column,
+                anchor: anchor.into(),
+                rest: rest?.into(),
             });
         }
+        let start = before.rfind(tag)?;
+        let (anchor, between) = split_anchor(&before[start + tag.len()..]);
         if !between.chars().all(|c| matches!(c, ' ' | '\t')) {
             return None;
         }
+        let name = column(start);
+        let indent = name + 2;
         let first_end = line_end(span.start);
         let end = span.end.max(span.start);
         let written = text.get(span.start..end)?;
@@ -77,15 +80,17 @@ impl Cut {
                 at: start..first_end,
                 form: Form::Line { indent },
                 column: name,
+                anchor: anchor.into(),
                 rest: rest.into(),
             });
         }
-        Some(Self { at: start..end, form: Form::Flow, column: name, rest: String::new() })
-    }
-
-    /// The encrypted text that is cut out.
-    pub fn sealed(&self, text: &str) -> Result<Sealed, VaultError> {
-        self.text(text).ok_or(VaultError::NotAVault).and_then(|text| Sealed::parse(&text))
+        Some(Self {
+            at: start..end,
+            form: Form::Flow,
+            column: name,
+            anchor: anchor.into(),
+            rest: String::new(),
+        })
     }
 
     /// The lines of the encrypted text that is cut out, without indentation.
@@ -96,12 +101,36 @@ impl Cut {
                 Some(cut.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect())
             }
             Form::Line { .. } | Form::Flow => {
-                let scalar = cut.split_once([' ', '\t'])?.1.trim();
+                let scalar = split_anchor(&cut[cut.find([' ', '\t'])?..]).1.trim();
                 let scalar = scalar.strip_suffix(self.rest.as_str()).unwrap_or(scalar).trim();
                 serde_json::from_str(scalar).ok()
             }
         }
     }
+}
+
+/// What follows a tag: an anchor, if any, with the blanks before it; and the rest.
+fn split_anchor(text: &str) -> (&str, &str) {
+    let blanks = text.len() - text.trim_start_matches([' ', '\t']).len();
+    if blanks == 0 || !text[blanks..].starts_with('&') {
+        return ("", text);
+    }
+    let end = text[blanks..].find(char::is_whitespace).map_or(text.len(), |at| blanks + at);
+    text.split_at(end)
+}
+
+/// What follows the tag of a block on its line: an anchor, and the comment. There is no comment to know where an indentation indicator is.
+fn block(header: &str) -> Option<(&str, Option<&str>)> {
+    let (anchor, header) = split_anchor(header);
+    let trimmed = header.trim_start_matches([' ', '\t']);
+    if trimmed.len() == header.len() {
+        return None;
+    }
+    let indicators = trimmed.strip_prefix(['|', '>'])?;
+    let rest = indicators.trim_start_matches(['+', '-']);
+    let is_comment =
+        rest.trim().is_empty() || (rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'));
+    Some((anchor, is_comment.then(|| rest.trim_end())))
 }
 
 /// The indentation of the block after a header that ends at `from`, and where its last line ends.
@@ -138,9 +167,12 @@ pub(super) fn plain(tag: &str, cut: &Cut, value: &str) -> String {
         && !lines.ends_with('\n');
     match cut.form {
         Form::Block { indent } if simple => {
-            let room = lines.len() + (lines.matches('\n').count() + 2) * (indent + 1) + cut.rest.len();
+            let room = lines.len()
+                + cut.anchor.len()
+                + (lines.matches('\n').count() + 2) * (indent + 1)
+                + cut.rest.len();
             let mut text = String::with_capacity(tag.len() + 4 + room);
-            text.extend([tag, " ", chomp, &cut.rest]);
+            text.extend([tag, &cut.anchor, " ", chomp, &cut.rest]);
             for line in lines.split('\n') {
                 text.push('\n');
                 if !line.is_empty() {
@@ -150,7 +182,7 @@ pub(super) fn plain(tag: &str, cut: &Cut, value: &str) -> String {
             }
             text
         }
-        _ => format!("{tag} {}{}", quoted(value), cut.rest),
+        _ => format!("{tag}{} {}{}", cut.anchor, quoted(value), cut.rest),
     }
 }
 
@@ -159,10 +191,10 @@ pub(super) fn locked(sealed: &str, cut: &Cut) -> String {
     let is_age = !sealed.trim_start().starts_with('$');
     let tag = if is_age { "!age" } else { "!vault" };
     match cut.form {
-        Form::Flow => format!("{tag} {}", quoted(sealed)),
+        Form::Flow => format!("{tag}{} {}", cut.anchor, quoted(sealed)),
         Form::Block { indent } | Form::Line { indent } => {
             let lines = sealed.lines().map(|line| format!("\n{:indent$}{}", "", line.trim()));
-            format!("{tag} |{}{}", cut.rest, lines.collect::<String>())
+            format!("{tag}{} |{}{}", cut.anchor, cut.rest, lines.collect::<String>())
         }
     }
 }
@@ -174,7 +206,7 @@ pub(super) fn alike(one: &Cut, other: &Cut) -> bool {
         (Form::Block { .. }, Form::Line { .. }) => one.column == other.column,
         (a, b) => a == b,
     };
-    same && one.rest == other.rest
+    same && one.rest == other.rest && one.anchor == other.anchor
 }
 
 /// In YAML as in JSON.
