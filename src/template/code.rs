@@ -2,7 +2,7 @@
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::Origin,
+    model::{Origin, Source},
 };
 use handlebars::{
     Template, TemplateError, TemplateErrorReason,
@@ -11,7 +11,7 @@ use handlebars::{
 use std::{
     cell::OnceCell,
     collections::HashMap,
-    ops::Range,
+    ops::{Deref, Range},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,10 +25,36 @@ pub(super) struct Code {
     pub origin: Origin,
     /// Nothing of the text may be shown.
     pub secret: bool,
-    text: Arc<str>,
+    text: Text,
     /// Where lines begin, once it was asked for.
     starts: OnceCell<Vec<usize>>,
     form: Form,
+}
+
+/// The text of a template: that of a file is not copied.
+enum Text {
+    Written(Arc<str>),
+    File(Arc<Source>),
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Written(text) => text,
+            Self::File(source) => &source.text,
+        }
+    }
+}
+
+impl From<&Text> for Arc<str> {
+    fn from(text: &Text) -> Self {
+        match text {
+            Text::Written(text) => text.clone(),
+            Text::File(source) => Self::from(source.text.as_str()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +73,7 @@ const KEPT: usize = 20_000;
 /// Parses a text, once: tasks are prepared several times, for every host and every item of a loop. A secret text is not
 /// kept. There are hardly more texts than a project's files hold; all are forgotten when there are too many after all (what a
 /// helper made may be parsed too).
-fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateError> {
+fn compiled(text: &Text, secret: bool) -> Result<Arc<Template>, TemplateError> {
     let template = Arc::new(Template::compile(text)?);
     if !secret {
         let mut parsed = parsed();
@@ -55,7 +81,7 @@ fn compiled(text: &Arc<str>, secret: bool) -> Result<Arc<Template>, TemplateErro
         if parsed.len() >= KEPT {
             parsed.clear();
         }
-        parsed.insert(text.clone(), template.clone());
+        parsed.insert(text.into(), template.clone());
     }
     Ok(template)
 }
@@ -74,19 +100,24 @@ fn parsed() -> MutexGuard<'static, Parsed> {
 
 impl Code {
     pub fn scalar(text: &Arc<str>, origin: &Origin, secret: bool) -> Result<Self, Diagnostics> {
-        Self::compile(text.clone(), origin.clone(), secret, Form::Scalar)
+        Self::compile(Text::Written(text.clone()), origin.clone(), secret, Form::Scalar)
     }
 
     pub fn file(origin: &Origin) -> Result<Self, Diagnostics> {
-        Self::compile(Arc::from(&*origin.source.text), origin.clone(), false, Form::File)
+        Self::compile(Text::File(origin.source.clone()), origin.clone(), false, Form::File)
     }
 
     /// The text of a condition, written without braces.
     pub fn condition(text: &str, origin: &Origin, secret: bool) -> Result<Self, Diagnostics> {
-        Self::compile(format!("{{{{{text}}}}}").into(), origin.clone(), secret, Form::Condition)
+        Self::compile(
+            Text::Written(format!("{{{{{text}}}}}").into()),
+            origin.clone(),
+            secret,
+            Form::Condition,
+        )
     }
 
-    fn compile(text: Arc<str>, origin: Origin, secret: bool, form: Form) -> Result<Self, Diagnostics> {
+    fn compile(text: Text, origin: Origin, secret: bool, form: Form) -> Result<Self, Diagnostics> {
         let secret = secret || origin.source.secret;
         let mut code = Self { template: Arc::default(), origin, secret, text, starts: OnceCell::new(), form };
         if let Some(known) = known(&code.text, secret) {

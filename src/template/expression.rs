@@ -180,7 +180,7 @@ impl Cx<'_> {
         };
         let place = self.place_of(&params[0], at);
         let (host, name) = (text(&host, &place)?, text(&name, &self.place_of(&params[1], at))?);
-        Ok(match self.host_variable(&host, &name.split('.').collect::<Vec<_>>(), &place)? {
+        Ok(match self.host_variable(&host, &name.split('.').collect::<Vec<_>>(), &|| place.clone())? {
             Found::Value(mut node) => {
                 if secret {
                     node.taint();

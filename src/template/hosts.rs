@@ -1,10 +1,7 @@
 //! The variables of other hosts: `hostvars.NAME.variable`, or `hostvar NAME "variable"` where the name is computed.
 
-use super::{Cx, Env, Layer, Scope, expression::Found};
-use crate::{
-    diag::{Diagnostic, Diagnostics},
-    model::Origin,
-};
+use super::{Cx, Env, Layer, Scope, expression::Found, variable::Place};
+use crate::diag::{Diagnostic, Diagnostics};
 
 /// What each host of an inventory knows.
 pub trait Hosts: std::fmt::Debug + Send + Sync {
@@ -21,8 +18,13 @@ pub trait Hosts: std::fmt::Debug + Send + Sync {
 
 impl Cx<'_> {
     /// A part of a host's variable, rendered with what that host knows.
-    pub fn host_variable(&self, host: &str, names: &[&str], place: &Origin) -> Result<Found, Diagnostics> {
-        let missing = |message: String| Diagnostic::error(message).at(place);
+    pub(super) fn host_variable(
+        &self,
+        host: &str,
+        names: &[&str],
+        place: Place,
+    ) -> Result<Found, Diagnostics> {
+        let missing = |message: String| Diagnostic::error(message).at(&place());
         let Some(hosts) = self.scope.hosts() else {
             return Ok(Found::Missing(missing("there is no inventory here".into())));
         };

@@ -63,7 +63,7 @@ fn variable(name: &str, scope: &Scope) -> Result<Option<Node>, Diagnostics> {
         Some((node, Layer::Final)) => Ok(Some(node.clone())),
         Some((node, Layer::Raw)) => {
             let env = Env { scope, via: None, budget: &Budget::default() };
-            env.variable(&[name], node, &node.origin, 0).map(Some)
+            env.variable(&[name], node, &|| node.origin.clone(), 0).map(Some)
         }
     }
 }

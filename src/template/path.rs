@@ -4,6 +4,7 @@ use super::{
     Cx,
     expression::{Found, usage},
     helpers,
+    variable::Place,
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
@@ -32,7 +33,7 @@ impl Cx<'_> {
             })
             .collect();
         let from_root = from_root(raw);
-        let place = self.code.name(at, raw);
+        let place = || self.code.name(at, raw);
         if from_root {
             return self.variable_path(&names, &place);
         }
@@ -47,7 +48,7 @@ impl Cx<'_> {
                 Some(inner) => inner.parent,
                 None => {
                     let error = Diagnostic::error(format!("`{}` leads out of the template", self.shown(raw)));
-                    return Ok(Found::Missing(error.at(&place).hint("`../` leaves one `each` or `with`")));
+                    return Ok(Found::Missing(error.at(&place()).hint("`../` leaves one `each` or `with`")));
                 }
             };
         }
@@ -57,7 +58,7 @@ impl Cx<'_> {
                 found @ Found::Value(_) => found,
             }),
             (None, []) => {
-                let error = Diagnostic::error("`this` means nothing here").at(&place);
+                let error = Diagnostic::error("`this` means nothing here").at(&place());
                 Ok(Found::Missing(error.hint("it is the item inside `each` and `with`")))
             }
             (None, names) => self.variable_path(names, &place),
@@ -104,12 +105,12 @@ impl Cx<'_> {
         )
     }
 
-    fn variable_path(&self, names: &[&str], place: &Origin) -> Result<Found, Diagnostics> {
+    fn variable_path(&self, names: &[&str], place: Place) -> Result<Found, Diagnostics> {
         if let (["hostvars", host, names @ ..], true) = (names, self.scope.hosts().is_some()) {
             return self.host_variable(host, names, place);
         }
         let Some((node, layer)) = names.first().and_then(|name| self.scope.find(name)) else {
-            return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), place)));
+            return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), &place())));
         };
         if layer == super::Layer::Final {
             return Ok(self.walk(node, &names[..1], &names[1..], place));
@@ -130,7 +131,7 @@ impl Cx<'_> {
     }
 
     /// Follows names into a value. `before` are those that led to it.
-    pub(super) fn walk(&self, mut node: &Node, before: &[&str], names: &[&str], place: &Origin) -> Found {
+    pub(super) fn walk(&self, mut node: &Node, before: &[&str], names: &[&str], place: Place) -> Found {
         let mut secret = node.secret;
         for (index, name) in names.iter().enumerate() {
             if matches!(node.value, Value::Unknown(_)) {
@@ -139,7 +140,7 @@ impl Cx<'_> {
             let Some(next) = step(node, name) else {
                 let within = [before, &names[..index]].concat().join(".");
                 let within = (!within.is_empty()).then(|| self.shown(&within).to_string());
-                return Found::Missing(self.no_member(node, name, within.as_deref(), place));
+                return Found::Missing(self.no_member(node, name, within.as_deref(), &place()));
             };
             node = next;
             secret |= node.secret;

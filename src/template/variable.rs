@@ -17,8 +17,11 @@ pub(super) struct Via<'a> {
     pub depth: usize,
 }
 
+/// Where something is asked for: looked up in the text when an error needs it.
+pub(super) type Place<'a> = &'a dyn Fn() -> Origin;
+
 impl Cx<'_> {
-    pub fn variable(&self, path: &[&str], node: &Node, place: &Origin) -> Result<Node, Diagnostics> {
+    pub fn variable(&self, path: &[&str], node: &Node, place: Place) -> Result<Node, Diagnostics> {
         let env = Env { scope: self.scope, via: self.via, budget: self.budget };
         env.variable(path, node, place, self.depth)
     }
@@ -30,7 +33,7 @@ impl Env<'_> {
         &self,
         path: &[&str],
         node: &Node,
-        place: &Origin,
+        place: Place,
         depth: usize,
     ) -> Result<Node, Diagnostics> {
         if !holds_template(node) {
@@ -46,7 +49,7 @@ impl Env<'_> {
         let depth = depth + 1;
         if depth > DEPTH {
             let message = format!("nested deeper than {DEPTH}: blocks, variables and partials together");
-            return Err(Diagnostic::error(message).at(place).into());
+            return Err(Diagnostic::error(message).at(&place()).into());
         }
         let via = Via { key, origin: node.origin.clone(), parent: self.via, depth };
         let env = Env { scope: self.scope, via: Some(&via), budget: self.budget };
@@ -60,7 +63,7 @@ impl Env<'_> {
         Ok(rendered)
     }
 
-    fn cycle(&self, key: &str, place: &Origin) -> Option<Diagnostic> {
+    fn cycle(&self, key: &str, place: Place) -> Option<Diagnostic> {
         let mut chain = vec![];
         let mut via = self.via;
         while let Some(outer) = via {
@@ -70,7 +73,7 @@ impl Env<'_> {
                 let names = chain.iter().map(|v| v.key.as_str()).chain([key]);
                 let names: Vec<String> = names.map(|k| k.replace('\0', ".")).collect();
                 let message = format!("variables use each other in a circle: {}", names.join(" -> "));
-                let mut error = Diagnostic::error(message).at(place);
+                let mut error = Diagnostic::error(message).at(&place());
                 for (via, name) in chain.iter().zip(&names) {
                     error = error.related(&via.origin, format!("`{name}` is written here"));
                 }
