@@ -77,7 +77,7 @@ pub(crate) fn fact(expr: &Expr) -> Option<Fact> {
         "architecture" | "machine" => Fact::Same("facts.arch", Type::Text),
         "hostname" => Fact::Same("facts.hostname", Type::Text),
         "kernel" => Fact::Same("facts.kernel", Type::Text),
-        "processor_vcpus" | "processor_nproc" => Fact::Same("facts.cpu.threads", Type::Number),
+        "processor_vcpus" => Fact::Same("facts.cpu.threads", Type::Number),
         "memtotal_mb" => Fact::Same("facts.memory.total_mb", Type::Number),
         "user_id" => Fact::Same("facts.user.name", Type::Text),
         "user_uid" => Fact::Same("facts.user.uid", Type::Number),
