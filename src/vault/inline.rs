@@ -247,14 +247,17 @@ impl<'p> Inline<'p> {
         used: &BTreeSet<usize>,
         default: Option<&Key>,
     ) -> Result<String, Diagnostic> {
-        let known = self.values.iter().find(|known| known.plain == value.plain);
+        let same = self.values.iter().filter(|known| known.plain == value.plain);
+        let known: Vec<_> = same.map(|known| known.key.as_ref()).collect();
         // What moved away is not what was changed here.
         let mut stayed = self.values.iter().enumerate().filter(|(at, _)| !used.contains(at));
-        let mut here =
-            || stayed.find(|(_, known)| known.way == value.way).and_then(|(_, known)| known.key.as_ref());
-        let key = match known {
-            Some(known) => known.key.as_ref(),
-            None => here().or(default),
+        let here = stayed.find(|(_, known)| known.way == value.way).and_then(|(_, known)| known.key.as_ref());
+        let key = match known[..] {
+            [] => here.or(default),
+            // Never with what does not lock this text already.
+            [first, ..] => {
+                [here, default].into_iter().find(|key| key.is_some() && known.contains(key)).unwrap_or(first)
+            }
         };
         let key = key.ok_or_else(|| {
             let error = Diagnostic::error(format!(
@@ -276,7 +279,9 @@ fn cuts<'n>(tree: &'n Node, tags: &[&str]) -> Vec<(Way, &'n Node, Option<Cut>)> 
         let span = node.origin.span.clone();
         let cut = Cut::find(&node.origin.source.text, span.clone(), tag, after);
         // An alias stands for a value that is cut out where it is written.
-        if cut.is_none() && node.origin.source.text[span.start..].starts_with('*') {
+        if cut.is_none()
+            && node.origin.source.text.get(span.start..).is_some_and(|text| text.starts_with('*'))
+        {
             return true;
         }
         let at = cut.as_ref().map_or(span.start, |cut| cut.at.start);

@@ -137,6 +137,10 @@ fn values_that_move_keep_their_ciphertexts_and_keys() {
     edit(&project, &named, new).exits(0);
     assert_eq!(project.read("list.yml").matches("AES256;dev").count(), 2);
     let last = project.read("list.yml");
+    // One that becomes like another one, whose key is not its own.
+    let changed = [&["edit", "vars.yml"], &BOTH[..]].concat();
+    edit(&project, &changed, "sed -i 's/BBB/AAA/' $1").exits(0);
+    assert!(!project.read("vars.yml").contains("AES256;dev"));
     assert!(after.split("- !vault").skip(1).all(|known| last.contains(known)), "{last}");
 }
 

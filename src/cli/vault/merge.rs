@@ -10,6 +10,7 @@ use crate::cli::{Color, complain, programs};
 use crate::diag::{Diagnostic, Diagnostics, Exit};
 use crate::vault::{Inline, Key, Passwords, Sealed, Way, is_vault, way_text};
 use agent::secret::Secret;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +45,8 @@ struct Versions<'a> {
     ours: &'a Path,
     /// The file's name in the repository.
     name: &'a Path,
-    signals: Signals,
+    /// Caught before the first plain text is written, and after the last question on the terminal.
+    signals: OnceCell<Signals>,
 }
 
 /// Merges theirs into ours.
@@ -57,8 +59,8 @@ pub(super) fn merge(files: [&PathBuf; 3], name: Option<&Path>, lock: &Lock) -> R
     for (bytes, file) in bytes.iter_mut().zip(files) {
         *bytes = std::fs::read(file).map_err(|error| cannot("read", file, &error))?;
     }
-    let signals = Signals::catch()?;
-    let versions = Versions { bytes, ours: files[1], name: name.unwrap_or(files[1]), signals };
+    let versions =
+        Versions { bytes, ours: files[1], name: name.unwrap_or(files[1]), signals: OnceCell::new() };
     let [base, ours, theirs] = &versions.bytes;
     if ours == theirs || base == theirs {
         return Ok(Exit::Done);
@@ -73,7 +75,7 @@ pub(super) fn merge(files: [&PathBuf; 3], name: Option<&Path>, lock: &Lock) -> R
 
 impl Versions<'_> {
     fn write(&self, bytes: &[u8]) -> Result<Exit, Diagnostics> {
-        self.signals.none()?;
+        self.signals.get().map_or(Ok(()), Signals::none)?;
         save::replace(self.ours, bytes).map_err(|error| cannot("write", self.ours, &error))?;
         Ok(Exit::Done)
     }
@@ -234,6 +236,9 @@ impl Versions<'_> {
     fn git(&self, texts: [&Secret; 3], union: bool) -> Result<(Secret, bool), Diagnostic> {
         let failed =
             |cause: String| Diagnostic::error("`git merge-file` failed").at(&place(self.name)).cause(cause);
+        if self.signals.get().is_none() {
+            let _ = self.signals.set(Signals::catch()?);
+        }
         let folder = PrivateFolder::new(&folders())?;
         let file =
             |name: &str, text: &Secret| folder.write(name, text).map_err(|error| failed(error.to_string()));
@@ -243,7 +248,7 @@ impl Versions<'_> {
         command.args(["merge-file", "-p", "-q", "-L", "ours", "-L", "base", "-L", "theirs"]);
         command.args(union.then_some("--union")).args([ours, base, theirs]);
         let ended = programs::output(&mut command).map_err(failed);
-        self.signals.none()?;
+        self.signals.get().map_or(Ok(()), Signals::none)?;
         let ended = ended?;
         match ended.code() {
             Some(code @ 0..=127) => Ok((Secret::new(ended.printed()), code == 0)),
