@@ -161,3 +161,15 @@ fn what_a_prompt_cannot_be_is_told() {
     project.apply(&["--yes", "--limit", "b"]).exits(0);
     assert!(project.has("h/b/u") && !project.has("h/a/x"));
 }
+
+#[test]
+fn what_is_typed_unseen_is_refused_offline_where_everybody_would_see_it() {
+    let project = Project::local(
+        &["a"],
+        "- hosts: all\n  vars_prompt: [{name: token}]\n  tasks:\n    - {name: t, command: \"login {{token}}\"}\n",
+    );
+    project
+        .run(&["validate", "inventory.yml"])
+        .exits(20)
+        .has(&["a secret cannot be used here", "site.yml:4"]);
+}
