@@ -108,12 +108,6 @@ pub(super) const META: &[&str] = &["dependencies", "galaxy_info", "argument_spec
 
 /// Ansible's keywords that are not ours yet, and what to do instead where there is something.
 const LATER: &[(&str, &str)] = &[
-    ("rescue", "it stands beside `block`"),
-    ("always", "it stands beside `block`"),
-    ("any_errors_fatal", "it stands in a play, with `serial`"),
-    ("max_fail_percentage", "it stands in a play, with `serial`"),
-    ("serial", "it stands in a play"),
-    ("strategy", "it stands in a play"),
     ("order", ""),
     ("throttle", ""),
     ("force_handlers", "handlers that are owed always run here"),
@@ -133,7 +127,6 @@ const LATER: &[(&str, &str)] = &[
     ("local_action", "use `delegate_to: localhost`"),
     ("args", "write the parameters below the resource, e.g. `command: {cmd: ..., chdir: ...}`"),
     ("include_vars", "use `vars_files:` of the play"),
-    ("import_playbook", "it stands beside plays, not among tasks"),
     ("include", "use `import_tasks`"),
 ];
 
@@ -192,7 +185,7 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
                 .hint(format!("a variable for the role stands below `vars:`, as `vars: {{{key}: ...}}`"))
                 .suggest(key, all())
         } else if let Some(place) = belongs(key) {
-            Diagnostic::error(format!("`{key}` cannot stand in {what}")).hint(format!("it stands in {place}"))
+            Diagnostic::error(format!("`{key}` cannot stand in {what}")).hint(place)
         } else if known.len() == 1 || known.contains(&BLOCK) {
             let listed = all().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             Diagnostic::error(format!("unknown key `{key}` in {what}"))
@@ -211,9 +204,11 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
 /// Where a key has its place, when it is one of the language.
 fn belongs(key: &str) -> Option<&'static str> {
     match key {
-        key if TASK.contains(&key) => Some("a task"),
-        key if PLAY.contains(&key) && !COMMON.contains(&key) => Some("a play"),
-        key if HANDLER.contains(&key) => Some("a handler"),
+        "rescue" | "always" => Some("it stands beside `block`"),
+        "import_playbook" => Some("it stands beside plays, not among tasks"),
+        key if TASK.contains(&key) => Some("it stands in a task"),
+        key if PLAY.contains(&key) && !COMMON.contains(&key) => Some("it stands in a play"),
+        key if HANDLER.contains(&key) => Some("it stands in a handler"),
         _ => None,
     }
 }

@@ -57,19 +57,27 @@ fn input(name: &str, entry: &Entry, depth: usize, errors: &mut Diagnostics) -> O
         errors.push(error.at(&entry.key));
         return None;
     }
+    // One that is wrong is an input all the same, which takes anything: who gives it a value is not told that there is none.
+    let of = |kind: Option<Kind>| Input::new(Type::Ours(kind.unwrap_or(Kind::Any)), entry.key.clone());
     if let Some(word) = entry.node.as_str() {
-        return Some(Input::new(Type::Ours(kind(word, &entry.node, errors)?), entry.key.clone()));
+        return Some(of(kind(word, &entry.node, errors)));
     }
-    let map = errors.take(entry.node.expect_map("an input: `{type: ...}`"))?;
+    let Some(map) = errors.take(entry.node.expect_map("an input: `{type: ...}`")) else {
+        return Some(of(None));
+    };
     names::check_keys(map, "an input", &[KEYS], errors);
     let get = |key: &str| map.get(key).map(|entry| &entry.node).filter(|node| !node.is_null());
-    let Some(written) = get("type") else {
-        let error = Diagnostic::error(format!("the input `{name}` has no `type`")).at(&entry.key);
-        errors.push(error.hint(known()));
-        return None;
+    let kind = match get("type") {
+        Some(written) => {
+            errors.take(written.expect_str("a type")).and_then(|word| kind(word, written, errors))
+        }
+        None => {
+            let error = Diagnostic::error(format!("the input `{name}` has no `type`")).at(&entry.key);
+            errors.push(error.hint(known()));
+            None
+        }
     };
-    let kind = kind(errors.take(written.expect_str("a type"))?, written, errors)?;
-    let mut input = Input::new(Type::Ours(kind), entry.key.clone());
+    let mut input = of(kind);
     let mut flag = |key: &str| {
         let node = get(key)?;
         errors.take(node.expect_bool("`true` or `false`"))
@@ -77,8 +85,10 @@ fn input(name: &str, entry: &Entry, depth: usize, errors: &mut Diagnostics) -> O
     input.required = flag("required").unwrap_or(false);
     input.secret = flag("secret").unwrap_or(false);
     input.about = get("description").and_then(|node| errors.take(text(node)));
-    parts(&mut input, kind, map, depth, errors);
-    limits(&mut input, kind, map, errors);
+    if let Some(kind) = kind {
+        parts(&mut input, kind, map, depth, errors);
+        limits(&mut input, kind, map, errors);
+    }
     default(&mut input, map.get("default"), depth > 0, errors);
     Some(input)
 }

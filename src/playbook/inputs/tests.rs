@@ -183,6 +183,9 @@ fn a_declaration_that_cannot_be_is_an_error() {
     ] {
         has(&declared(&format!("it: {declaration}\n")).1, &[message, "inputs.yml:1:"]);
     }
+    let (inputs, errors) = declared("a: strnig\nb: {type: strnig, min: 3, required: yes}\nc: {}\nd: [x]\n");
+    has(&errors, &["`strnig`", "1:4", "2:11", "2:37", "the input `c` has no `type`", "expected an input"]);
+    assert_eq!((errors.matches("error:").count(), inputs.items.len()), (5, 4), "{errors}");
     let deep = format!("it: {}string{}\n", "{type: list, items: ".repeat(30), "}".repeat(30));
     has(&declared(&deep).1, &["more than 20 deep"]);
     has(&declared("facts: string\n").1, &["always in scope"]);
