@@ -7,23 +7,23 @@
 mod at_once;
 mod diff;
 mod seen;
+mod table;
+mod topic;
 
 pub use at_once::shows_at_once;
 pub use diff::Mask;
 pub use seen::{Look, Lookup, Seen};
+pub use table::{ResourceType, row};
+pub use topic::Topic;
 
-use crate::{
-    diag::Diagnostic,
-    model::{Address, Area, Diff, Footprint},
-    yaml::{Node, from_node},
-};
+use crate::model::{Address, Area, Diff, Footprint};
 use agent::{
     frame,
     secret::Content,
     wire::{Answer, Meta, Op, Query},
 };
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 /// Why a state cannot be told yet.
@@ -141,6 +141,8 @@ pub struct SourceParam {
 pub trait Resource: Sized + 'static {
     /// The key in a task.
     const NAME: &'static str;
+    /// Where it stands in the documentation.
+    const TOPIC: Topic;
     /// A task that shows its use; parsed by a test.
     const EXAMPLE: &'static str;
     /// The parameter that a bare string stands for (`command: uptime`).
@@ -340,44 +342,6 @@ impl<R: Resource> Prepared for Typed<R> {
             })
             .collect();
         Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes })))
-    }
-}
-
-/// A row of the table of resource types.
-#[derive(Clone, Copy)]
-pub struct ResourceType {
-    pub name: &'static str,
-    pub example: &'static str,
-    pub free: Option<&'static str>,
-    pub sources: &'static [SourceParam],
-    /// Reads the parameters; [`SourceParam`]s were replaced by contents before.
-    pub prepare: fn(&Node) -> Result<Box<dyn Prepared>, Diagnostic>,
-    pub schema: fn() -> Schema,
-}
-
-/// The row of a type.
-pub const fn row<R: Resource>() -> ResourceType {
-    ResourceType {
-        name: R::NAME,
-        example: R::EXAMPLE,
-        free: R::FREE,
-        sources: R::SOURCES,
-        prepare: |node| {
-            let spec = from_node(node)?;
-            R::check(&spec).map_err(|fault| refused(node, fault))?;
-            Ok(Box::new(Typed::<R>(spec, node.digest())))
-        },
-        schema: || schemars::schema_for!(R::Spec),
-    }
-}
-
-fn refused(node: &Node, fault: Fault) -> Diagnostic {
-    let named = fault.message.split('`').nth(1).and_then(|name| at_once::place_of(node, name));
-    let place = named.unwrap_or_else(|| node.origin.clone());
-    let diagnostic = Diagnostic::error(fault.message).at(&place);
-    match fault.hint {
-        Some(hint) => diagnostic.hint(hint),
-        None => diagnostic,
     }
 }
 

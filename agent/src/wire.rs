@@ -9,9 +9,11 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub mod facts;
 mod hello;
 mod limit;
+mod probe;
 
 pub use facts::Facts;
 pub use hello::Hello;
+pub use probe::{ComposeProbe, Probe};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.
@@ -41,59 +43,6 @@ pub enum Query {
     Job { id: String },
     /// The user's own `unless`, `onlyif` or read-only command: the one exception to the closed set. Answer: [`Answer::Output`].
     Test(Exec),
-}
-
-/// Read-only commands. The agent owns each argv; the answer is the command's [`Output`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
-pub enum Probe {
-    /// `dpkg-query -W -f '${Package}\t${db:Status-Abbrev}\t${Version}\n' NAMES` (exit 1 when one is unknown is normal).
-    DpkgStatus { names: Vec<String> },
-    /// `apt-cache policy NAMES`.
-    AptPolicy { names: Vec<String> },
-    /// `systemctl show UNIT -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload`.
-    UnitState { unit: String },
-    /// `sysctl -n KEY`.
-    Sysctl { key: String },
-    /// `nft -s list table FAMILY NAME`.
-    NftTable { family: String, name: String },
-    /// `nft -c -f -` with the ruleset on stdin: would this load?
-    NftCheck { ruleset: String },
-    /// `openssl x509 -in PATH -noout -subject -issuer -enddate -ext subjectAltName -fingerprint -sha256`, then
-    /// whether it expires within `expires_within_s` (line `expires: yes|no`) and whether the key at `key` fits (line `key: matches|differs|missing`).
-    Certificate { path: String, key: String, expires_within_s: u64 },
-    /// Prints the path of a program on the agent's PATH; exit 1 when there is none.
-    Which { program: String },
-    /// What docker compose would do with a project as predicted. See [`ComposeProbe`]. Stdout is JSON and secret.
-    Compose(ComposeProbe),
-    /// `docker version --format {{.Server.APIVersion}}`.
-    DockerApi,
-    /// `docker network inspect` of all networks and `ip -4 route`: for the subnet check. Stdout: `NAME SUBNET` lines.
-    Subnets,
-    /// The device and mount point that holds PATH (`findmnt -T`), fields TARGET,SOURCE,FSTYPE.
-    MountOf { path: String },
-    /// Which process holds the dpkg or apt lock: `PID COMMAND SINCE-SECONDS`, empty when free.
-    AptLock,
-    /// Whether a revert is pending under this token: `pending`, or nothing. Among [`Apply::then`] one that the same apply has
-    /// armed is not told: it is confirmed after that.
-    Unconfirmed { token: String },
-}
-
-/// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,
-/// removed afterwards), rewrites `env_file` entries to the copies and asks the real `docker compose`.
-///
-/// Stdout is one JSON object: `{"config": <config --format json>, "dry_run": "<what up --dry-run says of containers>",
-/// "containers": [<docker inspect objects of the project, less what moves by itself; health is ok, unhealthy or none>],
-/// "images": {<name>: <id of the local image>}, "environments": {<id of a container's image>: <its environment>}}`, or
-/// `{"error": "..."}` when compose refuses the files.
-/// Exit 127 when docker or its compose plugin is missing, 125 when the daemon does not answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
-pub struct ComposeProbe {
-    pub project: String,
-    pub directory: String,
-    /// Compose files in order: path as the project knows it, and the content to use instead of what is on disk.
-    pub files: Vec<(String, Option<Content>)>,
-    /// `--env-file` files and `env_file:` entries: likewise.
-    pub env_files: Vec<(String, Option<Content>)>,
 }
 
 /// What a host says. Compared by digest in guards, so it holds nothing that moves by itself (no times, no inodes).

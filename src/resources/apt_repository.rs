@@ -3,7 +3,9 @@
 use super::shared::{HostPath, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query},
+    resource::{
+        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, file_query,
+    },
     yaml::Text,
 };
 use agent::{
@@ -193,6 +195,7 @@ fn is_armored(key: &Content) -> bool {
 
 impl Resource for AptRepository {
     const NAME: &'static str = "apt_repository";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str = "name: Packages of example.org\napt_repository:\n  name: example\n  uris: https://packages.example.org/debian\n  suites: bookworm\n  \
         components: stable\n  signed_by: /usr/share/keyrings/debian-archive-keyring.gpg\n";
     const SOURCES: &'static [SourceParam] =

@@ -3,7 +3,7 @@
 use super::shared::{Act, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen},
+    resource::{Fault, Observe, Resource, Seen, Topic},
 };
 use agent::wire::Op;
 use schemars::JsonSchema;
@@ -66,6 +66,7 @@ pub struct Spec {
 
 impl Resource for Assert {
     const NAME: &'static str = "assert";
+    const TOPIC: Topic = Topic::Flow;
     const EXAMPLE: &'static str = "\
 name: Only Debian and its kin
 assert:

@@ -3,7 +3,7 @@
 use super::shared::{Act, CommandLine, Params, Words};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, shows_at_once},
+    resource::{Fault, Observe, Resource, Seen, Topic, shows_at_once},
 };
 use agent::wire::{Op, Query};
 
@@ -17,6 +17,7 @@ impl CommandLine for Words {
 
 impl Resource for Command {
     const NAME: &'static str = "command";
+    const TOPIC: Topic = Topic::Flow;
     const EXAMPLE: &'static str = "\
 name: Make the Diffie-Hellman parameters
 command:

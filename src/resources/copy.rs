@@ -3,7 +3,7 @@
 use super::shared::{FileState, HostPath, Words, attrs, content_ops, observe_content};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, SourceParam},
+    resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
     yaml::{Mode, Text},
 };
 use agent::{secret::Content, wire::Op};
@@ -44,6 +44,7 @@ impl Spec {
 
 impl Resource for Copy {
     const NAME: &'static str = "copy";
+    const TOPIC: Topic = Topic::Files;
     const EXAMPLE: &'static str = "\
 name: Greet who logs in
 copy:

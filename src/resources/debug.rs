@@ -4,7 +4,7 @@ use super::shared::Act;
 use crate::resource::Facet;
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen},
+    resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::Text,
 };
 use agent::wire::Op;
@@ -23,6 +23,7 @@ pub struct Spec {
 
 impl Resource for Debug {
     const NAME: &'static str = "debug";
+    const TOPIC: Topic = Topic::Flow;
     const EXAMPLE: &'static str = "\
 name: Say where we are
 debug:

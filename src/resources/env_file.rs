@@ -3,7 +3,7 @@
 use super::shared::{FileState, HostPath, attrs, dotenv, observe_bytes, parent_there};
 use crate::{
     model::{Address, Footprint},
-    resource::{Facet, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
     yaml::{Mode, Text},
 };
 use agent::{
@@ -151,6 +151,7 @@ impl Spec {
 
 impl Resource for EnvFile {
     const NAME: &'static str = "env_file";
+    const TOPIC: Topic = Topic::Files;
     const EXAMPLE: &'static str = "\
 name: Give the stack its settings
 env_file:

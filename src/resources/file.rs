@@ -3,7 +3,7 @@
 use super::shared::{FileState, HostPath, What, attrs, observe_entry};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Pause, Resource, Seen},
+    resource::{Fault, Observe, Pause, Resource, Seen, Topic},
     yaml::Mode,
 };
 use agent::wire::{Answer, Attrs, Op, Query};
@@ -63,6 +63,7 @@ impl Spec {
 
 impl Resource for File {
     const NAME: &'static str = "file";
+    const TOPIC: Topic = Topic::Files;
     const EXAMPLE: &'static str = "\
 name: Make room for backups
 file:

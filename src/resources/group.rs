@@ -3,7 +3,7 @@
 use super::shared::{account, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Answer, Group as Known, Op, Query};
 use schemars::JsonSchema;
@@ -46,6 +46,7 @@ impl State for GroupState {
 
 impl Resource for Group {
     const NAME: &'static str = "group";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str = "name: A group for deployments\ngroup:\n  name: deploy\n  gid: 2000\n";
     const FREE: Option<&'static str> = Some("name");
     type Spec = Spec;

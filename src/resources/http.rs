@@ -3,7 +3,7 @@
 use super::shared::{Act, HostPath, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen},
+    resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::Text,
 };
 use agent::wire::{self, Op, Until, Wait};
@@ -70,6 +70,7 @@ fn interval() -> u32 {
 
 impl Resource for Http {
     const NAME: &'static str = "http";
+    const TOPIC: Topic = Topic::Network;
     const EXAMPLE: &'static str = "\
 name: The site answers
 http:

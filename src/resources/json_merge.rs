@@ -3,7 +3,7 @@
 use super::shared::{FileState, HostPath, attrs, content_ops, observe_bytes, parent_there};
 use crate::{
     model::{Address, Footprint},
-    resource::{Facet, Fault, Observe, Pause, Resource, Seen},
+    resource::{Facet, Fault, Observe, Pause, Resource, Seen, Topic},
     yaml::Mode,
 };
 use agent::{
@@ -94,6 +94,7 @@ fn merge(into: &mut Map<String, Value>, values: &Map<String, Value>) {
 
 impl Resource for JsonMerge {
     const NAME: &'static str = "json_merge";
+    const TOPIC: Topic = Topic::Files;
     const EXAMPLE: &'static str = "\
 name: Rotate the logs of containers
 json_merge:

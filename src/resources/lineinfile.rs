@@ -3,7 +3,7 @@
 use super::shared::{FileState, HostPath, What, attrs, content_ops, observe_bytes, parent_there};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Pause, Resource, Seen},
+    resource::{Fault, Observe, Pause, Resource, Seen, Topic},
     yaml::{Mode, Text},
 };
 use agent::{
@@ -173,6 +173,7 @@ fn expand(regexp: &Regex, old: &str, line: &str) -> String {
 
 impl Resource for LineInFile {
     const NAME: &'static str = "lineinfile";
+    const TOPIC: Topic = Topic::Files;
     const EXAMPLE: &'static str = "\
 name: Log in with keys only
 lineinfile:

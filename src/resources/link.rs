@@ -3,7 +3,7 @@
 use super::shared::{FileState, HostPath, What, observe_entry, parent_there};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen},
+    resource::{Fault, Observe, Resource, Seen, Topic},
 };
 use agent::wire::{Attrs, Op};
 use schemars::JsonSchema;
@@ -50,6 +50,7 @@ impl Spec {
 
 impl Resource for Link {
     const NAME: &'static str = "link";
+    const TOPIC: Topic = Topic::Files;
     const EXAMPLE: &'static str = "\
 name: Enable the site
 link:

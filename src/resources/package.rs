@@ -3,7 +3,7 @@
 use super::shared::{OneOrMany, unit::output};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Answer, Op, Probe, Query};
 use schemars::JsonSchema;
@@ -72,6 +72,7 @@ impl Packages {
 
 impl Resource for Package {
     const NAME: &'static str = "package";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str =
         "name: What every host needs\npackage:\n  name: [ca-certificates, nftables]\n  state: present\n";
     const FREE: Option<&'static str> = Some("name");

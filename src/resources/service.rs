@@ -3,7 +3,7 @@
 use super::shared::unit::{Unit, full_name, systemctl, unit};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::Op;
 use schemars::JsonSchema;
@@ -66,6 +66,7 @@ impl State for ServiceState {
 
 impl Resource for Service {
     const NAME: &'static str = "service";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str =
         "name: Docker runs\nservice:\n  name: docker\n  state: started\n  enabled: true\n";
     type Spec = Spec;

@@ -3,7 +3,7 @@
 use super::shared::{Act, CommandLine, Params};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, shows_at_once},
+    resource::{Fault, Observe, Resource, Seen, Topic, shows_at_once},
 };
 use agent::wire::{Op, Query};
 use schemars::JsonSchema;
@@ -24,6 +24,7 @@ impl CommandLine for Script {
 
 impl Resource for Shell {
     const NAME: &'static str = "shell";
+    const TOPIC: Topic = Topic::Flow;
     const EXAMPLE: &'static str = "\
 name: Load the schema once
 shell:

@@ -6,7 +6,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::{
     secret::Content,
@@ -63,6 +63,7 @@ fn plain(value: &str) -> String {
 
 impl Resource for Sysctl {
     const NAME: &'static str = "sysctl";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str =
         "name: Redis asks for it\nsysctl:\n  name: vm.overcommit_memory\n  value: 1\n";
     type Spec = Spec;

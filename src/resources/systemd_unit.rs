@@ -3,7 +3,9 @@
 use super::shared::unit::{Unit, full_name, systemctl, unit, unit_query};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query},
+    resource::{
+        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, file_query,
+    },
     yaml::Text,
 };
 use agent::{
@@ -89,6 +91,7 @@ fn mode(content: &Content) -> u32 {
 
 impl Resource for SystemdUnit {
     const NAME: &'static str = "systemd_unit";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str = "name: A unit of our own\nsystemd_unit:\n  name: hello.service\n  enabled: true\n  content: |\n    [Service]\n    \
         ExecStart=/bin/echo hello\n    [Install]\n    WantedBy=multi-user.target\n";
     const SOURCES: &'static [SourceParam] =

@@ -3,7 +3,7 @@
 use super::shared::{HostPath, account, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Answer, Op, Query, User as Known};
 use schemars::JsonSchema;
@@ -78,6 +78,7 @@ impl State for UserState {
 
 impl Resource for User {
     const NAME: &'static str = "user";
+    const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str =
         "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
     const FREE: Option<&'static str> = Some("name");

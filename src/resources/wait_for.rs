@@ -3,7 +3,7 @@
 use super::shared::{Act, HostPath, check_host};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen},
+    resource::{Fault, Observe, Resource, Seen, Topic},
 };
 use agent::wire::{Exec, Op, Until, Wait};
 use schemars::JsonSchema;
@@ -93,6 +93,7 @@ impl Spec {
 
 impl Resource for WaitFor {
     const NAME: &'static str = "wait_for";
+    const TOPIC: Topic = Topic::Network;
     const EXAMPLE: &'static str = "\
 name: Wait for the database
 wait_for:

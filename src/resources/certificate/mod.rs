@@ -8,7 +8,8 @@ use super::shared::parent_there;
 use crate::{
     model::{Address, Footprint},
     resource::{
-        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, file_query, shows_at_once,
+        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, file_query,
+        shows_at_once,
     },
 };
 use agent::wire::{Kind, Op, Probe, Query};
@@ -37,6 +38,7 @@ impl State for CertificateState {
 
 impl Resource for Certificate {
     const NAME: &'static str = "certificate";
+    const TOPIC: Topic = Topic::Network;
     const EXAMPLE: &'static str = "name: A certificate for the first start\ncertificate:\n  path: /etc/ssl/site/fullchain.pem\n  key: /etc/ssl/site/privkey.pem\n  \
         method: self_signed\n  names: [www.example.org, 192.0.2.10]\n";
     const SOURCES: &'static [SourceParam] = &[

@@ -13,7 +13,7 @@ mod reasons;
 use super::shared::OneOrMany;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State},
+    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
 };
 use agent::wire::{Exec, Op, Probe, Until, Wait};
 use schemars::JsonSchema;
@@ -143,6 +143,7 @@ impl Spec {
 
 impl Resource for Compose {
     const NAME: &'static str = "compose";
+    const TOPIC: Topic = Topic::Docker;
     const EXAMPLE: &'static str = "name: The shop runs\ncompose:\n  project: shop\n  directory: /srv/shop\n  files: docker-compose.yml\n  \
         env_file: .env\n  timeout: 300\n";
     type Spec = Spec;

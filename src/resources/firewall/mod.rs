@@ -11,7 +11,7 @@ mod policy;
 use super::shared::unit::{Unit, full_name, systemctl, unit, unit_query};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::{
     secret::Content,
@@ -188,6 +188,7 @@ impl State for FirewallState {
 
 impl Resource for Firewall {
     const NAME: &'static str = "firewall";
+    const TOPIC: Topic = Topic::Network;
     const EXAMPLE: &'static str = "name: Close all but the web and ssh for administrators\nfirewall:\n  public: [80, 443]\n  allow:\n    - port: 22\n      from: [10.0.0.0/8, \"2001:db8::/32\"]\n";
     type Spec = Spec;
     type State = FirewallState;

@@ -1,0 +1,48 @@
+//! The rows of the table of resource types.
+
+use super::{Fault, Prepared, Resource, SourceParam, Topic, Typed, at_once};
+use crate::{
+    diag::Diagnostic,
+    yaml::{Node, from_node},
+};
+use schemars::Schema;
+
+/// A row of the table of resource types.
+#[derive(Clone, Copy)]
+pub struct ResourceType {
+    pub name: &'static str,
+    pub topic: Topic,
+    pub example: &'static str,
+    pub free: Option<&'static str>,
+    pub sources: &'static [SourceParam],
+    /// Reads the parameters; [`SourceParam`]s were replaced by contents before.
+    pub prepare: fn(&Node) -> Result<Box<dyn Prepared>, Diagnostic>,
+    pub schema: fn() -> Schema,
+}
+
+/// The row of a type.
+pub const fn row<R: Resource>() -> ResourceType {
+    ResourceType {
+        name: R::NAME,
+        topic: R::TOPIC,
+        example: R::EXAMPLE,
+        free: R::FREE,
+        sources: R::SOURCES,
+        prepare: |node| {
+            let spec = from_node(node)?;
+            R::check(&spec).map_err(|fault| refused(node, fault))?;
+            Ok(Box::new(Typed::<R>(spec, node.digest())))
+        },
+        schema: || schemars::schema_for!(R::Spec),
+    }
+}
+
+fn refused(node: &Node, fault: Fault) -> Diagnostic {
+    let named = fault.message.split('`').nth(1).and_then(|name| at_once::place_of(node, name));
+    let place = named.unwrap_or_else(|| node.origin.clone());
+    let diagnostic = Diagnostic::error(fault.message).at(&place);
+    match fault.hint {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
+    }
+}
