@@ -1,0 +1,74 @@
+//! The law as data: `tests/fixtures/law/TYPE.yml`, or `TYPE-CASE.yml`.
+//!
+//! ```yaml
+//! needs: machine            # it needs systemd, a kernel of its own, apt or dockerd: tried on a VM only
+//! prepare: mkdir -p /srv/law     # as root with `sh -e`, before all else
+//! task: {path: /srv/law/x, state: directory, mode: "0750"}   # the parameters
+//! first: [type, mode]       # the facets that the first check shows
+//! disturb:                  # each by hand, with the ordinary tool, and the facets that must show it
+//! - do: chmod 0700 /srv/law/x
+//!   shows: [mode]
+//! leaves: a backup          # why files may differ after a disturbance was mended; left out: they must not
+//! cleanup: rm -rf /srv/law/x
+//! ```
+
+use lustores_provision::{diag, model::Source, yaml};
+use serde_json::Value as Json;
+use std::{fs, path::Path, sync::Arc};
+
+pub struct Case {
+    /// The file's name without its ending.
+    pub name: String,
+    pub kind: String,
+    pub needs_machine: bool,
+    pub prepare: String,
+    /// JSON, which is YAML.
+    pub task: String,
+    pub first: Vec<String>,
+    pub disturb: Vec<(String, Vec<String>)>,
+    pub leaves: bool,
+    pub cleanup: String,
+}
+
+/// All of them, by name; `LAW=mount` takes those whose names begin so.
+pub fn all() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/law");
+    let wanted = std::env::var("LAW").unwrap_or_default();
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| read(file)).filter(|case| case.name.starts_with(&wanted)).collect()
+}
+
+fn read(file: &Path) -> Case {
+    let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let source = Source { path: file.into(), text: fs::read_to_string(file).unwrap(), secret: false };
+    let node =
+        yaml::parse(&Arc::new(source)).unwrap_or_else(|error| panic!("{}", diag::render(&error, false)));
+    let json = node.to_json();
+    let known = ["needs", "prepare", "task", "first", "disturb", "leaves", "cleanup"];
+    for key in json.as_object().expect("a mapping").keys() {
+        assert!(known.contains(&key.as_str()), "{name}: unknown key `{key}`");
+    }
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_string();
+    let list = |value: &Json| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+    assert!(
+        matches!(json["needs"].as_str(), None | Some("machine")),
+        "{name}: `needs` is `machine` or left out"
+    );
+    let disturb: Vec<_> = json["disturb"].as_array().into_iter().flatten().collect();
+    assert!(
+        !disturb.is_empty() && !list(&json["first"]).is_empty(),
+        "{name}: `first` and `disturb` are needed"
+    );
+    Case {
+        kind: name.split('-').next().unwrap().to_string(),
+        needs_machine: json["needs"].is_string(),
+        prepare: text(&json["prepare"]),
+        task: json["task"].to_string(),
+        first: list(&json["first"]),
+        disturb: disturb.iter().map(|one| (text(&one["do"]), list(&one["shows"]))).collect(),
+        leaves: json["leaves"].is_string(),
+        cleanup: text(&json["cleanup"]),
+        name,
+    }
+}

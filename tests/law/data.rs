@@ -1,0 +1,117 @@
+//! The law of types whose cases are data, each in a private host: namespaces of its own, with copies of what types change.
+
+use super::{
+    Law,
+    case::{self, Case},
+    host::{Tree, tree},
+    system::run,
+};
+use std::{
+    io::{BufRead, BufReader},
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+};
+use tempfile::TempDir;
+
+/// Folders that are private, and kept as long as the host is.
+const OWN: &[&str] = &["etc", "home", "root", "srv", "var/spool", "var/lib/apt", "var/cache/apt", "run/law"];
+
+/// Namespaces for mounts, network, names and processes, held by a child.
+struct Host {
+    holder: Child,
+    place: Vec<String>,
+    folder: TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        assert!(rustix::process::geteuid().is_root(), "these tests make namespaces: run them as root");
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "mkdir -p /run/law && cp -a /etc \"$1\" && for own in {}; do mkdir -p \"$1/$own\" && mount --bind \"$1/$own\" \"/$own\" || exit; done
+             mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial && chmod 0700 /root && hostname law && ip link set lo up && echo ready && exec cat",
+            OWN.join(" ")
+        );
+        let mut holder = Command::new("unshare")
+            .args(["--mount", "--net", "--uts", "--ipc", "--", "sh", "-c", &script, "sh"])
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "the namespaces could not be made");
+        let place = format!("nsenter --target {} --mount --net --uts --ipc --", holder.id());
+        Self { holder, place: place.split(' ').map(String::from).collect(), folder }
+    }
+
+    fn sh(&self, script: &str) {
+        let words = ["sh", "-ec", script].map(String::from);
+        run(&[self.place.clone(), words.to_vec()].concat());
+    }
+
+    /// What is in the private folders, without what account tools leave behind.
+    fn tree(&self) -> Tree {
+        let mut found = tree(self.folder.path());
+        found.retain(|path, _| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !name.ends_with('-') && !name.ends_with(".lock") && name != "ld.so.cache"
+        });
+        found
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Its mounts go with the last process in them.
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+fn keep(case: &Case) {
+    let host = Host::new();
+    host.sh(&case.prepare);
+    let tree = || host.tree();
+    let mut law = Law::new(&host.place, &tree, &case.kind, &case.task);
+    let facets = |names: &[String]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let shows = |law: &mut Law, names: &[String]| {
+        let names = facets(names);
+        law.mend(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    shows(&mut law, &case.first);
+    let converged = host.tree();
+    for (by_hand, facets) in &case.disturb {
+        println!("{}: {by_hand}", case.name);
+        host.sh(by_hand);
+        shows(&mut law, facets);
+        assert!(
+            case.leaves || host.tree() == converged,
+            "{}: {by_hand}: is mended and nothing else",
+            case.name
+        );
+    }
+    host.sh(&case.cleanup);
+}
+
+#[test]
+fn each_type_keeps_the_law_of_its_data() {
+    let cases = Mutex::new(case::all().into_iter().filter(|case| !case.needs_machine).collect::<Vec<_>>());
+    let broken = Mutex::new(vec![]);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = cases.lock().unwrap().pop() else { return };
+                    if catch_unwind(AssertUnwindSafe(|| keep(&case))).is_err() {
+                        broken.lock().unwrap().push(case.name);
+                    }
+                }
+            });
+        }
+    });
+    let broken = broken.into_inner().unwrap();
+    assert!(broken.is_empty(), "the law is broken, see above: {}", broken.join(", "));
+}
