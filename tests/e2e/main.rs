@@ -9,6 +9,7 @@
 mod canary;
 mod first;
 mod guest;
+mod library;
 mod line;
 mod machine;
 mod outside;
@@ -75,6 +76,20 @@ fn whatever_happens_to_servers() {
         ],
     ]);
     end(story, &[("back to bare", machine::reset)]);
+}
+
+/// What the single resource types promise, on a machine with systemd, apt and Docker.
+#[test]
+#[ignore = "another machine, and many runs: `make test-vms` runs it"]
+fn types_keep_their_law() {
+    let mut story = Story::begin();
+    if !story.goes_on() {
+        story.step("a bare machine boots", steps::boot_one);
+    }
+    story.step("each type is converged, disturbed by hand and mended", |story| {
+        library::law(&story.program, &story.guests[0]);
+    });
+    story.end();
 }
 
 type Step = (&'static str, fn(&mut Story));

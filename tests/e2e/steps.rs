@@ -13,10 +13,19 @@ pub const ENV_TASK: &str = "env : Settings and secrets of the stack";
 pub const STACK_TASK: &str = "stack : The services run and are healthy";
 
 pub fn boot(story: &mut Story) {
+    up(story, "2");
+    story.watches = story.guests.each_ref().map(|guest| Some(story.canary.watch(guest)));
+}
+
+/// Only the first machine.
+pub fn boot_one(story: &mut Story) {
+    up(story, "1");
+}
+
+fn up(story: &Story, count: &str) {
     let images = std::env::var("LUSTORES_TEST_IMAGES")
         .expect("LUSTORES_TEST_IMAGES names the stack's images: run `make test-vms`, or see docs/lab.md");
-    story.program.run(&["lab", "up", "2", "--disk", &format!("images={images}")]).expect(0);
-    story.watches = story.guests.each_ref().map(|guest| Some(story.canary.watch(guest)));
+    story.program.run(&["lab", "up", count, "--disk", &format!("images={images}")]).expect(0);
 }
 
 pub fn check_bare(story: &mut Story) {

@@ -1,7 +1,7 @@
 //! The law as data: `tests/fixtures/law/TYPE.yml`, or `TYPE-CASE.yml`.
 //!
 //! ```yaml
-//! needs: machine            # it needs systemd, a kernel of its own, apt or dockerd: tried on a VM only
+//! needs: machine            # it needs systemd, a kernel of its own, apt or dockerd: tried on a VM only (`namespace`: here only)
 //! prepare: mkdir -p /srv/law     # as root with `sh -e`, before all else
 //! task: {path: /srv/law/x, state: directory, mode: "0750"}   # the parameters
 //! first: [type, mode]       # the facets that the first check shows
@@ -20,7 +20,7 @@ pub struct Case {
     /// The file's name without its ending.
     pub name: String,
     pub kind: String,
-    pub needs_machine: bool,
+    pub needs: Option<String>,
     pub prepare: String,
     /// JSON, which is YAML.
     pub task: String,
@@ -30,7 +30,12 @@ pub struct Case {
     pub cleanup: String,
 }
 
-/// All of them, by name; `LAW=mount` takes those whose names begin so.
+/// Those that can be tried on a `machine`, or in a `namespace`.
+pub fn on(place: &str) -> Vec<Case> {
+    all().into_iter().filter(|case| case.needs.as_deref().is_none_or(|needs| needs == place)).collect()
+}
+
+/// All, by name; `LAW=mount` takes those whose names begin so.
 pub fn all() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/law");
     let wanted = std::env::var("LAW").unwrap_or_default();
@@ -52,8 +57,8 @@ fn read(file: &Path) -> Case {
     let text = |value: &Json| value.as_str().unwrap_or_default().to_string();
     let list = |value: &Json| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
     assert!(
-        matches!(json["needs"].as_str(), None | Some("machine")),
-        "{name}: `needs` is `machine` or left out"
+        matches!(json["needs"].as_str(), None | Some("machine" | "namespace")),
+        "{name}: `needs` is `machine`, `namespace` or left out"
     );
     let disturb: Vec<_> = json["disturb"].as_array().into_iter().flatten().collect();
     assert!(
@@ -62,7 +67,7 @@ fn read(file: &Path) -> Case {
     );
     Case {
         kind: name.split('-').next().unwrap().to_string(),
-        needs_machine: json["needs"].is_string(),
+        needs: json["needs"].as_str().map(String::from),
         prepare: text(&json["prepare"]),
         task: json["task"].to_string(),
         first: list(&json["first"]),

@@ -1,0 +1,86 @@
+//! The law of the resource types on a real machine, from the same data as in namespaces (`tests/law/case.rs`).
+
+use crate::guest::Guest;
+use crate::program::{Program, Run};
+use case::Case;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+#[path = "../law/case.rs"]
+#[expect(dead_code, reason = "what only namespaces need")]
+mod case;
+
+type Facets = BTreeMap<String, BTreeSet<String>>;
+
+/// The playbook of all cases, one task each.
+fn playbook(program: &Program, host: &str, cases: &[Case]) -> String {
+    let mut text = format!("- name: library\n  hosts: {host}\n  become: true\n  tasks:\n");
+    for case in cases {
+        text += &format!("    - name: {}\n      {}: {}\n", case.name, case.kind, case.task);
+    }
+    let path = program.scratch.join("library.yml");
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+/// The tasks that are not as wanted, with the facets that differ.
+fn differences(run: &Run, host: &str) -> Facets {
+    let pending = run.pending(host).into_iter();
+    let facets = |facets: Vec<(String, String)>| facets.into_iter().map(|(name, _)| name).collect();
+    pending.map(|pending| (pending.name, facets(pending.facets))).collect()
+}
+
+/// What is wanted and what is there, where they differ.
+fn compare(wanted: &Facets, found: &Facets) -> Vec<String> {
+    let names: BTreeSet<_> = wanted.keys().chain(found.keys()).collect();
+    let differ = names.into_iter().filter(|name| wanted.get(*name) != found.get(*name));
+    differ.map(|name| format!("{name}: wanted {:?}, found {:?}", wanted.get(name), found.get(name))).collect()
+}
+
+/// Converge all; then, round by round, disturb one facet of each: a check shows exactly it, applying mends exactly it. That applying again
+/// does nothing is shown by the next check, which names only what was disturbed since.
+pub fn law(program: &Program, guest: &Guest) {
+    let cases = case::on("machine");
+    let path = playbook(program, guest.name, &cases);
+    let apply = |more: &[&str]| {
+        let words = ["--playbook", &path, "--json", "--limit", guest.name];
+        program.apply(&[&words[..], more].concat())
+    };
+    for case in cases.iter().filter(|case| !case.prepare.is_empty()) {
+        println!("   prepare {}", case.name);
+        guest.sh(&format!("set -e\n{}", case.prepare));
+    }
+    let mut wrong = vec![];
+    let mut round = |what: String, wanted: &Facets| {
+        let check = apply(&["--check"]);
+        let shown = differences(&check, guest.name);
+        wrong.extend(compare(wanted, &shown).into_iter().map(|text| format!("{what}, --check: {text}")));
+        let run = apply(&["--yes"]);
+        if run.exit != Some(0) {
+            wrong.push(format!("{what}: {run}"));
+        }
+    };
+    round(
+        "first".into(),
+        &cases.iter().map(|case| (case.name.clone(), case.first.iter().cloned().collect())).collect(),
+    );
+    let rounds = cases.iter().map(|case| case.disturb.len()).max().unwrap_or(0);
+    for at in 0..rounds {
+        let mut wanted = Facets::new();
+        for case in &cases {
+            let Some((by_hand, facets)) = case.disturb.get(at) else { continue };
+            println!("   {}: {by_hand}", case.name);
+            guest.sh(&format!("set -e\n{by_hand}"));
+            wanted.insert(case.name.clone(), facets.iter().cloned().collect());
+        }
+        round(format!("round {}", at + 1), &wanted);
+    }
+    let check = apply(&["--check"]);
+    if check.exit != Some(0) {
+        wrong.push(format!("the same again: {check}"));
+    }
+    for case in cases.iter().filter(|case| !case.cleanup.is_empty()) {
+        guest.sh(&format!("set -e\n{}", case.cleanup));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
