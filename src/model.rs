@@ -136,6 +136,8 @@ pub enum Area {
     Docker,
     /// A compose project by name, inside Docker.
     Compose(String),
+    /// A PostgreSQL server by container or port, or a part of one: `5432/role/app`.
+    Postgres(String),
     /// A command in the background, by its id.
     Job(String),
     /// The network as seen from where the task runs: ports, HTTP answers.
@@ -146,10 +148,10 @@ pub enum Area {
 impl Area {
     /// Whether a write to one can be seen in the other.
     pub fn overlaps(&self, other: &Self) -> bool {
-        use Area::{Compose, Docker, Everything, Path};
+        use Area::{Compose, Docker, Everything, Path, Postgres};
         match (self, other) {
             (Everything, _) | (_, Everything) => true,
-            (Path(a), Path(b)) => path_within(a, b) || path_within(b, a),
+            (Path(a), Path(b)) | (Postgres(a), Postgres(b)) => path_within(a, b) || path_within(b, a),
             (Docker, Compose(_)) | (Compose(_), Docker) => true,
             (a, b) => a == b,
         }
@@ -180,6 +182,7 @@ impl fmt::Display for Area {
             Self::Firewall => f.write_str("firewall"),
             Self::Docker => f.write_str("docker"),
             Self::Compose(project) => write!(f, "compose project {project}"),
+            Self::Postgres(part) => write!(f, "postgres {part}"),
             Self::Job(id) => write!(f, "job {id}"),
             Self::Network => f.write_str("network"),
             Self::Everything => f.write_str("everything"),

@@ -9,6 +9,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub mod facts;
 mod hello;
 mod limit;
+pub mod postgres;
 mod probe;
 
 pub use facts::Facts;

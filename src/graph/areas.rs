@@ -139,6 +139,7 @@ fn key(machine: u16, area: &Area) -> String {
         Area::Firewall => format!("{machine}/firewall"),
         Area::Docker => format!("{machine}/docker"),
         Area::Compose(project) => format!("{machine}/docker/{project}"),
+        Area::Postgres(part) => format!("{machine}/postgres/{part}"),
         Area::Job(id) => format!("{machine}/job/{}", id.replace('/', "-")),
         Area::Network => "network".into(),
         Area::Everything => format!("{machine}"),

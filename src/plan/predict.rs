@@ -3,10 +3,11 @@
 use crate::{
     model::{Area, path_within},
     resource::{Effect, Look},
+    resources::postgres,
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Attrs, Kind, Meta, Op, Probe, Query},
+    wire::{Answer, Attrs, Kind, Meta, Op, Probe, Query, postgres::PostgresProbe},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -33,6 +34,14 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Which { .. } => vec![Area::Packages],
             Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],
             Probe::MountOf { path: p } => vec![path(p)],
+            Probe::Postgres(at, question) => {
+                let part = match question {
+                    PostgresProbe::Role { name } => postgres::role(at, name),
+                    PostgresProbe::Database { name, .. } => postgres::database(at, name),
+                    PostgresProbe::Owned { .. } | PostgresProbe::Query(_) => postgres::server(at),
+                };
+                std::iter::once(part).chain(postgres::needs(at)).collect()
+            }
         },
     }
 }

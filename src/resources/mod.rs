@@ -21,6 +21,9 @@ mod link;
 mod meta;
 mod package;
 mod port_probe;
+mod postgres_db;
+mod postgres_query;
+mod postgres_role;
 mod service;
 mod set_fact;
 mod shell;
@@ -30,7 +33,7 @@ mod template;
 mod user;
 mod wait_for;
 
-pub use shared::Touch;
+pub use shared::{Touch, postgres};
 
 use crate::resource::{ResourceType, row};
 
@@ -55,6 +58,9 @@ pub const TABLE: &[ResourceType] = &[
     row::<meta::Meta>(),
     row::<package::Package>(),
     row::<port_probe::PortProbe>(),
+    row::<postgres_db::PostgresDb>(),
+    row::<postgres_query::PostgresQuery>(),
+    row::<postgres_role::PostgresRole>(),
     row::<service::Service>(),
     row::<set_fact::SetFact>(),
     row::<shell::Shell>(),

@@ -72,6 +72,11 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("json_merge", "type", "what is made has a mode and a content"),
     ("lineinfile", "type", "what is made has a mode and a content"),
     ("link", "type", "a link has a target"),
+    ("postgres_db", "contents", "what is in a database goes with it"),
+    ("postgres_db", "encoding", "of a database that is there it cannot be changed: refused"),
+    ("postgres_db", "lc_collate", "of a database that is there it cannot be changed: refused"),
+    ("postgres_db", "lc_ctype", "of a database that is there it cannot be changed: refused"),
+    ("postgres_role", "role", "a new one has its attributes with it"),
     ("template", "type", "what is made has a mode and a content"),
 ];
 

@@ -2,7 +2,7 @@
 
 use agent::{
     secret::Content,
-    wire::{Attrs, Exec, Op, Probe, Query, Until},
+    wire::{Attrs, Exec, Op, Probe, Query, Until, postgres::PostgresProbe},
 };
 use lustores_provision::model::Shown;
 use serde_json::Value;
@@ -35,6 +35,17 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Subnets => "subnets".into(),
         Probe::MountOf { path } => format!("mount-of {path}"),
         Probe::AptLock => "apt-lock".into(),
+        Probe::Postgres(at, question) => {
+            let place = at.container.clone().unwrap_or_else(|| at.port.to_string());
+            let about = match question {
+                PostgresProbe::Role { name } => format!("role {name}"),
+                PostgresProbe::Owned { name } => format!("owned {name}"),
+                PostgresProbe::Database { name, contents: false } => format!("database {name}"),
+                PostgresProbe::Database { name, .. } => format!("database-contents {name}"),
+                PostgresProbe::Query(query) => format!("query {}", query.query),
+            };
+            format!("postgres {place} {about}")
+        }
         Probe::Unconfirmed { token } => format!("unconfirmed {token}"),
     }
 }

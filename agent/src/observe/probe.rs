@@ -1,5 +1,7 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
+mod postgres;
+
 use crate::child::{probe, which};
 use crate::secret::Content;
 use crate::wire::{Output, Probe};
@@ -46,6 +48,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             Some(holder) => output(0, format!("{} {} {}\n", holder.pid, holder.command, holder.age_s)),
             None => output(0, ""),
         },
+        Probe::Postgres(at, question) => postgres::run(at, question),
         Probe::Unconfirmed { token } => {
             let state = crate::act::state::path()?;
             let pending = !armed.contains(token) && crate::act::arm::pending(&state, token)?;

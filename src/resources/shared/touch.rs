@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 /// An area by name: an absolute path (and all below), `packages`, `unit:NAME`, `accounts`, `sysctl:KEY`, `firewall`,
-/// `docker`, `compose:PROJECT`, `network`, `everything`, or `nothing`.
+/// `docker`, `compose:PROJECT`, `postgres:CONTAINER-OR-PORT`, `network`, `everything`, or `nothing`.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(inline, with = "String")]
 pub struct Touch(Option<Area>);
@@ -33,12 +33,13 @@ impl Touch {
                     Area::Unit(format!("{name}{suffix}"))
                 }
                 Some(("sysctl", key)) if !key.is_empty() => Area::Sysctl(key.into()),
+                Some(("postgres", server)) if !server.is_empty() => Area::Postgres(server.into()),
                 Some(("compose", project)) if !project.is_empty() => Area::Compose(project.into()),
                 _ if text.starts_with('/') => HostPath::new(text)?.area(),
                 _ => {
                     let words = WORDS.map(|word| format!("`{word}`")).join(", ");
                     return Err(format!(
-                        "unknown area `{text}`\nhint: areas are: an absolute path, `unit:NAME`, `sysctl:KEY`, `compose:PROJECT`, {words} or `nothing`"
+                        "unknown area `{text}`\nhint: areas are: an absolute path, `unit:NAME`, `sysctl:KEY`, `compose:PROJECT`, `postgres:CONTAINER-OR-PORT`, {words} or `nothing`"
                     ));
                 }
             },
