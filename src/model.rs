@@ -122,6 +122,8 @@ impl fmt::Display for Address {
 pub enum Area {
     /// This path and, for an overlap, everything below it.
     Path(String),
+    /// That there is a folder at this path, whatever is in it. To make it twice is as good as once, so writers do not wait for each other.
+    Folder(String),
     /// The package database.
     Packages,
     /// A systemd unit by full name (`docker.service`).
@@ -175,6 +177,7 @@ impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => f.write_str(path),
+            Self::Folder(path) => write!(f, "folder {path}"),
             Self::Packages => f.write_str("packages"),
             Self::Unit(unit) => write!(f, "unit {unit}"),
             Self::Accounts => f.write_str("accounts"),
@@ -214,6 +217,13 @@ impl Footprint {
 
     pub fn and_reads(mut self, areas: impl IntoIterator<Item = Area>) -> Self {
         self.reads.extend(areas);
+        self
+    }
+
+    /// With the folders above the path, which the task makes where they are missing.
+    pub fn and_folders_above(mut self, path: &str) -> Self {
+        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+        self.writes.extend(ends.map(|end| Area::Folder(path[..end].into())));
         self
     }
 

@@ -1,5 +1,6 @@
 //! The link to a host, against a real sshd with real login shells and a real sudo.
 
+#[expect(dead_code, reason = "the tests of platforms use more of it")]
 mod sshd;
 
 #[path = "connection/bootstrap.rs"]

@@ -5,6 +5,9 @@ use super::Why;
 use crate::model::{Area, Footprint};
 use std::collections::BTreeMap;
 
+/// How many tasks may make the same folder side by side.
+const MAKERS: usize = 16;
+
 #[derive(Default)]
 struct Touched {
     writers: Vec<u32>,
@@ -74,8 +77,30 @@ impl Areas {
             }
             self.touched.entry(key).or_default().readers.push(task);
         }
+        // What is written needs the folder that it is in, which an earlier task may make on its way to another path.
+        for folder in footprint.writes.iter().filter_map(folder_of) {
+            // Unless a task makes just that folder: it is waited for anyway.
+            let made = self.touched.get(&key(machine, &Area::Path(folder.into())));
+            let folder = Area::Folder(folder.into());
+            // Who makes it as well needs nobody else for it.
+            let touched =
+                self.touched.get(&key(machine, &folder)).filter(|_| !footprint.writes.contains(&folder));
+            if let Some(touched) = touched.filter(|_| made.is_none_or(|made| made.writers.is_empty())) {
+                let makers = touched.writers.iter().filter(|maker| **maker != task);
+                edges.extend(makers.map(|maker| (*maker, task, Why::Footprint(folder.clone()))));
+            }
+        }
         for area in &footprint.writes {
             let key = key(machine, area);
+            if matches!(area, Area::Folder(_)) {
+                let makers = &mut self.touched.entry(key).or_default().writers;
+                // So that many of them do not become many edges of each who comes later.
+                if makers.len() == MAKERS {
+                    edges.extend(makers.drain(..).map(|maker| (maker, task, Why::Order(area.clone()))));
+                }
+                makers.push(task);
+                continue;
+            }
             let mut wait = |touched: &Touched| {
                 edges.extend(touched.writers.iter().map(|w| (*w, task, Why::Footprint(area.clone()))));
                 edges.extend(touched.readers.iter().map(|r| (*r, task, Why::Order(area.clone()))));
@@ -129,8 +154,16 @@ impl Areas {
     }
 }
 
+/// The folder that a path is in.
+fn folder_of(area: &Area) -> Option<&str> {
+    let Area::Path(path) = area else { return None };
+    let (folder, _) = path.trim_end_matches('/').rsplit_once('/')?;
+    (!folder.is_empty()).then_some(folder)
+}
+
 fn key(machine: u16, area: &Area) -> String {
     match area {
+        Area::Folder(path) => format!("{machine}/folder/{}", path.replace('/', ":")),
         Area::Path(path) => format!("{machine}/path{}", path.trim_end_matches('/')),
         Area::Packages => format!("{machine}/packages"),
         Area::Unit(unit) => format!("{machine}/unit/{}", unit.replace('/', "-")),

@@ -280,6 +280,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_waits_for_who_makes_its_folder_on_the_way() {
+        let folder = |path: &str| {
+            let footprint = Footprint::writes([Area::Path(path.into())]).and_folders_above(path);
+            Node { footprint, ..Node::default() }
+        };
+        // Folders do not wait for each other; a file waits for those below its own folder only.
+        let nodes = [folder("/a/b/c"), folder("/a/b/d"), node(&["/a/b/x"], &[]), node(&["/a/x/y"], &[])];
+        assert_eq!(edges(&nodes), [(0, 2), (1, 2)]);
+        // Where the folder has a task of its own, that is enough.
+        let nodes = [node(&["/a/b"], &[]), folder("/a/b/c"), node(&["/a/b/x"], &[])];
+        assert_eq!(edges(&nodes), [(0, 1), (0, 2)]);
+        // Many of them do not become many edges.
+        let nodes: Vec<_> = (0..4000)
+            .map(|n| if n % 2 == 0 { folder(&format!("/a/{n}")) } else { node(&[&format!("/a/{n}")], &[]) })
+            .collect();
+        assert!(edges(&nodes).len() < 17 * nodes.len());
+    }
+
+    #[test]
     fn a_cycle_is_told_with_its_reasons() {
         let mut nodes = [node(&["/a"], &[]), node(&[], &["/a"])];
         nodes[0].needs.push(TaskId(1));

@@ -87,7 +87,17 @@ impl Overlay {
         for op in ops {
             self.seq += 1;
             match op {
-                Op::MakeFolder { path, attrs } => self.set(path, Kind::Folder, None, attrs, 0o755, real),
+                Op::MakeFolder { path, attrs } => {
+                    // With those above it that are known to be missing.
+                    for (end, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
+                        let above = &path[..end];
+                        let found = self.look_or(&Query::File { path: above.into() }, real);
+                        if matches!(found, Look::Known(Answer::Meta(None))) {
+                            self.set(above, Kind::Folder, None, &Attrs::default(), 0o755, real);
+                        }
+                    }
+                    self.set(path, Kind::Folder, None, attrs, 0o755, real);
+                }
                 Op::WriteFile { path, content, attrs, .. } => {
                     let kind = Kind::File { digest: Some(content.digest()) };
                     self.set(path, kind, Some(content.clone()), attrs, 0o644, real);

@@ -82,7 +82,8 @@ file:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        let own = Footprint::writes([spec.path.area()]);
+        if spec.state == Wanted::Directory { own.and_folders_above(&spec.path) } else { own }
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {

@@ -47,11 +47,16 @@ impl Project {
 
     /// One play with these tasks for the host `web1` behind an sshd; `{{home}}` is a folder in alice's home.
     pub fn ssh(sshd: &Sshd, tasks: &str) -> Self {
-        let mut project = Self::local(&[], &play(tasks));
         let home = sshd.home("alice").join("work");
         crate::sshd::run(Command::new("install").args(["-d", "-o", "47001", "-g", "47000"]).arg(&home));
+        Self::ssh_as(sshd, "alice", &home, &play(tasks))
+    }
+
+    /// A playbook for the host `web1` behind an sshd, where `user` logs in; `{{home}}` is a folder that is there.
+    pub fn ssh_as(sshd: &Sshd, user: &str, home: &Path, playbook: &str) -> Self {
+        let mut project = Self::local(&[], playbook);
         let inventory = format!(
-            "all:\n  vars:\n    ansible_host: 127.0.0.1\n    ansible_port: {}\n    ansible_user: alice\n    \
+            "all:\n  vars:\n    ansible_host: 127.0.0.1\n    ansible_port: {}\n    ansible_user: {user}\n    \
              ansible_ssh_private_key_file: {}\n    home: {}\n  hosts:\n    web1:\n",
             sshd.port,
             sshd.base.join("key").display(),

@@ -16,7 +16,11 @@ type Facets = BTreeMap<String, BTreeSet<String>>;
 fn playbook(program: &Program, host: &str, cases: &[Case]) -> String {
     let mut text = format!("- name: library\n  hosts: {host}\n  become: true\n  tasks:\n");
     for case in cases {
-        text += &format!("    - name: {}\n      {}: {}\n", case.name, case.kind, case.task);
+        // One that fails does not keep the others from being tried.
+        text += &format!(
+            "    - name: {}\n      ignore_errors: true\n      {}: {}\n",
+            case.name, case.kind, case.task
+        );
     }
     let path = program.scratch.join("library.yml");
     fs::write(&path, text).unwrap();
@@ -28,6 +32,15 @@ fn differences(run: &Run, host: &str) -> Facets {
     let pending = run.pending(host).into_iter();
     let facets = |facets: Vec<(String, String)>| facets.into_iter().map(|(name, _)| name).collect();
     pending.map(|pending| (pending.name, facets(pending.facets))).collect()
+}
+
+/// Why tasks failed.
+fn failures(run: &Run) -> Vec<String> {
+    let failed = run.events().into_iter().filter(|event| event["event"] == "task_finished");
+    failed
+        .filter(|event| !event["failure"].is_null())
+        .map(|event| format!("{}: {:#}", event["name"], event["failure"]))
+        .collect()
 }
 
 /// What is wanted and what is there, where they differ.
@@ -53,9 +66,11 @@ pub fn law(program: &Program, guest: &Guest) {
     let mut wrong = vec![];
     let mut round = |what: String, wanted: &Facets| {
         let check = apply(&["--check"]);
+        wrong.extend(failures(&check).into_iter().map(|text| format!("{what}, --check: {text}")));
         let shown = differences(&check, guest.name);
         wrong.extend(compare(wanted, &shown).into_iter().map(|text| format!("{what}, --check: {text}")));
         let run = apply(&["--yes"]);
+        wrong.extend(failures(&run).into_iter().map(|text| format!("{what}: {text}")));
         if run.exit != Some(0) {
             wrong.push(format!("{what}: {run}"));
         }

@@ -64,4 +64,5 @@ if [ "${NO_SUDO-}" = yes ]; then
     rm bin/sudo bin/doas
     echo "SetEnv PATH=$BASE/bin" >>sshd_config
 fi
+. "$BASE/platform.sh"
 exec "$sshd" -D -e -f "$BASE/sshd_config"

@@ -39,20 +39,25 @@ impl Sshd {
     }
 
     pub fn start_with(no_sudo: bool) -> Self {
-        Self::make(no_sudo, false, None)
+        Self::make(no_sudo, false, None, "")
+    }
+
+    /// A host of another kind: what this script does to it, in its namespaces and as the last thing before sshd starts.
+    pub fn start_as(platform: &str) -> Self {
+        Self::make(false, false, None, platform)
     }
 
     /// One with these rules for doas: the content of its /etc/doas.conf.
     pub fn start_with_doas(rules: &str) -> Self {
-        Self::make(false, false, Some(rules))
+        Self::make(false, false, Some(rules), "")
     }
 
     /// One that lets a single connection be without a login at a time.
     pub fn start_busy() -> Self {
-        Self::make(false, true, None)
+        Self::make(false, true, None, "")
     }
 
-    fn make(no_sudo: bool, busy: bool, doas: Option<&str>) -> Self {
+    fn make(no_sudo: bool, busy: bool, doas: Option<&str>, platform: &str) -> Self {
         assert!(rustix::process::getuid().is_root(), "these tests make namespaces: run them as root");
         let needed = [
             "/usr/sbin/sshd",
@@ -98,6 +103,7 @@ impl Sshd {
         if let Some(rules) = doas {
             fs::write(base.join("doas.conf"), rules).unwrap();
         }
+        fs::write(base.join("platform.sh"), platform).unwrap();
         let mut sshd = Self { base, port, process: None, no_sudo, busy, doas: doas.is_some() };
         sshd.run();
         sshd
