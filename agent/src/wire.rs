@@ -11,10 +11,12 @@ mod hello;
 mod limit;
 pub mod postgres;
 mod probe;
+mod stat;
 
 pub use facts::Facts;
 pub use hello::Hello;
 pub use probe::{ComposeProbe, Probe};
+pub use stat::{Checksum, FileType, Moving, Stat};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.
@@ -30,6 +32,9 @@ pub enum Query {
     Read { path: String, limit: u64, secret: bool },
     /// Whether there is anything at a path, without looking into it. Answer: [`Answer::There`].
     There { path: String },
+    /// All that is known of a path, a link not followed; with the checksum of a regular file. It holds times and numbers that move by
+    /// themselves: for looking, not for guards. Answer: [`Answer::Stat`].
+    Stat { path: String, checksum: Option<Checksum> },
     /// Names in a folder, sorted. Answer: [`Answer::Names`]; `None` when it is not a folder.
     List { path: String },
     /// An account by name. Answer: [`Answer::User`].
@@ -52,6 +57,7 @@ pub enum Answer {
     Meta(Option<Meta>),
     Content(Option<Content>),
     There(bool),
+    Stat(Option<Box<Stat>>),
     Names(Option<Vec<String>>),
     User(Option<User>),
     Group(Option<Group>),

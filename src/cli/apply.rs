@@ -3,11 +3,12 @@
 use super::{
     Color, programs,
     project::{Project, now},
+    somebody::AtTerminal,
 };
 use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
-    engine::{Approve, Doing, Events, RunOptions, SshLinks, run},
+    engine::{Approve, Doing, Events, RunOptions, Somebody, SshLinks, run},
     event::Event,
     report::{Format, Redactor, Reporter},
     resource::Mask,
@@ -88,6 +89,7 @@ impl Apply {
         become_password: Option<Secret>,
         late: &OnceLock<Reporter>,
     ) -> Result<Exit, Diagnostics> {
+        let somebody = std::io::stdin().is_terminal() && !self.json;
         let mut secrets = site.secrets();
         secrets.extend(become_password.clone());
         let format = match (self.json, terminal) {
@@ -132,6 +134,7 @@ impl Apply {
             rolling: site.playbook().rolling().cloned(),
             mask: Mask::new(key),
             cancel: cancel_on_signal(reporter.clone()),
+            somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };
         let question = Question { yes: self.yes };
         Ok(run(site, links, options, events, &question).await)

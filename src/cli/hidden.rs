@@ -13,14 +13,14 @@ pub fn read_hidden(prompt: &str) -> io::Result<String> {
 }
 
 /// The terminal does not show what is typed as long as this lives.
-struct Quiet {
+pub(super) struct Quiet {
     terminal: File,
     before: Termios,
 }
 
 impl Quiet {
     /// `None`: whoever asks will say that there is no terminal.
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let terminal = File::open("/dev/tty").ok()?;
         let before = tcgetattr(&terminal).ok()?;
         let mut quiet = before.clone();

@@ -16,6 +16,7 @@ mod order;
 pub mod programs;
 pub mod project;
 pub mod prompts;
+mod somebody;
 pub mod validate;
 pub mod vault;
 pub mod vault_args;

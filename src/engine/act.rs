@@ -18,7 +18,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// The host's own answers, gathered for one task.
-struct Fresh(HashMap<Query, Answer>);
+pub(super) struct Fresh(pub HashMap<Query, Answer>);
 
 impl Lookup for Fresh {
     fn look(&self, query: &Query) -> Look {
@@ -151,24 +151,24 @@ impl HostRun {
             Some(change) => Ok((Some(change), HashMap::new())),
             None => self.observe(task, &*prepared).await,
         };
-        let (change, answers) = match outcome {
+        let change = match outcome {
             Ok((Some(_), _)) if task.only_looks => return self.would_change(&*prepared),
-            Ok((Some(change), answers)) => (change, answers),
-            Ok((None, answers)) => {
-                return self.nothing_to_do(&*prepared, &answers);
-            }
+            Ok((Some(change), _)) => change,
+            Ok((None, answers)) => return self.nothing_to_do(&*prepared, answers),
             Err(stopped) => return stopped.into(),
         };
-        drop(answers);
         if !again {
             events(Event::TaskStarted { host: self.host.clone(), task: id, name: task.name.clone() });
+        }
+        if let Some(interlude) = prepared.interlude() {
+            return self.interlude(task, &interlude, &change, events, cancel.clone()).await;
         }
         match self.apply(task, &prepared, &change, events).await {
             // The plan was made on predictions, and something before this task has acted: look again, once.
             Err(ActError::HostChanged(_)) if (dirty || notified) && !fresh => {
                 match self.observe(task, &*prepared).await {
                     Ok((Some(change), _)) => self.conclude(task, &prepared, &change, events).await,
-                    Ok((None, answers)) => self.nothing_to_do(&*prepared, &answers),
+                    Ok((None, answers)) => self.nothing_to_do(&*prepared, answers),
                     Err(stopped) => stopped.into(),
                 }
             }

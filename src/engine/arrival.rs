@@ -1,6 +1,9 @@
 //! How hosts that are being planned hear of each other.
 
-use super::{dispatcher::Hosts, meeting::Meeting};
+use super::{
+    dispatcher::{Hosts, Somebody},
+    meeting::Meeting,
+};
 use agent::wire::Facts;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -41,12 +44,13 @@ impl Drop for Arrival {
     }
 }
 
-/// How a host that is being planned hears of the others.
+/// How a host that is being planned hears of the others, and of whoever started the run.
 pub(super) struct Ways {
     pub arrival: Arrival,
     pub turn: OwnedSemaphorePermit,
     pub forks: Arc<Semaphore>,
     pub meeting: Arc<Meeting>,
+    pub somebody: Option<Arc<dyn Somebody>>,
 }
 
 /// Sees to it that nobody waits for the plan of a host for ever.

@@ -4,18 +4,19 @@ use super::{
     Doing, Events, Open,
     arrival::{Arrival, Said, Ways},
     executor::HostRun,
+    interlude::nobody,
     meeting::Meeting,
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{Event, Failure, Status, Summary},
     model::BecomeMethod,
-    plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure},
+    plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
     playbook::Rolling,
     resource::Mask,
     site::{Place, Prepare},
 };
-use agent::wire::Facts;
+use agent::{secret::Content, wire::Facts};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
@@ -45,6 +46,12 @@ pub trait Approve: Send + Sync {
     fn approve(&self, changes: usize, deferred: usize) -> Doing<'_, bool>;
 }
 
+/// Whoever started the run, at a terminal.
+pub trait Somebody: Send + Sync {
+    /// A line that they type; a secret when it does not show (`echo`).
+    fn line<'a>(&'a self, text: &'a str, echo: bool) -> Doing<'a, Result<Content, String>>;
+}
+
 pub struct RunOptions {
     pub run: String,
     /// Plan and show only.
@@ -56,6 +63,8 @@ pub struct RunOptions {
     pub mask: Mask,
     /// Turns true when the user wants to stop: nothing new is started.
     pub cancel: watch::Receiver<bool>,
+    /// For what a task asks; `None`: nobody is there.
+    pub somebody: Option<Arc<dyn Somebody>>,
 }
 
 /// Runs everything. The last event is `RunFinished`.
@@ -77,11 +86,12 @@ pub async fn run(
     for (order, host) in names.iter().cloned().enumerate() {
         let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
         let (forks, mut cancel, meeting) = (forks.clone(), options.cancel.clone(), meeting.clone());
+        let somebody = options.somebody.clone();
         let arrival = Arrival { host: host.clone(), hosts: hosts.clone(), facts: None, left: left.clone() };
         planning.spawn(async move {
             let said = Said { meeting: &meeting, host: &host };
             let Ok(turn) = forks.clone().acquire_owned().await else { return (order, Err(Exit::Bug)) };
-            let ways = Ways { arrival, turn, forks, meeting: meeting.clone() };
+            let ways = Ways { arrival, turn, forks, meeting: meeting.clone(), somebody };
             let planned = tokio::select! {
                 planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,
                 _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
@@ -114,6 +124,15 @@ pub async fn run(
     let acts = planned.iter().any(HostRun::acts);
     if options.check {
         exits.extend(planned.iter().map(|host| host.report_check(&events)));
+    } else if options.somebody.is_none() && planned.iter().any(|host| host.asks().is_some()) {
+        for host in &planned {
+            if let Some(task) = host.asks().map(|id| &host.prepare.tasks()[id.0 as usize]) {
+                let failure = Failure { exit: Exit::Config as u8, ..task_failure(task, &nobody()) };
+                events(Event::HostFailed { host: host.host.clone(), failure });
+            }
+            host.report_refused(&events);
+        }
+        exits.push(Exit::Config);
     } else if *options.cancel.borrow()
         || (acts
             && changes + deferred + rescues > 0
@@ -245,7 +264,7 @@ async fn plan_host(
         arch: facts.arch.clone(),
         uploaded: opened.uploaded,
     });
-    let Ways { arrival, turn, forks, meeting } = ways;
+    let Ways { arrival, turn, forks, meeting, somebody } = ways;
     let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
@@ -315,6 +334,7 @@ async fn plan_host(
         mask,
         registered: Mutex::default(),
         meeting,
+        somebody,
     })
 }
 

@@ -1,6 +1,6 @@
 //! How a task came out, where nothing had to be sent to tell.
 
-use super::{executor::HostRun, meeting::OnceEnd};
+use super::{act::Fresh, executor::HostRun, meeting::OnceEnd};
 use crate::{
     event::{Failure, Status},
     model::Diff,
@@ -100,9 +100,10 @@ impl HostRun {
         Done::quiet(Status::Ok)
     }
 
-    pub(super) fn nothing_to_do(&self, prepared: &dyn Prepared, answers: &HashMap<Query, Answer>) -> Done {
+    pub(super) fn nothing_to_do(&self, prepared: &dyn Prepared, answers: HashMap<Query, Answer>) -> Done {
         let output = printed(prepared, |query| answers.get(query).cloned());
-        let result = result_node(&ResultOf { output: output.as_ref(), ..Default::default() });
+        let found = prepared.found(&Fresh(answers));
+        let result = result_node(&ResultOf { output: output.as_ref(), found, ..Default::default() });
         Done { result: Some(result), ..Done::quiet(Status::Ok) }
     }
 }

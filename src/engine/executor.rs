@@ -1,6 +1,6 @@
 //! One host's graph, worked through as far as failures allow.
 
-use super::{Act, Events, Open, blocks::Course, done::Done, meeting::Meeting};
+use super::{Act, Events, Open, Somebody, blocks::Course, done::Done, meeting::Meeting};
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
@@ -31,6 +31,8 @@ pub struct HostRun {
     pub(super) mask: Mask,
     pub(super) registered: Mutex<Registered>,
     pub(super) meeting: Arc<Meeting>,
+    /// `None`: there is no terminal.
+    pub(super) somebody: Option<Arc<dyn Somebody>>,
 }
 
 /// How far a task has come.

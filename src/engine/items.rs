@@ -33,7 +33,7 @@ impl HostRun {
                 all.push((item, Done::quiet(Status::Blocked)));
                 continue;
             }
-            let done = self.do_item(task, item, &mut is_started, events).await;
+            let done = self.do_item(task, item, &mut is_started, events, &cancel).await;
             let (done, _) = self.judged(task, done, &item.registered);
             let is_end = done.failure.is_some() && !done.own;
             all.push((item, done));
@@ -50,6 +50,7 @@ impl HostRun {
         item: &PreparedItem,
         is_started: &mut bool,
         events: &Events,
+        cancel: &watch::Receiver<bool>,
     ) -> Done {
         let prepared = match &item.preparation {
             Preparation::Ready(prepared) => prepared,
@@ -63,14 +64,19 @@ impl HostRun {
         };
         match self.observe(task, &**prepared).await {
             Err(stopped) => stopped.into(),
-            Ok((None, answers)) => self.nothing_to_do(&**prepared, &answers),
+            Ok((None, answers)) => self.nothing_to_do(&**prepared, answers),
             Ok((Some(_), _)) if task.only_looks => self.would_change(&**prepared),
             Ok((Some(change), _)) => {
                 if !std::mem::replace(is_started, true) {
                     let (host, name) = (self.host.clone(), task.name.clone());
                     events(Event::TaskStarted { host, task: task.id, name });
                 }
-                self.conclude(task, prepared, &change, events).await
+                match prepared.interlude() {
+                    Some(interlude) => {
+                        self.interlude(task, &interlude, &change, events, cancel.clone()).await
+                    }
+                    None => self.conclude(task, prepared, &change, events).await,
+                }
             }
         }
     }

@@ -9,12 +9,13 @@ mod blocks;
 mod dispatcher;
 mod done;
 mod executor;
+mod interlude;
 mod items;
 mod judge;
 mod links;
 mod meeting;
 
-pub use dispatcher::{Approve, Hosts, RunOptions, run};
+pub use dispatcher::{Approve, Hosts, RunOptions, Somebody, run};
 pub use links::SshLinks;
 
 use crate::{

@@ -1,13 +1,12 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::{Counts, TaskPlan, result};
+use super::{Counts, TaskPlan, pass::View, result};
 use crate::{
     resource::{Fault, Lookup, Mask, Outcome},
     site::{HostTask, Preparation, Prepare, PreparedItem},
     template::Truth,
-    yaml::Node,
+    yaml::{Map, Node},
 };
-use agent::wire::{Answer, Query};
 
 /// What planning a task comes to. When only some items of a loop have to be done, which these are is not promised: the list may be another
 /// one by then.
@@ -54,7 +53,7 @@ pub(super) fn judged(
     plan: &mut TaskPlan,
     preparation: &Preparation,
     counts: Counts,
-    answer: &dyn Fn(&Query) -> Option<Answer>,
+    view: &View,
 ) -> Counts {
     let (TaskPlan::Unchanged { .. }, Preparation::Items(items)) = (&*plan, preparation) else {
         return counts;
@@ -62,7 +61,7 @@ pub(super) fn judged(
     let mut all = Counts::No;
     for item in items.iter() {
         let defer = |why: String| TaskPlan::Deferred { why, after: vec![] };
-        let judgement = match host.judge(task.id, &item.registered, &of_item(item, answer)) {
+        let judgement = match host.judge(task.id, &item.registered, &of_item(item, view)) {
             Ok(judgement) => judgement,
             Err(_) => {
                 *plan = defer(format!("({}) its conditions cannot be told before", item.label));
@@ -90,16 +89,18 @@ pub(super) fn judged(
 }
 
 /// The result of an item for which nothing has to be done.
-fn of_item(item: &PreparedItem, answer: impl Fn(&Query) -> Option<Answer>) -> Node {
-    let output = match &item.preparation {
-        Preparation::Ready(prepared) => result::printed(&**prepared, &answer),
-        _ => None,
+fn of_item(item: &PreparedItem, view: &View) -> Node {
+    let (output, found) = match &item.preparation {
+        Preparation::Ready(prepared) => {
+            (result::printed(&**prepared, |query| view.answers.get(query).cloned()), prepared.found(view))
+        }
+        _ => (None, Map::new()),
     };
     let skipped = matches!(item.preparation, Preparation::Skip(_));
-    result::node(&result::Outcome { skipped, output: output.as_ref(), ..Default::default() })
+    result::node(&result::Outcome { skipped, output: output.as_ref(), found, ..Default::default() })
 }
 
 /// The result of a loop for which nothing has to be done.
-pub(super) fn result(items: &[PreparedItem], answer: impl Fn(&Query) -> Option<Answer>) -> Node {
-    result::items_node(items.iter().map(|item| Some(of_item(item, &answer))).collect())
+pub(super) fn result(items: &[PreparedItem], view: &View) -> Node {
+    result::items_node(items.iter().map(|item| Some(of_item(item, view))).collect())
 }

@@ -3,6 +3,7 @@
 use super::{
     Counts, Planner, TaskPlan,
     failure::{diagnostics_failure, task_failure},
+    pass::View,
     result,
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     resource::Fault,
     site::{HostTask, Preparation, Registered},
     template::Truth,
-    yaml::Node,
+    yaml::{Map, Node},
 };
 
 /// What the conditions say.
@@ -29,7 +30,7 @@ impl Planner {
     pub(super) fn result(
         &self,
         task: &HostTask,
-        seat: usize,
+        view: &View,
         plan: &TaskPlan,
         preparation: &Preparation,
         counts: Counts,
@@ -38,25 +39,40 @@ impl Planner {
         let changed = counts == Counts::Yes;
         let output = match (plan, preparation) {
             (TaskPlan::Unchanged { .. }, Preparation::Ready(prepared)) => {
-                result::printed(&**prepared, |query| self.answers[seat].get(query).cloned())
+                result::printed(&**prepared, |query| view.answers.get(query).cloned())
             }
             _ => None,
         };
         if let (TaskPlan::Unchanged { .. }, Preparation::Items(items)) = (plan, preparation) {
-            return Some(super::items::result(items, |query| self.answers[seat].get(query).cloned()));
+            return Some(super::items::result(items, view));
         }
+        let found = match (plan, preparation) {
+            (TaskPlan::Unchanged { .. }, Preparation::Ready(prepared)) => prepared.found(view),
+            (TaskPlan::Change(_), Preparation::Ready(prepared)) => prepared
+                .interlude()
+                .map(|interlude| result::of_interlude(&interlude, None, &task.name))
+                .unwrap_or_default(),
+            _ => Map::new(),
+        };
         let outcome = match plan {
             TaskPlan::Deferred { .. } => return None,
             TaskPlan::Skipped { .. } => result::Outcome { skipped: true, ..Default::default() },
             TaskPlan::Unchanged { .. } => {
-                result::Outcome { changed, unsure, output: output.as_ref(), ..Default::default() }
+                result::Outcome { changed, unsure, output: output.as_ref(), found, ..Default::default() }
             }
             TaskPlan::Change(_) => {
                 let job = match preparation {
                     Preparation::Ready(prepared) => prepared.job(),
                     _ => None,
                 };
-                result::Outcome { changed, unsure, job, predicted: Some(&task.name), ..Default::default() }
+                result::Outcome {
+                    changed,
+                    unsure,
+                    job,
+                    predicted: Some(&task.name),
+                    found,
+                    ..Default::default()
+                }
             }
         };
         Some(result::node(&outcome))
@@ -66,15 +82,15 @@ impl Planner {
     pub(super) fn judged(
         &self,
         task: &HostTask,
+        view: &View,
         plan: &TaskPlan,
         preparation: &Preparation,
         counts: Counts,
         registered: &Registered,
     ) -> Option<Judged> {
-        let seat = self.seat_of[task.id.0 as usize];
         let result = match plan {
             TaskPlan::Skipped { .. } | TaskPlan::Deferred { .. } => return None,
-            _ => self.result(task, seat, plan, preparation, counts),
+            _ => self.result(task, view, plan, preparation, counts),
         };
         let result = result?;
         let is_over = matches!(plan, TaskPlan::Unchanged { .. });

@@ -36,7 +36,8 @@ impl Lookup for View<'_> {
             let name = &self.tasks[first.0 as usize].name;
             return Look::Unknown(format!("its condition depends on what `{name}` changes"));
         }
-        self.answers.get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))
+        let known = self.answers.get(query).cloned();
+        known.map_or(Look::NotAsked, |answer| Look::Known(self.overlay.names(query, answer)))
     }
 
     fn may_still_come(&self) -> bool {
@@ -134,6 +135,10 @@ impl Planner {
             // A failure of it is for a rescue to see.
             let is_saved = task.in_part(Part::Main).any(|block| rescued.contains(&block));
             let notified = notified(id, &graph, &plans, &counts);
+            let footprint = &nodes[at].footprint;
+            let depends: Vec<Area> = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
+            let (answers, overlay) = (&self.answers[seat], &overlays[machine]);
+            let view = View { answers, overlay, depends: &depends, after: &on_host, tasks };
             let plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 _ if task.is_rescue() => {
@@ -152,16 +157,6 @@ impl Planner {
                     after: behind.clone(),
                 },
                 Preparation::Ready(_) | Preparation::Items(_) => {
-                    let footprint = &nodes[at].footprint;
-                    let depends: Vec<Area> =
-                        footprint.reads.iter().chain(&footprint.writes).cloned().collect();
-                    let view = View {
-                        answers: &self.answers[seat],
-                        overlay: &overlays[machine],
-                        depends: &depends,
-                        after: &on_host,
-                        tasks,
-                    };
                     match items::outcome(&preparations[at], &view, &self.mask) {
                         Ok(Outcome::Need(queries)) => {
                             needs[seat].extend(queries);
@@ -212,11 +207,10 @@ impl Planner {
             }
             if task.is_dynamic && task.judged {
                 counts[at] =
-                    items::judged(&*self.host, task, &mut plan, &preparations[at], counts[at], &|query| {
-                        self.answers[seat].get(query).cloned()
-                    });
+                    items::judged(&*self.host, task, &mut plan, &preparations[at], counts[at], &view);
             } else if task.judged
-                && let Some(judged) = self.judged(task, &plan, &preparations[at], counts[at], &registered)
+                && let Some(judged) =
+                    self.judged(task, &view, &plan, &preparations[at], counts[at], &registered)
             {
                 counts[at] = judged.counts;
                 let why = match judged.failed {
@@ -243,7 +237,9 @@ impl Planner {
                 }
             }
             let result = match task.register {
-                Some(_) => self.result(task, seat, &plan, &preparations[at], counts[at]),
+                // What those before it do is not known yet: it may turn out otherwise.
+                Some(_) if open[at] => None,
+                Some(_) => self.result(task, &view, &plan, &preparations[at], counts[at]),
                 None => None,
             };
             let writes = &nodes[at].footprint.writes;

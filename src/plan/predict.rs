@@ -7,7 +7,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Attrs, Kind, Meta, Op, Probe, Query, postgres::PostgresProbe},
+    wire::{Answer, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat, postgres::PostgresProbe},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,6 +18,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
         Query::File { path: p }
         | Query::Read { path: p, .. }
         | Query::There { path: p }
+        | Query::Stat { path: p, .. }
         | Query::List { path: p } => vec![path(p)],
         Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
         Query::Ports { .. } => vec![Area::Network],
@@ -186,6 +187,22 @@ impl Overlay {
         self.files.insert(path.into(), Predicted { meta: Some(meta), content, seq: self.seq });
     }
 
+    /// The names in a folder with those that will come and without those that will go.
+    pub fn names(&self, query: &Query, answer: Answer) -> Answer {
+        let (Query::List { path }, Answer::Names(names)) = (query, &answer) else { return answer };
+        let is_folder = matches!(self.files.get(path), Some(Predicted { meta: Some(_), .. }));
+        let mut names = names.clone().or_else(|| is_folder.then(Vec::new));
+        let below = format!("{}/", path.trim_end_matches('/'));
+        let own = self.files.iter().filter_map(|(known, file)| Some((known.strip_prefix(&below)?, file)));
+        for (name, file) in own.filter(|(name, _)| !name.contains('/')) {
+            let Some(names) = &mut names else { break };
+            names.retain(|known| known != name);
+            names.extend(file.meta.is_some().then(|| name.to_string()));
+        }
+        names.iter_mut().for_each(|names| names.sort_unstable());
+        Answer::Names(names)
+    }
+
     fn look_or(&self, query: &Query, real: &dyn Fn(&Query) -> Option<Answer>) -> Look {
         self.look(query, &[]).or_else(|| real(query).map(Look::Known)).unwrap_or(Look::NotAsked)
     }
@@ -201,7 +218,10 @@ impl Overlay {
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };
         let covers = |(area, ..): &&(Area, String, usize)| match (query, area) {
             // What happens below a folder is nothing to the folder itself.
-            (Query::File { path } | Query::Read { path, .. }, Area::Path(above)) => path_within(path, above),
+            (
+                Query::File { path } | Query::Read { path, .. } | Query::Stat { path, .. },
+                Area::Path(above),
+            ) => path_within(path, above),
             _ => areas.iter().any(|a| area.shows_in(a)),
         };
         let unknown = self.unknown.iter().filter(covers).max_by_key(|(.., seq)| *seq);
@@ -225,6 +245,18 @@ impl Overlay {
             Query::There { path } => match self.node(path) {
                 Some(file) => (Some(Answer::There(file.meta.is_some())), file.seq),
                 None => (None, 0),
+            },
+            Query::Stat { path, .. } => match self.node(path) {
+                Some(file) => (file.meta.as_ref().map_or(Some(Answer::Stat(None)), stat), file.seq),
+                None => (None, 0),
+            },
+            Query::List { path } => match self.node(path) {
+                Some(Predicted { meta, seq, .. })
+                    if meta.as_ref().is_none_or(|meta| meta.kind != Kind::Folder) =>
+                {
+                    (Some(Answer::Names(None)), *seq)
+                }
+                _ => (None, 0),
             },
             Query::Read { path, secret, .. } => match self.node(path) {
                 Some(Predicted { meta: None, seq, .. }) => (Some(Answer::Content(None)), *seq),
@@ -250,6 +282,18 @@ impl Overlay {
         let gone = ends.filter_map(|at| self.files.get(&path[..at]));
         gone.rev().find(|f| f.meta.is_none())
     }
+}
+
+/// As much of it as is known before. `None` of what no change makes: it is there already.
+fn stat(meta: &Meta) -> Option<Answer> {
+    let kind = match &meta.kind {
+        Kind::File { .. } => FileType::File,
+        Kind::Folder => FileType::Folder,
+        Kind::Link { target } => FileType::Link { target: target.clone() },
+        Kind::Other => return None,
+    };
+    let (owner, group) = (meta.owner.clone(), meta.group.clone());
+    Some(Answer::Stat(Some(Box::new(Stat { kind, mode: meta.mode, owner, group, moving: None }))))
 }
 
 #[cfg(test)]
@@ -279,6 +323,27 @@ mod tests {
         let Some(Look::Known(Answer::Content(Some(content)))) = overlay.look(&read, &[]) else { panic!() };
         assert_eq!(content.bytes(), b"hi");
         assert!(overlay.look(&file("/b"), &[]).is_none());
+    }
+
+    #[test]
+    fn a_folder_lists_what_will_be_in_it() {
+        let list = Query::List { path: "/etc/x.d".into() };
+        let names = |names: &[&str]| Answer::Names(Some(names.iter().map(ToString::to_string).collect()));
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", &[write("/etc/x.d/b", ""), write("/etc/x.d/in/c", "")], &[], &|_| None);
+        overlay.add("u", &[Op::Remove { path: "/etc/x.d/a".into(), recursive: false }], &[], &|_| None);
+        assert!(overlay.look(&list, &[]).is_none());
+        assert_eq!(overlay.names(&list, names(&["a", "z"])), names(&["b", "z"]));
+        assert_eq!(overlay.names(&list, Answer::Names(None)), Answer::Names(None));
+        overlay.add(
+            "v",
+            &[Op::MakeFolder { path: "/etc/x.d".into(), attrs: Attrs::default() }],
+            &[],
+            &|_| None,
+        );
+        assert_eq!(overlay.names(&list, Answer::Names(None)), names(&["b"]));
+        overlay.add("w", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
+        assert!(matches!(overlay.look(&list, &[]), Some(Look::Known(Answer::Names(None)))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     model::Origin,
-    resource::Prepared,
+    resource::{Interlude, Prepared},
     site::{Register, Registered},
     yaml::{Entry, Map, Node, Value},
 };
@@ -25,6 +25,8 @@ pub struct Outcome<'a> {
     pub job: Option<String>,
     /// Only predicted: what it printed is not known. Holds the task's name.
     pub predicted: Option<&'a str>,
+    /// What it saw, by name.
+    pub found: Map,
 }
 
 /// The registered mapping: `changed, failed, skipped`, and for what ran a command `rc, stdout, stderr, stdout_lines`.
@@ -64,7 +66,26 @@ pub fn node(outcome: &Outcome) -> Node {
         put("ansible_job_id", Value::str(job), false);
         put("started", Value::Bool(true), false);
     }
+    map.extend(outcome.found.clone());
     Node::new(Value::Map(map), origin)
+}
+
+/// What an interlude brings: `None` before it is over.
+pub fn of_interlude(interlude: &Interlude, input: Option<(&Content, u64)>, task: &str) -> Map {
+    let origin = Origin::named("registered result");
+    let unknown = || Value::Unknown(Arc::from(format!("what `{task}` comes to")));
+    let typed = input.map(|(input, _)| Value::str(String::from_utf8_lossy(input.bytes())));
+    let delta = input.map(|(_, seconds)| Value::Int(seconds.cast_signed()));
+    let values = [
+        ("user_input", typed.unwrap_or_else(unknown), interlude.asks() && !interlude.echo),
+        ("echo", Value::Bool(interlude.echo), false),
+        ("delta", delta.unwrap_or_else(unknown), false),
+    ];
+    let entry = |(name, value, secret): (&str, Value, bool)| {
+        let node = Node::new(value, origin.clone()).with_secret(secret);
+        (name.to_string(), Entry { key: origin.clone(), node })
+    };
+    values.into_iter().map(entry).collect()
 }
 
 /// What a task printed for which nothing had to be done: that of the look itself, or nothing of a command that was not needed.

@@ -144,8 +144,6 @@ const OTHER_NAME: &[(&str, &str)] = &[
     ("openssl_certificate", "certificate"),
     ("nftables", "firewall"),
     ("ufw", "firewall"),
-    ("fail", "assert"),
-    ("stat", "wait_for"),
     ("raw", "shell"),
 ];
 

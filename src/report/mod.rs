@@ -15,7 +15,7 @@ use crate::{
 };
 use agent::secret::Secret;
 use anstyle::{AnsiColor, Style};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plan::PlanView;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,6 +58,8 @@ struct Inner {
     width: usize,
     /// The excerpts that were shown.
     excerpts: BTreeSet<String>,
+    /// What came while somebody is being asked.
+    held: Option<Vec<Event>>,
 }
 
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
@@ -91,6 +93,7 @@ impl Reporter {
             order: vec![],
             width: 0,
             excerpts: BTreeSet::new(),
+            held: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
@@ -103,10 +106,33 @@ impl Reporter {
     pub fn show(&self, event: Event) {
         self.inner.lock().expect("no panic holds it").show(event);
     }
+
+    /// Leaves the terminal to whoever is asked there; what happens meanwhile is shown afterwards.
+    pub fn hold(&self) -> Held {
+        let mut inner = self.inner.lock().expect("no panic holds it");
+        let _ = inner.progress.clear();
+        inner.progress.set_draw_target(ProgressDrawTarget::hidden());
+        inner.held.get_or_insert_default();
+        Held(self.clone())
+    }
+}
+
+/// As long as it lives, nothing is shown.
+pub struct Held(Reporter);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner.lock().expect("no panic holds it");
+        inner.progress.set_draw_target(ProgressDrawTarget::stderr());
+        inner.held.take().into_iter().flatten().for_each(|event| inner.show(event));
+    }
 }
 
 impl Inner {
     fn show(&mut self, event: Event) {
+        if let Some(held) = &mut self.held {
+            return held.push(event);
+        }
         if self.format == Format::Json {
             // Text by text, as each is: written as JSON, a secret that is quoted in a text would be in no known form.
             if let Ok(mut json) = serde_json::to_value(&event) {

@@ -3,7 +3,7 @@
 use super::{Fault, Observe, Pause};
 use agent::{
     secret::Content,
-    wire::{Answer, Group, Meta, Output, Probe, Query, User},
+    wire::{Answer, Checksum, Group, Meta, Output, Probe, Query, Stat, User},
 };
 use std::cell::RefCell;
 
@@ -92,6 +92,17 @@ impl<'a> Seen<'a> {
     pub fn meta(&self, path: &str) -> Observe<Option<Meta>> {
         match self.get(Query::File { path: path.into() })? {
             Answer::Meta(meta) => Ok(meta),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// All that is known of a path, a link not followed.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn stat(&self, path: &str, checksum: Option<Checksum>) -> Observe<Option<Stat>> {
+        match self.get(Query::Stat { path: path.into(), checksum })? {
+            Answer::Stat(stat) => Ok(stat.map(|stat| *stat)),
             other => Err(unexpected(&other)),
         }
     }

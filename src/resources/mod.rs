@@ -11,6 +11,7 @@ mod compose;
 mod copy;
 mod debug;
 mod env_file;
+mod fail;
 mod file;
 mod firewall;
 mod group;
@@ -20,6 +21,7 @@ mod lineinfile;
 mod link;
 mod meta;
 mod package;
+mod pause;
 mod port_probe;
 mod postgres_db;
 mod postgres_query;
@@ -27,6 +29,7 @@ mod postgres_role;
 mod service;
 mod set_fact;
 mod shell;
+mod stat;
 mod sysctl;
 mod systemd_unit;
 mod template;
@@ -48,6 +51,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<copy::Copy>(),
     row::<debug::Debug>(),
     row::<env_file::EnvFile>(),
+    row::<fail::Fail>(),
     row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
@@ -57,6 +61,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<link::Link>(),
     row::<meta::Meta>(),
     row::<package::Package>(),
+    row::<pause::Pause>(),
     row::<port_probe::PortProbe>(),
     row::<postgres_db::PostgresDb>(),
     row::<postgres_query::PostgresQuery>(),
@@ -64,6 +69,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<service::Service>(),
     row::<set_fact::SetFact>(),
     row::<shell::Shell>(),
+    row::<stat::Stat>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),

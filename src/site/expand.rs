@@ -1,6 +1,8 @@
 //! The tasks of one host as a flat list.
 
-use super::{HostTask, Register, Registered, Shared, inputs::UseAt, loops::Around, scopes::Scopes};
+use super::{
+    HostTask, Register, Registered, Shared, inputs::UseAt, loops::Around, once::asks, scopes::Scopes,
+};
 use crate::{
     diag::Diagnostics,
     inventory::Host,
@@ -250,7 +252,7 @@ impl Expander<'_> {
             pause_s: pause_s.unwrap_or(0),
             follows: None,
             is_dynamic: false,
-            once: self.once(index, around).filter(|_| once),
+            once: self.once(index, around).filter(|_| once || asks(task)),
             in_step: self.in_step(index, around),
             seen_at: self.flushed_at.unwrap_or(index),
             origin: task.origin.clone(),

@@ -2,6 +2,7 @@
 
 use super::{
     expand::{Expander, Item, scalar},
+    once::asks,
     scopes::{RESULT, Variables},
 };
 use crate::{
@@ -178,9 +179,10 @@ impl Expander<'_> {
             return self.flush(Some(index));
         }
         let scope = self.scope(index, around);
-        let is_once = task.keywords.run_once.as_ref().is_some_and(|node| {
-            render(node, &scope).is_ok_and(|node| matches!(node.value, Value::Bool(true)))
-        });
+        let is_once = asks(task)
+            || task.keywords.run_once.as_ref().is_some_and(|node| {
+                render(node, &scope).is_ok_and(|node| matches!(node.value, Value::Bool(true)))
+            });
         if is_once && let Some(once) = self.once(index, around).filter(|once| once.own > 0) {
             return self.follow(index, once, around);
         }

@@ -1,6 +1,13 @@
 //! Tasks that one host does for all, and plays in step.
 
 use super::{Once, expand::Expander, loops::Around};
+use crate::playbook::Task;
+
+/// Whether a task asks somebody: one answer is for all hosts.
+pub(super) fn asks(task: &Task) -> bool {
+    let has = |key: &str| task.params.get(key).is_some_and(|node| !node.is_null());
+    task.resource.0 == "pause" && !has("seconds") && !has("minutes")
+}
 
 impl Expander<'_> {
     /// Who does a task that runs once; `None` when there is only this host.

@@ -4,6 +4,7 @@
 //! answers:
 //!   file /etc/motd: {mode: "0644", owner: root, group: root, content: "hi\n"}   # its stat and its content; all keys optional
 //!   directory /etc: {mode: "0755"}         # also: `link /a: target`, `other /dev/x:`, `absent /x:` (value left out)
+//!   stat /etc/motd sha1: {kind: file, mode: "0644", owner: root, size: 3, checksum: abc}   # nothing: there is none; `predicted: true`
 //!   names /etc: [hosts, motd]              # what is in a folder
 //!   user app: {uid: 1000, gid: 1000, groups: [docker]}   # nothing: there is none
 //!   group app: 1000
@@ -18,7 +19,7 @@
 use super::text;
 use agent::{
     secret::Content,
-    wire::{Answer, Group, Kind, Meta, Output, Query, User},
+    wire::{Answer, FileType, Group, Kind, Meta, Moving, Output, Query, Stat, User},
 };
 use lustores_provision::resource::{Look, Lookup};
 use serde_json::{Map, Value};
@@ -92,6 +93,11 @@ impl Answers {
                 Answer::Meta(meta) => Some(Answer::There(meta.is_some())),
                 other => Some(other),
             },
+            Query::Stat { .. } => {
+                let what = text::query(query);
+                let value = self.given("stat", what.strip_prefix("stat ")?)?;
+                Some(Answer::Stat((!value.is_null()).then(|| Box::new(stat(value)))))
+            }
             Query::List { path } => {
                 let value = self.given("names", path)?;
                 Some(Answer::Names(value.as_array().map(|names| names.iter().map(string).collect())))
@@ -146,6 +152,43 @@ fn output(value: &Value) -> Answer {
         stdout: Content::new(stdout, secret),
         stderr: Content::new(text("stderr"), secret),
     })
+}
+
+fn stat(value: &Value) -> Stat {
+    let text = |key: &str, default: &str| value.get(key).map_or_else(|| default.to_string(), string);
+    let number = |key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(1);
+    let maybe = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_string);
+    let moving = Moving {
+        uid: number("uid") as u32,
+        gid: number("gid") as u32,
+        size: number("size"),
+        inode: 7,
+        dev: 1,
+        device_type: 0,
+        nlink: 1,
+        block_size: 4096,
+        blocks: 8,
+        atime: 0,
+        mtime: 1_700_000_000_500_000_000,
+        ctime: 0,
+        readable: true,
+        writable: true,
+        executable: false,
+        real: maybe("real"),
+        checksum: maybe("checksum"),
+    };
+    Stat {
+        kind: match text("kind", "file").as_str() {
+            "file" => FileType::File,
+            "directory" => FileType::Folder,
+            "link" => FileType::Link { target: text("target", "") },
+            other => panic!("no kind `{other}`"),
+        },
+        mode: u32::from_str_radix(&text("mode", "0644"), 8).expect("an octal mode"),
+        owner: text("owner", "root"),
+        group: text("group", "root"),
+        moving: (value.get("predicted").is_none()).then_some(moving),
+    }
 }
 
 fn user(name: &str, value: &Value) -> User {

@@ -9,6 +9,7 @@
 //! need: [file /etc/motd]     # with `need`: the questions
 //! message: no such           # with `not_yet`, `fault`, `refused`: a part of the message or the hint
 //! diff: {content: [null, "hi\n"]}   # facet: [before, after]; a secret is "[masked]", a part of a text "[secret]"
+//! found: {stat: {exists: true}}  # with `unchanged`: what is registered, or a part of it
 //! notes: [service db is left as it is: stopped by an operator]   # with `unchanged`, `change`
 //! ops:                       # in order; as a mapping also the content that is written or given on stdin
 //! - write_file /etc/motd 0644: "hi\n"
@@ -51,15 +52,27 @@ fn taint(node: &mut Node, path: &str) {
     }
 }
 
+/// A result, with what it waits for where that is not known.
+fn shown(node: &Node) -> Json {
+    match &node.value {
+        Value::Unknown(why) => format!("[unknown] {why}").into(),
+        Value::Map(map) => map.iter().map(|(key, entry)| (key.clone(), shown(&entry.node))).collect(),
+        _ => node.to_json(),
+    }
+}
+
 /// Types without `converged`, and why.
 const NEVER_CONVERGED: &[(&str, &str)] = &[
     ("assert", "it is as wanted or fails: `bare` is unchanged"),
     ("async_status", "it only looks: `bare` is unchanged"),
     ("debug", "it says its words each time"),
+    ("fail", "it fails each time"),
     ("http", "it asks each time"),
     ("meta", "it touches nothing on the host: `bare` is unchanged"),
+    ("pause", "it waits each time"),
     ("port_probe", "it looks each time"),
     ("set_fact", "it touches nothing on the host: `bare` is unchanged"),
+    ("stat", "it only looks: `bare` is unchanged"),
     ("wait_for", "it waits each time"),
 ];
 
@@ -106,8 +119,10 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
     let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
     let fixture = parse(&path.to_string_lossy(), &text);
     let json = fixture.to_json();
-    let known =
-        ["task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "notes", "ops"];
+    let known = [
+        "task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "found", "notes",
+        "ops",
+    ];
     if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
     {
         return Err(format!("unknown key `{key}` in the fixture"));
@@ -164,6 +179,13 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
         Ok(Outcome::Unchanged { notes, .. }) => {
             outcome("unchanged", "")?;
             noted(notes)?;
+            let found = prepared.found(&answers);
+            for (name, expected) in json["found"].as_object().into_iter().flatten() {
+                let found = found.get(name).map(|entry| shown(&entry.node)).unwrap_or_default();
+                let part = |key: &String| (key.clone(), found.get(key).cloned().unwrap_or_default());
+                let keys = expected.as_object().into_iter().flatten().map(|(key, _)| key);
+                same("found", expected, &Json::Object(keys.map(part).collect()))?;
+            }
             return nothing(true);
         }
         Ok(Outcome::Change(change)) => {

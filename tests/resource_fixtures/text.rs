@@ -56,6 +56,10 @@ pub fn query(query: &Query) -> String {
         Query::Read { path, secret: false, .. } => format!("read {path}"),
         Query::Read { path, .. } => format!("read-secret {path}"),
         Query::There { path } => format!("there {path}"),
+        Query::Stat { path, checksum } => {
+            let checksum = checksum.map(|checksum| format!(" {checksum:?}").to_lowercase());
+            format!("stat {path}{}", checksum.unwrap_or_default())
+        }
         Query::List { path } => format!("names {path}"),
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),

@@ -176,9 +176,11 @@ fn ended(program: &str, output: Output) -> Failed {
 /// A query as a person would name it.
 fn name(query: &Query) -> String {
     match query {
-        Query::File { path } | Query::Read { path, .. } | Query::There { path } | Query::List { path } => {
-            path.clone()
-        }
+        Query::File { path }
+        | Query::Read { path, .. }
+        | Query::There { path }
+        | Query::Stat { path, .. }
+        | Query::List { path } => path.clone(),
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),
         Query::Ports { host, .. } => format!("ports of {host}"),

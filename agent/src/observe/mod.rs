@@ -6,6 +6,7 @@ mod facts;
 mod file;
 pub(crate) mod ports;
 mod probe;
+mod stat;
 
 pub use account::Names;
 pub use facts::facts;
@@ -34,7 +35,11 @@ pub struct Observer {
 
 /// Answers all. Commands, which are slow, run beside each other.
 pub fn answers(queries: &[Query]) -> Vec<Answer> {
-    let slow = |query: &Query| matches!(query, Query::Run(_) | Query::Test(_) | Query::Ports { .. });
+    let slow = |query: &Query| match query {
+        Query::Run(_) | Query::Test(_) | Query::Ports { .. } => true,
+        Query::Stat { checksum, .. } => checksum.is_some(),
+        _ => false,
+    };
     let mut commands: Vec<usize> = (0..queries.len()).filter(|at| slow(&queries[*at])).collect();
     let package = |at: usize| match &queries[at] {
         Query::Run(Probe::DpkgStatus { names }) => match &names[..] {
@@ -95,6 +100,9 @@ impl Observer {
             Query::File { path } => file::meta(path, &mut self.names, &mut self.buffer).map(Answer::Meta),
             Query::Read { path, limit, secret } => file::read(path, *limit, *secret).map(Answer::Content),
             Query::There { path } => file::there(path).map(Answer::There),
+            Query::Stat { path, checksum } => {
+                stat::stat(path, *checksum, &mut self.names).map(|stat| Answer::Stat(stat.map(Box::new)))
+            }
             Query::List { path } => file::list(path).map(Answer::Names),
             Query::User { name } => self.names.user(name).map(Answer::User),
             Query::Group { name } => self.names.group(name).map(Answer::Group),

@@ -1,0 +1,152 @@
+//! A resource with its parameters, and what planning it comes to.
+
+use super::{Effect, Fault, Interlude, Lookup, Mask, Pause, Resource, Seen, State};
+use crate::{
+    model::{Address, Diff, Footprint},
+    yaml::Map,
+};
+use agent::{
+    frame,
+    wire::{Op, Query},
+};
+
+/// What planning one task came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Need(Vec<Query>),
+    NotYet(String),
+    Unchanged { asked: Vec<Query>, notes: Vec<String> },
+    Change(Box<Change>),
+}
+
+/// A change: what is shown, what is done, and what both were computed from.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub diff: Diff,
+    pub guard: Vec<(Query, [u8; 32])>,
+    pub ops: Vec<Op>,
+    pub effects: Vec<Effect>,
+    pub notes: Vec<String>,
+}
+
+impl Change {
+    /// The queries that observing the task took.
+    pub fn asked(&self) -> Vec<Query> {
+        self.guard.iter().map(|(q, _)| q.clone()).collect()
+    }
+
+    /// The token of an armed revert among the ops: to be disarmed over a fresh connection.
+    pub fn armed(&self) -> Option<&str> {
+        self.ops.iter().find_map(|op| match op {
+            Op::Arm { token, .. } => Some(token.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// A resource with its parameters, as the engine sees it.
+pub trait Prepared: Send + Sync {
+    fn type_name(&self) -> &str;
+    fn address(&self) -> Option<Address>;
+    fn footprint(&self) -> Footprint;
+    fn acts(&self) -> bool;
+    fn counts_as_change(&self) -> bool;
+    fn is_command(&self) -> bool;
+    fn look(&self) -> Option<Query>;
+    fn job(&self) -> Option<String>;
+    /// What a task that registers its result keeps of what it saw, once it is planned on the same answers.
+    fn found(&self, lookup: &dyn Lookup) -> Map;
+    fn interlude(&self) -> Option<Interlude>;
+    /// A digest of the parameters: tasks of one type that have the same are the same.
+    fn digest(&self) -> [u8; 32];
+    /// Plans on the answers of `lookup`.
+    ///
+    /// # Errors
+    /// A fault of the task, or a broken invariant of its type (a bug, named so).
+    fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault>;
+}
+
+/// The parameters and their digest.
+pub(super) struct Typed<R: Resource>(pub R::Spec, pub [u8; 32]);
+
+impl<R: Resource> Prepared for Typed<R> {
+    fn type_name(&self) -> &str {
+        R::NAME
+    }
+
+    fn address(&self) -> Option<Address> {
+        R::address(&self.0)
+    }
+
+    fn footprint(&self) -> Footprint {
+        R::footprint(&self.0)
+    }
+
+    fn acts(&self) -> bool {
+        R::acts(&self.0)
+    }
+
+    fn counts_as_change(&self) -> bool {
+        R::counts_as_change(&self.0)
+    }
+
+    fn is_command(&self) -> bool {
+        R::is_command(&self.0)
+    }
+
+    fn look(&self) -> Option<Query> {
+        R::look(&self.0)
+    }
+
+    fn job(&self) -> Option<String> {
+        R::job(&self.0)
+    }
+
+    fn found(&self, lookup: &dyn Lookup) -> Map {
+        R::found(&self.0, &Seen::new(lookup)).unwrap_or_default()
+    }
+
+    fn interlude(&self) -> Option<Interlude> {
+        R::interlude(&self.0)
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        self.1
+    }
+
+    fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
+        let seen = Seen::new(lookup);
+        let from = match R::observe(&self.0, &seen) {
+            Ok(state) => state,
+            Err(Pause::Need(queries)) => return Ok(Outcome::Need(queries)),
+            Err(Pause::NotYet(why)) => return Ok(Outcome::NotYet(why)),
+            Err(Pause::Fault(fault)) => return Err(fault),
+        };
+        let to = R::desired(&self.0, &from)?;
+        let diff = mask.diff(&from.facets(), &to.facets());
+        let notes = R::notes(&self.0, &from);
+        let ops = R::ops(&self.0, &from, &to);
+        // What keeps the thing shown and the thing done the same.
+        if diff.is_empty() != ops.is_empty() {
+            let (facets, count) = (diff.facets.len(), ops.len());
+            return Err(Fault::new(format!(
+                "bug in resource type `{}`: {facets} differences, {count} ops",
+                R::NAME
+            )));
+        }
+        if ops.is_empty() {
+            let asked = seen.into_asked().into_iter().map(|(q, _)| q).collect();
+            return Ok(Outcome::Unchanged { asked, notes });
+        }
+        let effects = R::effects(&self.0, &from, &to, &ops);
+        let guard = seen
+            .into_asked()
+            .into_iter()
+            .map(|(q, a)| {
+                let digest = frame::guard(&q, &a);
+                (q, digest)
+            })
+            .collect();
+        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes })))
+    }
+}

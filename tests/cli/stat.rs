@@ -1,0 +1,142 @@
+//! `stat`, `fail`: what is on a real host decides about the tasks behind.
+
+use crate::{project::Project, sshd::Sshd};
+use std::{fs, os::unix::fs::symlink, process::Command};
+
+/// Writes what it found where the test can read it.
+fn told(path: &str, more: &str) -> String {
+    format!(
+        "    - {{name: look, stat: {{path: \"{{{{home}}}}/{path}\"{more}}}, register: r}}\n    \
+         - {{name: told, copy: {{dest: \"{{{{home}}}}/told\", content: \"{{{{to_json r.stat}}}}\\n\"}}}}\n"
+    )
+}
+
+fn found(project: &Project) -> serde_json::Value {
+    serde_json::from_str(&project.read("h/a/told")).unwrap()
+}
+
+#[test]
+fn what_is_there_is_told_as_the_tools_of_the_host_tell_it() {
+    let project = Project::tasks(&told("x y", ", checksum_algorithm: sha256"));
+    let path = project.home("a").join("x y");
+    fs::write(&path, "hello\n").unwrap();
+    let sh = |script: &str| {
+        let output = Command::new("sh").args(["-ec", script, "sh"]).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{script}");
+        String::from_utf8(output.stdout).unwrap().trim().to_string()
+    };
+    sh("chown daemon:games \"$1\"; chmod 2751 \"$1\"; touch -d @1700000000 \"$1\"");
+    project.check().exits(10);
+    project.go().exits(0);
+    let stat = found(&project);
+    for (key, format) in [
+        ("uid", "%u"),
+        ("gid", "%g"),
+        ("size", "%s"),
+        ("inode", "%i"),
+        ("nlink", "%h"),
+        ("blocks", "%b"),
+        ("block_size", "%o"),
+    ] {
+        assert_eq!(stat[key].to_string(), sh(&format!("stat -c {format} \"$1\"")), "{key}");
+    }
+    assert_eq!((stat["pw_name"].as_str(), stat["gr_name"].as_str()), (Some("daemon"), Some("games")));
+    assert_eq!((stat["mode"].as_str(), stat["isgid"].as_bool()), (Some("2751"), Some(true)));
+    assert_eq!(stat["mtime"].as_f64(), Some(1_700_000_000.0));
+    assert_eq!(stat["checksum"].as_str().unwrap(), &sh("sha256sum < \"$1\"")[..64]);
+    assert!(stat["exists"] == true && stat["isreg"] == true && stat["islnk"] == false, "{stat}");
+    // Whoever looks again after a change sees the change.
+    fs::write(&path, "hello, hello\n").unwrap();
+    project.go().exits(0);
+    assert_eq!(found(&project)["size"], 13);
+    for (kind, make) in [("isdir", "mkdir"), ("isfifo", "mkfifo")] {
+        fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
+        sh(&format!("{make} \"$1\""));
+        project.go().exits(0);
+        assert!(found(&project)[kind] == true && found(&project).get("checksum").is_none(), "{kind}");
+    }
+    fs::remove_file(&path).unwrap();
+    project.go().exits(0);
+    assert_eq!(found(&project)["exists"], false);
+    assert_eq!(found(&project).as_object().unwrap().len(), 8);
+}
+
+#[test]
+fn a_link_is_told_or_followed() {
+    for (more, link) in [("", true), (", follow: true", false)] {
+        let project = Project::tasks(&told("l", more));
+        fs::create_dir(project.home("a").join("in")).unwrap();
+        fs::write(project.home("a").join("in/x"), "").unwrap();
+        symlink("in/x", project.home("a").join("l")).unwrap();
+        project.go().exits(0);
+        let stat = found(&project);
+        assert_eq!((stat["islnk"] == true, stat["isreg"] == true), (link, !link), "{stat}");
+        if link {
+            assert_eq!(stat["lnk_target"], "in/x");
+            assert_eq!(stat["lnk_source"], project.home("a").join("in/x").to_str().unwrap());
+        }
+    }
+}
+
+const MAKE: &str = "    - {name: make, copy: {dest: \"{{home}}/x\", content: hi, mode: \"0640\"}}\n    \
+     - {name: look, stat: {path: \"{{home}}/x\"}, register: r}\n";
+
+#[test]
+fn under_check_it_sees_what_earlier_tasks_will_make() {
+    let project = Project::tasks(&format!(
+        "{MAKE}    - {{name: known, copy: {{dest: \"{{{{home}}}}/known\", content: \"{{{{r.stat.mode}}}}\"}}, when: r.stat.exists}}\n    \
+         - {{name: later, copy: {{dest: \"{{{{home}}}}/later\", content: \"{{{{r.stat.size}}}}\"}}}}\n"
+    ));
+    project.check().exits(10).has(&["+0640", "? later", "not knowable yet: what an earlier task makes of"]);
+    assert_eq!(project.tree("h/a").len(), 0);
+    project.go().exits(0);
+    assert_eq!((project.read("h/a/known"), project.read("h/a/later")), ("0640".into(), "2".into()));
+    project.check().exits(0);
+}
+
+#[test]
+fn what_a_command_makes_shows_when_it_has_run() {
+    let project = Project::tasks(&format!(
+        "{MAKE}    - {{name: other, command: {{cmd: \"mkdir {{{{home}}}}/d\", creates: \"{{{{home}}}}/d\"}}}}\n    \
+         - {{name: look too, stat: {{path: \"{{{{home}}}}/d/e\"}}, register: d}}\n    \
+         - {{name: last, fail: {{msg: there is no e}}, when: not d.stat.exists}}\n"
+    ));
+    project.check().exits(10).has(&["? look too", "`other` changes", "? last"]);
+    project.go().exits(40).has(&["error: a: last: there is no e", "site.yml:7"]);
+    // Now it is known beforehand, and nothing is touched.
+    fs::remove_file(project.path("h/a/x")).unwrap();
+    project.check().exits(40).has(&["there is no e"]);
+    project.go().exits(40).has(&["there is no e"]);
+    assert!(!project.has("h/a/x"));
+    fs::write(project.path("h/a/d/e"), "").unwrap();
+    project.go().exits(0);
+    project.check().exits(0);
+}
+
+#[test]
+fn a_failure_is_one_for_rescue_and_for_items() {
+    let project = Project::tasks(
+        "    - block:\n        - {name: bad, fail: {msg: \"{{item}} is bad\"}, loop: [one, two], when: eq item 'two'}\n      \
+         rescue:\n        - {name: saved, copy: {dest: \"{{home}}/saved\", content: x}}\n        \
+         - {name: again, fail: {msg: over}}\n",
+    );
+    project.go().exits(40).has(&["two is bad", "again: over"]).lacks(&["one is bad"]);
+    assert!(project.has("h/a/saved"));
+    let project = Project::tasks(
+        "    - {name: odd, fail: , ignore_errors: true}\n    - {name: t, copy: {dest: \"{{home}}/x\", content: x}}\n",
+    );
+    project.go().exits(0).has(&["Failed as requested from task"]);
+    assert!(project.has("h/a/x"));
+}
+
+#[test]
+fn over_ssh_with_what_the_user_may_not_read() {
+    let sshd = Sshd::start();
+    let project = Project::ssh(
+        &sshd,
+        "    - {name: look, stat: {path: /etc/shadow}, register: r}\n    \
+         - {name: told, copy: {dest: \"{{home}}/told\", content: \"{{r.stat.readable}} {{r.stat.pw_name}} {{defined r.stat.checksum}}\"}}\n",
+    );
+    project.go().exits(0);
+    assert_eq!(fs::read_to_string(sshd.home("alice").join("work/told")).unwrap(), "false root false");
+}
