@@ -1,6 +1,6 @@
 //! `json_merge`: values inside a JSON file.
 
-use super::shared::{FileState, HostPath, attrs, content_ops, observe_bytes, parent_there};
+use super::shared::{FileState, HostPath, attrs, content_ops, merge, observe_bytes, parent_there};
 use crate::{
     model::{Address, Footprint},
     resource::{Facet, Fault, Observe, Pause, Resource, Seen, Topic},
@@ -64,29 +64,6 @@ impl Spec {
                 let place = format!("line {}, column {}", error.line(), error.column());
                 let fault = Fault::new(format!("{} is not JSON ({place})", self.path));
                 Err(fault.hint("mend it by hand, or write it whole with `copy`"))
-            }
-        }
-    }
-}
-
-/// As RFC 7396 merges.
-fn merge(into: &mut Map<String, Value>, values: &Map<String, Value>) {
-    for (key, value) in values {
-        match value {
-            Value::Null => {
-                into.shift_remove(key);
-            }
-            Value::Object(values) => {
-                let there = into.entry(key).or_insert(Value::Null);
-                if !there.is_object() {
-                    *there = Value::Object(Map::new());
-                }
-                if let Value::Object(there) = there {
-                    merge(there, values);
-                }
-            }
-            value => {
-                into.insert(key.clone(), value.clone());
             }
         }
     }

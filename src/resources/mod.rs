@@ -5,6 +5,7 @@ mod shared;
 mod apt_repository;
 mod assert;
 mod async_status;
+mod blockinfile;
 mod certificate;
 mod command;
 mod compose;
@@ -15,7 +16,9 @@ mod fail;
 mod file;
 mod firewall;
 mod group;
+mod hosts_entry;
 mod http;
+mod ini;
 mod json_merge;
 mod lineinfile;
 mod link;
@@ -26,6 +29,7 @@ mod port_probe;
 mod postgres_db;
 mod postgres_query;
 mod postgres_role;
+mod replace;
 mod service;
 mod set_fact;
 mod shell;
@@ -35,6 +39,7 @@ mod systemd_unit;
 mod template;
 mod user;
 mod wait_for;
+mod yaml_merge;
 
 pub use shared::{Touch, postgres};
 
@@ -45,6 +50,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<apt_repository::AptRepository>(),
     row::<assert::Assert>(),
     row::<async_status::AsyncStatus>(),
+    row::<blockinfile::BlockInFile>(),
     row::<certificate::Certificate>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
@@ -55,7 +61,9 @@ pub const TABLE: &[ResourceType] = &[
     row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
+    row::<hosts_entry::HostsEntry>(),
     row::<http::Http>(),
+    row::<ini::Ini>(),
     row::<json_merge::JsonMerge>(),
     row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
@@ -66,6 +74,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<postgres_db::PostgresDb>(),
     row::<postgres_query::PostgresQuery>(),
     row::<postgres_role::PostgresRole>(),
+    row::<replace::Replace>(),
     row::<service::Service>(),
     row::<set_fact::SetFact>(),
     row::<shell::Shell>(),
@@ -75,6 +84,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<template::Template>(),
     row::<user::User>(),
     row::<wait_for::WaitFor>(),
+    row::<yaml_merge::YamlMerge>(),
 ];
 
 /// The type with this name.

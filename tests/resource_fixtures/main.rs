@@ -78,10 +78,14 @@ const NEVER_CONVERGED: &[(&str, &str)] = &[
 
 /// Types and facets that never change alone, and why.
 const NEVER_ALONE: &[(&str, &str, &str)] = &[
+    ("blockinfile", "type", "what is made has a mode and a content"),
     ("certificate", "fingerprint", "another certificate has other bytes: its chain changes as well"),
     ("copy", "target", "a link gives way to a file: its type changes as well"),
     ("copy", "type", "what is made has a mode and a content"),
     ("env_file", "type", "what is made has a mode and values"),
+    ("hosts_entry", "mode", "it has one of its own only where it is made"),
+    ("hosts_entry", "type", "what is made has a mode and a content"),
+    ("ini", "type", "what is made has a mode and a content"),
     ("json_merge", "type", "what is made has a mode and a content"),
     ("lineinfile", "type", "what is made has a mode and a content"),
     ("link", "type", "a link has a target"),
@@ -91,6 +95,7 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("postgres_db", "lc_ctype", "of a database that is there it cannot be changed: refused"),
     ("postgres_role", "role", "a new one has its attributes with it"),
     ("template", "type", "what is made has a mode and a content"),
+    ("yaml_merge", "type", "what is made has a mode and a content"),
 ];
 
 /// What a facet is about, without the names in it: keys of an env file, services of a project.

@@ -3,9 +3,12 @@
 pub mod account;
 mod act;
 pub mod dotenv;
+mod edit;
 mod file;
 mod list;
+mod merge;
 mod path;
+mod pattern;
 pub mod postgres;
 mod run;
 pub mod scram;
@@ -14,11 +17,14 @@ pub mod unit;
 mod words;
 
 pub use act::{Act, check_host};
+pub use edit::{Edited, Presence, Validate, body, line_break, place};
 pub use file::{
     FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, parent_there,
 };
 pub use list::OneOrMany;
+pub use merge::merge;
 pub use path::HostPath;
+pub use pattern::{check_groups, expand, pattern, pattern_of_lines};
 pub use run::{CommandLine, Params};
 pub use touch::Touch;
 pub use words::{Words, join};

@@ -1,0 +1,133 @@
+//! What resource types that edit a text file have in common.
+
+use super::{FileState, HostPath, Words, content_ops, observe_bytes, parent_there, pattern};
+use crate::resource::{Fault, Observe, Pause, Seen};
+use agent::{
+    secret::Content,
+    wire::{Attrs, Op},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use std::ops::Deref;
+
+/// Whether something is to be in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Presence {
+    #[default]
+    Present,
+    Absent,
+}
+
+/// A command that must succeed on a new content before it takes effect; `%s` or `{}` stands for the file that holds it.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, with = "String")]
+pub struct Validate(Vec<String>);
+
+impl Deref for Validate {
+    type Target = [String];
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Validate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Words::split(&String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+        let words: Vec<_> = words.iter().map(|word| word.replace("%s", "{}")).collect();
+        if !words.iter().any(|word| word.contains("{}")) {
+            let message = "the command says nowhere which file it checks\nhint: write `%s` where the file's name belongs: `visudo -cf %s`";
+            return Err(de::Error::custom(message));
+        }
+        Ok(Self(words))
+    }
+}
+
+/// A file that is edited, as the parameters name it.
+pub struct Edited<'a> {
+    pub path: &'a HostPath,
+    pub attrs: Attrs,
+    /// What is put in, or what is there, must not be shown.
+    pub secret: bool,
+    pub create: bool,
+    pub validate: Option<&'a Validate>,
+}
+
+impl Edited<'_> {
+    /// The file; empty when there is none and it is to be made.
+    ///
+    /// # Errors
+    /// As [`observe_bytes`]; [`Pause::NotYet`] when the file is missing and is not to be made.
+    pub fn observe(&self, seen: &Seen) -> Observe<FileState> {
+        let state = self.look(seen)?;
+        if state.what.is_none() {
+            if !self.create {
+                let why = format!("the file {} does not exist (`create: true` makes it)", self.path);
+                return Err(Pause::NotYet(why));
+            }
+            parent_there(self.path, seen)?;
+        }
+        Ok(state)
+    }
+
+    /// The file, for those that only take something away; empty when there is none.
+    ///
+    /// # Errors
+    /// As [`observe_bytes`].
+    pub fn look(&self, seen: &Seen) -> Observe<FileState> {
+        observe_bytes(self.path, &self.attrs, self.secret, seen)
+    }
+
+    /// The text of the file as it was read.
+    ///
+    /// # Errors
+    /// That it is no text.
+    pub fn text<'s>(&self, observed: &'s FileState) -> Result<&'s str, Fault> {
+        let bytes = observed.read().map_or(&b""[..], Content::bytes);
+        std::str::from_utf8(bytes).map_err(|_| Fault::new(format!("{} is not UTF-8 text", self.path)))
+    }
+
+    /// The file with this text.
+    pub fn with(&self, observed: &FileState, text: String) -> FileState {
+        let secret = self.secret || observed.holds_secret();
+        observed.with_content(&Content::new(text, secret), &self.attrs)
+    }
+
+    pub fn ops(&self, from: &FileState, to: &FileState) -> Vec<Op> {
+        let validate = self.validate.map(|validate| &**validate);
+        let content = to.read();
+        content.map(|content| content_ops(self.path, content, validate, from, to)).unwrap_or_default()
+    }
+}
+
+/// A line without its line break.
+pub fn body(line: &str) -> &str {
+    line.trim_end_matches(['\n', '\r'])
+}
+
+/// The line break of a text's lines.
+pub fn line_break(text: &str) -> &'static str {
+    let first = text.find('\n').unwrap_or(0);
+    if text[..first].ends_with('\r') { "\r\n" } else { "\n" }
+}
+
+/// Where a new line goes: before the last line that matches `before` (or at the top: `BOF`), else after the last that matches `after`,
+/// else at the end.
+///
+/// # Errors
+/// That one of them is no pattern.
+pub fn place(lines: &[&str], before: Option<&str>, after: Option<&str>) -> Result<usize, Fault> {
+    let found = |parameter, wanted: Option<&str>| -> Result<Option<usize>, Fault> {
+        let Some(wanted) = wanted.filter(|wanted| !matches!(*wanted, "EOF" | "BOF")) else { return Ok(None) };
+        let wanted = pattern(parameter, wanted)?;
+        Ok(lines.iter().rposition(|line| wanted.is_match(body(line))))
+    };
+    let (above, below) = (found("insertbefore", before)?, found("insertafter", after)?);
+    Ok(match (above, below) {
+        _ if before == Some("BOF") => 0,
+        (Some(at), _) => at,
+        (None, Some(at)) => at + 1,
+        (None, None) => lines.len(),
+    })
+}
