@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long the apt of a killed run is waited for.
+/// How long what a killed run has left at work is waited for.
 const LEFT_AT_WORK: Duration = Duration::from_secs(15 * 60);
 /// Requests worked on at once. Threads are started as they are needed.
 const MOST_WORKERS: usize = 32;
@@ -107,8 +107,10 @@ impl Pool {
 
     fn respond(&self, id: u32, request: Request) -> Response {
         self.settled.call_once(|| {
-            if self.lease.as_ref().is_some_and(|lease| lease.left_apt) {
-                act::wait_for_others(LEFT_AT_WORK);
+            if let (Some(_), Some(journal)) = (&self.lease, &self.journal) {
+                act::packages::settle(journal.state(), journal.run(), LEFT_AT_WORK, &mut |line| {
+                    self.output.send(id, &Response::Progress(line));
+                });
             }
         });
         match request {

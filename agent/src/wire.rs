@@ -15,7 +15,7 @@ mod stat;
 
 pub use facts::Facts;
 pub use hello::Hello;
-pub use probe::{ComposeProbe, Probe};
+pub use probe::{AptPlan, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
@@ -186,9 +186,10 @@ pub enum Op {
     /// Starts a command that goes on whatever becomes of the agent, under this name; one of that name that is at work is taken for it.
     /// Looks every `poll_s` seconds until it has ended, and is then as [`Op::Exec`]; 0: returns at once, with the name as output.
     Job { id: String, exec: Exec, poll_s: u32, ok: Vec<i32> },
-    /// Waits for the dpkg lock, then runs apt-get non-interactively. Survives the link. With `refresh` it is run once more, after
-    /// an update of the package lists, when it fails for what old lists may be the cause of.
-    Apt { args: Vec<String>, lock_timeout_s: u32, refresh: bool },
+    /// Waits until nobody else is at work with packages, then runs a package tool non-interactively. It goes on whatever becomes of the
+    /// agent; the next run tells how it ended. With `refresh` apt-get is run once more, after an update of the package lists, when it
+    /// fails for what old lists may be the cause of.
+    Packages { tool: PackageTool, args: Vec<String>, lock_timeout_s: u32, refresh: bool },
     /// Starts a detached process that runs `revert` after `seconds`, or when the host comes up again, unless
     /// [`Request::Disarm`] with the same token came first. The engine disarms over a fresh connection. A revert that is
     /// pending under that token is taken over: counted anew, and it goes back to what it went back to.
@@ -197,6 +198,15 @@ pub enum Op {
     Wait(Wait),
     /// Does nothing on the host; the text comes back as [`Response::Progress`].
     Note { text: Content },
+}
+
+/// The programs of [`Op::Packages`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum PackageTool {
+    AptGet,
+    AptMark,
+    Dpkg,
+    Dnf,
 }
 
 /// Mode and owner to set. `None` leaves a new file's mode 0644 (folder 0755) and owner as the agent's user, an existing one's as it is.

@@ -66,6 +66,8 @@ pub(super) struct Shared {
     pub(super) closing: AtomicBool,
     pub(super) turns: AtomicU64,
     pub(super) last_heard: Mutex<Instant>,
+    /// What the agent told that nobody has been shown yet.
+    notes: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -96,6 +98,19 @@ impl Drop for Exchange {
 impl Exchange {
     async fn next(&mut self) -> Result<Response, LinkError> {
         self.responses.recv().await.ok_or_else(|| self.shared.lost())
+    }
+
+    /// The answer to a question. What is told before it is of earlier runs, and kept.
+    async fn answer(&mut self) -> Result<Response, LinkError> {
+        loop {
+            match self.next().await? {
+                Response::Progress(told) if !told.is_secret() => {
+                    lock(&self.shared.notes).push(String::from_utf8_lossy(told.bytes()).into_owned());
+                }
+                Response::Progress(_) => {}
+                response => return Ok(response),
+            }
+        }
     }
 }
 
@@ -191,6 +206,7 @@ impl Link {
             closing: AtomicBool::new(false),
             turns: AtomicU64::new(1),
             last_heard: Mutex::new(Instant::now()),
+            notes: Mutex::default(),
         });
         let heartbeat_s = options.heartbeat.as_secs().min(u32::MAX.into()) as u32;
         let (who, run) = (options.who.clone(), options.run.clone());
@@ -221,7 +237,7 @@ impl Link {
         }
         let mut first = vec![];
         if let Some(mut exchange) = exchange {
-            match (exchange.next().await?, disarm) {
+            match (exchange.answer().await?, disarm) {
                 (Response::Answers(answers), None) => first = answers,
                 (Response::Disarmed { was_armed }, Some((_, armed))) => *armed = was_armed,
                 (other, _) => return Err(shared.refused(other)),
@@ -257,7 +273,7 @@ impl Link {
             None => return Ok(vec![]),
         };
         let mut exchange = self.send(&Request::Observe(queries), what).await?;
-        match exchange.next().await? {
+        match exchange.answer().await? {
             Response::Answers(answers) => Ok(answers),
             other => Err(self.shared.refused(other)),
         }
@@ -300,6 +316,11 @@ impl Link {
         let sent = self.frames.send(Message::Frame { bytes, counts: true }).await;
         sent.map_err(|_| self.shared.lost())?;
         Ok(exchange)
+    }
+
+    /// What the agent told of earlier runs, such as installations that went on without their link, since this was asked last.
+    pub fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.shared.notes))
     }
 
     /// How often we sent something and then had to wait: the round trips of this session, the opening included.

@@ -286,7 +286,11 @@ async fn plan_host(
         turn = forks.acquire_owned().await.ok();
     }
     let asks: Vec<_> = links.iter().cloned().map(|link| link as Arc<dyn Ask>).collect();
-    let plan = match planner.plan(&asks).await {
+    let plan = planner.plan(&asks).await;
+    for message in links.iter().flat_map(|link| link.notes()) {
+        events(Event::Warning { host: Some(host.into()), message });
+    }
+    let plan = match plan {
         Ok(plan) => plan,
         Err(PlanError::Link(failure)) => return Err(fail(failure)),
         Err(PlanError::Tasks(failures)) => {

@@ -141,6 +141,10 @@ impl Act for SshLink {
     fn round_trips(&self) -> u64 {
         self.0.round_trips()
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.0.notes()
+    }
 }
 
 fn failure(message: &str, exit: Exit) -> Failure {

@@ -66,6 +66,11 @@ pub trait Act: Ask {
 
     /// Round trips so far.
     fn round_trips(&self) -> u64;
+
+    /// What the host has told of earlier runs since this was asked last.
+    fn notes(&self) -> Vec<String> {
+        vec![]
+    }
 }
 
 /// An open link.

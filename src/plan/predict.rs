@@ -25,7 +25,14 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
         Query::Job { id } => vec![Area::Job(id.clone())],
         Query::Test(_) => vec![Area::Everything],
         Query::Run(probe) => match probe {
-            Probe::DpkgStatus { .. } | Probe::AptPolicy { .. } | Probe::AptLock => vec![Area::Packages],
+            Probe::DpkgStatus { .. }
+            | Probe::AptPolicy { .. }
+            | Probe::AptSimulate(_)
+            | Probe::AptLock
+            | Probe::PackageLists { .. }
+            | Probe::DpkgAudit
+            | Probe::RpmStatus { .. }
+            | Probe::Dnf(_) => vec![Area::Packages],
             Probe::UnitState { unit } => vec![Area::Unit(unit.clone())],
             Probe::Sysctl { key } => vec![Area::Sysctl(key.clone())],
             Probe::NftTable { .. } | Probe::NftCheck { .. } | Probe::Unconfirmed { .. } => {
@@ -135,7 +142,7 @@ impl Overlay {
                 }
                 Op::Exec { .. }
                 | Op::Job { .. }
-                | Op::Apt { .. }
+                | Op::Packages { .. }
                 | Op::Arm { .. }
                 | Op::Wait(_)
                 | Op::Note { .. } => {}

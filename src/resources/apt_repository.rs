@@ -10,7 +10,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op, Query},
+    wire::{Attrs, Op, PackageTool, Query},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -258,7 +258,7 @@ impl Resource for AptRepository {
             ] {
                 args.extend(["-o".into(), option]);
             }
-            ops.push(Op::Apt { args, lock_timeout_s: 600, refresh: false });
+            ops.push(Op::Packages { tool: PackageTool::AptGet, args, lock_timeout_s: 600, refresh: false });
         }
         ops
     }

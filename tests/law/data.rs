@@ -15,7 +15,25 @@ use std::{
 use tempfile::TempDir;
 
 /// Folders that are private, and kept as long as the host is.
-const OWN: &[&str] = &["etc", "home", "root", "srv", "var/spool", "var/lib/apt", "var/cache/apt", "run/law"];
+const OWN: &[&str] = &[
+    "etc",
+    "home",
+    "root",
+    "srv",
+    "var/spool",
+    "var/lib/apt",
+    "var/lib/dpkg",
+    "var/lib/dnf",
+    "var/cache/apt",
+    "var/cache/dnf",
+    "var/cache/debconf",
+    "var/log",
+    "run/law",
+];
+/// What programs keep there for themselves, and change by looking.
+const BESIDE: &[&str] = &["var/log", "var/lib/dnf", "var/cache/dnf", "root/.rpmdb"];
+/// Where the helpers of cases are.
+const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/law/bin");
 
 /// Namespaces for mounts, network, names and processes, held by a child.
 struct Host {
@@ -29,7 +47,7 @@ impl Host {
         assert!(rustix::process::geteuid().is_root(), "these tests make namespaces: run them as root");
         let folder = tempfile::tempdir().unwrap();
         let script = format!(
-            "mkdir -p /run/law && cp -a /etc \"$1\" && for own in {}; do mkdir -p \"$1/$own\" && mount --bind \"$1/$own\" \"/$own\" || exit; done
+            "mkdir -p /run/law && cp -a /etc \"$1\" && for own in {}; do mkdir -p \"$1/$own\" \"/$own\" && mount --bind \"$1/$own\" \"/$own\" || exit; done
              mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial && chmod 0700 /root && hostname law && ip link set lo up && echo ready && exec cat",
             OWN.join(" ")
         );
@@ -48,7 +66,7 @@ impl Host {
     }
 
     fn sh(&self, script: &str) {
-        let words = ["sh", "-ec", script].map(String::from);
+        let words = ["sh", "-ec", &format!("PATH=$PATH:{TOOLS}\n{script}")].map(String::from);
         run(&[self.place.clone(), words.to_vec()].concat());
     }
 
@@ -56,8 +74,12 @@ impl Host {
     fn tree(&self) -> Tree {
         let mut found = tree(self.folder.path());
         found.retain(|path, _| {
+            let beside = |folder: &&str| path.starts_with(self.folder.path().join(folder));
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            !name.ends_with('-') && !name.ends_with(".lock") && name != "ld.so.cache"
+            !BESIDE.iter().any(beside)
+                && !name.ends_with('-')
+                && !name.ends_with(".lock")
+                && name != "ld.so.cache"
         });
         found
     }

@@ -110,6 +110,8 @@ fn facet_kind(kind: &str, facet: &str) -> String {
         ("env_file", _) if !["type", "mode", "owner", "group", "comment", "target"].contains(&facet) => {
             "KEY".into()
         }
+        ("package", [_, "hold"]) => "hold".into(),
+        ("package", [name]) if *name != "unfinished" => "package".into(),
         _ => facet.into(),
     }
 }

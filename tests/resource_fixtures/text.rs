@@ -2,7 +2,9 @@
 
 use agent::{
     secret::Content,
-    wire::{Attrs, Exec, Op, Probe, Query, Until, postgres::PostgresProbe},
+    wire::{
+        AptPlan, Attrs, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until, postgres::PostgresProbe,
+    },
 };
 use lustores_provision::model::Shown;
 use serde_json::Value;
@@ -23,7 +25,30 @@ pub fn words(argv: &[String]) -> String {
 pub fn probe(probe: &Probe) -> String {
     match probe {
         Probe::DpkgStatus { names } => format!("dpkg-status {}", names.join(" ")),
-        Probe::AptPolicy { names } => format!("apt-policy {}", names.join(" ")),
+        Probe::AptPolicy { names, default_release: None } => format!("apt-policy {}", names.join(" ")),
+        Probe::AptPolicy { names, default_release: Some(release) } => {
+            format!("apt-policy -t {release} {}", names.join(" "))
+        }
+        Probe::AptSimulate(AptPlan::Remove { names, purge, auto }) => {
+            let verb = if *purge { "purge" } else { "remove" };
+            format!("apt-simulate {verb}{} {}", if *auto { " --auto-remove" } else { "" }, names.join(" "))
+        }
+        Probe::AptSimulate(AptPlan::Upgrade { full, auto }) => {
+            let verb = if *full { "dist-upgrade" } else { "upgrade" };
+            format!("apt-simulate {verb}{}", if *auto { " --auto-remove" } else { "" })
+        }
+        Probe::AptSimulate(AptPlan::Autoremove { purge }) => {
+            format!("apt-simulate autoremove{}", if *purge { " --purge" } else { "" })
+        }
+        Probe::PackageLists { older_than_s, .. } => format!("package-lists {older_than_s}"),
+        Probe::DpkgAudit => "dpkg-audit".into(),
+        Probe::RpmStatus { names } => format!("rpm-status {}", names.join(" ")),
+        Probe::Dnf(DnfQuestion::Available { names }) => format!("dnf-available {}", names.join(" ")),
+        Probe::Dnf(DnfQuestion::Upgrades { names }) => {
+            format!("dnf-upgrades {}", names.join(" ")).trim().into()
+        }
+        Probe::Dnf(DnfQuestion::RequiredBy { names }) => format!("dnf-required-by {}", names.join(" ")),
+        Probe::Dnf(DnfQuestion::Unneeded) => "dnf-unneeded".into(),
         Probe::UnitState { unit } => format!("unit-state {unit}"),
         Probe::Sysctl { key } => format!("sysctl {key}"),
         Probe::NftTable { family, name } => format!("nft-table {family} {name}"),
@@ -113,8 +138,18 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
         Op::Job { id, exec: e, poll_s, .. } => {
             return (format!("job {id} every {poll_s}s {}", exec(e)), e.stdin.as_ref());
         }
-        Op::Apt { args, refresh, .. } => {
-            format!("apt {}{}", args.join(" "), if *refresh { " (or once more after an update)" } else { "" })
+        Op::Packages { tool, args, refresh, .. } => {
+            let tool = match tool {
+                PackageTool::AptGet => "apt",
+                PackageTool::AptMark => "apt-mark",
+                PackageTool::Dpkg => "dpkg",
+                PackageTool::Dnf => "dnf",
+            };
+            format!(
+                "{tool} {}{}",
+                args.join(" "),
+                if *refresh { " (or once more after an update)" } else { "" }
+            )
         }
         Op::Arm { seconds, revert, .. } => {
             let revert: Vec<_> = revert.iter().map(exec).collect();

@@ -101,7 +101,7 @@ pub fn run(
         Standing::Ended(_) if poll_s > 0 && !job.join("told").exists() => {
             say("it has ended since the last run", progress);
         }
-        Standing::None | Standing::Ended(_) => start(state, &job, exec, poll_s == 0)?,
+        Standing::None | Standing::Ended(_) => start(state, &job, exec, poll_s == 0, None)?,
     }
     drop(gate);
     if poll_s == 0 {
@@ -129,8 +129,65 @@ pub fn run(
     }
 }
 
+/// Starts a job that nobody has started yet, hands on what it prints and waits for its end. `what` tells a later run what it was.
+pub fn follow(
+    state: &Path,
+    id: &str,
+    what: &str,
+    exec: &Exec,
+    progress: &mut dyn FnMut(Content),
+) -> Result<Output, Failed> {
+    let job = folder(state, id)?;
+    let gate = gate(state)?;
+    start(state, &job, exec, false, Some(what))?;
+    drop(gate);
+    let mut log = fs::File::open(job.join("log")).map_err(reason)?;
+    let mut read = vec![];
+    loop {
+        // In this order: what it printed last is not missed.
+        let standing = standing(&job)?;
+        let _ = log.read_to_end(&mut read);
+        if let Some(end) = read.iter().rposition(|byte| *byte == b'\n') {
+            let lines: Vec<u8> = read.drain(..=end).collect();
+            progress(Content::Clear(lines[..end].into()));
+        }
+        match standing {
+            Standing::Running => std::thread::sleep(Duration::from_millis(50)),
+            Standing::Ended(output) => {
+                tell(state, id);
+                return Ok(output);
+            }
+            Standing::None => return Ok(lost()),
+        }
+    }
+}
+
+/// The jobs of whose end nobody has heard, the oldest first.
+pub fn untold(state: &Path) -> Vec<String> {
+    let all = super::state::newest_first(&state.join("jobs"));
+    let untold = all.into_iter().rev().filter(|job| !job.join("told").exists());
+    untold.filter_map(|job| Some(job.file_name()?.to_str()?.to_string())).collect()
+}
+
+/// What a job is, in words.
+pub fn what(state: &Path, id: &str) -> String {
+    folder(state, id).and_then(|job| fs::read_to_string(job.join("what")).map_err(reason)).unwrap_or_default()
+}
+
+/// Somebody has heard of its end.
+pub fn tell(state: &Path, id: &str) {
+    let Ok(job) = folder(state, id) else { return };
+    let _ = private_file(&job.join("told"), OFlags::WRONLY);
+}
+
+/// Whether init lives among the same mounts: in a namespace of our own it would start the job outside.
+fn sees_what_init_sees() -> bool {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    namespace("self").is_some_and(|own| Some(own) == namespace("1"))
+}
+
 /// Starts a process of its own session, in a unit of its own where systemd runs: a logout may end all that a session started.
-fn start(state: &Path, job: &Path, exec: &Exec, told: bool) -> Result<(), String> {
+fn start(state: &Path, job: &Path, exec: &Exec, told: bool, what: Option<&str>) -> Result<(), String> {
     let failed = |why: String| format!("cannot start the job: {why}");
     private_folder(&state.join("jobs")).map_err(failed)?;
     let _ = fs::remove_dir_all(job);
@@ -139,13 +196,18 @@ fn start(state: &Path, job: &Path, exec: &Exec, told: bool) -> Result<(), String
     let bytes = borsh::to_vec(exec).map_err(|error| failed(reason(error)))?;
     let mut file = private_file(&job.join("exec"), OFlags::WRONLY | OFlags::TRUNC).map_err(failed)?;
     file.write_all(&bytes).map_err(|error| failed(reason(error)))?;
+    if let Some(what) = what {
+        let mut file = private_file(&job.join("what"), OFlags::WRONLY).map_err(failed)?;
+        file.write_all(what.as_bytes()).map_err(|error| failed(reason(error)))?;
+        private_file(&job.join("log"), OFlags::WRONLY).map_err(failed)?;
+    }
     if told {
         private_file(&job.join("told"), OFlags::WRONLY).map_err(failed)?;
     }
     let agent = std::env::current_exe().map_err(|error| failed(reason(error)))?;
     let (agent_path, job_path) = (agent.to_string_lossy(), job.to_string_lossy());
     let is_root = rustix::process::geteuid().is_root();
-    if is_root && Path::new("/run/systemd/system").is_dir() && agent.exists() {
+    if is_root && Path::new("/run/systemd/system").is_dir() && agent.exists() && sees_what_init_sees() {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let unit = format!("--unit=provision-job-{}-{number}", std::process::id());
@@ -204,7 +266,12 @@ pub fn work(job: &Path) -> Result<(), String> {
     let exec = Exec::try_from_slice(&fs::read(&path).map_err(reason)?).map_err(reason)?;
     fs::remove_file(path).map_err(reason)?;
     let _ = std::io::stdout().write_all(AT_WORK).and_then(|()| std::io::stdout().flush());
-    let output = child::output_or_code(child::run(&exec, &mut |_| {}), exec.secret);
+    let log = fs::OpenOptions::new().append(true).open(job.join("log")).ok();
+    let mut write_down = |lines: Content| {
+        let Some(mut log) = log.as_ref() else { return };
+        let _ = log.write_all(lines.bytes()).and_then(|()| log.write_all(b"\n"));
+    };
+    let output = child::output_or_code(child::run(&exec, &mut write_down), exec.secret);
     let bytes = borsh::to_vec(&output).map_err(reason)?;
     let next = job.join("end.next");
     let mut file = private_file(&next, OFlags::WRONLY | OFlags::TRUNC)?;

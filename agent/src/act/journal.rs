@@ -51,6 +51,11 @@ impl Journal {
         &self.state
     }
 
+    /// The run's name.
+    pub fn run(&self) -> &str {
+        self.run.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+    }
+
     /// Writes down, durably, what is about to be done. Returns the number by which [`Journal::end`] refers to it.
     pub fn begin(&self, apply: &Apply, saved: &[Option<String>]) -> Result<String, String> {
         let number = format!("{}-{}", std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
@@ -188,7 +193,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::Remove { path, .. } => ("remove", path.as_str()),
         Op::Job { exec, .. } => ("job", exec.argv.first().map_or("", String::as_str)),
         Op::Exec { exec, .. } => ("exec", exec.argv.first().map_or("", String::as_str)),
-        Op::Apt { args, .. } => ("apt", args.first().map_or("", String::as_str)),
+        Op::Packages { args, .. } => ("packages", args.first().map_or("", String::as_str)),
         Op::Arm { token, .. } => ("arm", token.as_str()),
         Op::Wait(_) => ("wait", ""),
         Op::Note { .. } => ("note", ""),

@@ -1,19 +1,17 @@
 //! Performs ops: guard first, then one op after the other, then the questions that the engine asks about the result.
 
-mod apt;
 pub mod arm;
 mod file;
 mod healthy;
 mod http;
 pub mod job;
 pub mod journal;
+pub mod packages;
 mod recover;
 mod remove;
 pub mod state;
 mod wait;
 mod walk;
-
-pub use apt::{lock_holder, wait_for_others};
 
 use self::journal::Journal;
 use crate::child;
@@ -105,7 +103,7 @@ fn perform_all(
         let done = perform(op, &mut names, journal, kept.as_deref(), progress);
         outputs
             .extend(done.map_err(|failed| (index as u32, explained(failed, op, &apply.ops[index + 1..])))?);
-        if matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Apt { .. }) {
+        if matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. }) {
             // It may have made or changed an account.
             names = Names::default();
         }
@@ -153,8 +151,9 @@ fn perform(
             let program = exec.argv.first().map_or("", String::as_str);
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
-        Op::Apt { args, lock_timeout_s, refresh } => {
-            return apt::run(args, *lock_timeout_s, *refresh, progress).map(Some);
+        Op::Packages { tool, args, lock_timeout_s, refresh } => {
+            let work = packages::Work { tool: *tool, args, lock_timeout_s: *lock_timeout_s, journal };
+            return packages::run(&work, *refresh, progress).map(Some);
         }
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
         Op::Wait(wait) => wait::wait(wait, progress)?,

@@ -10,11 +10,10 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Called by whoever takes the lease when nobody else holds it. Returns whether an apt was begun, which survives the end of
-/// its agent and may be at work still.
-pub fn recover(state: &Path) -> bool {
+/// Called by whoever takes the lease when nobody else holds it.
+pub fn recover(state: &Path) {
     // Each run that takes the lease comes by here, so only the latest can have been cut short.
-    let Some(run) = newest_first(&state.join("runs")).into_iter().next() else { return false };
+    let Some(run) = newest_first(&state.join("runs")).into_iter().next() else { return };
     let journal = run.join("journal");
     let text = std::fs::read(&journal).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -27,11 +26,10 @@ pub fn recover(state: &Path) -> bool {
             open.remove(&id);
         }
     }
-    let apt = open.values().any(|line| line.contains("{\"op\":\"apt\","));
     if open.is_empty() {
-        return false;
+        return;
     }
-    let Ok(mut file) = private_file(&journal, OFlags::WRONLY | OFlags::APPEND) else { return apt };
+    let Ok(mut file) = private_file(&journal, OFlags::WRONLY | OFlags::APPEND) else { return };
     for (id, line) in open {
         for kind in ["write_file", "make_link"] {
             for path in strings_after(line, &format!("{{\"op\":\"{kind}\",\"what\":")) {
@@ -43,7 +41,6 @@ pub fn recover(state: &Path) -> bool {
         let _ = file
             .write_all(format!("\n{{\"at\":{now},\"id\":\"{id}\",\"state\":\"interrupted\"}}\n").as_bytes());
     }
-    apt
 }
 
 /// Removes the temporary entries beside `path` that were made to become it.

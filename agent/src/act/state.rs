@@ -72,8 +72,6 @@ pub fn folder() -> Result<PathBuf, String> {
 #[derive(Debug)]
 pub struct Lease {
     _held: File,
-    /// The last run was cut short in an apt, which may be at work still.
-    pub left_apt: bool,
 }
 
 /// Why there is no lease.
@@ -100,9 +98,9 @@ impl Lease {
             written.map_err(|error| {
                 NoLease::Failed(format!("cannot write the lease in {}: {}", folder.display(), reason(error)))
             })?;
-            let left_apt = super::recover::recover(folder);
+            super::recover::recover(folder);
             flock(&lease, FlockOperation::NonBlockingLockShared).map_err(failed)?;
-            return Ok(Self { _held: lease, left_apt });
+            return Ok(Self { _held: lease });
         }
         let mut text = String::new();
         let _ = lease.read_to_string(&mut text);
@@ -110,7 +108,7 @@ impl Lease {
         let (holder, since) = (lines.next().unwrap_or_default(), lines.next().and_then(|s| s.parse().ok()));
         if holder == run {
             flock(&lease, FlockOperation::NonBlockingLockShared).map_err(failed)?;
-            return Ok(Self { _held: lease, left_apt: false });
+            return Ok(Self { _held: lease });
         }
         let who = lines.next().unwrap_or("an unknown run").to_string();
         Err(NoLease::Held { who, since_s: since.map_or(0, |since: u64| seconds.saturating_sub(since)) })

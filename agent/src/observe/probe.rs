@@ -1,5 +1,6 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
+mod packages;
 mod postgres;
 
 use crate::child::{probe, which};
@@ -19,12 +20,12 @@ fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
 pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
     Ok(match question {
         Probe::DpkgStatus { names } => with_names(DPKG_QUERY, names),
-        Probe::AptPolicy { names } => {
-            // Root's apt-cache would keep what it computed in /var/cache: a look must not write.
-            let no_cache = ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
-            let argv: Vec<&str> = ["apt-cache"].into_iter().chain(no_cache).chain(["policy", "--"]).collect();
-            with_names(&argv, names)
-        }
+        Probe::AptPolicy { .. }
+        | Probe::AptSimulate(_)
+        | Probe::PackageLists { .. }
+        | Probe::DpkgAudit
+        | Probe::RpmStatus { .. }
+        | Probe::Dnf(_) => packages::run(question),
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
             let _rest = crate::unit_files::rest();
@@ -44,7 +45,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::MountOf { path } => {
             probe(&["findmnt", "-n", "-r", "-o", "TARGET,SOURCE,FSTYPE", "-T", path], None, SOON)
         }
-        Probe::AptLock => match crate::act::lock_holder() {
+        Probe::AptLock => match crate::act::packages::lock_holder() {
             Some(holder) => output(0, format!("{} {} {}\n", holder.pid, holder.command, holder.age_s)),
             None => output(0, ""),
         },

@@ -8,7 +8,7 @@ impl Op {
         match self {
             Self::Exec { exec, .. } if exec.timeout_s == 0 => exec.timeout_s = seconds,
             Self::Exec { exec, .. } | Self::Job { exec, .. } => exec.timeout_s = exec.timeout_s.min(seconds),
-            Self::Apt { lock_timeout_s, .. } => *lock_timeout_s = (*lock_timeout_s).min(seconds),
+            Self::Packages { lock_timeout_s, .. } => *lock_timeout_s = (*lock_timeout_s).min(seconds),
             Self::Wait(wait) => wait.timeout_s = wait.timeout_s.min(seconds),
             _ => {}
         }

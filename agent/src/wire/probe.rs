@@ -1,5 +1,6 @@
 //! The read-only commands that may be asked for.
 
+use super::PackageTool;
 use super::postgres::{Postgres, PostgresProbe};
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -9,8 +10,19 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub enum Probe {
     /// `dpkg-query -W -f '${Package}\t${db:Status-Abbrev}\t${Version}\n' NAMES` (exit 1 when one is unknown is normal).
     DpkgStatus { names: Vec<String> },
-    /// `apt-cache policy NAMES`.
-    AptPolicy { names: Vec<String> },
+    /// `apt-cache policy NAMES`, with a release that is preferred.
+    AptPolicy { names: Vec<String>, default_release: Option<String> },
+    /// What apt would do (`apt-get -s`). Stdout: its lines `Inst NAME [OLD] (NEW ...`, `Remv NAME [OLD]`, `Purg NAME [OLD]`, and `Essential
+    /// NAME` for what it refuses to remove.
+    AptSimulate(AptPlan),
+    /// Whether the package lists of apt or dnf are older than this many seconds, or there are none: `old`, or nothing.
+    PackageLists { tool: PackageTool, older_than_s: u32 },
+    /// What dpkg has begun and not ended: lines `NAME STATE`. Nothing while another holds its lock.
+    DpkgAudit,
+    /// `rpm -q` of these: lines `NAME\tEVR\tARCH` (exit codes count those that are missing).
+    RpmStatus { names: Vec<String> },
+    /// What dnf knows without fetching anything: lines `NAME EVR`.
+    Dnf(DnfQuestion),
     /// `systemctl show UNIT -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload`.
     UnitState { unit: String },
     /// `sysctl -n KEY`.
@@ -39,6 +51,30 @@ pub enum Probe {
     /// Whether a revert is pending under this token: `pending`, or nothing. Among [`super::Apply::then`] one that the same apply has
     /// armed is not told: it is confirmed after that.
     Unconfirmed { token: String },
+}
+
+/// A plan for apt to think through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum AptPlan {
+    /// `remove` or `purge` of these; with `auto` also of what nobody needs then.
+    Remove { names: Vec<String>, purge: bool, auto: bool },
+    /// `upgrade --with-new-pkgs`, or `dist-upgrade` when `full`.
+    Upgrade { full: bool, auto: bool },
+    /// `autoremove`.
+    Autoremove { purge: bool },
+}
+
+/// A question to dnf.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum DnfQuestion {
+    /// All versions of these in its sources, of each package the lowest first.
+    Available { names: Vec<String> },
+    /// The newest version of each of these that is newer than the installed one; without names of all packages.
+    Upgrades { names: Vec<String> },
+    /// What is installed and needs one of these, at several removes too.
+    RequiredBy { names: Vec<String> },
+    /// What was installed for others that are gone.
+    Unneeded,
 }
 
 /// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,

@@ -75,6 +75,23 @@ impl Agent {
         }
     }
 
+    /// Reads until a line with this part comes.
+    pub fn hears(&mut self, part: &str) {
+        loop {
+            let envelope = frame::read::<Response>(&mut self.output).unwrap().expect("the agent ended");
+            match envelope.body {
+                Response::Progress(line) => {
+                    let line = String::from_utf8_lossy(line.bytes()).into_owned();
+                    self.progress.push(line.clone());
+                    if line.contains(part) {
+                        return;
+                    }
+                }
+                body => _ = self.early.insert(envelope.id, body),
+            }
+        }
+    }
+
     pub fn ask(&mut self, request: Request) -> Response {
         let id = self.send(request);
         self.answer(id)

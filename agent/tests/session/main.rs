@@ -8,6 +8,7 @@ mod docker;
 mod files;
 mod harness;
 mod lease;
+mod packages;
 mod ports;
 mod probes;
 mod speed;

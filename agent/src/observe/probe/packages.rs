@@ -1,0 +1,148 @@
+//! What apt, dpkg, rpm and dnf know. None of these looks fetches or keeps anything.
+
+use super::{SOON, output, with_names};
+use crate::act::packages::{lists_are_old, unfinished};
+use crate::child::probe;
+use crate::secret::Content;
+use crate::wire::{AptPlan, DnfQuestion, Output, Probe};
+use std::time::Duration;
+
+/// Root's apt would keep what it computed in /var/cache: a look must not write.
+const NO_CACHE: &[&str] = &["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="];
+/// Many packages on a slow machine.
+const LONG: Duration = Duration::from_secs(300);
+const RPM_QUERY: &[&str] =
+    &["rpm", "-q", "--qf", "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n", "--"];
+
+pub fn run(question: &Probe) -> Output {
+    match question {
+        Probe::AptPolicy { names, default_release } => {
+            let release = default_release.as_ref().map(|name| format!("APT::Default-Release={name}"));
+            let option = release.iter().flat_map(|option| ["-o", option.as_str()]);
+            let argv = ["apt-cache"].into_iter().chain(NO_CACHE.iter().copied()).chain(option);
+            with_names(&argv.chain(["policy", "--"]).collect::<Vec<_>>(), names)
+        }
+        Probe::AptSimulate(plan) => simulate(plan),
+        Probe::PackageLists { tool, older_than_s } => {
+            output(0, if lists_are_old(*tool, *older_than_s) { "old\n" } else { "" })
+        }
+        Probe::DpkgAudit => {
+            let lines = unfinished().into_iter().map(|(name, state)| format!("{name} {state}\n"));
+            output(0, lines.collect::<String>())
+        }
+        Probe::RpmStatus { names } => {
+            let names = names.iter().map(String::as_str);
+            probe(&RPM_QUERY.iter().copied().chain(names).collect::<Vec<_>>(), None, SOON)
+        }
+        Probe::Dnf(question) => dnf(question),
+        _ => output(127, ""),
+    }
+}
+
+fn simulate(plan: &AptPlan) -> Output {
+    let mut argv = vec!["apt-get", "-s", "-q", "-y"];
+    argv.extend(NO_CACHE);
+    let mut named: &[String] = &[];
+    let (verb, auto) = match plan {
+        AptPlan::Remove { names, purge, auto } => {
+            named = names;
+            (if *purge { "purge" } else { "remove" }, *auto)
+        }
+        AptPlan::Upgrade { full, auto } => (if *full { "dist-upgrade" } else { "upgrade" }, *auto),
+        AptPlan::Autoremove { purge } => {
+            argv.extend(purge.then_some("--purge"));
+            ("autoremove", false)
+        }
+    };
+    argv.push(verb);
+    argv.extend((verb == "upgrade").then_some("--with-new-pkgs"));
+    argv.extend(auto.then_some("--auto-remove"));
+    argv.push("--");
+    argv.extend(named.iter().map(String::as_str));
+    let said = probe(&argv, None, LONG);
+    let text = steps(&String::from_utf8_lossy(said.stdout.bytes()));
+    // Warnings come and go.
+    let stderr = if said.code == 0 { Content::from("") } else { said.stderr };
+    Output { code: said.code, stdout: Content::Clear(text.into_bytes().into()), stderr }
+}
+
+/// The steps that apt would take, and the essential packages among what it would remove.
+fn steps(text: &str) -> String {
+    let mut kept = String::new();
+    let mut warned = false;
+    for line in text.lines() {
+        if line.starts_with("WARNING: The following essential packages will be removed") {
+            warned = true;
+        } else if warned && line.starts_with("  ") {
+            // `dpkg (due to base)`, several in a line.
+            let names = line.split_whitespace().filter(|word| !word.starts_with('(') && !word.ends_with(')'));
+            names.filter(|word| *word != "due" && *word != "to").for_each(|name| {
+                kept += &format!("Essential {name}\n");
+            });
+        } else if warned && !line.starts_with("This should NOT be done") {
+            warned = false;
+        }
+        if ["Inst ", "Remv ", "Purg "].iter().any(|step| line.starts_with(step)) {
+            kept += line;
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// `-C`: from what was fetched before.
+fn dnf(question: &DnfQuestion) -> Output {
+    let mut argv = vec!["dnf", "-q", "-C", "repoquery", "--qf", "|%{name} %{evr}|"];
+    let none: &[String] = &[];
+    let (option, names): (&[&str], &[String]) = match question {
+        DnfQuestion::Available { names } => (&["--available"], names),
+        DnfQuestion::Upgrades { names } => (&["--upgrades", "--latest-limit=1"], names),
+        DnfQuestion::RequiredBy { names } => (&["--installed", "--recursive"], names),
+        DnfQuestion::Unneeded => (&["--unneeded"], none),
+    };
+    argv.extend(option);
+    let joined = names.join(",");
+    if let DnfQuestion::RequiredBy { .. } = question {
+        argv.extend(["--whatrequires", &joined]);
+    } else {
+        argv.push("--");
+        argv.extend(names.iter().map(String::as_str));
+    }
+    let said = probe(&argv, None, LONG);
+    let text = between_bars(&String::from_utf8_lossy(said.stdout.bytes()));
+    let stderr = if said.code == 0 { Content::from("") } else { said.stderr };
+    Output { code: said.code, stdout: Content::Clear(text.into_bytes().into()), stderr }
+}
+
+/// One version of dnf ends a line after each answer, another does not.
+fn between_bars(text: &str) -> String {
+    let parts = text.split(['|', '\n']).map(str::trim);
+    let mut lines: Vec<&str> = parts.filter(|part| part.split(' ').count() == 2).collect();
+    lines.dedup();
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_apt_are_told_from_its_words() {
+        let removal = "Reading package lists...\nThe following packages will be REMOVED:\n  base\n\
+                       WARNING: The following essential packages will be removed.\n\
+                       This should NOT be done unless you know exactly what you are doing!\n  base lib (due to base)\n\
+                       0 upgraded, 0 newly installed, 1 to remove and 1 not upgraded.\n";
+        assert_eq!(steps(removal), "Essential base\nEssential lib\n");
+        let upgrade = "The following packages will be upgraded:\n  tool\n1 upgraded\n\
+                       Inst tool [1.0] (2.0 localhost [all])\nConf tool (2.0 localhost [all])\nRemv top [1]\nPurg lib [1]\n";
+        assert_eq!(steps(upgrade), "Inst tool [1.0] (2.0 localhost [all])\nRemv top [1]\nPurg lib [1]\n");
+    }
+
+    #[test]
+    fn answers_of_both_kinds_of_dnf_are_read() {
+        let four = "|lib 1-1|\n|tool 1.0-1|\n|tool 2:2.0-1|\n";
+        let five = "|lib 1-1||tool 1.0-1||tool 2:2.0-1|";
+        assert_eq!(between_bars(four), "lib 1-1\ntool 1.0-1\ntool 2:2.0-1\n");
+        assert_eq!(between_bars(five), between_bars(four));
+    }
+}

@@ -1,0 +1,187 @@
+//! Package tools on a database of their own: the real apt and dpkg in mount namespaces that share its folders.
+
+use crate::harness::*;
+use agent::wire::*;
+
+const OWN: &[&str] = &["etc/apt", "srv", "var/lib/apt", "var/lib/dpkg", "var/cache/apt", "var/log"];
+
+struct Debian(tempfile::TempDir);
+
+impl Debian {
+    /// With these packages to install: a name, and the script that is run after it was unpacked.
+    fn new(packages: &[(&str, &str)]) -> Self {
+        let debian = Self(tempfile::tempdir().unwrap());
+        for folder in OWN {
+            std::fs::create_dir_all(debian.0.path().join(folder)).unwrap();
+        }
+        debian.sh(
+            "mkdir -p etc/apt/apt.conf.d etc/apt/preferences.d var/lib/apt/lists/partial var/cache/apt/archives/partial srv/repo \
+             var/lib/dpkg/info var/lib/dpkg/updates && touch var/lib/dpkg/status && \
+             echo 'deb [trusted=yes] file:/srv/repo ./' > etc/apt/sources.list && echo 'APT::Sandbox::User \"root\";' > etc/apt/apt.conf && \
+             : > srv/repo/Packages",
+        );
+        for (name, script) in packages {
+            std::fs::write(debian.0.path().join("postinst"), format!("#!/bin/sh\nset -e\n{script}\n"))
+                .unwrap();
+            debian.sh(&format!(
+                "rm -rf new && mkdir -p new/DEBIAN && install -m 0755 postinst new/DEBIAN/ && printf 'Package: {name}\\nVersion: 1\\n\
+                 Architecture: all\\nMaintainer: x <x@example.org>\\nDescription: x\\n' > new/DEBIAN/control && cd srv/repo && \
+                 dpkg-deb -b ../../new {name}_1.deb && {{ dpkg-deb -f {name}_1.deb && echo Filename: ./{name}_1.deb && \
+                 echo Size: $(stat -c %s {name}_1.deb) && echo SHA256: $(sha256sum {name}_1.deb | cut -d' ' -f1) && echo; }} >> Packages"
+            ));
+        }
+        debian.agent("prepare").done(tool(PackageTool::AptGet, "update"));
+        debian
+    }
+
+    fn sh(&self, script: &str) -> String {
+        let output =
+            std::process::Command::new("sh").args(["-ec", script]).current_dir(&self.0).output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn agent(&self, run: &str) -> Agent {
+        let mounts =
+            OWN.iter().map(|own| format!("mount --bind \"$1/{own}\" /{own} && ")).collect::<String>();
+        let enter = format!("{mounts}shift && exec \"$@\"");
+        let place = ["unshare", "-m", "sh", "-c", &enter, "sh", &text(self.0.path())];
+        Agent::open_in(&place, &self.0.path().join("state"), Session::ReadWrite, run)
+    }
+
+    fn status(&self) -> String {
+        self.sh("grep -E '^(Package|Status)' var/lib/dpkg/status | cut -d' ' -f2- | paste -sd' '")
+            .trim()
+            .into()
+    }
+}
+
+fn tool(tool: PackageTool, words: &str) -> Op {
+    Op::Packages {
+        tool,
+        args: words.split(' ').map(Into::into).collect(),
+        lock_timeout_s: 60,
+        refresh: false,
+    }
+}
+
+fn apt(words: &str) -> Op {
+    tool(PackageTool::AptGet, words)
+}
+
+fn stdout(answer: Answer) -> String {
+    let Answer::Output(output) = answer else { panic!("{answer:?}") };
+    String::from_utf8_lossy(output.stdout.bytes()).into_owned()
+}
+
+#[test]
+fn nothing_is_built_on_what_dpkg_has_left_half_configured() {
+    let debian = Debian::new(&[("bad", "[ -e /srv/good ]"), ("good", ":")]);
+    let mut agent = debian.agent("r");
+    assert_eq!(agent.fails(apt("install bad")), "`apt-get` exited with 100");
+    assert_eq!(debian.status(), "bad install ok half-configured");
+    let audit = || Query::Run(Probe::DpkgAudit);
+    assert_eq!(stdout(agent.observe(audit())), "bad half-configured\n");
+    let refused = "dpkg has left something unfinished on this host: bad is half-configured. Run `dpkg --configure -a` there, \
+                   or write `repair: true`";
+    assert_eq!(agent.fails(apt("install good")), refused);
+    assert_eq!(debian.status(), "bad install ok half-configured");
+    // Neither looking for news nor taking it away builds on it.
+    agent.done(apt("update"));
+    assert_eq!(agent.fails(tool(PackageTool::Dpkg, "--configure -a")), "`dpkg` exited with 1");
+    debian.sh("touch srv/good");
+    agent.done(tool(PackageTool::Dpkg, "--configure -a"));
+    assert_eq!(stdout(agent.observe(audit())), "");
+    agent.done(apt("install good"));
+    agent.done(apt("remove bad"));
+    assert_eq!(debian.status(), "good install ok installed");
+}
+
+#[test]
+fn what_is_half_configured_may_be_removed() {
+    let debian = Debian::new(&[("bad", "false")]);
+    let mut agent = debian.agent("r");
+    agent.fails(apt("install bad"));
+    agent.done(apt("purge bad"));
+    assert_eq!(debian.status(), "");
+}
+
+#[test]
+fn a_hold_is_set_with_the_lock_waited_for() {
+    let debian = Debian::new(&[("good", ":")]);
+    let mut agent = debian.agent("r");
+    agent.done(apt("install good"));
+    agent.done(tool(PackageTool::AptMark, "hold good"));
+    assert_eq!(debian.status(), "good hold ok installed");
+}
+
+const SLOW: &str = "touch /srv/begun; while [ ! -e /srv/go ]; do sleep 0.1; done; echo words of the script";
+
+/// An agent that is gone while apt is at work.
+fn cut_off(debian: &Debian) {
+    let mut agent = debian.agent("first");
+    agent.send(change(vec![apt("install slow")]));
+    eventually("the installation", || debian.0.path().join("srv/begun").exists());
+    agent.child.kill().unwrap();
+    agent.child.wait().unwrap();
+}
+
+#[test]
+fn an_installation_goes_on_when_the_link_is_lost_and_the_next_run_waits_for_it_and_tells() {
+    let debian = Debian::new(&[("slow", SLOW)]);
+    cut_off(&debian);
+    let mut next = debian.agent("next");
+    let asked =
+        next.send(Request::Observe(vec![Query::Run(Probe::DpkgStatus { names: vec!["slow".into()] })]));
+    next.hears("waiting for `apt-get install slow`, which an earlier run has left at work");
+    debian.sh("touch srv/go");
+    next.hears(
+        "`apt-get install slow` of an earlier run, whose link was lost, has ended well: installed slow 1",
+    );
+    // What is seen is what came of it.
+    let Response::Answers(mut answers) = next.answer(asked) else { panic!() };
+    assert_eq!(stdout(answers.remove(0)), "slow\tii \t1\n");
+    drop(next);
+    let mut later = debian.agent("later");
+    later.observe(Query::Run(Probe::AptLock));
+    assert!(later.progress.is_empty(), "{:?}", later.progress);
+}
+
+#[test]
+fn a_failure_that_nobody_saw_is_told_with_its_last_words() {
+    let debian = Debian::new(&[("slow", &format!("{SLOW}; exit 3"))]);
+    cut_off(&debian);
+    debian.sh("touch srv/go");
+    eventually("the end", || debian.status() == "slow install ok half-configured");
+    let mut next = debian.agent("next");
+    next.observe(Query::Run(Probe::AptLock));
+    let told = next.progress.iter().find(|line| line.contains("has failed with 100")).expect("it is told");
+    assert!(told.contains("words of the script") && told.contains("returned error exit status 3"), "{told}");
+}
+
+#[test]
+fn lists_are_as_old_as_the_last_time_that_somebody_asked() {
+    let debian = Debian::new(&[("good", ":")]);
+    let mut agent = debian.agent("r");
+    let lists = |older_than_s| Query::Run(Probe::PackageLists { tool: PackageTool::AptGet, older_than_s });
+    assert_eq!(stdout(agent.observe(lists(3600))), "");
+    debian.sh("touch -d '2 hours ago' var/lib/apt/lists");
+    assert_eq!(stdout(agent.observe(lists(3600))), "old\n");
+    assert_eq!(stdout(agent.observe(lists(3 * 3600))), "");
+    agent.done(apt("update"));
+    assert_eq!(stdout(agent.observe(lists(3600))), "");
+    debian.sh("rm -rf var/lib/apt/lists/*");
+    assert_eq!(stdout(agent.observe(lists(3600))), "old\n");
+}
+
+#[test]
+fn apt_is_asked_what_it_would_do() {
+    let debian = Debian::new(&[("good", ":")]);
+    let mut agent = debian.agent("r");
+    agent.done(apt("install good"));
+    let plan = AptPlan::Remove { names: vec!["good".into()], purge: true, auto: true };
+    assert_eq!(stdout(agent.observe(Query::Run(Probe::AptSimulate(plan)))), "Purg good [1]\n");
+    let plan = AptPlan::Upgrade { full: true, auto: false };
+    assert_eq!(stdout(agent.observe(Query::Run(Probe::AptSimulate(plan)))), "");
+    assert_eq!(debian.status(), "good install ok installed");
+}

@@ -1,0 +1,278 @@
+//! `package` on hosts with apt.
+
+use super::super::shared::unit::output;
+use super::{
+    spec::{Manager, Named, Spec, Upgrade, Wanted},
+    state::{Along, Item, Packages},
+};
+use crate::resource::{Effect, Fault, Observe, Seen};
+use agent::wire::{Answer, AptPlan, Op, Output, PackageTool, Probe, Query};
+
+/// One query for each name, so that tasks that share a package share the answer.
+pub fn status_query(name: &str) -> Query {
+    Query::Run(Probe::DpkgStatus { names: vec![name.into()] })
+}
+
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(output.stdout.bytes()).into_owned()
+}
+
+pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
+    let answers = seen.each(named.iter().map(|one| status_query(&one.name)))?;
+    let mut items = vec![];
+    for (one, answer) in named.iter().zip(answers) {
+        items.push(item(one, spec.state == Wanted::Purged, answer)?);
+    }
+    let mut packages =
+        Packages { manager: Manager::Apt, items, holds: spec.hold.is_some(), ..Packages::default() };
+    packages.lists_old = super::lists_old(spec, PackageTool::AptGet, seen)?;
+    if spec.removes() {
+        removal(spec, &mut packages, seen)?;
+    } else {
+        ask_candidates(spec, &mut packages, seen)?;
+        let plan = match spec.upgrade {
+            Some(upgrade) => Some(AptPlan::Upgrade { full: upgrade == Upgrade::Full, auto: spec.autoremove }),
+            None => spec.autoremove.then_some(AptPlan::Autoremove { purge: false }),
+        };
+        if let Some(plan) = plan {
+            packages.along = steps(&simulate(seen, plan)?).0;
+        }
+    }
+    let installs = packages
+        .desired(spec)
+        .map_or(true, |to| packages.changed(&to).next().is_some() || !packages.along.is_empty());
+    if installs && !spec.removes() {
+        packages.lists_old_if_installing = super::lists_old_if_installing(spec, PackageTool::AptGet, seen)?;
+    }
+    let updates_only = spec.name.0.is_empty() && spec.upgrade.is_none();
+    if installs || spec.repair || packages.lists_old.is_some() && !updates_only {
+        let lines = text(&seen.run(Probe::DpkgAudit)?);
+        packages.unfinished = lines.lines().map(Into::into).collect();
+    }
+    Ok(packages)
+}
+
+/// What is removed along with what is named, and afterwards because nobody needs it.
+fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
+    let purge = spec.state == Wanted::Purged;
+    let gone = |item: &&Item| item.installed.is_some() || purge && item.left_over.is_some();
+    let names: Vec<String> = packages.items.iter().filter(gone).map(|item| item.name.clone()).collect();
+    let plan = match names.is_empty() {
+        true if spec.autoremove => AptPlan::Autoremove { purge },
+        true => return Ok(()),
+        false => AptPlan::Remove { names, purge, auto: spec.autoremove },
+    };
+    let (along, essential) = steps(&simulate(seen, plan)?);
+    let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
+    packages.along = along.into_iter().filter(|step| !is_named(&step.name)).collect();
+    packages.essential = essential;
+    Ok(())
+}
+
+/// What apt would do; a refusal that names essential packages is an answer.
+fn simulate(seen: &Seen, plan: AptPlan) -> Observe<String> {
+    let said = seen.run(Probe::AptSimulate(plan))?;
+    let lines = text(&said);
+    if said.code != 0 && !lines.contains("Essential ") {
+        let words = String::from_utf8_lossy(said.stderr.bytes()).into_owned();
+        let fault = Fault::new(format!("apt cannot say what it would do: {}", words.trim()));
+        return Err(fault.hint("`repair: true` mends what is unmet or half-configured").into());
+    }
+    Ok(lines)
+}
+
+/// Packages that change, and essential ones that would be removed.
+fn steps(text: &str) -> (Vec<Along>, Vec<String>) {
+    let (mut along, mut essential) = (vec![], vec![]);
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let (Some(step), Some(name)) = (words.next(), words.next()) else { continue };
+        let new = || line.split_once('(')?.1.split([' ', ')']).next().map(ToString::to_string);
+        // `[OLD]` stands before `(NEW ...`, in which there are brackets as well.
+        let old = words.next().and_then(|word| word.strip_prefix('[')?.strip_suffix(']')).map(Into::into);
+        match step {
+            "Inst" => along.push(Along { name: name.into(), from: old, to: new() }),
+            "Remv" | "Purg" => along.push(Along { name: name.into(), from: old, to: None }),
+            "Essential" => essential.push(name.to_string()),
+            _ => {}
+        }
+    }
+    (along, essential)
+}
+
+/// What dpkg says of one package.
+fn item(named: &Named, purge: bool, answer: Answer) -> Observe<Item> {
+    let said = match answer {
+        Answer::Output(said) => said,
+        Answer::Failed(message) => return Err(Fault::new(message).into()),
+        other => return Err(Fault::new(format!("not an answer of dpkg: {other:?}")).into()),
+    };
+    let (name, wanted) = (named.name.clone(), named.version.clone());
+    let mut item = Item { name, wanted, manager: Manager::Apt, ..Item::default() };
+    for line in text(&said).lines() {
+        let mut fields = line.split('\t').skip(1);
+        let (Some(status), Some(version)) = (fields.next(), fields.next()) else { continue };
+        let version = version.trim().to_string();
+        // The first letter is what is wanted (`h`: held), the second what is there: also with triggers to come it is installed.
+        match status.as_bytes() {
+            [want, b'i' | b'W' | b't', ..] => {
+                item.installed = Some(version);
+                item.held = *want == b'h';
+                break;
+            }
+            [_, b'c', ..] if purge => item.left_over = Some(version),
+            _ => {}
+        }
+    }
+    Ok(item)
+}
+
+/// Which versions there are, of those packages for which it matters.
+fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
+    let open = |item: &&Item| {
+        spec.state == Wanted::Latest || !item.installed.as_ref().is_some_and(|version| item.fits(version))
+    };
+    let names: Vec<String> = packages.items.iter().filter(open).map(|item| item.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let default_release = spec.default_release.clone();
+    let said = text(&seen.run(Probe::AptPolicy { names, default_release })?);
+    let mut name = "";
+    for line in said.lines() {
+        if !line.starts_with(' ') {
+            name = line.trim_end_matches(':');
+            continue;
+        }
+        let Some(item) = packages.items.iter_mut().find(|item| item.name == name) else { continue };
+        if let Some(version) = line.trim().strip_prefix("Candidate: ") {
+            item.candidate = Some(version.to_string()).filter(|version| version != "(none)");
+        } else if let Some(row) = line.strip_prefix(" *** ").or_else(|| line.strip_prefix("     "))
+            && !row.starts_with(' ')
+        {
+            item.known.extend(row.split(' ').next().map(Into::into));
+        }
+    }
+    Ok(())
+}
+
+pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
+    let run = |tool, args: Vec<String>, refresh| Op::Packages {
+        tool,
+        args,
+        lock_timeout_s: spec.lock_timeout,
+        refresh,
+    };
+    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let apt = |args: &[&str], rest: &[String], refresh| {
+        run(PackageTool::AptGet, [words(args), rest.to_vec()].concat(), refresh)
+    };
+    let mut ops = vec![];
+    if from.unfinished != to.unfinished {
+        ops.push(run(PackageTool::Dpkg, words(&["--configure", "-a"]), false));
+        ops.push(apt(&["install", "--fix-broken", "--no-remove"], &[], false));
+    }
+    let changed: Vec<_> = from.changed(to).collect();
+    let pairs = || from.items.iter().zip(&to.items);
+    let of = |which: &dyn Fn(&Item, &Item) -> bool| -> Vec<String> {
+        pairs().filter(|(a, b)| which(a, b)).map(|(_, b)| b.name.clone()).collect()
+    };
+    let auto: &[&str] = if spec.autoremove { &["--auto-remove"] } else { &[] };
+    if spec.removes() {
+        let named: Vec<String> = changed.iter().map(|(item, _)| item.name.clone()).collect();
+        let verb = if spec.state == Wanted::Purged { "purge" } else { "remove" };
+        if !named.is_empty() {
+            ops.push(apt(&[&[verb], auto].concat(), &named, false));
+        } else if !from.along.is_empty() {
+            let purge: &[&str] = if verb == "purge" { &["--purge"] } else { &[] };
+            ops.push(apt(&[&["autoremove"], purge].concat(), &[], false));
+        }
+        return ops;
+    }
+    let unhold = of(&|a, b| a.held && !b.held);
+    if !unhold.is_empty() {
+        ops.push(run(PackageTool::AptMark, [words(&["unhold"]), unhold].concat(), false));
+    }
+    // The newest of all is wanted, and new lists may know a newer one of each.
+    let all = spec.state == Wanted::Latest && from.lists_old.is_some();
+    let install: Vec<String> = match all {
+        true => of(&|a, _| !a.held || spec.hold.is_some()),
+        false => changed.iter().map(|(_, to)| argument(to)).collect(),
+    };
+    let unknown = changed.iter().any(|(from, _)| match from.wanted {
+        Some(_) => !from.known.iter().any(|version| from.fits(version)),
+        None => from.candidate.is_none(),
+    });
+    let old = from.lists_old.is_some() || from.lists_old_if_installing;
+    let update = old || unknown && spec.update_cache.is_none();
+    if update && (from.lists_old.is_some() || !install.is_empty() || !from.along.is_empty()) {
+        ops.push(apt(&["update"], &[], false));
+    }
+    let mut options = vec![];
+    options.extend(match spec.install_recommends {
+        None => None,
+        Some(true) => Some("--install-recommends"),
+        Some(false) => Some("--no-install-recommends"),
+    });
+    let release = spec.default_release.as_ref().map(|name| format!("--target-release={name}"));
+    options.extend(release.as_deref());
+    options.extend(spec.allow_downgrade.then_some("--allow-downgrades"));
+    options.extend(spec.hold.map(|_| "--allow-change-held-packages"));
+    if !install.is_empty() {
+        // What is installed must not cost another package that nobody named.
+        let args = [&["install", "--no-remove"], options.as_slice()].concat();
+        ops.push(apt(&args, &install, !update && spec.update_cache.is_none()));
+    }
+    // An installation lets go of a hold.
+    let hold = of(&|a, b| b.held && (!a.held || spec.hold.is_some() && (all || a.installed != b.installed)));
+    if !hold.is_empty() {
+        ops.push(run(PackageTool::AptMark, [words(&["hold"]), hold].concat(), false));
+    }
+    match spec.upgrade {
+        Some(upgrade) if !from.along.is_empty() || from.lists_old.is_some() => {
+            let verb: &[&str] =
+                if upgrade == Upgrade::Full { &["dist-upgrade"] } else { &["upgrade", "--with-new-pkgs"] };
+            ops.push(apt(&[verb, auto, &options].concat(), &[], false));
+        }
+        None if !from.along.is_empty() => ops.push(apt(&["autoremove"], &[], false)),
+        _ => {}
+    }
+    ops
+}
+
+/// How a package is named to apt: with the version where it is wanted.
+fn argument(item: &Item) -> String {
+    match (&item.wanted, &item.installed) {
+        (Some(_), Some(version)) => format!("{}={version}", item.name),
+        _ => item.name.clone(),
+    }
+}
+
+pub fn effects(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Effect> {
+    let answer = |query, answer| Effect::Answer(query, Answer::Output(answer));
+    let status = |item: &Item| {
+        let name = &item.name;
+        let said = match (&item.installed, &item.left_over) {
+            (Some(version), _) => {
+                output(0, &format!("{name}\t{}i \t{version}\n", if item.held { 'h' } else { 'i' }))
+            }
+            (None, Some(version)) => output(0, &format!("{name}\trc \t{version}\n")),
+            (None, None) => output(1, ""),
+        };
+        answer(status_query(name), said)
+    };
+    let mut effects: Vec<Effect> = to.items.iter().map(status).collect();
+    effects.push(answer(Query::Run(Probe::DpkgAudit), output(0, "")));
+    if let (Some(older_than_s), Some(_)) = (spec.lists_valid_s(), &from.lists_old) {
+        let lists = Probe::PackageLists { tool: PackageTool::AptGet, older_than_s };
+        effects.push(answer(Query::Run(lists), output(0, "")));
+    }
+    // What it brings is there for whoever asks for the program itself.
+    if spec.upgrade.is_some() {
+        effects.extend(to.along.iter().filter_map(|along| {
+            let line = format!("{}\tii \t{}\n", along.name, along.to.as_ref()?);
+            Some(answer(status_query(&along.name), output(0, &line)))
+        }));
+    }
+    effects
+}
