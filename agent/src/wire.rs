@@ -189,7 +189,13 @@ pub enum Op {
     /// Waits until nobody else is at work with packages, then runs a package tool non-interactively. It goes on whatever becomes of the
     /// agent; the next run tells how it ended. With `refresh` apt-get is run once more, after an update of the package lists, when it
     /// fails for what old lists may be the cause of.
-    Packages { tool: PackageTool, args: Vec<String>, lock_timeout_s: u32, refresh: bool },
+    Packages {
+        tool: PackageTool,
+        args: Vec<String>,
+        stdin: Option<Content>,
+        lock_timeout_s: u32,
+        refresh: bool,
+    },
     /// Starts a detached process that runs `revert` after `seconds`, or when the host comes up again, unless
     /// [`Request::Disarm`] with the same token came first. The engine disarms over a fresh connection. A revert that is
     /// pending under that token is taken over: counted anew, and it goes back to what it went back to.
@@ -205,8 +211,10 @@ pub enum Op {
 pub enum PackageTool {
     AptGet,
     AptMark,
-    Dpkg,
+    /// `debconf-set-selections`.
+    Debconf,
     Dnf,
+    Dpkg,
 }
 
 /// Mode and owner to set. `None` leaves a new file's mode 0644 (folder 0755) and owner as the agent's user, an existing one's as it is.

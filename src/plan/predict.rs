@@ -30,6 +30,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             | Probe::AptSimulate(_)
             | Probe::AptLock
             | Probe::PackageLists { .. }
+            | Probe::Debconf { .. }
             | Probe::DpkgAudit
             | Probe::RpmStatus { .. }
             | Probe::Dnf(_) => vec![Area::Packages],

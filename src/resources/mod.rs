@@ -10,6 +10,7 @@ mod certificate;
 mod command;
 mod compose;
 mod copy;
+mod debconf;
 mod debug;
 mod env_file;
 mod fail;
@@ -55,6 +56,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
+    row::<debconf::Debconf>(),
     row::<debug::Debug>(),
     row::<env_file::EnvFile>(),
     row::<fail::Fail>(),

@@ -42,6 +42,9 @@ pub fn probe(probe: &Probe) -> String {
         }
         Probe::PackageLists { older_than_s, .. } => format!("package-lists {older_than_s}"),
         Probe::DpkgAudit => "dpkg-audit".into(),
+        Probe::Debconf { question, secret } => {
+            format!("debconf{} {question}", if *secret { "-secret" } else { "" })
+        }
         Probe::RpmStatus { names } => format!("rpm-status {}", names.join(" ")),
         Probe::Dnf(DnfQuestion::Available { names }) => format!("dnf-available {}", names.join(" ")),
         Probe::Dnf(DnfQuestion::Upgrades { names }) => {
@@ -138,18 +141,17 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
         Op::Job { id, exec: e, poll_s, .. } => {
             return (format!("job {id} every {poll_s}s {}", exec(e)), e.stdin.as_ref());
         }
-        Op::Packages { tool, args, refresh, .. } => {
+        Op::Packages { tool, args, stdin, refresh, .. } => {
             let tool = match tool {
                 PackageTool::AptGet => "apt",
                 PackageTool::AptMark => "apt-mark",
+                PackageTool::Debconf => "debconf-set-selections",
                 PackageTool::Dpkg => "dpkg",
                 PackageTool::Dnf => "dnf",
             };
-            format!(
-                "{tool} {}{}",
-                args.join(" "),
-                if *refresh { " (or once more after an update)" } else { "" }
-            )
+            let more = if *refresh { " (or once more after an update)" } else { "" };
+            let words = [&[tool.to_string()], args.as_slice()].concat();
+            return (format!("{}{more}", words.join(" ")), stdin.as_ref());
         }
         Op::Arm { seconds, revert, .. } => {
             let revert: Vec<_> = revert.iter().map(exec).collect();

@@ -151,8 +151,14 @@ fn perform(
             let program = exec.argv.first().map_or("", String::as_str);
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
-        Op::Packages { tool, args, lock_timeout_s, refresh } => {
-            let work = packages::Work { tool: *tool, args, lock_timeout_s: *lock_timeout_s, journal };
+        Op::Packages { tool, args, stdin, lock_timeout_s, refresh } => {
+            let work = packages::Work {
+                tool: *tool,
+                args,
+                stdin: stdin.as_ref(),
+                lock_timeout_s: *lock_timeout_s,
+                journal,
+            };
             return packages::run(&work, *refresh, progress).map(Some);
         }
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,

@@ -23,6 +23,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::AptPolicy { .. }
         | Probe::AptSimulate(_)
         | Probe::PackageLists { .. }
+        | Probe::Debconf { .. }
         | Probe::DpkgAudit
         | Probe::RpmStatus { .. }
         | Probe::Dnf(_) => packages::run(question),

@@ -19,6 +19,8 @@ pub enum Probe {
     PackageLists { tool: PackageTool, older_than_s: u32 },
     /// What dpkg has begun and not ended: lines `NAME STATE`. Nothing while another holds its lock.
     DpkgAudit,
+    /// An answer that debconf keeps: `TYPE\tSEEN\tVALUE`, the value in hexadecimal digits; nothing when there is no such question.
+    Debconf { question: String, secret: bool },
     /// `rpm -q` of these: lines `NAME\tEVR\tARCH` (exit codes count those that are missing).
     RpmStatus { names: Vec<String> },
     /// What dnf knows without fetching anything: lines `NAME EVR`.

@@ -30,6 +30,7 @@ fn apt_waits_for_the_lock_tells_for_whom_and_gives_up_in_time() {
     let apt = |lock_timeout_s| Op::Packages {
         tool: PackageTool::AptGet,
         args: vec!["check".into()],
+        stdin: None,
         lock_timeout_s,
         refresh: false,
     };
@@ -113,7 +114,7 @@ impl Root {
 
 fn apt(words: &str, refresh: bool) -> Op {
     let args = words.split(' ').map(Into::into).collect();
-    Op::Packages { tool: PackageTool::AptGet, args, lock_timeout_s: 60, refresh }
+    Op::Packages { tool: PackageTool::AptGet, args, stdin: None, lock_timeout_s: 60, refresh }
 }
 
 #[test]

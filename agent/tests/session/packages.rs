@@ -60,6 +60,7 @@ fn tool(tool: PackageTool, words: &str) -> Op {
     Op::Packages {
         tool,
         args: words.split(' ').map(Into::into).collect(),
+        stdin: None,
         lock_timeout_s: 60,
         refresh: false,
     }

@@ -24,6 +24,10 @@ use serde::Deserialize;
 /// Bytes of a ruleset or a listing.
 const LIMIT: u64 = 4 << 20;
 
+const FIREWALLD: &str = "firewalld.service";
+const ONE_OF_BOTH: &str = "keep it, and open ports with `command: firewall-cmd ...`; or let it go in a task before: \
+    `service: {name: firewalld, state: stopped, enabled: false}`";
+
 pub struct Firewall;
 
 /// Closes all ports but those named, on IPv4 and IPv6, also those that Docker publishes.
@@ -32,6 +36,8 @@ pub struct Firewall;
 /// tables are left alone. What is not admitted is dropped; connections that exist, loopback, answers and what leaves the
 /// host are not affected. Changing the rules starts a timer on the host first, which puts the old ones back unless a
 /// new connection could be made in time: one cannot lock oneself out. A reboot meanwhile puts them back as well.
+///
+/// Where firewalld is active, nothing is done: it and this would each undo what the other does.
 ///
 /// `nft flush ruleset` (also in Debian's own `/etc/nftables.conf`) would remove the table: its unit is loaded after
 /// `nftables.service` and restarted with it.
@@ -201,7 +207,7 @@ impl Resource for Firewall {
         let paths =
             [spec.rules_path(), load::record_path(&spec.rules_path()), spec.unit_path()].map(Area::Path);
         Footprint::writes([Area::Firewall, Area::Unit(spec.unit_name())].into_iter().chain(paths))
-            .and_reads([Area::Packages])
+            .and_reads([Area::Packages, Area::Unit(FIREWALLD.into())])
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FirewallState> {
@@ -226,9 +232,14 @@ impl Resource for Firewall {
             read(&record_path),
             crate::resource::file_query(folder),
             unit_query(&unit_name),
+            unit_query(FIREWALLD),
             Query::Run(listing.clone()),
             Query::Run(unconfirmed.clone()),
         ])?;
+        if seen.run(Probe::UnitState { unit: FIREWALLD.into() })?.code == 0 && unit(seen, FIREWALLD)?.runs() {
+            let fault = Fault::new("firewalld is active on this host, and is left alone");
+            return Err(fault.hint(ONE_OF_BOTH).into());
+        }
         let pending = !seen.run(unconfirmed)?.stdout.bytes().is_empty();
         let record = seen.content(&record_path, LIMIT, false)?;
         let listing = load::listing(seen, listing)?;

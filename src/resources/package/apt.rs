@@ -160,6 +160,7 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
     let run = |tool, args: Vec<String>, refresh| Op::Packages {
         tool,
         args,
+        stdin: None,
         lock_timeout_s: spec.lock_timeout,
         refresh,
     };

@@ -126,7 +126,13 @@ fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<
 pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
     let dnf = |args: &[&str], names: &[String]| {
         let args = args.iter().map(ToString::to_string).chain(names.iter().cloned()).collect();
-        Op::Packages { tool: PackageTool::Dnf, args, lock_timeout_s: spec.lock_timeout, refresh: false }
+        Op::Packages {
+            tool: PackageTool::Dnf,
+            args,
+            stdin: None,
+            lock_timeout_s: spec.lock_timeout,
+            refresh: false,
+        }
     };
     let changed: Vec<_> = from.changed(to).collect();
     let mut ops = vec![];

@@ -29,6 +29,7 @@ const DNF_LISTS: &[&str] = &["/var/cache/dnf", "/var/cache/libdnf5"];
 pub struct Work<'a> {
     pub tool: PackageTool,
     pub args: &'a [String],
+    pub stdin: Option<&'a Content>,
     pub lock_timeout_s: u32,
     pub journal: &'a Journal,
 }
@@ -42,7 +43,7 @@ pub fn run(work: &Work, refresh: bool, progress: &mut dyn FnMut(Content)) -> Res
     };
     let note = "it failed, perhaps for old package lists: they are updated and it is tried once more";
     progress(Content::from(note));
-    if once(&Work { args: &["update".to_string()], ..*work }, progress).is_err() {
+    if once(&Work { args: &["update".to_string()], stdin: None, ..*work }, progress).is_err() {
         // The first one says what was wanted.
         return Err(explained(work.args, first));
     }
@@ -116,6 +117,7 @@ fn program(tool: PackageTool) -> &'static str {
     match tool {
         PackageTool::AptGet => "apt-get",
         PackageTool::AptMark => "apt-mark",
+        PackageTool::Debconf => "debconf-set-selections",
         PackageTool::Dpkg => "dpkg",
         PackageTool::Dnf => "dnf",
     }
@@ -134,7 +136,7 @@ fn command(work: &Work) -> Exec {
     ];
     let fixed = match work.tool {
         PackageTool::AptGet => APT_GET,
-        PackageTool::AptMark => &[],
+        PackageTool::AptMark | PackageTool::Debconf => &[],
         PackageTool::Dpkg => &["--force-confdef", "--force-confold"],
         PackageTool::Dnf => &["-y"],
     };
@@ -145,6 +147,7 @@ fn command(work: &Work) -> Exec {
         ("NEEDRESTART_MODE".into(), "l".into()),
         ("APT_LISTCHANGES_FRONTEND".into(), "none".into()),
     ];
+    exec.stdin = work.stdin.cloned();
     exec.survive = true;
     exec.timeout_s = LONGEST_S;
     exec

@@ -18,7 +18,7 @@ const RPM_LOCKS: &[&str] = &["/usr/lib/sysimage/rpm/.rpm.lock", "/var/lib/rpm/.r
 const DNF_LOCKS: &[&str] =
     &["/var/lib/dnf/rpmdb_lock.pid", "/var/cache/dnf/metadata_lock.pid", "/var/cache/dnf/download_lock.pid"];
 /// What a tool says when another one was faster.
-pub const NO_LOCK: &[&str] = &["Could not get lock", "frontend lock was locked by another process"];
+pub const NO_LOCK: &[&str] = &["Could not get lock", "locked by another process"];
 /// How often a person is told for whom we wait.
 pub const TELL_EVERY: Duration = Duration::from_secs(3);
 

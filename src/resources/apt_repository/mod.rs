@@ -1,5 +1,8 @@
 //! `apt_repository`: a package source of apt, with its key and its priority.
 
+mod key;
+
+use self::key::{Format, Remote};
 use super::shared::{HostPath, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
@@ -47,8 +50,20 @@ pub struct Spec {
     /// The public key: text that begins with `-----BEGIN PGP PUBLIC KEY BLOCK-----`. Or `key_src`: a file in `files/`, which may
     /// also be binary.
     key: Option<Text>,
+    /// Where the host fetches the key: `https://...`, instead of `key`.
+    key_url: Option<String>,
+    /// What `key_url` must give: `sha256:` and 64 hexadecimal digits.
+    key_checksum: Option<String>,
+    /// Whether `key_url` gives a key as text (`armored`) or `binary`. Default: `binary` where it ends in `.gpg`, `.pgp` or `.bin`.
+    key_format: Option<Format>,
     /// A keyring that is on the host already, instead of `key`.
     signed_by: Option<HostPath>,
+    /// `true` takes a source that nobody signs, with whatever it offers. Default: a source needs a key.
+    #[serde(default)]
+    trusted: bool,
+    /// `false` keeps the source written down, and unused. Default: true.
+    #[serde(default = "yes")]
+    enabled: bool,
     /// Which packages are preferred from here, or not.
     pin: Option<Pin>,
     /// `present` (default) or `absent`.
@@ -76,6 +91,10 @@ enum Wanted {
     Absent,
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn deb() -> OneOrMany<String> {
     OneOrMany(vec!["deb".into()])
 }
@@ -84,17 +103,31 @@ fn every_package() -> String {
     "*".into()
 }
 
-/// The files, in the order in which they are written: facet, path, content.
+/// What a file holds.
+#[derive(Clone, PartialEq)]
+enum Held {
+    Nothing,
+    Content(Content),
+    /// A key that is known by its sum, and where it comes from.
+    Sum(String, Option<Remote>),
+}
+
+/// The files, in the order in which they are written: facet, path, what they hold.
 #[derive(Default)]
 pub struct Files {
-    files: Vec<(&'static str, String, Option<Content>)>,
+    files: Vec<(&'static str, String, Held)>,
     keyrings_exist: bool,
 }
 
 impl State for Files {
     fn facets(&self) -> Facets {
-        let there = self.files.iter().filter_map(|(facet, _, content)| Some((facet, content.as_ref()?)));
-        there.map(|(facet, content)| ((*facet).to_string(), Facet::content(content))).collect()
+        let facet = |held: &Held| match held {
+            Held::Nothing => None,
+            Held::Content(content) => Some(Facet::content(content)),
+            Held::Sum(sum, _) => Some(format!("sha256:{sum}").into()),
+        };
+        let there = self.files.iter().filter_map(|(name, _, held)| Some(((*name).to_string(), facet(held)?)));
+        there.collect()
     }
 }
 
@@ -105,11 +138,6 @@ impl Spec {
 
     fn pin_path(&self) -> String {
         format!("/etc/apt/preferences.d/{}", self.name)
-    }
-
-    /// apt tells the two kinds of key by the ending.
-    fn key_paths(&self) -> [String; 2] {
-        ["asc", "gpg"].map(|ending| format!("{KEYRINGS}/{}.{ending}", self.name))
     }
 
     fn check(&self) -> Result<(), Fault> {
@@ -134,18 +162,13 @@ impl Spec {
         if self.state == Wanted::Present && (self.uris.0.is_empty() || self.suites.0.is_empty()) {
             return Err(Fault::new("a source needs `uris` and `suites`").hint("or write `state: absent`"));
         }
-        if self.key.is_some() && self.signed_by.is_some() {
-            return Err(Fault::new("`key` and `signed_by` exclude each other").hint("leave one of them out"));
-        }
-        match &self.key {
-            Some(Text(key))
-                if !is_armored(key) && key.bytes().first().is_none_or(|byte| byte & 0x80 == 0) =>
-            {
-                Err(Fault::new("`key` is not an OpenPGP key")
-                    .hint("give the key itself, not its fingerprint or a URL"))
-            }
-            _ => Ok(()),
-        }
+        self.check_key()
+    }
+
+    /// How the key is written that the source has for its own.
+    fn own_format(&self) -> Option<Format> {
+        let text = self.key.as_ref().map(|Text(key)| Format::of(key));
+        text.or_else(|| self.remote().map(|remote| remote.format))
     }
 
     /// The source in apt's deb822 form.
@@ -161,18 +184,27 @@ impl Spec {
         field("Suites", &self.suites.0);
         field("Components", &self.components.0);
         field("Architectures", &self.architectures.0);
-        let [armored, binary] = self.key_paths();
-        let own = self.key.as_ref().map(|Text(key)| if is_armored(key) { armored } else { binary });
+        let own = self.own_format().map(|format| format.path(&self.name));
         field("Signed-By", own.or_else(|| self.signed_by.as_ref().map(HostPath::to_string)).as_slice());
+        field("Trusted", self.trusted.then(|| "yes".to_string()).as_slice());
+        field("Enabled", (!self.enabled).then(|| "no".to_string()).as_slice());
         Content::from(text.as_str())
     }
 
     /// All files that may be there, each with its content if it should.
-    fn wanted(&self) -> Vec<(&'static str, String, Option<Content>)> {
+    fn wanted(&self) -> Vec<(&'static str, String, Held)> {
         let present = self.state == Wanted::Present;
-        let key = self.key.as_ref().map(|Text(key)| Content::new(key.bytes(), false));
-        let [armored, binary] = self.key_paths();
-        let of_kind = |kind: bool| key.clone().filter(|key| present && is_armored(key) == kind);
+        let content = |content: Option<Content>| content.map_or(Held::Nothing, Held::Content);
+        let key = |format: Format| {
+            if !present || self.own_format() != Some(format) {
+                return Held::Nothing;
+            }
+            match (&self.key, self.remote()) {
+                (Some(Text(key)), _) => Held::Content(Content::new(key.bytes(), false)),
+                (None, Some(remote)) => Held::Sum(remote.sum.clone(), Some(remote)),
+                (None, None) => Held::Nothing,
+            }
+        };
         let pin = self.pin.as_ref().filter(|_| present).map(|pin| {
             let text = format!(
                 "Package: {}\nPin: origin {}\nPin-Priority: {}\n",
@@ -181,16 +213,12 @@ impl Spec {
             Content::from(text.as_str())
         });
         vec![
-            ("key", armored, of_kind(true)),
-            ("key (binary)", binary, of_kind(false)),
-            ("pin", self.pin_path(), pin),
-            ("source", self.source_path(), present.then(|| self.source())),
+            ("key", Format::Armored.path(&self.name), key(Format::Armored)),
+            ("key (binary)", Format::Binary.path(&self.name), key(Format::Binary)),
+            ("pin", self.pin_path(), content(pin)),
+            ("source", self.source_path(), content(present.then(|| self.source()))),
         ]
     }
-}
-
-fn is_armored(key: &Content) -> bool {
-    key.bytes().trim_ascii_start().starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
 }
 
 impl Resource for AptRepository {
@@ -219,9 +247,18 @@ impl Resource for AptRepository {
         let reads = wanted.iter().map(|(_, path, _)| read(path));
         seen.each(reads.chain([file_query(KEYRINGS)]))?;
         let mut files = vec![];
-        for (facet, path, _) in wanted {
-            let content = seen.content(&path, LIMIT, false)?;
-            files.push((facet, path, content));
+        for (facet, path, wanted) in wanted {
+            let held = match (seen.content(&path, LIMIT, false)?, wanted) {
+                (None, _) => Held::Nothing,
+                (Some(content), Held::Sum(_, remote)) => {
+                    let sum = key::sum(&content);
+                    // Where it came from, nobody can tell by its looks.
+                    let remote = remote.filter(|remote| remote.sum == sum);
+                    Held::Sum(sum, remote)
+                }
+                (Some(content), _) => Held::Content(content),
+            };
+            files.push((facet, path, held));
         }
         Ok(Files { files, keyrings_exist: seen.meta(KEYRINGS)?.is_some() })
     }
@@ -234,19 +271,27 @@ impl Resource for AptRepository {
         let attrs = Attrs { mode: Some(0o644), owner: Some("root".into()), group: Some("root".into()) };
         let changed = from.files.iter().zip(&to.files).filter(|(a, b)| a.2 != b.2);
         let (mut ops, mut source) = (vec![], None);
-        for ((facet, path, _), (_, _, content)) in changed {
+        for ((facet, path, _), (_, _, held)) in changed {
             if path.starts_with(KEYRINGS) && !from.keyrings_exist {
                 let attrs = Attrs { mode: Some(0o755), ..attrs.clone() };
                 ops.push(Op::MakeFolder { path: KEYRINGS.into(), attrs });
             }
-            ops.push(match content.clone() {
-                Some(content) => {
-                    Op::WriteFile { path: path.clone(), content, attrs: attrs.clone(), check: None }
+            match held.clone() {
+                Held::Content(content) => {
+                    ops.push(Op::WriteFile {
+                        path: path.clone(),
+                        content,
+                        attrs: attrs.clone(),
+                        check: None,
+                    });
                 }
-                None => Op::Remove { path: path.clone(), recursive: false },
-            });
-            source =
-                to.files.last().filter(|_| *facet != "pin").and_then(|(_, path, c)| c.as_ref().map(|_| path));
+                Held::Sum(_, remote) => ops.extend(remote.map(|remote| remote.fetch(path))),
+                Held::Nothing => ops.push(Op::Remove { path: path.clone(), recursive: false }),
+            }
+            if *facet != "pin" {
+                source =
+                    to.files.last().filter(|(_, _, held)| *held != Held::Nothing).map(|(_, path, _)| path);
+            }
         }
         if let Some(source) = source {
             // Only this list: the others are as good as they were.
@@ -258,7 +303,13 @@ impl Resource for AptRepository {
             ] {
                 args.extend(["-o".into(), option]);
             }
-            ops.push(Op::Packages { tool: PackageTool::AptGet, args, lock_timeout_s: 600, refresh: false });
+            ops.push(Op::Packages {
+                tool: PackageTool::AptGet,
+                args,
+                stdin: None,
+                lock_timeout_s: 600,
+                refresh: false,
+            });
         }
         ops
     }
