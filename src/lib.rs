@@ -16,6 +16,7 @@
 //! | [`template`] | Handlebars: rendering, expressions, helpers, taint of secrets |
 //! | [`resource`] | the trait of a resource type; diffing of states; the invariants |
 //! | [`resources`] | one file per resource type and one table row each |
+//! | [`external`] | resource types that are programs of the project: their JSON, under the law of built-in types |
 //! | [`site`] | inventory and playbook together: the tasks of each host, rendered on demand |
 //! | [`graph`] | footprints to a DAG, reasons of edges, cycle report, pictures |
 //! | [`plan`] | rounds of questions, predicted answers, the plan; defines `Ask` |
@@ -35,6 +36,7 @@ pub mod convert;
 pub mod diag;
 pub mod engine;
 pub mod event;
+pub mod external;
 pub mod graph;
 pub mod inventory;
 pub mod jinja;

@@ -18,6 +18,7 @@ const ROOMS: &[&str] = &[
     "template",
     "resource",
     "resources",
+    "external",
     "site",
     "graph",
     "plan",

@@ -69,7 +69,7 @@ impl Apply {
         self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
         let late = Arc::new(OnceLock::new());
-        site.ask(asker(late.clone()), waiting)?;
+        site.ask(asker(late.clone()), programs::waiting)?;
         connection::raise_open_files();
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8));
         let runtime =
@@ -148,15 +148,6 @@ fn asker(late: Arc<OnceLock<Reporter>>) -> Box<Ask> {
         late.get().iter().for_each(|reporter| reporter.hide(&secret));
         Ok(secret)
     })
-}
-
-/// Waits for a program, without keeping the runtime from what else there is to do: signals above all.
-fn waiting(work: &mut dyn FnMut()) {
-    let flavor = tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor());
-    match flavor {
-        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
-    }
 }
 
 struct Question {

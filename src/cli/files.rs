@@ -1,13 +1,14 @@
 //! The files of a project as they are on disk, vaults opened.
 
+use super::programs;
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::Origin,
-    playbook::Files,
+    playbook::{Call, Files},
     vault::{Passwords, Sealed, is_vault, open_values, read_yaml},
     yaml::Node,
 };
-use agent::secret::Content;
+use agent::secret::{Content, Secret};
 use std::{path::Path, sync::Arc};
 
 /// The disk, and what opens the vaults on it.
@@ -44,6 +45,12 @@ impl Files for Disk {
 
     fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node> {
         read_yaml(path, &self.passwords, errors)
+    }
+
+    fn call(&self, call: &Call) -> Result<Secret, Diagnostic> {
+        let mut answer = None;
+        programs::waiting(&mut || answer = Some(programs::converse(call)));
+        answer.expect("it was waited for")
     }
 
     fn open(&self, node: &mut Node, errors: &mut Diagnostics) {

@@ -49,7 +49,7 @@ pub fn lint(host: &dyn Prepare) -> Diagnostics {
 }
 
 fn is_silent(host: &dyn Prepare, task: &HostTask) -> bool {
-    let is_command = ["command", "shell"].contains(&task.resource);
+    let is_command = ["command", "shell"].contains(&&*task.resource);
     is_command
         && matches!(
             host.prepare(task.id, &Registered::default()),

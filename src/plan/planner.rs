@@ -276,7 +276,7 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
             all
         }
         Preparation::Skip(_) | Preparation::Sets(_) => return Footprint::default(),
-        Preparation::NotYet(_) if task.resource == "set_fact" || task.resource == "meta" => {
+        Preparation::NotYet(_) if ["set_fact", "meta"].contains(&&*task.resource) => {
             return Footprint::default();
         }
         Preparation::NotYet(_) => Footprint::everything(),

@@ -71,7 +71,7 @@ impl HostPlan {
             .map(|task| PlannedTask {
                 task: task.id,
                 name: task.name.clone(),
-                resource: task.resource.into(),
+                resource: task.resource.to_string(),
                 place: task.origin.to_string(),
                 verdict: verdict(task),
                 notes: match &self.tasks[task.id.0 as usize] {

@@ -1,8 +1,24 @@
 //! Where files come from: given by the caller, so that loading can be tested and knows no passwords.
 
-use crate::{diag::Diagnostics, yaml::Node};
-use agent::secret::Content;
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    yaml::Node,
+};
+use agent::secret::{Content, Secret};
 use std::path::Path;
+
+/// A question to a program of the project.
+pub struct Call<'a> {
+    pub program: &'a Path,
+    /// Its argument.
+    pub verb: &'a str,
+    /// What it reads on stdin.
+    pub input: &'a [u8],
+    /// It must end in this time.
+    pub seconds: u64,
+    /// Nothing that it complains about is shown.
+    pub secret: bool,
+}
 
 /// The files of a project. Paths are as the user would write them, relative to the working folder or absolute.
 pub trait Files: Send + Sync {
@@ -16,4 +32,13 @@ pub trait Files: Send + Sync {
     fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node>;
     /// Opens the vault values in a tree that comes from no file, and takes its `!secret` values up.
     fn open(&self, node: &mut Node, errors: &mut Diagnostics);
+
+    /// Runs a program of the project on this machine; what it prints.
+    ///
+    /// # Errors
+    /// That it does not start, does not end in time, prints too much, or fails.
+    fn call(&self, call: &Call) -> Result<Secret, Diagnostic> {
+        let program = call.program.display();
+        Err(Diagnostic::error(format!("`{program}` cannot be run: no programs are run here")))
+    }
 }

@@ -76,6 +76,8 @@ pub(super) struct Loader<'a> {
     pub errors: &'a mut Diagnostics,
     yaml: HashMap<PathBuf, Option<Arc<Node>>>,
     pub roles: HashMap<RoleKey, Option<Arc<Role>>>,
+    /// The types in each folder `library/`.
+    pub libraries: HashMap<PathBuf, Vec<(String, PathBuf)>>,
     /// Of the play that is being read: its roles so far, and their handlers.
     pub uses: Vec<RoleUse>,
     pub handlers: Vec<Task>,
@@ -129,6 +131,7 @@ impl<'a> Loader<'a> {
             errors,
             yaml: HashMap::new(),
             roles: HashMap::new(),
+            libraries: HashMap::new(),
             uses: vec![],
             handlers: vec![],
             without_tasks: vec![],

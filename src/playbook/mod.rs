@@ -7,6 +7,7 @@ mod files;
 mod includes;
 mod inputs;
 mod keywords;
+mod library;
 mod load;
 mod meta;
 mod names;
@@ -20,9 +21,10 @@ mod task;
 mod tests;
 mod words;
 
-pub use files::Files;
+pub use files::{Call, Files};
 pub use inputs::{Input, Inputs, Type};
 pub use keywords::{Connection, Keywords, is_reserved};
+pub use library::types_in;
 pub use names::{instead_of, is_play_key, is_task_key, other_name};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
@@ -139,6 +141,8 @@ pub struct Task {
     pub name: Option<Node>,
     /// The resource type by name, and where it stands.
     pub resource: (String, Origin),
+    /// The program that the type is, where it is none of ours.
+    pub program: Option<PathBuf>,
     /// The parameters, always a mapping.
     pub params: Node,
     pub keywords: Keywords,

@@ -347,11 +347,16 @@ impl Loader<'_> {
 
     /// Beside the playbook, then beside its folder.
     fn role_folders(&self) -> [PathBuf; 2] {
+        self.beside("roles")
+    }
+
+    /// A folder beside the playbook, and one beside its folder.
+    pub(super) fn beside(&self, name: &str) -> [PathBuf; 2] {
         let above = match self.folder.file_name() {
             Some(_) => self.folder.parent().map(Path::to_path_buf).unwrap_or_default(),
             None => self.folder.join(".."),
         };
-        [self.folder.join("roles"), above.join("roles")]
+        [self.folder.join(name), above.join(name)]
     }
 
     fn missing_role(&mut self, name: &str, at: &Origin) {

@@ -131,7 +131,10 @@ impl Loader<'_> {
 
     fn task(&mut self, item: &Node, map: &Map, outer: &Keywords, place: &Place) -> Option<Task> {
         let what = if place.handlers { "a handler" } else { "a task" };
-        let types: Vec<&str> = self.types.iter().map(|t| t.name).collect();
+        let library = self.library(place);
+        let ours: Vec<&str> = self.types.iter().map(|t| t.name).collect();
+        let types: Vec<&str> =
+            ours.iter().copied().chain(library.iter().map(|(name, _)| name.as_str())).collect();
         let own: &[&str] = if place.handlers { names::HANDLER } else { &[] };
         let all_known = names::check_keys(map, what, &[names::COMMON, names::TASK, own, &types], self.errors);
         let keywords = Keywords::read(map, true, self.errors).under(outer);
@@ -159,6 +162,14 @@ impl Loader<'_> {
             }
             return None;
         };
+        let program = library.iter().find(|(name, _)| name == resource).map(|(_, path)| path.clone());
+        if let Some(path) = program.as_ref().filter(|_| ours.contains(&resource.as_str())) {
+            let error = Diagnostic::error(format!(
+                "`{resource}` is a type of its own: {} is never run",
+                path.display()
+            ));
+            self.errors.push(error.at(&entry.key).hint("give the program another name"));
+        }
         let params = self.params(resource, entry);
         let repeat = self.repeat(map);
         // Without its items nothing can be told of what it renders.
@@ -168,6 +179,7 @@ impl Loader<'_> {
             index: 0,
             name,
             resource: (resource.clone(), entry.key.clone()),
+            program,
             params: params?,
             keywords,
             repeat,

@@ -42,6 +42,7 @@ mod user;
 mod wait_for;
 mod yaml_merge;
 
+pub use shared::HostPath;
 pub use shared::{Touch, postgres};
 
 use crate::resource::{ResourceType, row};

@@ -229,7 +229,7 @@ impl Expander<'_> {
         self.tasks.push(HostTask {
             id,
             name,
-            resource: shared.type_of(task).row.name,
+            resource: shared.type_of(task).name().into(),
             handler: task.handler,
             place,
             become_user,

@@ -11,6 +11,7 @@ mod extra;
 mod facts;
 mod inputs;
 mod judge;
+mod kinds;
 mod later;
 mod lint;
 mod loops;
@@ -47,12 +48,13 @@ use crate::{
 };
 use agent::{secret::Secret, wire::Facts};
 use indexmap::IndexMap;
+use kinds::TypeInfo;
 use scopes::PlayLayers;
 use selection::Selection;
 use sources::Sources;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -95,6 +97,8 @@ struct Shared {
     /// Where each task of the playbook is, by its index.
     index: Vec<TaskAt>,
     types: Vec<TypeInfo>,
+    /// The types that are programs of the project.
+    programs_by_path: HashMap<PathBuf, TypeInfo>,
     extra: Arc<IndexMap<String, Node>>,
     programs: Arc<Programs>,
     /// After the limit, in the inventory's order.
@@ -134,26 +138,6 @@ struct TaskAt {
     at: usize,
 }
 
-/// A resource type, with the names of its parameters.
-struct TypeInfo {
-    row: &'static ResourceType,
-    parameters: OnceLock<Vec<String>>,
-}
-
-impl TypeInfo {
-    fn parameters(&self) -> &[String] {
-        self.parameters.get_or_init(|| {
-            let schema = (self.row.schema)();
-            let properties = schema.get("properties").and_then(|p| p.as_object());
-            properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()
-        })
-    }
-
-    fn has(&self, parameter: &str) -> bool {
-        self.parameters().iter().any(|p| p == parameter)
-    }
-}
-
 impl Shared {
     fn task(&self, index: usize) -> &Task {
         let TaskAt { play, handler, at } = self.index[index];
@@ -189,7 +173,10 @@ impl Shared {
     }
 
     fn type_of(&self, task: &Task) -> &TypeInfo {
-        let found = self.types.iter().find(|t| t.row.name == task.resource.0);
+        let found = match &task.program {
+            Some(path) => self.programs_by_path.get(path),
+            None => self.types.iter().find(|kind| kind.name() == task.resource.0),
+        };
         found.expect("the playbook was loaded with this table")
     }
 }
@@ -266,7 +253,15 @@ impl Site {
             index.extend((0..content.handlers.len()).map(|at| TaskAt { play, handler: true, at }));
         }
         let programs = options.passwords.programs.clone();
-        let types = options.types.iter().map(|row| TypeInfo { row, parameters: OnceLock::new() }).collect();
+        let types = options.types.iter().map(TypeInfo::ours).collect();
+        let tasks = playbook.plays.iter().flat_map(|play| play.tasks.iter().chain(&play.handlers));
+        let of_project = tasks.filter_map(|task| Some((task.program.clone()?, &task.resource.0)));
+        let programs_by_path = of_project
+            .map(|(path, name)| {
+                let kind = TypeInfo::external(name, &path, options.files.clone());
+                (path, kind)
+            })
+            .collect();
         let tasks = playbook.plays.iter().flat_map(|play| &play.tasks);
         let blocks = tasks.flat_map(|task| task.blocks.iter().map(|inside| inside.block + 1));
         let block_count = blocks.max().unwrap_or(0);
@@ -288,6 +283,7 @@ impl Site {
             playbook,
             index,
             types,
+            programs_by_path,
             hosts,
             play_hosts,
             selection,

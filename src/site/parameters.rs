@@ -12,10 +12,8 @@ pub(super) fn refuse_secrets(kind: &TypeInfo, params: &Node) -> Result<(), Diagn
     if !fill_in(&mut known) {
         return Ok(());
     }
-    match (kind.row.prepare)(&known) {
-        Err(error) if error.message == SECRET_HERE => Err(error),
-        _ => Ok(()),
-    }
+    let found = kind.prepare(&known, false).err().unwrap_or_default();
+    found.0.into_iter().find(|error| error.message == SECRET_HERE).map_or(Ok(()), Err)
 }
 
 /// Puts something in the place of each secret that is not known; `false` when something else is not known either.
@@ -50,11 +48,11 @@ pub(super) fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
     let name =
         diagnostic.message.strip_prefix("parameter `").and_then(|rest| rest.strip_suffix("` is missing"));
     let Some(name) = name else { return diagnostic };
-    let message = match kind.row.sources.iter().find(|source| source.into == name) {
+    let message = match kind.sources().iter().find(|source| source.into == name) {
         Some(source) => format!("parameter `{}` or `{name}` is missing", source.key),
         None => diagnostic.message.clone(),
     };
-    let hint = format!("`lustores-provision doc {}` describes all", kind.row.name);
+    let hint = format!("`lustores-provision doc {}` describes all", kind.name());
     Diagnostic { message, ..diagnostic }.hint(hint)
 }
 

@@ -155,13 +155,13 @@ impl HostTasks {
         let written = task.params.as_map().expect("the playbook gives a mapping");
         let mut rest = written.clone();
         let mut brought = vec![];
-        for param in kind.row.sources {
+        for param in kind.sources() {
             if let Some(entry) = rest.shift_remove(param.key) {
                 let content = self.source(task, param, &entry.node, scope);
                 brought.extend(errors.take(content).map(|node| (param, Entry { node, ..entry })));
             }
         }
-        let that = if kind.row.name == "assert" { rest.shift_remove("that") } else { None };
+        let that = if kind.name() == "assert" { rest.shift_remove("that") } else { None };
         let that = that.and_then(|entry| {
             let node = errors.take(conditions(&entry.node, scope))?;
             Some(Entry { node, ..entry })
@@ -233,9 +233,11 @@ impl HostTasks {
             refuse_secrets(kind, &params)?;
             return Ok(Preparation::NotYet(why.to_string()));
         }
-        match (kind.row.prepare)(&params) {
+        match kind.prepare(&params, host_task.no_log) {
             Ok(prepared) => Ok(Preparation::Ready(Arc::from(prepared))),
-            Err(diagnostic) => Err(placed(missing(diagnostic, kind), task).into()),
+            Err(errors) => Err(Diagnostics(
+                errors.0.into_iter().map(|error| placed(missing(error, kind), task)).collect(),
+            )),
         }
     }
 

@@ -36,7 +36,7 @@ impl HostTasks {
     fn names_in_sources(&self, task: &Task, scope: &Scope, names: &mut BTreeSet<String>) -> bool {
         let places = self.shared.places(task);
         let sources = &self.shared.sources;
-        for param in self.shared.type_of(task).row.sources.iter().filter(|param| param.render) {
+        for param in self.shared.type_of(task).sources().iter().filter(|param| param.render) {
             let Some(name) = task.params.get(param.key) else { continue };
             // What is wrong with the name or the file is told when the task is prepared.
             let Ok(name) = crate::template::render(name, scope) else { continue };

@@ -43,7 +43,7 @@ pub struct HostTask {
     pub id: TaskId,
     /// `role : name`, with the loop item's label in parentheses.
     pub name: String,
-    pub resource: &'static str,
+    pub resource: Arc<str>,
     pub handler: bool,
     pub place: Place,
     /// The user to become on the machine it acts on; `None`: the login user.

@@ -15,6 +15,7 @@ mod build;
 mod disk;
 mod drift;
 mod exits;
+mod external;
 mod facts;
 mod includes;
 mod inventory;

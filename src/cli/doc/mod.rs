@@ -1,10 +1,11 @@
 //! `doc`: the documentation of resource types, helpers, facts and roles, from the same source as the code.
 
+mod external;
 mod facts;
 mod helpers;
 mod roles;
 
-use super::{Color, vault_args::VaultArgs};
+use super::{Color, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     resource::ResourceType,
@@ -12,6 +13,7 @@ use crate::{
     template::HELPERS,
 };
 use serde_json::Value as Json;
+use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub struct Doc {
@@ -32,6 +34,15 @@ impl Doc {
     /// # Errors
     /// An unknown name.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        let files = Arc::new(Disk { passwords: Arc::new(self.vault.passwords()?) });
+        // Ours come first, and nobody has to run a program to hear of them.
+        let known = |name: &&str| self.item.is_none() && !self.markdown && !is_known(name);
+        if let Some(name) = self.name.as_deref().filter(known)
+            && let Some(page) = external::page(name, &files)?
+        {
+            anstream::print!("{page}");
+            return Ok(Exit::Done);
+        }
         let of_role = match self.name.as_deref() {
             Some("role") => Some(self.item.as_deref()),
             Some(path) if path.contains('/') => Some(Some(path)),
@@ -42,6 +53,11 @@ impl Doc {
             return Ok(Exit::Done);
         }
         anstream::print!("{}", self.text()?);
+        let own = if self.name.is_none() && !self.markdown { external::all(&files) } else { vec![] };
+        if !own.is_empty() {
+            anstream::println!("\nof this project:");
+        }
+        own.iter().for_each(|(name, path)| anstream::println!("{name}  {}", path.display()));
         Ok(Exit::Done)
     }
 
@@ -81,6 +97,12 @@ impl Doc {
             }
         }
     }
+}
+
+/// Whether a word is the program's own.
+fn is_known(name: &str) -> bool {
+    let own = crate::resources::find(name).is_some() || helpers::page(name).is_some();
+    own || name.starts_with("facts.") || ["helpers", "facts", "role"].contains(&name)
 }
 
 fn unknown(name: &str) -> Diagnostic {

@@ -50,6 +50,18 @@ pub fn read(node: &Node, errors: &mut Diagnostics) -> Inputs {
     inputs
 }
 
+impl Inputs {
+    /// Reads the parameters of a program, which are described as inputs are. Their names are nobody's variables.
+    pub fn parameters(node: &Node, errors: &mut Diagnostics) -> Self {
+        let mut inputs = Self { about: None, items: IndexMap::new(), origin: node.origin.clone() };
+        let map = errors.take(node.expect_map("parameters as `name: {type: ...}`"));
+        for (name, entry) in map.into_iter().flatten() {
+            inputs.items.extend(input(name, entry, 0, errors).map(|input| (name.clone(), input)));
+        }
+        inputs
+    }
+}
+
 /// One input, or a part of one: `depth` counts how many it stands in.
 fn input(name: &str, entry: &Entry, depth: usize, errors: &mut Diagnostics) -> Option<Input> {
     if depth > DEEPEST {

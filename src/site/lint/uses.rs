@@ -57,7 +57,7 @@ impl Uses {
         that.into_iter().for_each(|node| self.condition(node));
         self.value(&task.params);
         let places = shared.places(task);
-        for param in shared.type_of(task).row.sources.iter().filter(|param| param.render) {
+        for param in shared.type_of(task).sources().iter().filter(|param| param.render) {
             let Some(name) = task.params.get(param.key) else { continue };
             let Some(name) = name.as_str().filter(|name| !name.contains("{{")) else {
                 // Which file it is differs from host to host: any of them.

@@ -1,0 +1,73 @@
+//! Resource types as the site uses them: of the table, or programs of the project.
+
+use crate::{
+    diag::Diagnostics,
+    external::External,
+    playbook::Files,
+    resource::{Prepared, ResourceType, SourceParam},
+    yaml::Node,
+};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+/// A resource type, with the names of its parameters.
+pub(super) struct TypeInfo {
+    kind: Kind,
+    parameters: OnceLock<Vec<String>>,
+}
+
+enum Kind {
+    Ours(&'static ResourceType),
+    External(Arc<External>),
+}
+
+impl TypeInfo {
+    pub fn ours(row: &'static ResourceType) -> Self {
+        Self { kind: Kind::Ours(row), parameters: OnceLock::new() }
+    }
+
+    pub fn external(name: &str, path: &Path, files: Arc<dyn Files>) -> Self {
+        Self { kind: Kind::External(Arc::new(External::new(name, path, files))), parameters: OnceLock::new() }
+    }
+
+    pub fn name(&self) -> &str {
+        match &self.kind {
+            Kind::Ours(row) => row.name,
+            Kind::External(external) => &external.name,
+        }
+    }
+
+    /// The files that a task of it brings along.
+    pub fn sources(&self) -> &'static [SourceParam] {
+        match &self.kind {
+            Kind::Ours(row) => row.sources,
+            Kind::External(_) => &[],
+        }
+    }
+
+    pub fn parameters(&self) -> &[String] {
+        self.parameters.get_or_init(|| match &self.kind {
+            Kind::Ours(row) => {
+                let schema = (row.schema)();
+                let properties = schema.get("properties").and_then(|p| p.as_object());
+                properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()
+            }
+            Kind::External(external) => external.parameters(),
+        })
+    }
+
+    /// Whether it is one of ours and has this parameter: what a keyword of the task sets.
+    pub fn has(&self, parameter: &str) -> bool {
+        matches!(self.kind, Kind::Ours(_)) && self.parameters().iter().any(|p| p == parameter)
+    }
+
+    /// Reads the parameters of a task. `hidden`: nothing of it is to be shown.
+    pub fn prepare(&self, params: &Node, hidden: bool) -> Result<Box<dyn Prepared>, Diagnostics> {
+        match &self.kind {
+            Kind::Ours(row) => Ok((row.prepare)(params)?),
+            Kind::External(external) => external.prepare(params, hidden),
+        }
+    }
+}
