@@ -15,7 +15,7 @@ mod stat;
 
 pub use facts::Facts;
 pub use hello::Hello;
-pub use probe::{AptPlan, ComposeProbe, DnfQuestion, Probe};
+pub use probe::{AptPlan, AttributeProbe, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
@@ -177,6 +177,8 @@ pub enum Op {
     WriteFile { path: String, content: Content, attrs: Attrs, check: Option<Vec<String>> },
     /// Sets mode and owner of what is there, without following a link.
     SetAttrs { path: String, attrs: Attrs },
+    /// Sets an extended attribute (its name with the namespace) of what is there, without following a link; no value removes it.
+    SetXattr { path: String, name: String, value: Option<Content> },
     /// Makes or replaces a symbolic link, atomically.
     MakeLink { path: String, target: String },
     /// Removes a file or link; a folder only when `recursive` or empty. Refuses `/` and mount points.

@@ -7,7 +7,9 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat, postgres::PostgresProbe},
+    wire::{
+        Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat, postgres::PostgresProbe,
+    },
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -42,6 +44,9 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Certificate { path: p, key, .. } => vec![path(p), path(key)],
             Probe::Which { .. } => vec![Area::Packages],
             Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],
+            Probe::Attribute(AttributeProbe::Xattr { path: p, .. } | AttributeProbe::Acl { path: p, .. }) => {
+                vec![path(p)]
+            }
             Probe::MountOf { path: p } => vec![path(p)],
             Probe::Postgres(at, question) => {
                 let part = match question {
@@ -141,7 +146,8 @@ impl Overlay {
                     self.files.retain(|known, _| !path_within(known, path));
                     self.files.insert(path.clone(), Predicted { meta: None, content: None, seq: self.seq });
                 }
-                Op::Exec { .. }
+                Op::SetXattr { .. }
+                | Op::Exec { .. }
                 | Op::Job { .. }
                 | Op::Packages { .. }
                 | Op::Arm { .. }

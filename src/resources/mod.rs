@@ -2,6 +2,7 @@
 
 mod shared;
 
+mod acl;
 mod apt_repository;
 mod assert;
 mod async_status;
@@ -40,6 +41,7 @@ mod systemd_unit;
 mod template;
 mod user;
 mod wait_for;
+mod xattr;
 mod yaml_merge;
 
 pub use shared::HostPath;
@@ -49,6 +51,7 @@ use crate::resource::{ResourceType, row};
 
 /// All resource types, by name. Adding one: its file beside this one, its `mod`, and its row here.
 pub const TABLE: &[ResourceType] = &[
+    row::<acl::Acl>(),
     row::<apt_repository::AptRepository>(),
     row::<assert::Assert>(),
     row::<async_status::AsyncStatus>(),
@@ -87,6 +90,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<template::Template>(),
     row::<user::User>(),
     row::<wait_for::WaitFor>(),
+    row::<xattr::Xattr>(),
     row::<yaml_merge::YamlMerge>(),
 ];
 

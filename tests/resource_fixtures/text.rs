@@ -3,7 +3,8 @@
 use agent::{
     secret::Content,
     wire::{
-        AptPlan, Attrs, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until, postgres::PostgresProbe,
+        AptPlan, AttributeProbe, Attrs, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until,
+        postgres::PostgresProbe,
     },
 };
 use lustores_provision::model::Shown;
@@ -61,6 +62,9 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Compose(project) => format!("compose {}", project.project),
         Probe::DockerApi => "docker-api".into(),
         Probe::Subnets => "subnets".into(),
+        Probe::Attribute(AttributeProbe::Xattr { path, name, .. }) => format!("xattr {name} {path}"),
+        Probe::Attribute(AttributeProbe::Acl { path, recursive: false }) => format!("acl {path}"),
+        Probe::Attribute(AttributeProbe::Acl { path, .. }) => format!("acl-below {path}"),
         Probe::MountOf { path } => format!("mount-of {path}"),
         Probe::AptLock => "apt-lock".into(),
         Probe::Postgres(at, question) => {
@@ -131,6 +135,8 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             return (format!("write_file {path}{}{check}", attrs(a)), Some(content));
         }
         Op::SetAttrs { path, attrs: a } => format!("set_attrs {path}{}", attrs(a)),
+        Op::SetXattr { path, name, value: None } => format!("remove_xattr {path} {name}"),
+        Op::SetXattr { path, name, value } => return (format!("set_xattr {path} {name}"), value.as_ref()),
         Op::MakeLink { path, target } => format!("make_link {path} {target}"),
         Op::Remove { path, recursive: false } => format!("remove {path}"),
         Op::Remove { path, .. } => format!("remove {path} (recursive)"),

@@ -113,6 +113,9 @@ pub(super) fn write(
     let opened = rustix::fs::openat(&place.folder, &temp.name, flags, private).map_err(failed)?;
     let mut file = File::from(opened);
     file.write_all(content.bytes()).map_err(|error| format!("cannot write {path}: {}", reason(error)))?;
+    // Before the mode, whose group bits are the mask of an access control list.
+    super::attributes::keep(&place, &file)
+        .map_err(|error| format!("cannot keep the attributes of {path}: {}", reason(error)))?;
     let made = rustix::fs::fstat(&file).map_err(failed)?;
     // Owner before mode: a change of owner clears the set-id bits.
     chown(&file, want, &made)

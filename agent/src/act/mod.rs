@@ -1,6 +1,7 @@
 //! Performs ops: guard first, then one op after the other, then the questions that the engine asks about the result.
 
 pub mod arm;
+mod attributes;
 mod file;
 mod healthy;
 mod http;
@@ -135,6 +136,7 @@ fn perform(
             file::write(path, content, attrs, check.as_deref(), names)?;
         }
         Op::SetAttrs { path, attrs } => file::set_attrs(path, attrs, names)?,
+        Op::SetXattr { path, name, value } => attributes::set(path, name, value.as_ref())?,
         Op::MakeLink { path, target } => file::make_link(path, target)?,
         Op::Remove { path, recursive } => remove::remove(path, *recursive, kept)?,
         Op::Exec { exec, ok } => {

@@ -1,11 +1,12 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
+mod attributes;
 mod packages;
 mod postgres;
 
 use crate::child::{probe, which};
 use crate::secret::Content;
-use crate::wire::{Output, Probe};
+use crate::wire::{AttributeProbe, Output, Probe};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -51,6 +52,10 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             None => output(0, ""),
         },
         Probe::Postgres(at, question) => postgres::run(at, question),
+        Probe::Attribute(AttributeProbe::Xattr { path, name, secret }) => {
+            attributes::xattr(path, name, *secret)?
+        }
+        Probe::Attribute(AttributeProbe::Acl { path, recursive }) => attributes::acl(path, *recursive)?,
         Probe::Unconfirmed { token } => {
             let state = crate::act::state::path()?;
             let pending = !armed.contains(token) && crate::act::arm::pending(&state, token)?;

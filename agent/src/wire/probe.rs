@@ -53,6 +53,8 @@ pub enum Probe {
     /// Whether a revert is pending under this token: `pending`, or nothing. Among [`super::Apply::then`] one that the same apply has
     /// armed is not told: it is confirmed after that.
     Unconfirmed { token: String },
+    /// Attributes of files. See [`AttributeProbe`].
+    Attribute(AttributeProbe),
 }
 
 /// A plan for apt to think through.
@@ -95,4 +97,15 @@ pub struct ComposeProbe {
     pub files: Vec<(String, Option<Content>)>,
     /// `--env-file` files and `env_file:` entries: likewise.
     pub env_files: Vec<(String, Option<Content>)>,
+}
+
+/// Extended attributes and access control lists, which the agent reads itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum AttributeProbe {
+    /// Stdout is the value of an attribute (its name with the namespace); exit 1 when there is none, 2 when nothing is at the path.
+    Xattr { path: String, name: String, secret: bool },
+    /// The POSIX access control list of a path, or of all that is below as well (links aside). A line for all files that are alike:
+    /// `KIND\tCOUNT\tACCESS\tDEFAULT\tFIRST`, kind `d` or `f`, the lists as `user::rwx,user:1000:r-x,...` with accounts by number, or `-`,
+    /// and the path that sorts first. Exit 2 when nothing is at the path.
+    Acl { path: String, recursive: bool },
 }
