@@ -15,6 +15,7 @@ mod stat;
 
 pub use facts::Facts;
 pub use hello::Hello;
+pub use probe::MachineProbe;
 pub use probe::{AptPlan, AttributeProbe, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 

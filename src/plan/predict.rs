@@ -5,6 +5,7 @@ use crate::{
     resource::{Effect, Look},
     resources::postgres,
 };
+use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
     wire::{
@@ -56,7 +57,21 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
                 };
                 std::iter::once(part).chain(postgres::needs(at)).collect()
             }
+            Probe::Machine(probe) => machine(probe),
         },
+    }
+}
+
+fn machine(probe: &MachineProbe) -> Vec<Area> {
+    let path = |p: &str| Area::Path(p.to_string());
+    match probe {
+        MachineProbe::Mounted { path: p, source, .. } => {
+            // Which device a label is on, only all of them tell.
+            let is_named = source.contains('=') && !source.starts_with('/');
+            let of = if is_named { "/dev" } else { source };
+            [path(p)].into_iter().chain(of.starts_with('/').then(|| path(of))).collect()
+        }
+        MachineProbe::Locales => vec![path("/usr/lib/locale")],
     }
 }
 

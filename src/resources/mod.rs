@@ -18,13 +18,16 @@ mod fail;
 mod file;
 mod firewall;
 mod group;
+mod hostname;
 mod hosts_entry;
 mod http;
 mod ini;
 mod json_merge;
 mod lineinfile;
 mod link;
+mod locale;
 mod meta;
+mod mount;
 mod package;
 mod pause;
 mod port_probe;
@@ -39,6 +42,7 @@ mod stat;
 mod sysctl;
 mod systemd_unit;
 mod template;
+mod timezone;
 mod user;
 mod wait_for;
 mod xattr;
@@ -67,13 +71,16 @@ pub const TABLE: &[ResourceType] = &[
     row::<file::File>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
+    row::<hostname::Hostname>(),
     row::<hosts_entry::HostsEntry>(),
     row::<http::Http>(),
     row::<ini::Ini>(),
     row::<json_merge::JsonMerge>(),
     row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
+    row::<locale::Locale>(),
     row::<meta::Meta>(),
+    row::<mount::Mount>(),
     row::<package::Package>(),
     row::<pause::Pause>(),
     row::<port_probe::PortProbe>(),
@@ -88,6 +95,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
+    row::<timezone::Timezone>(),
     row::<user::User>(),
     row::<wait_for::WaitFor>(),
     row::<xattr::Xattr>(),

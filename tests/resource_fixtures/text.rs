@@ -1,5 +1,6 @@
 //! Queries, ops and shown values as short text.
 
+use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
     wire::{
@@ -79,6 +80,13 @@ pub fn probe(probe: &Probe) -> String {
             format!("postgres {place} {about}")
         }
         Probe::Unconfirmed { token } => format!("unconfirmed {token}"),
+        Probe::Machine(MachineProbe::Mounted { path, source, bind: false }) => {
+            format!("mounted {path} {source}")
+        }
+        Probe::Machine(MachineProbe::Mounted { path, source, .. }) => {
+            format!("mounted {path} {source} (bind)")
+        }
+        Probe::Machine(MachineProbe::Locales) => "locales".into(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
 mod attributes;
+mod machine;
 mod packages;
 mod postgres;
 
@@ -33,6 +34,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             let _rest = crate::unit_files::rest();
             probe(&["systemctl", "show", "-p", fields, "--", unit], None, LATER)
         }
+        Probe::Machine(question) => machine::run(question)?,
         Probe::Sysctl { key } => probe(&["sysctl", "-n", "--", key], None, SOON),
         Probe::NftTable { family, name } => probe(&["nft", "-s", "list", "table", family, name], None, SOON),
         Probe::NftCheck { ruleset } => probe(&["nft", "-c", "-f", "-"], Some(ruleset.as_bytes()), SOON),

@@ -5,6 +5,10 @@ use super::postgres::{Postgres, PostgresProbe};
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
+mod machine;
+
+pub use machine::MachineProbe;
+
 /// Read-only commands. The agent owns each argv; the answer is the command's [`super::Output`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Probe {
@@ -27,6 +31,8 @@ pub enum Probe {
     Dnf(DnfQuestion),
     /// `systemctl show UNIT -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload`.
     UnitState { unit: String },
+    /// The machine itself. See [`MachineProbe`].
+    Machine(MachineProbe),
     /// `sysctl -n KEY`.
     Sysctl { key: String },
     /// `nft -s list table FAMILY NAME`.

@@ -5,6 +5,7 @@ mod act;
 pub mod dotenv;
 mod edit;
 mod file;
+pub mod fstab;
 mod list;
 mod merge;
 mod path;
