@@ -72,6 +72,10 @@ fn machine(probe: &MachineProbe) -> Vec<Area> {
             [path(p)].into_iter().chain(of.starts_with('/').then(|| path(of))).collect()
         }
         MachineProbe::Locales => vec![path("/usr/lib/locale")],
+        MachineProbe::Filesystem { device: p } | MachineProbe::Swap { path: p, .. } => vec![path(p)],
+        MachineProbe::Module { name } => {
+            vec![Area::Packages, Area::Path(format!("/sys/module/{}", name.replace('-', "_")))]
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod debug;
 mod env_file;
 mod fail;
 mod file;
+mod filesystem;
 mod firewall;
 mod group;
 mod hostname;
@@ -23,6 +24,7 @@ mod hosts_entry;
 mod http;
 mod ini;
 mod json_merge;
+mod kernel_module;
 mod lineinfile;
 mod link;
 mod locale;
@@ -39,6 +41,7 @@ mod service;
 mod set_fact;
 mod shell;
 mod stat;
+mod swap;
 mod sysctl;
 mod systemd_unit;
 mod template;
@@ -69,6 +72,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<env_file::EnvFile>(),
     row::<fail::Fail>(),
     row::<file::File>(),
+    row::<filesystem::Filesystem>(),
     row::<firewall::Firewall>(),
     row::<group::Group>(),
     row::<hostname::Hostname>(),
@@ -76,6 +80,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<http::Http>(),
     row::<ini::Ini>(),
     row::<json_merge::JsonMerge>(),
+    row::<kernel_module::KernelModule>(),
     row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
     row::<locale::Locale>(),
@@ -92,6 +97,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<set_fact::SetFact>(),
     row::<shell::Shell>(),
     row::<stat::Stat>(),
+    row::<swap::Swap>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),

@@ -86,6 +86,7 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("hosts_entry", "mode", "it has one of its own only where it is made"),
     ("hosts_entry", "type", "what is made has a mode and a content"),
     ("ini", "type", "what is made has a mode and a content"),
+    ("filesystem", "uuid", "one that is there keeps its own"),
     ("json_merge", "type", "what is made has a mode and a content"),
     ("lineinfile", "type", "what is made has a mode and a content"),
     ("link", "type", "a link has a target"),

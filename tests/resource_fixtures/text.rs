@@ -87,6 +87,9 @@ pub fn probe(probe: &Probe) -> String {
             format!("mounted {path} {source} (bind)")
         }
         Probe::Machine(MachineProbe::Locales) => "locales".into(),
+        Probe::Machine(MachineProbe::Filesystem { device }) => format!("filesystem {device}"),
+        Probe::Machine(MachineProbe::Swap { path, size }) => format!("swap {path} {size}"),
+        Probe::Machine(MachineProbe::Module { name }) => format!("module {name}"),
     }
 }
 

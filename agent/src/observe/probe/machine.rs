@@ -1,6 +1,8 @@
 //! Looks at the machine itself.
 
+mod filesystem;
 mod mount;
+mod swap;
 
 use super::{SOON, output};
 use crate::child::probe;
@@ -14,5 +16,8 @@ pub fn run(question: &MachineProbe) -> Result<Output, String> {
             output(0, mount::look(&info, path, source, *bind))
         }
         MachineProbe::Locales => probe(&["locale", "-a"], None, SOON),
+        MachineProbe::Filesystem { device } => output(0, filesystem::look(device)?),
+        MachineProbe::Swap { path, size } => output(0, swap::look(path, *size)?),
+        MachineProbe::Module { name } => probe(&["modinfo", "-F", "filename", "--", name], None, SOON),
     })
 }

@@ -1,4 +1,4 @@
-//! Looks at the machine itself: mounts and locales.
+//! Looks at the machine itself: mounts, locales, filesystems, swap, modules of the kernel.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -12,4 +12,16 @@ pub enum MachineProbe {
     Mounted { path: String, source: String, bind: bool },
     /// `locale -a`: the locales that are generated.
     Locales,
+    /// What a device or a file holds, by `wipefs` and `blkid -p`, which look at the bytes themselves. Lines `KEY=VALUE`:
+    /// `kind=missing|device|file|other`, `size` in bytes; for each signature `found=ext4`; of what blkid takes it for `type`, `label`,
+    /// `uuid`; `filesystem_size` in bytes where it is known; `mounted=PATH` where it is, `mounted=[swap]`; `used=NAME` for whatever
+    /// else is made of it (LVM, RAID, partitions).
+    Filesystem { device: String },
+    /// A swap file, and whether it could have `size` bytes. Lines `KEY=VALUE`:
+    /// `kind=missing|file|other`, `size`, `mode`, `found=TYPE` for what is in it, `holes=yes|no`; `active=yes|no`, then `priority`;
+    /// `filesystem=TYPE` of what it is on; `room=yes|no`: whether there is space for the size wanted; `fits=yes|no`: whether what is
+    /// swapped out into it has its place in memory and other swap.
+    Swap { path: String, size: u64 },
+    /// `modinfo -F filename NAME`: where a module of the running kernel is; `(builtin)`.
+    Module { name: String },
 }

@@ -9,14 +9,19 @@ use std::path::PathBuf;
 
 /// A line of the table.
 #[derive(Debug, PartialEq, Eq)]
-struct Mount {
+pub struct Mount {
     id: u64,
     /// Of the device: `254:1`.
-    numbers: String,
-    path: String,
+    pub numbers: String,
+    pub path: String,
     options: Vec<String>,
     kind: String,
-    source: String,
+    pub source: String,
+}
+
+/// All lines of the table.
+pub fn all(info: &str) -> impl DoubleEndedIterator<Item = Mount> {
+    info.lines().filter_map(parse)
 }
 
 /// `36 35 98:0 / /mnt rw,noatime shared:1 - ext4 /dev/vda1 rw,errors=continue`
@@ -73,7 +78,7 @@ fn at(info: &str, path: &str) -> Option<Mount> {
     let there = statx(CWD, path, flags, StatxFlags::MNT_ID).ok()?;
     let real =
         fs::canonicalize(path).map_or_else(|_| path.into(), |real| real.to_string_lossy().into_owned());
-    let mut mounts = info.lines().filter_map(parse).filter(|mount| mount.path == real);
+    let mut mounts = all(info).filter(|mount| mount.path == real);
     // Older kernels do not tell by which mount a path is reached: the last is on top.
     let told = there.stx_mask & StatxFlags::MNT_ID.bits() != 0;
     mounts.rfind(|mount| !told || mount.id == there.stx_mnt_id)

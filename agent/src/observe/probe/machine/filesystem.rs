@@ -1,0 +1,235 @@
+//! What a device holds. Nothing here writes: `wipefs --no-act` and `blkid --probe` read bytes, sizes come from superblocks and sysfs.
+
+use super::SOON;
+use crate::child::probe;
+use crate::wire::Output;
+use rustix::fs::{major, minor};
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+/// Bytes of the larger of two superblocks, with what stands before it.
+const HEAD: usize = 2048;
+
+/// The types in what `wipefs --no-act --parsable` prints: `0x438,UUID,LABEL,ext4`.
+fn signatures(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let mut types: Vec<String> =
+        lines.map(|line| line.rsplit(',').next().unwrap_or_default().trim().to_string()).collect();
+    types.dedup();
+    types
+}
+
+/// A value in what `blkid -o export` prints, which puts a backslash before what a shell would take for its own.
+fn value(text: &str, key: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+    let mut plain = String::new();
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        plain.extend(if letter == '\\' { letters.next() } else { Some(letter) });
+    }
+    Some(plain)
+}
+
+/// Size in bytes that an ext2, ext3, ext4 or XFS superblock tells.
+fn size_of(kind: &str, head: &[u8]) -> Option<u64> {
+    let little = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+    match kind {
+        "ext2" | "ext3" | "ext4" => {
+            const AT: usize = 1024;
+            const WIDE: u32 = 0x80;
+            let (low, shift, incompatible) = (little(AT + 0x4)?, little(AT + 0x18)?, little(AT + 0x60)?);
+            let high = if incompatible & WIDE == 0 { 0 } else { little(AT + 0x150)? };
+            (u64::from(high) << 32 | u64::from(low)).checked_mul(1024_u64.checked_shl(shift)?)
+        }
+        "xfs" => {
+            let block = u32::from_be_bytes(head.get(4..8)?.try_into().ok()?);
+            let blocks = u64::from_be_bytes(head.get(8..16)?.try_into().ok()?);
+            blocks.checked_mul(block.into())
+        }
+        _ => None,
+    }
+}
+
+/// Blocks of data in what `xfs_info` prints: `data     =                       bsize=4096   blocks=65536, imaxpct=25`.
+fn size_of_xfs(text: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with("data "))?;
+    let number = |key: &str| {
+        let rest = line.split_once(key)?.1;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..end].parse::<u64>().ok()
+    };
+    number("bsize=")?.checked_mul(number("blocks=")?)
+}
+
+/// The size of this device in what `btrfs filesystem show --raw` prints: `devid    1 size 1073741824 used 8388608 path /dev/vdb`.
+fn size_of_btrfs(text: &str, device: &str) -> Option<u64> {
+    let line = text.lines().map(str::trim).find(|line| {
+        line.starts_with("devid") && line.split_once(" path ").is_some_and(|(_, path)| path.trim() == device)
+    })?;
+    let mut words = line.split_whitespace();
+    words.find(|word| *word == "size")?;
+    words.next()?.parse().ok()
+}
+
+/// What is made of a block device: names of holders, and of partitions.
+fn users(numbers: &str) -> Vec<String> {
+    let folder = format!("/sys/dev/block/{numbers}");
+    let names = |path: &str| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    let partitions = names(&folder)
+        .into_iter()
+        .filter(|name| fs::exists(format!("{folder}/{name}/partition")).unwrap_or(false));
+    let mut users: Vec<String> = names(&format!("{folder}/holders")).into_iter().chain(partitions).collect();
+    users.sort();
+    users
+}
+
+/// Where it is mounted, by the kernel's table, or used as swap.
+fn mounted(device: &str, numbers: Option<&str>) -> Option<String> {
+    let real = |path: &str| fs::canonicalize(path).ok();
+    let own = real(device);
+    let info = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let backing = |source: &str| {
+        let name = source.strip_prefix("/dev/")?;
+        fs::read_to_string(format!("/sys/block/{name}/loop/backing_file")).ok()
+    };
+    for mount in super::mount::all(&info) {
+        let by_file = || backing(&mount.source).is_some_and(|file| real(file.trim_end()) == own);
+        let by_path = || mount.source.starts_with('/') && real(&mount.source) == own;
+        if numbers == Some(mount.numbers.as_str()) || own.is_some() && (by_path() || by_file()) {
+            return Some(mount.path);
+        }
+    }
+    let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    let mut swaps = swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+    swaps.any(|path| own.is_some() && real(path) == own).then(|| "[swap]".into())
+}
+
+fn failed(program: &str, output: &Output) -> String {
+    let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
+    format!(
+        "{program} cannot look at it: {}",
+        if said.is_empty() { format!("code {}", output.code) } else { said }
+    )
+}
+
+/// The types that are found, and what blkid takes it for.
+///
+/// # Errors
+/// When one of the two programs could not look: then nothing is known.
+pub fn found(device: &str) -> Result<(Vec<String>, String), String> {
+    let wipefs = probe(&["wipefs", "--no-act", "--parsable", "--", device], None, SOON);
+    if wipefs.code != 0 {
+        return Err(failed("wipefs", &wipefs));
+    }
+    let mut types = signatures(&String::from_utf8_lossy(wipefs.stdout.bytes()));
+    let blkid = probe(&["blkid", "--probe", "--output", "export", "--", device], None, SOON);
+    let told = String::from_utf8_lossy(blkid.stdout.bytes()).into_owned();
+    match blkid.code {
+        0 | 2 => {}
+        // Several that contradict each other.
+        8 => types.push("several signatures".into()),
+        _ => return Err(failed("blkid", &blkid)),
+    }
+    for kind in [value(&told, "TYPE"), value(&told, "PTTYPE")].into_iter().flatten() {
+        // The boot sector of vfat looks like a partition table.
+        let is_of_vfat = kind == "dos" && types.iter().any(|kind| kind == "vfat");
+        if !is_of_vfat && !types.contains(&kind) {
+            types.push(kind);
+        }
+    }
+    Ok((types, told))
+}
+
+pub fn look(device: &str) -> Result<String, String> {
+    let Ok(meta) = fs::metadata(device) else { return Ok("kind=missing\n".into()) };
+    let kind = meta.file_type();
+    if !kind.is_block_device() && !kind.is_file() {
+        return Ok("kind=other\n".into());
+    }
+    let numbers = kind.is_block_device().then(|| format!("{}:{}", major(meta.rdev()), minor(meta.rdev())));
+    let cannot = |error: std::io::Error| format!("cannot read {device}: {}", crate::reason(error));
+    let mut file = fs::File::open(device).map_err(cannot)?;
+    let size = file.seek(SeekFrom::End(0)).map_err(cannot)?;
+    let mut head = vec![];
+    file.rewind().and_then(|()| file.take(HEAD as u64).read_to_end(&mut head)).map_err(cannot)?;
+    let (types, told) = found(device)?;
+    let mut text = format!("kind={}\nsize={size}\n", if numbers.is_some() { "device" } else { "file" });
+    let mut add = |key: &str, value: &str| text += &format!("{key}={}\n", value.replace('\n', " "));
+    types.iter().for_each(|kind| add("found", kind));
+    let kind = value(&told, "TYPE").unwrap_or_default();
+    for (key, name) in [("type", "TYPE"), ("label", "LABEL"), ("uuid", "UUID")] {
+        value(&told, name).iter().for_each(|value| add(key, value));
+    }
+    let place = mounted(device, numbers.as_deref());
+    let filesystem = match (kind.as_str(), &place) {
+        // The superblock on the device is older than what the kernel has of a mounted one.
+        ("xfs", Some(place)) => {
+            size_of_xfs(&String::from_utf8_lossy(probe(&["xfs_info", place], None, SOON).stdout.bytes()))
+        }
+        ("btrfs", _) => {
+            let shown = probe(&["btrfs", "filesystem", "show", "--raw", device], None, SOON);
+            size_of_btrfs(&String::from_utf8_lossy(shown.stdout.bytes()), device)
+        }
+        (kind, _) => size_of(kind, &head),
+    };
+    filesystem.iter().for_each(|size| add("filesystem_size", &size.to_string()));
+    place.iter().for_each(|place| add("mounted", place));
+    numbers.iter().flat_map(|numbers| users(numbers)).for_each(|user| add("used", &user));
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+
+    #[test]
+    fn what_the_programs_print_is_read() {
+        let wipefs = "# offset,uuid,label,type\n0x438,1c-2d,data,ext4\n";
+        assert_eq!(signatures(wipefs), ["ext4"]);
+        assert_eq!(signatures("0x52,AA,,vfat\n0x0,AA,,vfat\n0x1fe,AA,,vfat\n"), ["vfat"]);
+        assert_eq!(signatures(""), [""; 0]);
+        let blkid = "DEVNAME=/dev/vdb\nLABEL=my\\ data\nUUID=1c-2d\nTYPE=ext4\n";
+        assert_eq!(value(blkid, "LABEL").as_deref(), Some("my data"));
+        assert_eq!(value(blkid, "PTTYPE"), None);
+        let xfs = "meta-data=/dev/vdb               isize=512    agcount=4, agsize=16384 blks
+         =                       sectsz=512   attr=2, projid32bit=1
+data     =                       bsize=4096   blocks=65536, imaxpct=25
+         =                       sunit=0      swidth=0 blks
+log      =internal log           bsize=4096   blocks=1566, version=2\n";
+        assert_eq!(size_of_xfs(xfs), Some(65536 * 4096));
+        let btrfs = "Label: none  uuid: 0a-b
+\tTotal devices 2 FS bytes used 147456
+\tdevid    1 size 1073741824 used 8388608 path /dev/vdb
+\tdevid    2 size 2147483648 used 0 path /dev/vdc\n";
+        assert_eq!(size_of_btrfs(btrfs, "/dev/vdc"), Some(2147483648));
+        assert_eq!(size_of_btrfs(btrfs, "/dev/vd"), None);
+    }
+
+    #[test]
+    fn a_file_is_looked_at_and_not_touched() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.img");
+        let name = path.to_str().unwrap();
+        assert_eq!(look(name).unwrap(), "kind=missing\n");
+        assert_eq!(look(temp.path().to_str().unwrap()).unwrap(), "kind=other\n");
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(8 << 20).unwrap();
+        assert_eq!(look(name).unwrap(), "kind=file\nsize=8388608\n");
+        // The magic number of a LUKS header, and nothing else of it.
+        file.write_all_at(b"LUKS\xba\xbe\0\x01", 0).unwrap();
+        assert!(look(name).unwrap().contains("found=crypto_LUKS"), "{}", look(name).unwrap());
+        let made = std::process::Command::new("mkfs.ext4").args(["-q", "-L", "a b", name]).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let told = look(name).unwrap();
+        assert!(
+            told.starts_with("kind=file\nsize=8388608\nfound=ext4\ntype=ext4\nlabel=a b\nuuid="),
+            "{told}"
+        );
+        assert!(told.ends_with("filesystem_size=8388608\n"), "{told}");
+    }
+}

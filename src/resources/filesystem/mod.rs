@@ -1,0 +1,256 @@
+//! `filesystem`: a filesystem on a device that holds nothing yet.
+
+mod tools;
+
+use self::tools::Kind;
+use super::shared::{HostPath, Words, unit::output};
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+};
+use agent::wire::{Answer, MachineProbe, Op, Probe, Query};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Bytes by which a filesystem may be smaller than its device: it is laid out in groups.
+const SLACK: u64 = 16 << 20;
+
+pub struct Filesystem;
+
+/// Makes a filesystem on a device that is empty, and grows it with the device.
+///
+/// A device that holds anything is never formatted: another filesystem, a partition table, or a part of LVM, RAID or LUKS is refused with
+/// what was found. There is no way to force it; `wipefs` by hand is one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// A disk, a partition or a volume: `/dev/vdb`, `/dev/disk/by-id/…`. With `file: true` a file that is there.
+    device: HostPath,
+    /// `ext4`, `xfs`, `btrfs`, `vfat` or `swap`.
+    fstype: Kind,
+    /// Its name, by which `mount` finds it as `LABEL=…`. Default: stays as it is.
+    label: Option<String>,
+    /// The number that a new one gets: of vfat `1A2B-3C4D`. Default: any. One that is there keeps its own.
+    uuid: Option<String>,
+    /// More words for `mkfs` when it is made, `-m 1`.
+    opts: Option<Words>,
+    /// Grows it to the size of the device: ext4 at any time, XFS and Btrfs while they are mounted.
+    #[serde(default)]
+    resize: bool,
+    /// `device` is a file.
+    #[serde(default)]
+    file: bool,
+}
+
+#[derive(Clone, Default)]
+pub struct FilesystemState {
+    kind: Option<Kind>,
+    label: Option<String>,
+    uuid: Option<String>,
+    /// Bytes, where it is to grow.
+    size: Option<u64>,
+    device_size: u64,
+    mounted: Option<String>,
+}
+
+impl State for FilesystemState {
+    fn facets(&self) -> Facets {
+        let facets = [
+            ("filesystem", self.kind.map(|kind| kind.name().to_string())),
+            ("label", self.label.clone()),
+            ("uuid", self.uuid.clone()),
+            ("size", self.size.map(|size| format!("{} MiB", size >> 20))),
+        ];
+        facets.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))).collect()
+    }
+}
+
+impl Spec {
+    fn question(&self) -> Query {
+        Query::Run(Probe::Machine(MachineProbe::Filesystem { device: self.device.to_string() }))
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let name = self.fstype.name();
+        if let Some(label) = &self.label {
+            self.fstype.check_label(label)?;
+        }
+        if let Some(uuid) = &self.uuid {
+            self.fstype.check_uuid(uuid)?;
+        }
+        let words = self.opts.as_deref().unwrap_or_default();
+        if let Some(word) = words.iter().find(|word| self.fstype.is_force(word)) {
+            let fault = Fault::new(format!("`{word}` would format what holds something"));
+            return Err(fault.hint("leave it out of `opts`: an empty device needs no force"));
+        }
+        if self.resize && !self.fstype.grows() {
+            let fault = Fault::new(format!("`resize`: {name} does not grow"));
+            return Err(fault.hint("leave `resize` out; ext4, xfs and btrfs grow"));
+        }
+        if !self.file && !self.device.starts_with("/dev/") {
+            let fault = Fault::new(format!("`{}` is no device", self.device));
+            return Err(fault.hint("a path below /dev; for a file write `file: true`"));
+        }
+        Ok(())
+    }
+}
+
+impl Resource for Filesystem {
+    const NAME: &'static str = "filesystem";
+    const TOPIC: Topic = Topic::System;
+    const EXAMPLE: &'static str = "\
+name: A filesystem for the data
+filesystem:
+  device: /dev/vdb
+  fstype: ext4
+  label: data
+";
+
+    type Spec = Spec;
+    type State = FilesystemState;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.check()
+    }
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(Address(format!("filesystem:{}", spec.device)))
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        Footprint::writes([spec.device.area()]).and_reads([Area::Packages])
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<FilesystemState> {
+        let (device, program) = (&spec.device, spec.fstype.program().to_string());
+        let which = Query::Run(Probe::Which { program: program.clone() });
+        seen.all([spec.question(), which.clone()])?;
+        let Answer::Output(told) = seen.get(spec.question())? else {
+            return Err(Fault::new("the agent's answer is of the wrong kind").into());
+        };
+        let told = String::from_utf8_lossy(told.stdout.bytes()).into_owned();
+        let all = |key: &str| -> Vec<&str> {
+            told.lines()
+                .filter_map(|line| line.split_once('='))
+                .filter(|(k, _)| *k == key)
+                .map(|(_, v)| v)
+                .collect()
+        };
+        let value = |key: &str| all(key).first().map(ToString::to_string);
+        match (value("kind").as_deref(), spec.file) {
+            (Some("device"), false) | (Some("file"), true) => {}
+            (Some("missing"), _) => seen.presume(format!("there is no {device}"))?,
+            (Some("file"), false) => {
+                let fault = Fault::new(format!("{device} is a file, not a device"));
+                return Err(fault.hint("write `file: true` if it is meant").into());
+            }
+            _ => {
+                let what = if spec.file { "file" } else { "device" };
+                return Err(Fault::new(format!("{device} is no {what}"))
+                    .hint("name a disk or a partition")
+                    .into());
+            }
+        }
+        let number = |key| value(key).and_then(|text| text.parse::<u64>().ok());
+        let found = all("found");
+        let mut state = FilesystemState {
+            device_size: number("size").unwrap_or(0),
+            mounted: value("mounted"),
+            ..FilesystemState::default()
+        };
+        if found == [spec.fstype.name()] {
+            state.kind = Some(spec.fstype);
+            state.label = value("label").filter(|_| spec.label.is_some());
+            state.uuid = value("uuid").filter(|_| spec.uuid.is_some());
+            state.size = if spec.resize { number("filesystem_size") } else { None };
+            if spec.resize && state.size.is_none() {
+                return Err(
+                    Fault::new(format!("how large the filesystem on {device} is cannot be told")).into()
+                );
+            }
+            return Ok(state);
+        }
+        let used = [all("used"), all("mounted")].concat();
+        if !found.is_empty() || !used.is_empty() {
+            let what = if found.is_empty() {
+                format!("is used by {}", used.join(", "))
+            } else {
+                format!("holds {}", found.join(", "))
+            };
+            let fault = Fault::new(format!("{device} {what}: it is not formatted"));
+            return Err(fault
+                .hint(
+                    "name another device; if nobody needs what is on it, `wipefs -a` by hand makes it empty",
+                )
+                .into());
+        }
+        if seen.get(which)? != Answer::Output(output(1, "")) {
+            return Ok(state);
+        }
+        seen.presume(format!("there is no program `{program}` (package {})", spec.fstype.package()))?;
+        Ok(state)
+    }
+
+    fn desired(spec: &Spec, from: &FilesystemState) -> Result<FilesystemState, Fault> {
+        if let (Some(found), Some(wanted)) = (&from.uuid, &spec.uuid)
+            && !found.eq_ignore_ascii_case(wanted)
+        {
+            let fault = Fault::new(format!("the filesystem on {} has the number {found}", spec.device));
+            return Err(
+                fault.hint("one that is there keeps its number: write this one in `uuid`, or leave it out")
+            );
+        }
+        let mut to = FilesystemState { kind: Some(spec.fstype), ..from.clone() };
+        to.label = spec.label.clone();
+        to.uuid = from.uuid.clone().or_else(|| spec.uuid.clone());
+        if spec.resize {
+            let grows = from.size.is_none_or(|size| size.saturating_add(SLACK) <= from.device_size);
+            to.size = if grows { Some(from.device_size) } else { from.size };
+            if grows && from.kind.is_some() && spec.fstype.grows_mounted_only() && from.mounted.is_none() {
+                let name = spec.fstype.name();
+                let fault =
+                    Fault::new(format!("{} holds {name}, which grows only while it is mounted", spec.device));
+                return Err(fault.hint("mount it in a task before this one"));
+            }
+        }
+        let relabelled = from.kind.is_some() && from.label.as_ref() != to.label.as_ref();
+        if relabelled && from.mounted.is_some() && spec.fstype.labels_unmounted_only() {
+            let (name, place) = (spec.fstype.name(), from.mounted.as_deref().unwrap_or_default());
+            let fault = Fault::new(format!(
+                "{} is in use at {place}: the label of {name} can only be set while it is not",
+                spec.device
+            ));
+            return Err(fault.hint("unmount it first, or write the label that it has"));
+        }
+        Ok(to)
+    }
+
+    fn ops(spec: &Spec, from: &FilesystemState, to: &FilesystemState) -> Vec<Op> {
+        let device = &*spec.device;
+        if from.kind.is_none() {
+            let words = spec.opts.as_deref().unwrap_or_default();
+            return vec![spec.fstype.make(device, spec.label.as_deref(), spec.uuid.as_deref(), words)];
+        }
+        let place = from.mounted.as_deref();
+        let mut ops = vec![];
+        if let Some(label) = to.label.as_deref().filter(|_| from.label != to.label) {
+            ops.push(spec.fstype.set_label(device, place, label));
+        }
+        if from.size != to.size {
+            ops.extend(spec.fstype.grow(device, place));
+        }
+        ops
+    }
+
+    fn effects(spec: &Spec, _: &FilesystemState, to: &FilesystemState, _: &[Op]) -> Vec<Effect> {
+        let (kind, name) = (if spec.file { "file" } else { "device" }, spec.fstype.name());
+        let mut text = format!("kind={kind}\nsize={}\nfound={name}\ntype={name}\n", to.device_size);
+        let size = Some(to.device_size.to_string());
+        for (key, value) in
+            [("label", &to.label), ("uuid", &to.uuid), ("filesystem_size", &size), ("mounted", &to.mounted)]
+        {
+            value.iter().for_each(|value| text += &format!("{key}={value}\n"));
+        }
+        vec![Effect::Answer(spec.question(), Answer::Output(output(0, &text)))]
+    }
+}

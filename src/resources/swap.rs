@@ -1,0 +1,342 @@
+//! `swap`: a swap file, in use now and at boot.
+
+use super::shared::{
+    HostPath, READ_LIMIT,
+    fstab::{self, Entry},
+    observe_bytes,
+    unit::{output, run, systemctl},
+};
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+};
+use agent::{
+    secret::Content,
+    wire::{Answer, Attrs, MachineProbe, Op, Probe, Query},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::HashMap;
+
+const SYSTEMD: &str = "/run/systemd/system";
+const MIB: u64 = 1 << 20;
+/// Filesystems on which a file of whole extents is had at once.
+const EXTENTS: [&str; 3] = ["ext4", "xfs", "btrfs"];
+/// Those on which the kernel swaps into no file.
+const UNFIT: [&str; 5] = ["tmpfs", "ramfs", "overlay", "nfs", "zfs"];
+
+pub struct Swap;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Presence {
+    #[default]
+    Present,
+    Absent,
+}
+
+/// Makes a swap file and uses it, now and at boot.
+///
+/// A file that holds anything but swap is never touched. Another size means that the file is made anew: what is swapped out goes back into
+/// memory first, and where there is not enough of that the task is refused. How eagerly the kernel swaps is the `sysctl`
+/// `vm.swappiness`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The file.
+    path: HostPath,
+    /// In units of 1024: `512M`, `2G`. Needed with `present`.
+    size: Option<String>,
+    /// Which swap is used first: the highest, 0 to 32767. Default: after all that have one, as the kernel gives it.
+    priority: Option<u16>,
+    /// `present` (default), or `absent`: no longer in use, the file and its entry in `/etc/fstab` removed.
+    #[serde(default)]
+    state: Presence,
+}
+
+#[derive(Clone, Default)]
+pub struct SwapState {
+    /// Bytes of the swap file.
+    size: Option<u64>,
+    mode: Option<String>,
+    has_holes: bool,
+    active: bool,
+    priority: Option<String>,
+    entry: Option<Entry>,
+    text: String,
+    filesystem: String,
+    /// What is swapped out has its place elsewhere; there is room for the file.
+    fits: bool,
+    room: bool,
+    has_systemd: bool,
+}
+
+impl State for SwapState {
+    fn facets(&self) -> Facets {
+        let size = self.size.map(|size| match size % MIB {
+            0 => format!("{} MiB", size / MIB),
+            _ => format!("{size} bytes"),
+        });
+        let facets = [
+            ("size", size),
+            ("mode", self.mode.clone()),
+            ("holes", self.has_holes.then(|| "yes".into())),
+            ("active", self.active.then(|| "yes".into())),
+            ("priority", self.priority.clone()),
+            ("fstab", self.entry.as_ref().map(Entry::line)),
+        ];
+        facets.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))).collect()
+    }
+}
+
+/// Bytes of `512M`.
+fn bytes(text: &str) -> Option<u64> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[number.len()..] {
+        "M" | "MB" | "MiB" => MIB,
+        "G" | "GB" | "GiB" => MIB << 10,
+        "T" | "TB" | "TiB" => MIB << 20,
+        _ => return None,
+    };
+    let number = number.trim_end();
+    let plain = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+    plain.then(|| number.parse::<u64>().ok()?.checked_mul(unit)).flatten().filter(|size| *size > 0)
+}
+
+impl Spec {
+    fn size(&self) -> u64 {
+        self.size.as_deref().and_then(bytes).unwrap_or(0)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        match &self.size {
+            None if self.state == Presence::Present => {
+                return Err(Fault::new("`size` is missing").hint("e.g. `size: 2G`"));
+            }
+            Some(size) if bytes(size).is_none() => {
+                let fault = Fault::new(format!("`{}` is no size of a swap file", size.escape_debug()));
+                return Err(fault.hint("a whole number with `M`, `G` or `T`: `512M`, `2G`"));
+            }
+            _ => {}
+        }
+        if self.priority.is_some_and(|priority| priority > 32767) {
+            return Err(
+                Fault::new("`priority` is a number from 0 to 32767").hint("the highest is used first")
+            );
+        }
+        let system = ["/dev", "/proc", "/sys", "/run", "/etc"];
+        if system.iter().any(|folder| crate::model::path_within(&self.path, folder)) || &*self.path == "/" {
+            let fault = Fault::new(format!("`{}` is no place for a swap file", self.path));
+            return Err(fault.hint("e.g. `/swapfile`; a partition is made swap by `filesystem`"));
+        }
+        Ok(())
+    }
+
+    fn entry(&self) -> Entry {
+        let priority = self.priority.map(|priority| format!(",pri={priority}")).unwrap_or_default();
+        Entry {
+            source: self.path.to_string(),
+            path: "none".into(),
+            kind: "swap".into(),
+            options: format!("sw{priority}"),
+            dump: 0,
+            passno: 0,
+        }
+    }
+
+    fn question(&self) -> Probe {
+        Probe::Machine(MachineProbe::Swap { path: self.path.to_string(), size: self.size() })
+    }
+}
+
+fn is_ours(spec: &Spec) -> impl Fn(&Entry) -> bool {
+    |entry| entry.kind == "swap" && entry.source == *spec.path
+}
+
+impl Resource for Swap {
+    const NAME: &'static str = "swap";
+    const TOPIC: Topic = Topic::System;
+    const EXAMPLE: &'static str = "name: Some swap for bad days\nswap:\n  path: /swapfile\n  size: 2G\n";
+    type Spec = Spec;
+    type State = SwapState;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.check()
+    }
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(spec.path.address())
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        Footprint::writes([spec.path.area(), Area::Path(fstab::PATH.into())])
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<SwapState> {
+        let file = HostPath::new(fstab::PATH).map_err(Fault::new)?;
+        let read = Query::Read { path: file.to_string(), limit: READ_LIMIT, secret: false };
+        let systemd = Query::There { path: SYSTEMD.into() };
+        seen.all([Query::Run(spec.question()), file_query(&file), read, systemd.clone()])?;
+        let found = observe_bytes(&file, &Attrs::default(), false, seen)?;
+        let text = std::str::from_utf8(found.read().map(Content::bytes).unwrap_or_default());
+        let text = text.map_err(|_| Fault::new(format!("{file} is not UTF-8 text")))?.to_string();
+        let told = seen.run(spec.question())?;
+        let told = String::from_utf8_lossy(told.stdout.bytes()).into_owned();
+        let kinds: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("found=")).collect();
+        let told: HashMap<&str, &str> = told.lines().filter_map(|line| line.split_once('=')).collect();
+        let value = |key| told.get(key).copied().unwrap_or_default();
+        if value("kind") == "other" || value("kind") == "file" && kinds != ["swap"] {
+            let what = if kinds.is_empty() {
+                "no swap".to_string()
+            } else {
+                format!("{}, not just swap", kinds.join(", "))
+            };
+            let fault = Fault::new(format!("{} is there and holds {what}", spec.path));
+            return Err(fault
+                .hint("name another file, or remove this one by hand if nobody needs it")
+                .into());
+        }
+        let is_file = value("kind") == "file";
+        Ok(SwapState {
+            size: value("size").parse().ok(),
+            mode: is_file.then(|| value("mode").into()),
+            has_holes: value("holes") == "yes",
+            active: value("active") == "yes",
+            priority: told.get("priority").filter(|_| spec.priority.is_some()).map(ToString::to_string),
+            entry: fstab::find(&text, &spec.path, is_ours(spec))?,
+            text,
+            filesystem: value("filesystem").into(),
+            fits: value("fits") != "no",
+            room: value("room") != "no",
+            has_systemd: matches!(seen.get(systemd)?, Answer::There(true)),
+        })
+    }
+
+    fn desired(spec: &Spec, from: &SwapState) -> Result<SwapState, Fault> {
+        let gone = SwapState {
+            text: from.text.clone(),
+            filesystem: from.filesystem.clone(),
+            has_systemd: from.has_systemd,
+            ..SwapState::default()
+        };
+        let to = match spec.state {
+            Presence::Absent => gone,
+            Presence::Present => SwapState {
+                size: Some(spec.size()),
+                mode: Some("0600".into()),
+                active: true,
+                priority: spec.priority.map(|priority| priority.to_string()),
+                entry: Some(spec.entry()),
+                ..gone
+            },
+        };
+        if goes_off(from, &to) && !from.fits {
+            let fault = Fault::new(format!("what is swapped out into {} has no place in memory", spec.path));
+            return Err(fault.hint("stop what needs the memory, or add other swap first"));
+        }
+        if is_made(from, &to) {
+            if UNFIT.contains(&from.filesystem.as_str()) {
+                let fault =
+                    Fault::new(format!("{} is on {}, which holds no swap file", spec.path, from.filesystem));
+                return Err(fault.hint("name a file on a disk: ext4, XFS or Btrfs"));
+            }
+            if !from.room {
+                let fault = Fault::new(format!(
+                    "there is no room for {} of swap at {}",
+                    spec.size.as_deref().unwrap_or_default(),
+                    spec.path
+                ));
+                return Err(fault.hint("make it smaller, or name another filesystem"));
+            }
+        }
+        Ok(to)
+    }
+
+    fn ops(spec: &Spec, from: &SwapState, to: &SwapState) -> Vec<Op> {
+        let path = spec.path.to_string();
+        let mut ops = vec![];
+        if goes_off(from, to) {
+            ops.push(run(["swapoff", "--", &path]));
+        }
+        if from.size.is_some() && (to.size.is_none() || is_made(from, to)) {
+            // Not kept in the journal, as a file that is removed otherwise is.
+            ops.push(run(["rm", "-f", "--", &path]));
+        }
+        if is_made(from, to) {
+            ops.extend(make(&path, spec.size(), &from.filesystem));
+        } else if from.mode != to.mode && to.mode.is_some() {
+            ops.push(run(["chmod", "0600", &path]));
+        }
+        if to.active && (!from.active || goes_off(from, to)) {
+            let priority = to.priority.iter().flat_map(|priority| ["-p", priority.as_str()]);
+            ops.push(run(["swapon"].into_iter().chain(priority).chain(["--", path.as_str()])));
+        }
+        if from.entry != to.entry {
+            let text = fstab::set(&from.text, is_ours(spec), to.entry.as_ref());
+            let content = Content::from(text.as_str());
+            ops.push(Op::WriteFile {
+                path: fstab::PATH.into(),
+                content,
+                attrs: Attrs::default(),
+                check: None,
+            });
+            if from.has_systemd {
+                ops.push(systemctl("daemon-reload", None));
+            }
+        }
+        ops
+    }
+
+    fn effects(spec: &Spec, from: &SwapState, to: &SwapState, _: &[Op]) -> Vec<Effect> {
+        let text = match to.size {
+            None => format!("kind=missing\nactive=no\nfilesystem={}\nroom=yes\n", from.filesystem),
+            Some(size) => {
+                let priority = to.priority.as_deref().unwrap_or("-2");
+                format!(
+                    "kind=file\nsize={size}\nmode=0600\nfound=swap\nholes=no\nactive=yes\npriority={priority}\nfits=yes\nfilesystem={}\nroom=yes\n",
+                    from.filesystem
+                )
+            }
+        };
+        let is_new = is_made(from, to) || to.size.is_none();
+        let file = is_new.then(|| Effect::Unknown(spec.path.area()));
+        let answer = Effect::Answer(Query::Run(spec.question()), Answer::Output(output(0, &text)));
+        file.into_iter().chain([answer]).collect()
+    }
+}
+
+/// Whether the file is made, or made anew.
+fn is_made(from: &SwapState, to: &SwapState) -> bool {
+    to.size.is_some() && (from.size != to.size || from.has_holes)
+}
+
+/// Whether what is in use is taken out of use, for a moment or for good.
+fn goes_off(from: &SwapState, to: &SwapState) -> bool {
+    from.active && (!to.active || is_made(from, to) || from.priority != to.priority)
+}
+
+/// Makes the file beside its place, and moves it there when it is swap: what is half made is never taken for anything.
+fn make(path: &str, size: u64, filesystem: &str) -> Vec<Op> {
+    let new = format!("{path}.provision-new");
+    let mut ops =
+        vec![run(["rm", "-f", "--", &new]), run(["install", "-m", "0600", "--", "/dev/null", &new])];
+    if filesystem == "btrfs" {
+        // It swaps into no file that is copied on write.
+        ops.push(run(["chattr", "+C", &new]));
+    }
+    ops.push(match EXTENTS.contains(&filesystem) {
+        true => run(["fallocate", "-l", &size.to_string(), &new]),
+        false => run([
+            "dd",
+            "if=/dev/zero",
+            &format!("of={new}"),
+            "bs=1M",
+            &format!("count={}", size / MIB),
+            "conv=fsync",
+            "status=none",
+        ]),
+    });
+    ops.extend([run(["mkswap", &new]), run(["mv", "-T", "--", &new, path])]);
+    ops
+}
