@@ -144,6 +144,14 @@ pub struct SourceParam {
     pub into: &'static str,
 }
 
+/// How a host that starts anew is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Reboot {
+    pub timeout_s: u32,
+    /// Between its being back and later tasks.
+    pub post_delay_s: u32,
+}
+
 /// A resource type. See the module's documentation.
 pub trait Resource: Sized + 'static {
     /// The key in a task.
@@ -218,6 +226,11 @@ pub trait Resource: Sized + 'static {
 
     /// The id of the job, when its command runs in the background.
     fn job(_spec: &Self::Spec) -> Option<String> {
+        None
+    }
+
+    /// That its ops make the host start anew.
+    fn reboots(_spec: &Self::Spec) -> Option<Reboot> {
         None
     }
 

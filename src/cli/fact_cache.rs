@@ -8,7 +8,7 @@ use crate::{
     plan::Seat,
     site::Place,
 };
-use agent::wire::{Facts, Query, facts::FORM};
+use agent::wire::{Answer, Facts, Query, facts::FORM};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -181,6 +181,23 @@ impl Open for Keeping {
         token: &'a str,
     ) -> Doing<'a, Result<bool, Failure>> {
         self.links.disarm(host, seat, token)
+    }
+
+    fn is_local(&self, host: &str, seat: &Seat) -> bool {
+        self.links.is_local(host, seat)
+    }
+
+    fn look<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        queries: Vec<Query>,
+    ) -> Doing<'a, Result<Vec<Answer>, Failure>> {
+        self.links.look(host, seat, queries)
+    }
+
+    fn reopen<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>> {
+        self.links.reopen(host, seat)
     }
 }
 

@@ -194,7 +194,7 @@ impl HostRun {
         change: &Change,
         events: &Events,
     ) -> Result<super::Applied, ActError> {
-        let link = &self.links[self.seat_of[task.id.0 as usize]];
+        let link = self.link(self.seat_of[task.id.0 as usize]);
         let then = if prepared.acts() { vec![] } else { change.asked() };
         let mut ops = change.ops.clone();
         task.timeout_s.into_iter().for_each(|seconds| ops.iter_mut().for_each(|op| op.limit(seconds)));
@@ -210,7 +210,10 @@ impl HostRun {
                 events(Event::TaskOutput { host, task: task.id, line });
             }
         };
-        link.apply(apply, Box::new(progress)).await
+        let Some(reboot) = prepared.reboots() else { return link.apply(apply, Box::new(progress)).await };
+        let before = self.boot(task).await?;
+        let told = link.apply(apply, Box::new(progress)).await;
+        self.come_back(task, reboot, &before, told, events).await
     }
 
     /// After acting: disarm what was armed, look again, and say what came of it.
@@ -313,7 +316,7 @@ impl HostRun {
         prepared: &dyn Prepared,
         answers: HashMap<Query, Answer>,
     ) -> Result<(Option<Box<Change>>, HashMap<Query, Answer>), Stopped> {
-        let link = &self.links[self.seat_of[task.id.0 as usize]];
+        let link = self.link(self.seat_of[task.id.0 as usize]);
         let mut fresh = Fresh(answers);
         for _ in 0..16 {
             let stopped = |fault: Fault| Stopped {

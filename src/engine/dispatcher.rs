@@ -19,7 +19,7 @@ use crate::{
 use agent::{secret::Content, wire::Facts};
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Instant,
 };
 use tokio::sync::{Semaphore, watch};
@@ -331,7 +331,8 @@ async fn plan_host(
         host: host.into(),
         prepare: tasks,
         plan,
-        links,
+        links: links.into_iter().map(Mutex::new).collect(),
+        spent: AtomicU64::new(0),
         seats,
         seat_of,
         open,

@@ -11,7 +11,10 @@ use crate::{
     site::{HostTask, Prepare, Registered},
 };
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 use tokio::{sync::watch, task::JoinSet};
@@ -24,7 +27,10 @@ pub struct HostRun {
     pub(super) host: String,
     pub(super) prepare: Arc<dyn Prepare>,
     pub(super) plan: HostPlan,
-    pub(super) links: Vec<Arc<dyn Act>>,
+    /// One for each seat.
+    pub(super) links: Vec<Mutex<Arc<dyn Act>>>,
+    /// Round trips of links that are gone.
+    pub(super) spent: AtomicU64,
     pub(super) seats: Vec<Seat>,
     pub(super) seat_of: Vec<usize>,
     pub(super) open: Arc<dyn Open>,
@@ -105,7 +111,19 @@ impl HostRun {
     }
 
     fn round_trips(&self) -> u64 {
-        self.links.iter().map(|link| link.round_trips()).sum()
+        let open = (0..self.links.len()).map(|at| self.link(at).round_trips()).sum::<u64>();
+        self.spent.load(Ordering::Relaxed) + open
+    }
+
+    /// The link of a seat.
+    pub(super) fn link(&self, seat: usize) -> Arc<dyn Act> {
+        self.links[seat].lock().expect("no panic holds it").clone()
+    }
+
+    /// Another link for a seat.
+    pub(super) fn take_link(&self, seat: usize, link: Arc<dyn Act>) {
+        let old = std::mem::replace(&mut *self.links[seat].lock().expect("no panic holds it"), link);
+        self.spent.fetch_add(old.round_trips(), Ordering::Relaxed);
     }
 
     /// Says what each task would do. Checks that only look (waits, requests) count as nothing pending.
@@ -208,8 +226,8 @@ impl HostRun {
             self.finish(id, done, started, &events, &mut summary, progress, &mut dirty, &mut ready);
         }
         self.meeting.leave(&self.host);
-        for link in &self.links {
-            link.close().await;
+        for at in 0..self.links.len() {
+            self.link(at).close().await;
         }
         for (id, failed) in failures {
             if failed != Exit::Unreachable && self.rescued(id, &course) {

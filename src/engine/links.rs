@@ -12,7 +12,7 @@ use crate::{
 };
 use agent::{
     secret::{Content, Secret},
-    wire::{Apply, Query, Session},
+    wire::{Answer, Apply, Query, Session},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -80,15 +80,8 @@ impl Open for SshLinks {
     ) -> Doing<'a, Result<Opened, Failure>> {
         Box::pin(async move {
             let (target, options) = self.target(host, seat)?;
-            let session = match (&seat.place, options.session) {
-                // Many runs may look from one place.
-                (Place::Delegate(_), Session::ReadWrite) => Session::Unleased,
-                (_, session) => session,
-            };
-            let options = Options { first, session, ..options };
-            let opened = Link::open(&target, &options).await.map_err(link_failure)?;
-            let link = Arc::new(SshLink(opened.link));
-            Ok(Opened { link, facts: opened.hello.facts, uploaded: opened.uploaded, first: opened.first })
+            let session = session(seat, options.session);
+            open(&target, &Options { first, session, ..options }).await
         })
     }
 
@@ -103,6 +96,48 @@ impl Open for SshLinks {
             connection::disarm(&target, &options, token).await.map_err(link_failure)
         })
     }
+
+    fn is_local(&self, host: &str, seat: &Seat) -> bool {
+        self.target(host, seat).is_ok_and(|(target, _)| matches!(target.way, Way::Local { .. }))
+    }
+
+    fn look<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        first: Vec<Query>,
+    ) -> Doing<'a, Result<Vec<Answer>, Failure>> {
+        Box::pin(async move {
+            let (target, options) = self.target(host, seat)?;
+            let options = Options { first, session: Session::ReadOnly, reuse: false, ..options };
+            let opened = open(&target, &options).await?;
+            opened.link.close().await;
+            Ok(opened.first)
+        })
+    }
+
+    fn reopen<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>> {
+        Box::pin(async move {
+            let (target, options) = self.target(host, seat)?;
+            let session = session(seat, options.session);
+            open(&target, &Options { first: vec![], session, reuse: false, ..options }).await
+        })
+    }
+}
+
+/// The kind of session that a seat's tasks need.
+fn session(seat: &Seat, wanted: Session) -> Session {
+    match (&seat.place, wanted) {
+        // Many runs may look from one place.
+        (Place::Delegate(_), Session::ReadWrite) => Session::Unleased,
+        (_, session) => session,
+    }
+}
+
+async fn open(target: &Target, options: &Options) -> Result<Opened, Failure> {
+    let opened = Link::open(target, options).await.map_err(link_failure)?;
+    let link = Arc::new(SshLink(opened.link));
+    Ok(Opened { link, facts: opened.hello.facts, uploaded: opened.uploaded, first: opened.first })
 }
 
 struct SshLink(Link);

@@ -14,6 +14,7 @@ mod items;
 mod judge;
 mod links;
 mod meeting;
+mod reboot;
 
 pub use dispatcher::{Approve, Hosts, RunOptions, Somebody, run};
 pub use links::SshLinks;
@@ -100,4 +101,18 @@ pub trait Open: Send + Sync {
         seat: &'a Seat,
         token: &'a str,
     ) -> Doing<'a, Result<bool, Failure>>;
+
+    /// Whether that is a process on this machine.
+    fn is_local(&self, host: &str, seat: &Seat) -> bool;
+
+    /// Asks over a connection of its own, which does not act.
+    fn look<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        queries: Vec<Query>,
+    ) -> Doing<'a, Result<Vec<Answer>, Failure>>;
+
+    /// As [`Self::open`], over a connection of its own: those that were there are gone.
+    fn reopen<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>>;
 }

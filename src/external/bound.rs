@@ -8,7 +8,9 @@ use super::{
 use crate::{
     diag::Diagnostic,
     model::{Address, Area, Footprint, path_within},
-    resource::{Change, Effect, Facet, Facets, Fault, Interlude, Look, Lookup, Mask, Outcome, Prepared},
+    resource::{
+        Change, Effect, Facet, Facets, Fault, Interlude, Look, Lookup, Mask, Outcome, Prepared, Reboot,
+    },
     yaml::{Map, Node, Value},
 };
 use agent::{
@@ -287,6 +289,10 @@ impl Prepared for Bound {
     }
 
     fn job(&self) -> Option<String> {
+        None
+    }
+
+    fn reboots(&self) -> Option<Reboot> {
         None
     }
 

@@ -1,6 +1,6 @@
 //! A resource with its parameters, and what planning it comes to.
 
-use super::{Effect, Fault, Interlude, Lookup, Mask, Pause, Resource, Seen, State};
+use super::{Effect, Fault, Interlude, Lookup, Mask, Pause, Reboot, Resource, Seen, State};
 use crate::{
     model::{Address, Diff, Footprint},
     yaml::Map,
@@ -54,6 +54,7 @@ pub trait Prepared: Send + Sync {
     fn is_command(&self) -> bool;
     fn look(&self) -> Option<Query>;
     fn job(&self) -> Option<String>;
+    fn reboots(&self) -> Option<Reboot>;
     /// What a task that registers its result keeps of what it saw, once it is planned on the same answers.
     fn found(&self, lookup: &dyn Lookup) -> Map;
     fn interlude(&self) -> Option<Interlude>;
@@ -100,6 +101,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn job(&self) -> Option<String> {
         R::job(&self.0)
+    }
+
+    fn reboots(&self) -> Option<Reboot> {
+        R::reboots(&self.0)
     }
 
     fn found(&self, lookup: &dyn Lookup) -> Map {

@@ -36,6 +36,7 @@ mod port_probe;
 mod postgres_db;
 mod postgres_query;
 mod postgres_role;
+mod reboot;
 mod replace;
 mod service;
 mod set_fact;
@@ -92,6 +93,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<postgres_db::PostgresDb>(),
     row::<postgres_query::PostgresQuery>(),
     row::<postgres_role::PostgresRole>(),
+    row::<reboot::Reboot>(),
     row::<replace::Replace>(),
     row::<service::Service>(),
     row::<set_fact::SetFact>(),

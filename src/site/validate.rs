@@ -3,7 +3,7 @@
 use super::{HostTask, HostTasks, Place, Preparation, Prepare, Registered, Site, prepare::Aim};
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::Host,
+    inventory::{ConnectionKind, Host},
     model::Address,
 };
 use indexmap::IndexMap;
@@ -77,14 +77,20 @@ impl Site {
 impl Site {
     fn validate_host(&self, host: &Host, threads: usize) -> (HostTasks, Diagnostics) {
         let (tasks, mut errors) = HostTasks::expand(&self.shared, host, None);
-        errors.extend(tasks.hide(tasks.check(threads)));
-        errors.extend(self.connection(&host.name).err().unwrap_or_default());
+        let connection = |name: &str| self.connection(name).map(|found| found.kind);
+        errors.extend(tasks.hide(tasks.check(threads, &connection)));
+        errors.extend(connection(&host.name).err().unwrap_or_default());
         (tasks, errors)
     }
 }
 
 impl HostTasks {
-    fn check(&self, threads: usize) -> Diagnostics {
+    /// `connection` says how a host is reached.
+    fn check(
+        &self,
+        threads: usize,
+        connection: &dyn Fn(&str) -> Result<ConnectionKind, Diagnostics>,
+    ) -> Diagnostics {
         let mut errors = Diagnostics::default();
         let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
         let nothing = Registered::default();
@@ -108,6 +114,18 @@ impl HostTasks {
         for (task, preparation) in self.tasks().iter().zip(prepared) {
             let preparation = errors.take(preparation);
             let Some(Preparation::Ready(prepared)) = preparation else { continue };
+            let place = match &task.place {
+                Place::Host => &self.host,
+                Place::Delegate(other) => other,
+            };
+            if prepared.reboots().is_some()
+                && connection(place).is_ok_and(|kind| kind == ConnectionKind::Local)
+            {
+                let error = Diagnostic::error("this machine cannot be rebooted by a run on itself");
+                let error =
+                    error.at(&task.origin).hint("run it from another machine, or leave this host out");
+                errors.push(error);
+            }
             let Some(address) = prepared.address() else { continue };
             // What mends may own what it mends.
             if task.is_rescue() {

@@ -26,6 +26,7 @@ mod paths;
 mod pause;
 mod project;
 mod prompts;
+mod reboot;
 mod roles;
 mod secrets;
 mod set_fact;

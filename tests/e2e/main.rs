@@ -14,6 +14,7 @@ mod line;
 mod machine;
 mod outside;
 mod program;
+mod reboot;
 mod snapshot;
 mod stack;
 mod steps;
@@ -88,6 +89,9 @@ fn types_keep_their_law() {
     }
     story.step("each type is converged, disturbed by hand and mended", |story| {
         library::law(&story.program, &story.guests[0]);
+    });
+    story.step("a reboot in the middle of a run", |story| {
+        reboot::reboot(&story.program, &story.guests[0]);
     });
     story.end();
 }

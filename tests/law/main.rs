@@ -122,6 +122,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("meta", "touches nothing on a host"),
     ("pause", "tests/cli/pause.rs: nothing happens on a host"),
     ("port_probe", "an action: it leaves nothing that could be disturbed"),
+    ("reboot", "an action: tests/cli/reboot.rs, and on VMs"),
     ("service", "needs systemd: on VMs"),
     ("set_fact", "touches nothing on a host"),
     ("stat", "tests/cli/stat.rs: it only looks"),

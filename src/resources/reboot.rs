@@ -1,0 +1,127 @@
+//! `reboot`: the host starts anew, and the run goes on when it has.
+
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Effect, Facets, Fault, Observe, Reboot as Reboots, Resource, Seen, State, Topic},
+};
+use agent::wire::{Answer, Exec, Op, Query};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where Debian's packages ask for it.
+const REQUIRED: &str = "/run/reboot-required";
+
+pub struct Reboot;
+
+/// Reboots the host, waits until it is back, and goes on.
+///
+/// That it is back is proved by another boot id: a host that answers without having gone down is waited for. Later tasks look at the host
+/// anew. Facts stay those of the beginning of the run. A host that is this machine is refused.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Reboots only where a package asked for it: when `/run/reboot-required` is there. Default: always.
+    #[serde(default)]
+    only_if_required: bool,
+    /// Seconds that the host is waited for; then it counts as unreachable.
+    #[serde(default = "ten_minutes")]
+    timeout: u32,
+    /// What those who are logged in are told as it goes down.
+    #[serde(default = "message")]
+    message: String,
+    /// Seconds to wait before it is told to reboot.
+    #[serde(default)]
+    pre_delay: u32,
+    /// Seconds to wait after it is back, before later tasks.
+    #[serde(default)]
+    post_delay: u32,
+}
+
+fn ten_minutes() -> u32 {
+    600
+}
+
+fn message() -> String {
+    "reboot by lustores-provision".into()
+}
+
+pub struct RebootState {
+    is_due: bool,
+    reboots: bool,
+}
+
+impl State for RebootState {
+    fn facets(&self) -> Facets {
+        let facet = self.reboots.then(|| ("reboot".to_string(), "now".into()));
+        facet.into_iter().collect()
+    }
+}
+
+impl Resource for Reboot {
+    const NAME: &'static str = "reboot";
+    const TOPIC: Topic = Topic::Flow;
+    const EXAMPLE: &'static str = "\
+name: A new kernel is used
+reboot:
+  only_if_required: true
+  timeout: 300
+";
+
+    type Spec = Spec;
+    type State = RebootState;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        if spec.message.chars().any(char::is_control) || spec.message.starts_with('-') {
+            let fault = Fault::new("`message` must be one line that does not begin with a dash");
+            return Err(fault.hint("e.g. `message: a new kernel`"));
+        }
+        if spec.timeout == 0 {
+            return Err(Fault::new("`timeout` must be more than 0").hint("seconds, e.g. 600"));
+        }
+        Ok(())
+    }
+
+    fn address(_: &Spec) -> Option<Address> {
+        None
+    }
+
+    /// All before it is done, and all after it is looked at anew.
+    fn footprint(_: &Spec) -> Footprint {
+        Footprint::everything()
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<RebootState> {
+        let is_due = match spec.only_if_required {
+            true => seen.get(Query::There { path: REQUIRED.into() })? == Answer::There(true),
+            false => true,
+        };
+        Ok(RebootState { is_due, reboots: false })
+    }
+
+    fn desired(_: &Spec, from: &RebootState) -> Result<RebootState, Fault> {
+        Ok(RebootState { is_due: from.is_due, reboots: from.is_due })
+    }
+
+    fn ops(spec: &Spec, _: &RebootState, to: &RebootState) -> Vec<Op> {
+        if !to.reboots {
+            return vec![];
+        }
+        let exec = |argv: &[&str]| Op::Exec { exec: Exec::new(argv.iter().copied()), ok: vec![] };
+        let delay = (spec.pre_delay > 0).then(|| exec(&["sleep", &spec.pre_delay.to_string()]));
+        delay.into_iter().chain([exec(&["shutdown", "-r", "now", &spec.message])]).collect()
+    }
+
+    /// What is on disk stays. What is not is looked at again by each task after it.
+    fn effects(_: &Spec, _: &RebootState, _: &RebootState, _: &[Op]) -> Vec<Effect> {
+        let required = Effect::Answer(Query::There { path: REQUIRED.into() }, Answer::There(false));
+        vec![Effect::Unknown(Area::Path("/run".into())), Effect::Unknown(Area::Path("/tmp".into())), required]
+    }
+
+    fn acts(_: &Spec) -> bool {
+        true
+    }
+
+    fn reboots(spec: &Spec) -> Option<Reboots> {
+        Some(Reboots { timeout_s: spec.timeout, post_delay_s: spec.post_delay })
+    }
+}
