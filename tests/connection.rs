@@ -7,6 +7,8 @@ mod sshd;
 mod bootstrap;
 #[path = "connection/doas.rs"]
 mod doas;
+#[path = "connection/packages.rs"]
+mod packages;
 #[path = "connection/reuse.rs"]
 mod reuse;
 

@@ -3,7 +3,8 @@
 use crate::harness::*;
 use agent::wire::*;
 
-const OWN: &[&str] = &["etc/apt", "srv", "var/lib/apt", "var/lib/dpkg", "var/cache/apt", "var/log"];
+const OWN: &[&str] =
+    &["etc/apt", "srv", "var/lib/apt", "var/lib/dpkg", "var/cache/apt", "var/cache/debconf", "var/log"];
 
 struct Debian(tempfile::TempDir);
 
@@ -185,4 +186,38 @@ fn apt_is_asked_what_it_would_do() {
     let plan = AptPlan::Upgrade { full: true, auto: false };
     assert_eq!(stdout(agent.observe(Query::Run(Probe::AptSimulate(plan)))), "");
     assert_eq!(debian.status(), "good install ok installed");
+}
+
+#[test]
+fn an_answer_of_debconf_waits_for_the_lock_and_is_read_without_it() {
+    let debian = Debian::new(&[]);
+    debian.sh(
+        "touch var/cache/debconf/config.dat var/cache/debconf/passwords.dat var/cache/debconf/templates.dat",
+    );
+    let mut agent = debian.agent("r");
+    let config = debian.0.path().join("var/cache/debconf/config.dat");
+    let mut holder = std::process::Command::new("flock");
+    let holder = holder.arg("-x").arg(&config).args(["sh", "-c", "echo held; exec cat"]);
+    let holder = holder.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut said = [0; 5];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut said).unwrap();
+    let asked = agent.send(change(vec![Op::Packages {
+        tool: PackageTool::Debconf,
+        args: vec![],
+        stdin: Some(agent::secret::Content::new("law law/pw password s3cr=t\n", true)),
+        lock_timeout_s: 60,
+        refresh: false,
+    }]));
+    agent.hears("another process was faster to take a lock: trying again");
+    let look = || Query::Run(Probe::Debconf { question: "law/pw".into(), secret: true });
+    assert_eq!(stdout(agent.observe(look())), "");
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    assert!(matches!(agent.answer(asked), Response::Applied { .. }));
+    let Answer::Output(output) = agent.observe(look()) else { panic!() };
+    assert_eq!(output.stdout.bytes(), b"password\ttrue\t733363723d74\n");
+    assert!(output.stdout.is_secret());
+    assert!(agent.progress.iter().all(|line| !line.contains("s3cr")), "{:?}", agent.progress);
+    assert_eq!(debian.sh("grep -rl s3cr . || true").trim(), "./var/cache/debconf/passwords.dat");
 }

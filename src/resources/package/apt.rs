@@ -268,12 +268,10 @@ pub fn effects(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Effect> {
         let lists = Probe::PackageLists { tool: PackageTool::AptGet, older_than_s };
         effects.push(answer(Query::Run(lists), output(0, "")));
     }
-    // What it brings is there for whoever asks for the program itself.
-    if spec.upgrade.is_some() {
-        effects.extend(to.along.iter().filter_map(|along| {
-            let line = format!("{}\tii \t{}\n", along.name, along.to.as_ref()?);
-            Some(answer(status_query(&along.name), output(0, &line)))
-        }));
-    }
+    effects.extend(to.along.iter().map(|along| {
+        let line = along.to.as_ref().map(|version| format!("{}\tii \t{version}\n", along.name));
+        let said = line.map_or_else(|| output(1, ""), |line| output(0, &line));
+        answer(status_query(&along.name), said)
+    }));
     effects
 }

@@ -90,6 +90,7 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
     let program = program(work.tool);
     let first = work.args.first().map_or("", String::as_str);
     let what = format!("{program} {}", work.args.join(" "));
+    let mut told: Option<Instant> = None;
     loop {
         others::wait(work.tool, started, limit, progress)?;
         if work.tool == PackageTool::AptGet {
@@ -108,6 +109,15 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
         let failed = ended(program, output);
         if !NO_LOCK.iter().any(|part| said(&failed, part)) || started.elapsed() >= limit {
             return Err(failed);
+        }
+        if told.is_none_or(|told| told.elapsed() >= others::TELL_EVERY) {
+            told = Some(Instant::now());
+            let waited = started.elapsed().as_secs();
+            let text = format!(
+                "another process was faster to take a lock: trying again; {waited} of {} s",
+                limit.as_secs()
+            );
+            progress(Content::Clear(text.into()));
         }
         std::thread::sleep(Duration::from_millis(500));
     }
