@@ -58,6 +58,11 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
                 std::iter::once(part).chain(postgres::needs(at)).collect()
             }
             Probe::Machine(probe) => machine(probe),
+            Probe::LoginUser => vec![],
+            Probe::Sudoers { .. } => vec![path("/etc/sudoers"), path("/etc/sudoers.d")],
+            Probe::Sshd { .. } => vec![path("/etc/ssh")],
+            Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
+            Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
         },
     }
 }

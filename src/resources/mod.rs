@@ -6,11 +6,13 @@ mod acl;
 mod apt_repository;
 mod assert;
 mod async_status;
+mod authorized_key;
 mod blockinfile;
 mod certificate;
 mod command;
 mod compose;
 mod copy;
+mod cron;
 mod debconf;
 mod debug;
 mod env_file;
@@ -25,9 +27,11 @@ mod http;
 mod ini;
 mod json_merge;
 mod kernel_module;
+mod limits;
 mod lineinfile;
 mod link;
 mod locale;
+mod logrotate;
 mod meta;
 mod mount;
 mod package;
@@ -41,9 +45,12 @@ mod replace;
 mod service;
 mod set_fact;
 mod shell;
+mod sshd_config;
 mod stat;
+mod sudoers;
 mod swap;
 mod sysctl;
+mod systemd_timer;
 mod systemd_unit;
 mod template;
 mod timezone;
@@ -63,11 +70,13 @@ pub const TABLE: &[ResourceType] = &[
     row::<apt_repository::AptRepository>(),
     row::<assert::Assert>(),
     row::<async_status::AsyncStatus>(),
+    row::<authorized_key::AuthorizedKey>(),
     row::<blockinfile::BlockInFile>(),
     row::<certificate::Certificate>(),
     row::<command::Command>(),
     row::<compose::Compose>(),
     row::<copy::Copy>(),
+    row::<cron::Cron>(),
     row::<debconf::Debconf>(),
     row::<debug::Debug>(),
     row::<env_file::EnvFile>(),
@@ -82,9 +91,11 @@ pub const TABLE: &[ResourceType] = &[
     row::<ini::Ini>(),
     row::<json_merge::JsonMerge>(),
     row::<kernel_module::KernelModule>(),
+    row::<limits::Limits>(),
     row::<lineinfile::LineInFile>(),
     row::<link::Link>(),
     row::<locale::Locale>(),
+    row::<logrotate::Logrotate>(),
     row::<meta::Meta>(),
     row::<mount::Mount>(),
     row::<package::Package>(),
@@ -98,9 +109,12 @@ pub const TABLE: &[ResourceType] = &[
     row::<service::Service>(),
     row::<set_fact::SetFact>(),
     row::<shell::Shell>(),
+    row::<sshd_config::SshdConfig>(),
     row::<stat::Stat>(),
+    row::<sudoers::Sudoers>(),
     row::<swap::Swap>(),
     row::<sysctl::Sysctl>(),
+    row::<systemd_timer::SystemdTimer>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
     row::<timezone::Timezone>(),

@@ -92,7 +92,12 @@ impl Agent {
 
     pub fn apply(&mut self, change: &Change) -> Response {
         let (guard, ops) = (change.guard.clone(), change.ops.clone());
-        self.ask(Request::Apply(Apply { task: "law".into(), guard, ops, then: vec![] }))
+        let response = self.ask(Request::Apply(Apply { task: "law".into(), guard, ops, then: vec![] }));
+        if let (Some(token), Response::Applied { .. }) = (change.armed(), &response) {
+            let disarmed = self.ask(Request::Disarm { token: token.into() });
+            assert_eq!(disarmed, Response::Disarmed { was_armed: true });
+        }
+        response
     }
 }
 

@@ -90,6 +90,12 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Machine(MachineProbe::Filesystem { device }) => format!("filesystem {device}"),
         Probe::Machine(MachineProbe::Swap { path, size }) => format!("swap {path} {size}"),
         Probe::Machine(MachineProbe::Module { name }) => format!("module {name}"),
+        Probe::LoginUser => "login-user".into(),
+        Probe::Sudoers { name, .. } => format!("sudoers {name}"),
+        Probe::Crontab { user } => format!("crontab {}", user.as_deref().unwrap_or("")).trim().into(),
+        Probe::Logrotate { .. } => "logrotate".into(),
+        Probe::Sshd { name, keys, .. } => format!("sshd {name} {}", keys.join(" ")),
+        Probe::Timers { calendar, spans } => format!("timers {}", [&calendar[..], spans].concat().join(", ")),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::act::journal::json;
 use crate::child::{probe, which};
+use crate::observe::private::Folder;
 use crate::reason;
 use crate::secret::Content;
 use crate::wire::{ComposeProbe, Output};
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Stands for the folder of copies in the content of compose files: `@PROVISION_COPY@/3` is the copy of `env_files[3]`.
@@ -70,41 +70,6 @@ const VERDICTS: &[&str] = &[
     "Removed",
 ];
 
-/// A private folder that goes when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    /// In memory where there is such a place, since copies may hold secrets.
-    fn make() -> Result<Self, String> {
-        let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(reason)?;
-        let name = format!("provision-compose-{:016x}", u64::from_le_bytes(random));
-        let mut why = String::new();
-        for parent in ["/run", "/dev/shm", "/tmp"] {
-            let path = Path::new(parent).join(&name);
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) => why = reason(error),
-            }
-        }
-        Err(format!("cannot make a private folder: {why}"))
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<String, String> {
-        let path = self.0.join(name);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        file.and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| format!("cannot write a copy: {}", reason(error)))?;
-        Ok(path.to_string_lossy().into_owned())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Asks compose (configuration, dry run) and docker (containers, images) at the same time.
 ///
 /// An entry of `env_files` whose copy is named in a compose file is an `env_file:` of a service; every other one is
@@ -118,7 +83,7 @@ pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     let Some(docker) = which("docker") else {
         return Ok(answer(127, String::new(), "program `docker` not found"));
     };
-    let folder = Folder::make()?;
+    let folder = Folder::make("compose")?;
     let (options, renamed) = copies(project, &folder)?;
     let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
     let program = program(&docker, Path::new(&home), &PLUGINS);
@@ -349,6 +314,9 @@ fn utc(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::PathBuf;
 
     #[test]
     fn what_moves_by_itself_is_left_out_and_the_rest_is_in_order() {

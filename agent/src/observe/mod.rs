@@ -5,6 +5,7 @@ mod compose;
 mod facts;
 mod file;
 pub(crate) mod ports;
+mod private;
 mod probe;
 mod stat;
 

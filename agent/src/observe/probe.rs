@@ -1,9 +1,12 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
+mod accounts;
 mod attributes;
+mod checks;
 mod machine;
 mod packages;
 mod postgres;
+mod sshd;
 
 use crate::child::{probe, which};
 use crate::secret::Content;
@@ -63,6 +66,12 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             let pending = !armed.contains(token) && crate::act::arm::pending(&state, token)?;
             output(0, if pending { "pending\n" } else { "" })
         }
+        Probe::LoginUser => accounts::login_user(),
+        Probe::Sudoers { name, content } => accounts::sudoers(name, content),
+        Probe::Crontab { user } => accounts::crontab(user.as_deref()),
+        Probe::Logrotate { config } => return checks::logrotate(config),
+        Probe::Timers { calendar, spans } => checks::timers(calendar, spans),
+        Probe::Sshd { name, content, keys } => return sshd::sshd(name, content.as_deref(), keys),
     })
 }
 

@@ -61,6 +61,21 @@ pub enum Probe {
     Unconfirmed { token: String },
     /// Attributes of files. See [`AttributeProbe`].
     Attribute(AttributeProbe),
+    /// The user whose login the session came by, also where it has become another one.
+    LoginUser,
+    /// `visudo -cf -` with all of sudoers as it will be when `/etc/sudoers.d/NAME` has this content. A line number of `stdin` is
+    /// one of the content. Exit 1 when sudo would not take it.
+    Sudoers { name: String, content: Content },
+    /// `crontab -l`, of a user or of the agent's own. Stdout is secret: jobs of others are in it.
+    Crontab { user: Option<String> },
+    /// `logrotate -d` with this configuration, less what it says of files: `config:LINE: ...` for each mistake, exit 1 if there is one.
+    Logrotate { config: Content },
+    /// `systemd-analyze calendar` and `timespan`: the mistakes, one a line; exit 1 if there is one.
+    Timers { calendar: Vec<String>, spans: Vec<String> },
+    /// `sshd -T` of these options (in lower case), on copies: `now`, `then` when `/etc/ssh/sshd_config.d/NAME` has this content (none: no
+    /// file), and `first`, were that content read before all else. Then the lines of other files that name one of them. All as
+    /// `now<tab>port 22`, `other<tab>FILE:LINE<tab>port 22`. Not 0 when sshd would not take it.
+    Sshd { name: String, content: Option<String>, keys: Vec<String> },
 }
 
 /// A plan for apt to think through.

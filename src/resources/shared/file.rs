@@ -232,3 +232,8 @@ pub fn content_ops(
     let check = check.map(<[String]>::to_vec);
     vec![Op::WriteFile { path, content: content.clone(), attrs: to.attrs(), check }]
 }
+
+/// Root's own, with this mode.
+pub fn roots(mode: u32) -> Attrs {
+    Attrs { mode: Some(mode), owner: Some("root".into()), group: Some("root".into()) }
+}

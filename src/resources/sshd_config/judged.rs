@@ -1,0 +1,142 @@
+//! What sshd says of its configuration.
+
+use super::spec::Spec;
+use crate::resource::Fault;
+
+/// Of an answer to [`agent::wire::Probe::Sshd`].
+#[derive(Default)]
+pub struct Judged {
+    now: Vec<String>,
+    then: Vec<String>,
+    first: Vec<String>,
+    /// Place and line in other files.
+    others: Vec<(String, String)>,
+}
+
+impl Judged {
+    pub fn read(text: &str) -> Self {
+        let mut judged = Self::default();
+        for line in text.lines() {
+            match line.split('\t').collect::<Vec<_>>()[..] {
+                ["now", line] => judged.now.push(line.into()),
+                ["then", line] => judged.then.push(line.into()),
+                ["first", line] => judged.first.push(line.into()),
+                ["other", place, line] => judged.others.push((place.into(), line.into())),
+                _ => {}
+            }
+        }
+        judged
+    }
+
+    pub fn now(&self) -> String {
+        self.now.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    pub fn then(&self) -> String {
+        self.then.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    fn values(lines: &[String], key: &str) -> Vec<String> {
+        let value = |line: &String| Some(line.strip_prefix(key)?.strip_prefix(' ')?.trim().to_string());
+        lines.iter().filter_map(value).collect()
+    }
+
+    fn ports(lines: &[String]) -> Vec<u16> {
+        Self::values(lines, "port").iter().filter_map(|port| port.parse().ok()).collect()
+    }
+
+    fn of_others(&self) -> Vec<(&str, u16)> {
+        let port = |(place, line): &'_ (String, String)| -> Option<u16> {
+            let _ = place;
+            line.strip_prefix("port ")?.trim().trim_matches('"').parse().ok()
+        };
+        self.others.iter().filter_map(|other| Some((other.0.as_str(), port(other)?))).collect()
+    }
+
+    /// The ports that the file has to name: a line of another file counts as well.
+    pub fn ports_to_name(&self, spec: &Spec) -> Vec<u16> {
+        let Some(port) = spec.port else { return vec![] };
+        let mut ports = if spec.drop_old_port { vec![] } else { Self::ports(&self.now) };
+        ports.push(port);
+        ports.sort_unstable();
+        ports.dedup();
+        let others = self.of_others();
+        ports.retain(|port| !others.iter().any(|(_, other)| other == port));
+        ports
+    }
+
+    /// Refuses what would not come to be as it is written.
+    ///
+    /// # Errors
+    /// A fault that names the line that stands before it.
+    pub fn check(&self, spec: &Spec) -> Result<(), Fault> {
+        if let Some(port) = spec.port.filter(|_| spec.drop_old_port)
+            && let Some((place, other)) = self.of_others().iter().find(|(_, other)| *other != port)
+        {
+            let fault = Fault::new(format!("sshd would listen on port {other} as well: {place} says so"));
+            return Err(fault.hint("take that line out first, e.g. by `lineinfile`"));
+        }
+        for key in spec.options.keys() {
+            let lower = key.to_ascii_lowercase();
+            let (then, first) = (Self::values(&self.then, &lower), Self::values(&self.first, &lower));
+            if then == first {
+                continue;
+            }
+            let before = self.others.iter().find(|(_, line)| line.split(' ').next() == Some(&lower));
+            let place = before.map_or("another line".to_string(), |(place, _)| place.clone());
+            let then = if then.is_empty() { "unset".into() } else { then.join(", ") };
+            let fault = Fault::new(format!(
+                "`{key}` would be `{then}`: {place} comes first, and the first line wins"
+            ));
+            return Err(fault.hint("a `name` that is before it in the alphabet, or take that line out"));
+        }
+        Ok(())
+    }
+
+    /// What a person should know of the ports.
+    pub fn notes(&self, spec: &Spec) -> Vec<String> {
+        let Some(port) = spec.port.filter(|_| !spec.drop_old_port) else { return vec![] };
+        let old: Vec<String> =
+            Self::ports(&self.now).iter().filter(|other| **other != port).map(u16::to_string).collect();
+        if old.is_empty() {
+            return vec![];
+        }
+        let old = old.join(", ");
+        vec![format!(
+            "sshd keeps listening on port {old}: set `ansible_port` to {port}, then say `drop_old_port: true`"
+        )]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(text: &str) -> Spec {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn both_ports_are_named_until_the_old_one_is_dropped() {
+        let judged = Judged::read("now\tport 22\nthen\tport 22\n");
+        assert_eq!(judged.ports_to_name(&spec(r#"{"port": 2222}"#)), [22, 2222]);
+        assert_eq!(judged.ports_to_name(&spec(r#"{"port": 2222, "drop_old_port": true}"#)), [2222]);
+        assert_eq!(judged.ports_to_name(&spec(r#"{"options": {}}"#)), [] as [u16; 0]);
+        let other = Judged::read("now\tport 22\nother\t/etc/ssh/sshd_config:5\tport 22\n");
+        assert_eq!(other.ports_to_name(&spec(r#"{"port": 2222}"#)), [2222]);
+        let fault = other.check(&spec(r#"{"port": 2222, "drop_old_port": true}"#)).unwrap_err();
+        assert!(fault.message.contains("/etc/ssh/sshd_config:5"), "{}", fault.message);
+    }
+
+    #[test]
+    fn an_earlier_line_is_named() {
+        let judged = Judged::read(
+            "now\tpasswordauthentication yes\nthen\tpasswordauthentication yes\nfirst\tpasswordauthentication no\n\
+             other\t/etc/ssh/sshd_config.d/50-cloud-init.conf:1\tpasswordauthentication yes\n",
+        );
+        let fault = judged.check(&spec(r#"{"options": {"PasswordAuthentication": false}}"#)).unwrap_err();
+        assert!(
+            fault.message.contains("would be `yes`: /etc/ssh/sshd_config.d/50-cloud-init.conf:1 comes first")
+        );
+    }
+}
