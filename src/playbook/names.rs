@@ -142,6 +142,7 @@ const OTHER_NAME: &[(&str, &str)] = &[
     ("docker_compose_v2", "compose"),
     ("x509_certificate", "certificate"),
     ("openssl_certificate", "certificate"),
+    ("pam_limits", "limits"),
     ("nftables", "firewall"),
     ("ufw", "firewall"),
     ("raw", "shell"),
