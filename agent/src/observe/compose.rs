@@ -316,7 +316,6 @@ mod tests {
     use super::*;
     use std::fs::OpenOptions;
     use std::os::unix::fs::OpenOptionsExt;
-    use std::path::PathBuf;
 
     #[test]
     fn what_moves_by_itself_is_left_out_and_the_rest_is_in_order() {

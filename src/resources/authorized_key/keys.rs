@@ -150,7 +150,7 @@ pub fn check_options(options: &str) -> Result<(), Fault> {
         return bad("holds a blank outside of quotes");
     }
     let quotes = options.replace("\\\"", "").matches('"').count();
-    if quotes % 2 != 0 {
+    if !quotes.is_multiple_of(2) {
         return bad("has a quote that is not closed");
     }
     if options.starts_with('#') || is_kind(options) {
