@@ -136,6 +136,8 @@ pub enum Area {
     Firewall,
     /// The Docker daemon and all that it holds.
     Docker,
+    /// One thing that the Docker daemon holds: `network edge`.
+    DockerPart(String),
     /// A compose project by name, inside Docker.
     Compose(String),
     /// A PostgreSQL server by container or port, or a part of one: `5432/role/app`.
@@ -150,20 +152,22 @@ pub enum Area {
 impl Area {
     /// Whether a write to one can be seen in the other.
     pub fn overlaps(&self, other: &Self) -> bool {
-        use Area::{Compose, Docker, Everything, Path, Postgres};
+        use Area::{Compose, Docker, DockerPart, Everything, Path, Postgres};
         match (self, other) {
             (Everything, _) | (_, Everything) => true,
             (Path(a), Path(b)) | (Postgres(a), Postgres(b)) => path_within(a, b) || path_within(b, a),
-            (Docker, Compose(_)) | (Compose(_), Docker) => true,
+            (Docker, Compose(_) | DockerPart(_)) | (Compose(_) | DockerPart(_), Docker) => true,
+            // Compose makes networks and volumes of its own.
+            (Compose(_), DockerPart(_)) | (DockerPart(_), Compose(_)) => true,
             (a, b) => a == b,
         }
     }
 
     /// Whether a write to this can change what answers on the network, of whichever machine.
     pub fn is_behind_network(&self) -> bool {
-        use Area::{Compose, Docker, Firewall, Packages, Sysctl, Unit};
+        use Area::{Compose, Docker, DockerPart, Firewall, Packages, Sysctl, Unit};
         // A package may start the service that it brings.
-        matches!(self, Firewall | Docker | Compose(_) | Unit(_) | Packages | Sysctl(_))
+        matches!(self, Firewall | Docker | DockerPart(_) | Compose(_) | Unit(_) | Packages | Sysctl(_))
     }
 
     /// Whether a write to this can be seen by one who reads `look`. Not symmetric: a restarted service changes what is
@@ -184,6 +188,7 @@ impl fmt::Display for Area {
             Self::Sysctl(key) => write!(f, "sysctl {key}"),
             Self::Firewall => f.write_str("firewall"),
             Self::Docker => f.write_str("docker"),
+            Self::DockerPart(part) => write!(f, "docker {part}"),
             Self::Compose(project) => write!(f, "compose project {project}"),
             Self::Postgres(part) => write!(f, "postgres {part}"),
             Self::Job(id) => write!(f, "job {id}"),

@@ -6,6 +6,7 @@
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
+pub mod docker;
 pub mod facts;
 mod hello;
 mod limit;

@@ -170,7 +170,7 @@ fn key(machine: u16, area: &Area) -> String {
         Area::Accounts => format!("{machine}/accounts"),
         Area::Sysctl(name) => format!("{machine}/sysctl/{}", name.replace('/', ".")),
         Area::Firewall => format!("{machine}/firewall"),
-        Area::Docker => format!("{machine}/docker"),
+        Area::Docker | Area::DockerPart(_) => format!("{machine}/docker"),
         Area::Compose(project) => format!("{machine}/docker/{project}"),
         Area::Postgres(part) => format!("{machine}/postgres/{part}"),
         Area::Job(id) => format!("{machine}/job/{}", id.replace('/', "-")),

@@ -3,13 +3,14 @@
 use crate::{
     model::{Area, path_within},
     resource::{Effect, Look},
-    resources::postgres,
+    resources::{docker, postgres},
 };
 use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
     wire::{
-        Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat, postgres::PostgresProbe,
+        Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat, docker::DockerProbe,
+        postgres::PostgresProbe,
     },
 };
 use std::collections::{BTreeMap, HashMap};
@@ -49,6 +50,17 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
                 vec![path(p)]
             }
             Probe::MountOf { path: p } => vec![path(p)],
+            Probe::Docker(question) => match question {
+                DockerProbe::Network { name } => {
+                    vec![docker::part("network", name)]
+                }
+                DockerProbe::Volume { name } => vec![docker::part("volume", name)],
+                DockerProbe::Image { name } => vec![docker::image(name)],
+                DockerProbe::Archive { path: p } => vec![path(p)],
+                DockerProbe::LiveRestore | DockerProbe::Flags | DockerProbe::Removable(_) => {
+                    vec![Area::Docker]
+                }
+            },
             Probe::Postgres(at, question) => {
                 let part = match question {
                     PostgresProbe::Role { name } => postgres::role(at, name),

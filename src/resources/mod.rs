@@ -15,6 +15,12 @@ mod copy;
 mod cron;
 mod debconf;
 mod debug;
+mod docker_daemon;
+mod docker_image;
+mod docker_login;
+mod docker_network;
+mod docker_prune;
+mod docker_volume;
 mod env_file;
 mod fail;
 mod file;
@@ -60,7 +66,7 @@ mod xattr;
 mod yaml_merge;
 
 pub use shared::HostPath;
-pub use shared::{Touch, postgres};
+pub use shared::{Touch, docker, postgres};
 
 use crate::resource::{ResourceType, row};
 
@@ -79,6 +85,12 @@ pub const TABLE: &[ResourceType] = &[
     row::<cron::Cron>(),
     row::<debconf::Debconf>(),
     row::<debug::Debug>(),
+    row::<docker_daemon::DockerDaemon>(),
+    row::<docker_image::DockerImage>(),
+    row::<docker_login::DockerLogin>(),
+    row::<docker_network::DockerNetwork>(),
+    row::<docker_prune::DockerPrune>(),
+    row::<docker_volume::DockerVolume>(),
     row::<env_file::EnvFile>(),
     row::<fail::Fail>(),
     row::<file::File>(),

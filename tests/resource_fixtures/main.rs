@@ -84,6 +84,12 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("copy", "target", "a link gives way to a file: its type changes as well"),
     ("copy", "type", "what is made has a mode and a content"),
     ("cron", "type", "what is made has a mode and an entry"),
+    ("docker_daemon", "mode", "of a new file, which has a content as well"),
+    ("docker_daemon", "type", "what is made has a mode and a content"),
+    ("docker_image", "digest", "another image has another id"),
+    ("docker_volume", "driver", "a volume is never made anew: refused"),
+    ("docker_volume", "driver_opts", "a volume is never made anew: refused"),
+    ("docker_volume", "labels", "a volume is never made anew: refused"),
     ("env_file", "type", "what is made has a mode and values"),
     ("hosts_entry", "mode", "it has one of its own only where it is made"),
     ("hosts_entry", "type", "what is made has a mode and a content"),
@@ -115,6 +121,7 @@ fn facet_kind(kind: &str, facet: &str) -> String {
         ("compose", ["service", _, "environment", ..]) => "environment".into(),
         ("compose", ["service", _, "label", ..]) => "label".into(),
         ("compose", ["service", _, rest @ ..]) => rest.join(" "),
+        ("docker_prune", [kind, ..]) => (*kind).into(),
         ("env_file", _) if !["type", "mode", "owner", "group", "comment", "target"].contains(&facet) => {
             "KEY".into()
         }

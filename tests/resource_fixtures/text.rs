@@ -5,7 +5,7 @@ use agent::{
     secret::Content,
     wire::{
         AptPlan, AttributeProbe, Attrs, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until,
-        postgres::PostgresProbe,
+        docker::DockerProbe, postgres::PostgresProbe,
     },
 };
 use lustores_provision::model::Shown;
@@ -68,6 +68,15 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Attribute(AttributeProbe::Acl { path, .. }) => format!("acl-below {path}"),
         Probe::MountOf { path } => format!("mount-of {path}"),
         Probe::AptLock => "apt-lock".into(),
+        Probe::Docker(question) => match question {
+            DockerProbe::Network { name } => format!("docker-network {name}"),
+            DockerProbe::Volume { name } => format!("docker-volume {name}"),
+            DockerProbe::Image { name } => format!("docker-image {name}"),
+            DockerProbe::Archive { path } => format!("docker-archive {path}"),
+            DockerProbe::LiveRestore => "docker-live-restore".into(),
+            DockerProbe::Flags => "docker-flags".into(),
+            DockerProbe::Removable(what) => format!("docker-removable {}", what.older_s),
+        },
         Probe::Postgres(at, question) => {
             let place = at.container.clone().unwrap_or_else(|| at.port.to_string());
             let about = match question {

@@ -3,6 +3,7 @@
 mod accounts;
 mod attributes;
 mod checks;
+mod docker;
 mod machine;
 mod packages;
 mod postgres;
@@ -56,6 +57,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             Some(holder) => output(0, format!("{} {} {}\n", holder.pid, holder.command, holder.age_s)),
             None => output(0, ""),
         },
+        Probe::Docker(question) => return docker::run(question),
         Probe::Postgres(at, question) => postgres::run(at, question),
         Probe::Attribute(AttributeProbe::Xattr { path, name, secret }) => {
             attributes::xattr(path, name, *secret)?

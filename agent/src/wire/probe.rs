@@ -1,6 +1,7 @@
 //! The read-only commands that may be asked for.
 
 use super::PackageTool;
+use super::docker::DockerProbe;
 use super::postgres::{Postgres, PostgresProbe};
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -54,6 +55,8 @@ pub enum Probe {
     MountOf { path: String },
     /// Which process holds the dpkg or apt lock: `PID COMMAND SINCE-SECONDS`, empty when free.
     AptLock,
+    /// See [`DockerProbe`].
+    Docker(DockerProbe),
     /// See [`PostgresProbe`]. Codes are psql's: 3 for what the server refuses, 2 when it does not answer; 1, 126, 127 when there is no psql.
     Postgres(Postgres, PostgresProbe),
     /// Whether a revert is pending under this token: `pending`, or nothing. Among [`super::Apply::then`] one that the same apply has

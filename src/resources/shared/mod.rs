@@ -2,6 +2,7 @@
 
 pub mod account;
 mod act;
+pub mod docker;
 pub mod dotenv;
 mod edit;
 mod file;
