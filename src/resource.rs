@@ -131,6 +131,13 @@ pub enum Effect {
     Unknown(Area),
 }
 
+/// A file that is kept on the machine that the program runs on, once the change is made.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    pub path: String,
+    pub content: Content,
+}
+
 /// A parameter that names a file the task brings along, e.g. `src` of `template`.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceParam {
@@ -240,6 +247,11 @@ pub trait Resource: Sized + 'static {
     /// As [`Self::observe`].
     fn found(_spec: &Self::Spec, _seen: &Seen) -> Observe<Map> {
         Ok(Map::new())
+    }
+
+    /// What is kept here of the change, besides what the ops do on the host.
+    fn keep(_spec: &Self::Spec, _from: &Self::State, _to: &Self::State) -> Option<Keep> {
+        None
     }
 
     /// What happens on the controller, in place of ops on the host.

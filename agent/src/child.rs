@@ -1,8 +1,14 @@
 //! Running commands: each in its own process group with a clean environment, a time limit and bounded output.
 
+mod pipe;
+mod script;
 mod stream;
 
-use self::stream::{Source, Stream, memory};
+pub use self::pipe::Pipe;
+pub use self::stream::memory;
+
+use self::script::Placed;
+use self::stream::{Source, Stream};
 use crate::reason;
 use crate::secret::Content;
 use crate::wire::{Exec, Output, SIGNALLED, TIMED_OUT};
@@ -113,7 +119,22 @@ pub fn output_or_code(result: Result<Output, Failure>, secret: bool) -> Output {
 /// # Errors
 /// When it cannot be started. An exit code other than 0 is not an error.
 pub fn run(exec: &Exec, progress: &mut dyn FnMut(Content)) -> Result<Output, Failure> {
-    let mut running = Running::start(exec)?;
+    run_on(exec, Streams::default(), progress)
+}
+
+/// Open files instead of what is given and captured.
+#[derive(Default)]
+pub struct Streams {
+    pub stdin: Option<File>,
+    pub stdout: Option<File>,
+}
+
+/// As [`run`].
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(exec: &Exec, streams: Streams, progress: &mut dyn FnMut(Content)) -> Result<Output, Failure> {
+    let mut running = Running::start(exec, streams)?;
     let limit =
         if exec.timeout_s == 0 { DEFAULT_TIMEOUT } else { Duration::from_secs(exec.timeout_s.into()) };
     let deadline = Instant::now() + limit;
@@ -160,26 +181,44 @@ struct Running {
     stderr: Stream,
     buffer: Vec<u8>,
     last_progress: Option<Instant>,
+    _script: Option<Placed>,
 }
 
 impl Running {
-    fn start(exec: &Exec) -> Result<Self, Failure> {
-        let Some(name) = exec.argv.first() else {
+    fn start(exec: &Exec, streams: Streams) -> Result<Self, Failure> {
+        let placed = exec.script.as_ref().map(Placed::put).transpose().map_err(Failure::Other)?;
+        let mut argv: Vec<&str> = exec.argv.iter().map(String::as_str).collect();
+        if let (Some(placed), Some(script)) = (&placed, &exec.script) {
+            argv.insert((script.at as usize).min(argv.len()), &placed.path);
+        }
+        let Some(&name) = argv.first() else {
             return Err(Failure::Other("the command is empty".into()));
         };
-        let program = which(name).ok_or_else(|| Failure::Missing(name.clone()))?;
-        let other = |error: std::io::Error| Failure::Other(format!("cannot run {name}: {}", reason(error)));
+        let by_itself = placed.as_ref().is_some_and(|placed| placed.path == name);
+        let program = if by_itself { Some(name.to_string()) } else { which(name) };
+        let program = program.ok_or_else(|| Failure::Missing(name.to_string()))?;
+        let other = |error: std::io::Error| match (by_itself, error.raw_os_error()) {
+            (true, Some(libc::ENOEXEC)) => Failure::Other(
+                "the script does not say what runs it: begin it with `#!`, or name `executable`".into(),
+            ),
+            (true, Some(libc::EACCES)) => Failure::Other(format!(
+                "nothing may be run in {}, or not the interpreter of the script: name it as `executable`",
+                std::path::Path::new(name).parent().unwrap_or(std::path::Path::new("/")).display()
+            )),
+            _ => Failure::Other(format!("cannot run {name}: {}", reason(error))),
+        };
         let mut command = Command::new(program);
-        command.arg0(name).args(&exec.argv[1..]).env_clear();
+        command.arg0(name).args(&argv[1..]).env_clear();
         command.env("PATH", PATH).env("LANG", "C.UTF-8");
         command.env("HOME", std::env::var_os("HOME").unwrap_or_else(|| "/".into()));
         for (key, value) in &exec.env {
             command.env(key, std::ffi::OsStr::new(&*String::from_utf8_lossy(value.bytes())));
         }
         command.current_dir(exec.cwd.as_deref().unwrap_or("/"));
-        command.stdin(match &exec.stdin {
-            Some(content) => memory(content.bytes()).map_err(other)?.into(),
-            None => Stdio::null(),
+        command.stdin(match (streams.stdin, &exec.stdin) {
+            (Some(file), _) => file.into(),
+            (None, Some(content)) => memory(content.bytes()).map_err(other)?.into(),
+            (None, None) => Stdio::null(),
         });
         let mut files = None;
         if exec.survive {
@@ -187,7 +226,7 @@ impl Running {
             command.stdout(out.try_clone().map_err(other)?).stderr(err.try_clone().map_err(other)?);
             files = Some((out, err));
         } else {
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.stdout(streams.stdout.map_or_else(Stdio::piped, Into::into)).stderr(Stdio::piped());
         }
         let survive = exec.survive;
         let files_limit = FILES.get().copied();
@@ -212,7 +251,16 @@ impl Running {
         if ENDING.load(Ordering::SeqCst) {
             return Err(Failure::Other("the session has ended".into()));
         }
-        let mut child = command.spawn().map_err(|error| match (error.kind(), &exec.cwd) {
+        let mut spawned = command.spawn();
+        // What another thread has just forked may hold the script open for writing.
+        for _ in 0..20 {
+            if !matches!(&spawned, Err(error) if error.raw_os_error() == Some(libc::ETXTBSY)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            spawned = command.spawn();
+        }
+        let mut child = spawned.map_err(|error| match (error.kind(), &exec.cwd) {
             (std::io::ErrorKind::NotFound, Some(cwd)) if !std::path::Path::new(cwd).is_dir() => {
                 Failure::Other(format!("cannot run {name}: there is no folder {cwd}"))
             }
@@ -247,6 +295,7 @@ impl Running {
             stderr: Stream::new(stderr),
             buffer: vec![0; 32 << 10],
             last_progress: None,
+            _script: placed,
         })
     }
 

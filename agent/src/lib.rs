@@ -6,14 +6,18 @@
 //! * [`wire`]: questions, answers, ops, and the requests that carry them
 //! * [`secret`]: values that travel but are never shown
 //! * [`frame`]: how a message becomes bytes
+//! * [`glob`]: patterns for paths
 //! * `child` runs commands, `observe` answers queries, `act` performs ops, `serve` is the session (feature `bin`)
 
 pub mod frame;
+pub mod glob;
 pub mod secret;
 pub mod wire;
 
 #[cfg(feature = "bin")]
 pub mod act;
+#[cfg(feature = "bin")]
+mod archive;
 #[cfg(feature = "bin")]
 pub mod child;
 #[cfg(feature = "bin")]

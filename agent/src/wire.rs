@@ -13,12 +13,14 @@ mod limit;
 pub mod postgres;
 mod probe;
 mod stat;
+mod transfer;
 
 pub use facts::Facts;
 pub use hello::Hello;
 pub use probe::MachineProbe;
 pub use probe::{AptPlan, AttributeProbe, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
+pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, Unpack};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.
@@ -153,6 +155,8 @@ pub struct Exec {
     pub secret: bool,
     /// Outlives the agent when the link is lost (package managers): own session, not ended with the agent.
     pub survive: bool,
+    /// A program that is brought along; its path is put into `argv`.
+    pub script: Option<Script>,
 }
 
 impl Exec {
@@ -165,6 +169,7 @@ impl Exec {
             timeout_s: 0,
             secret: false,
             survive: false,
+            script: None,
         }
     }
 }
@@ -190,6 +195,10 @@ pub enum Op {
     /// Starts a command that goes on whatever becomes of the agent, under this name; one of that name that is at work is taken for it.
     /// Looks every `poll_s` seconds until it has ended, and is then as [`Op::Exec`]; 0: returns at once, with the name as output.
     Job { id: String, exec: Exec, poll_s: u32, ok: Vec<i32> },
+    /// Fetches a file. See [`Download`].
+    Download(Download),
+    /// Unpacks what [`Probe::Unpacked`] tells. See [`Unpack`].
+    Unpack(Unpack),
     /// Waits until nobody else is at work with packages, then runs a package tool non-interactively. It goes on whatever becomes of the
     /// agent; the next run tells how it ended. With `refresh` apt-get is run once more, after an update of the package lists, when it
     /// fails for what old lists may be the cause of.

@@ -1,7 +1,9 @@
 //! `apply`.
 
 use super::{
-    Color, programs,
+    Color,
+    keep::keep,
+    programs,
     project::{Project, now},
     somebody::AtTerminal,
 };
@@ -133,6 +135,7 @@ impl Apply {
             forks: self.forks.into(),
             rolling: site.playbook().rolling().cloned(),
             mask: Mask::new(key),
+            keep: Arc::new(keep),
             cancel: cancel_on_signal(reporter.clone()),
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };

@@ -4,7 +4,7 @@ use super::programs;
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::Origin,
-    playbook::{Call, Files},
+    playbook::{Call, FileKind, Files},
     vault::{Passwords, Sealed, is_vault, open_values, read_yaml},
     yaml::Node,
 };
@@ -28,6 +28,19 @@ impl Files for Disk {
         let vault = Sealed::parse(&String::from_utf8_lossy(&bytes));
         let plain = vault.and_then(|vault| vault.decrypt(&self.passwords));
         errors.take(plain.map_err(|e| e.diagnostic(&place))).map(Content::Secret)
+    }
+
+    fn kind(&self, path: &Path) -> Option<FileKind> {
+        use std::os::unix::fs::PermissionsExt;
+        let meta = path.symlink_metadata().ok()?;
+        Some(match meta.file_type() {
+            kind if kind.is_dir() => FileKind::Folder,
+            kind if kind.is_file() => FileKind::File { executable: meta.permissions().mode() & 0o100 != 0 },
+            kind if kind.is_symlink() => {
+                FileKind::Link(path.read_link().ok()?.to_string_lossy().into_owned())
+            }
+            _ => FileKind::Other,
+        })
     }
 
     fn is_file(&self, path: &Path) -> bool {

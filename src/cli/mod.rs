@@ -11,6 +11,7 @@ pub mod findings;
 pub mod graph;
 mod hidden;
 pub mod inventory;
+mod keep;
 pub mod lab;
 mod order;
 pub mod programs;

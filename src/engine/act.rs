@@ -259,6 +259,9 @@ impl HostRun {
         {
             return Done { acted: true, ..Done::fatal(failure, None) };
         }
+        if let Some(Err(why)) = change.keep.as_ref().map(|keep| (self.keep)(keep)) {
+            return Done::fatal(task_failure(task, &Fault::new(why)), None);
+        }
         let output = applied.outputs.last();
         let changed = prepared.counts_as_change();
         let job = prepared.job();

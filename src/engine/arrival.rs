@@ -1,6 +1,7 @@
 //! How hosts that are being planned hear of each other.
 
 use super::{
+    Keeping,
     dispatcher::{Hosts, Somebody},
     meeting::Meeting,
 };
@@ -51,6 +52,8 @@ pub(super) struct Ways {
     pub forks: Arc<Semaphore>,
     pub meeting: Arc<Meeting>,
     pub somebody: Option<Arc<dyn Somebody>>,
+    /// Keeps what is fetched.
+    pub keep: Keeping,
 }
 
 /// Sees to it that nobody waits for the plan of a host for ever.

@@ -1,7 +1,7 @@
 //! All hosts of a run: planned in parallel, approved together, then each worked through on its own.
 
 use super::{
-    Doing, Events, Open,
+    Doing, Events, Keeping, Open,
     arrival::{Arrival, Said, Ways},
     executor::HostRun,
     interlude::nobody,
@@ -61,6 +61,8 @@ pub struct RunOptions {
     /// Hosts are worked on in batches; all at once without it.
     pub rolling: Option<Rolling>,
     pub mask: Mask,
+    /// Keeps what is fetched.
+    pub keep: Keeping,
     /// Turns true when the user wants to stop: nothing new is started.
     pub cancel: watch::Receiver<bool>,
     /// For what a task asks; `None`: nobody is there.
@@ -87,11 +89,12 @@ pub async fn run(
         let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
         let (forks, mut cancel, meeting) = (forks.clone(), options.cancel.clone(), meeting.clone());
         let somebody = options.somebody.clone();
+        let keep = options.keep.clone();
         let arrival = Arrival { host: host.clone(), hosts: hosts.clone(), facts: None, left: left.clone() };
         planning.spawn(async move {
             let said = Said { meeting: &meeting, host: &host };
             let Ok(turn) = forks.clone().acquire_owned().await else { return (order, Err(Exit::Bug)) };
-            let ways = Ways { arrival, turn, forks, meeting: meeting.clone(), somebody };
+            let ways = Ways { arrival, turn, forks, meeting: meeting.clone(), somebody, keep };
             let planned = tokio::select! {
                 planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,
                 _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
@@ -264,7 +267,7 @@ async fn plan_host(
         arch: facts.arch.clone(),
         uploaded: opened.uploaded,
     });
-    let Ways { arrival, turn, forks, meeting, somebody } = ways;
+    let Ways { arrival, turn, forks, meeting, somebody, keep } = ways;
     let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
@@ -340,6 +343,7 @@ async fn plan_host(
         registered: Mutex::default(),
         meeting,
         somebody,
+        keep,
     })
 }
 

@@ -1,6 +1,6 @@
 //! One host's graph, worked through as far as failures allow.
 
-use super::{Act, Events, Open, Somebody, blocks::Course, done::Done, meeting::Meeting};
+use super::{Act, Events, Keeping, Open, Somebody, blocks::Course, done::Done, meeting::Meeting};
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
@@ -39,6 +39,7 @@ pub struct HostRun {
     pub(super) meeting: Arc<Meeting>,
     /// `None`: there is no terminal.
     pub(super) somebody: Option<Arc<dyn Somebody>>,
+    pub(super) keep: Keeping,
 }
 
 /// How far a task has come.

@@ -22,6 +22,7 @@ pub use links::SshLinks;
 use crate::{
     event::{Event, Failure},
     plan::{Ask, Seat},
+    resource::Keep,
 };
 use agent::{
     secret::Content,
@@ -34,6 +35,9 @@ pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where events go.
 pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Writes a file on this machine; the error is a message for a person.
+pub type Keeping = Arc<dyn Fn(&Keep) -> Result<(), String> + Send + Sync>;
 
 /// What came of an applied change.
 #[derive(Clone, Debug)]

@@ -359,7 +359,14 @@ impl Prepared for Bound {
                         (query, digest)
                     };
                     let guard = answers.into_iter().map(guard).collect();
-                    return Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes })));
+                    return Ok(Outcome::Change(Box::new(Change {
+                        diff,
+                        guard,
+                        ops,
+                        effects,
+                        notes,
+                        keep: None,
+                    })));
                 }
                 _ => {
                     let fault = self.broken("observe", "answers neither with `needs`, nor with `observed` and `desired`, nor with `not_yet` or `fail`");

@@ -75,6 +75,13 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Sshd { .. } => vec![path("/etc/ssh")],
             Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
             Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
+            Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],
+            Probe::GitRemote(_) => vec![Area::Network, Area::Packages],
+            Probe::Unpacked(wish) => match &wish.from {
+                agent::wire::Archive::OnHost(from) => vec![path(from), path(&wish.dest)],
+                agent::wire::Archive::Sent(_) => vec![path(&wish.dest)],
+            },
+            Probe::Checksum { path: p, .. } => vec![path(p)],
         },
     }
 }
@@ -186,6 +193,8 @@ impl Overlay {
                 | Op::Exec { .. }
                 | Op::Job { .. }
                 | Op::Packages { .. }
+                | Op::Download(_)
+                | Op::Unpack(_)
                 | Op::Arm { .. }
                 | Op::Wait(_)
                 | Op::Note { .. } => {}

@@ -20,10 +20,24 @@ pub struct Call<'a> {
     pub secret: bool,
 }
 
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    File {
+        executable: bool,
+    },
+    Folder,
+    /// With what it points to.
+    Link(String),
+    Other,
+}
+
 /// The files of a project. Paths are as the user would write them, relative to the working folder or absolute.
 pub trait Files: Send + Sync {
     /// The content of a file; that of a vault is decrypted, and secret. What is wrong with it goes into `errors`.
     fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content>;
+    /// What is at a path, without following a link; `None` when nothing is.
+    fn kind(&self, path: &Path) -> Option<FileKind>;
     /// Whether this is a file that can be read.
     fn is_file(&self, path: &Path) -> bool;
     /// The names in a folder, sorted; none when it isn't there.

@@ -21,7 +21,7 @@ mod task;
 mod tests;
 mod words;
 
-pub use files::{Call, Files};
+pub use files::{Call, FileKind, Files};
 pub use inputs::{Input, Inputs, Type};
 pub use keywords::{Connection, Keywords, is_reserved};
 pub use library::types_in;

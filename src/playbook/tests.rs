@@ -15,6 +15,10 @@ impl Files for Disk {
         errors.take(bytes).map(|bytes| Content::new(bytes, false))
     }
 
+    fn kind(&self, path: &Path) -> Option<FileKind> {
+        path.is_file().then_some(FileKind::File { executable: false })
+    }
+
     fn is_file(&self, path: &Path) -> bool {
         path.is_file()
     }

@@ -1,6 +1,6 @@
 //! A resource with its parameters, and what planning it comes to.
 
-use super::{Effect, Fault, Interlude, Lookup, Mask, Pause, Reboot, Resource, Seen, State};
+use super::{Effect, Fault, Interlude, Keep, Lookup, Mask, Pause, Reboot, Resource, Seen, State};
 use crate::{
     model::{Address, Diff, Footprint},
     yaml::Map,
@@ -27,6 +27,7 @@ pub struct Change {
     pub ops: Vec<Op>,
     pub effects: Vec<Effect>,
     pub notes: Vec<String>,
+    pub keep: Option<Keep>,
 }
 
 impl Change {
@@ -144,6 +145,7 @@ impl<R: Resource> Prepared for Typed<R> {
             return Ok(Outcome::Unchanged { asked, notes });
         }
         let effects = R::effects(&self.0, &from, &to, &ops);
+        let keep = R::keep(&self.0, &from, &to);
         let guard = seen
             .into_asked()
             .into_iter()
@@ -152,6 +154,6 @@ impl<R: Resource> Prepared for Typed<R> {
                 (q, digest)
             })
             .collect();
-        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes })))
+        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes, keep })))
     }
 }

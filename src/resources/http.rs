@@ -1,6 +1,9 @@
 //! `http`: a request that must be answered as wanted.
 
-use super::shared::{Act, HostPath, OneOrMany};
+use super::shared::{
+    Act, HostPath, OneOrMany,
+    url::{check_headers, check_url, is_token},
+};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -97,33 +100,12 @@ http:
     }
 
     fn desired(spec: &Spec, _: &Act) -> Result<Act, Fault> {
-        if !spec.url.starts_with("http://") && !spec.url.starts_with("https://") {
-            let fault = Fault::new(format!("`{}` is no URL", spec.url));
-            return Err(fault.hint("begin it with `http://` or `https://`"));
-        }
-        if spec.url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            let fault = Fault::new("the URL holds a space or a line break");
-            return Err(fault.hint("write `%20` for a space"));
-        }
-        let token = |text: &str| {
-            !text.is_empty()
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
-        };
-        if !token(&spec.method) {
+        check_url(&spec.url)?;
+        if !is_token(&spec.method) {
             let fault = Fault::new(format!("`{}` is no method", spec.method.escape_debug()));
             return Err(fault.hint("one word of capital letters, such as `GET` or `POST`"));
         }
-        // What is in a header ends it at a line break: the rest would be another header.
-        for (name, value) in &spec.headers {
-            if !token(name) {
-                let fault = Fault::new(format!("`{}` is not the name of a header", name.escape_debug()));
-                return Err(fault.hint("letters, digits and `-`"));
-            }
-            if value.bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-                return Err(Fault::new(format!("the header `{name}` holds a line break"))
-                    .hint("write it in one line"));
-            }
-        }
+        check_headers(&spec.headers)?;
         let status: Vec<_> = spec.status.0.iter().map(ToString::to_string).collect();
         let what = format!("{} {} answers {}", spec.method, spec.url, status.join(" or "));
         Ok(Act::new("until", what))

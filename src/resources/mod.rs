@@ -23,9 +23,12 @@ mod docker_prune;
 mod docker_volume;
 mod env_file;
 mod fail;
+mod fetch;
 mod file;
 mod filesystem;
 mod firewall;
+mod get_url;
+mod git;
 mod group;
 mod hostname;
 mod hosts_entry;
@@ -48,6 +51,7 @@ mod postgres_query;
 mod postgres_role;
 mod reboot;
 mod replace;
+mod script;
 mod service;
 mod set_fact;
 mod shell;
@@ -55,11 +59,13 @@ mod sshd_config;
 mod stat;
 mod sudoers;
 mod swap;
+mod synchronize;
 mod sysctl;
 mod systemd_timer;
 mod systemd_unit;
 mod template;
 mod timezone;
+mod unarchive;
 mod user;
 mod wait_for;
 mod xattr;
@@ -93,9 +99,12 @@ pub const TABLE: &[ResourceType] = &[
     row::<docker_volume::DockerVolume>(),
     row::<env_file::EnvFile>(),
     row::<fail::Fail>(),
+    row::<fetch::Fetch>(),
     row::<file::File>(),
     row::<filesystem::Filesystem>(),
     row::<firewall::Firewall>(),
+    row::<get_url::GetUrl>(),
+    row::<git::Git>(),
     row::<group::Group>(),
     row::<hostname::Hostname>(),
     row::<hosts_entry::HostsEntry>(),
@@ -118,6 +127,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<postgres_role::PostgresRole>(),
     row::<reboot::Reboot>(),
     row::<replace::Replace>(),
+    row::<script::Script>(),
     row::<service::Service>(),
     row::<set_fact::SetFact>(),
     row::<shell::Shell>(),
@@ -125,11 +135,13 @@ pub const TABLE: &[ResourceType] = &[
     row::<stat::Stat>(),
     row::<sudoers::Sudoers>(),
     row::<swap::Swap>(),
+    row::<synchronize::Synchronize>(),
     row::<sysctl::Sysctl>(),
     row::<systemd_timer::SystemdTimer>(),
     row::<systemd_unit::SystemdUnit>(),
     row::<template::Template>(),
     row::<timezone::Timezone>(),
+    row::<unarchive::Unarchive>(),
     row::<user::User>(),
     row::<wait_for::WaitFor>(),
     row::<xattr::Xattr>(),

@@ -9,6 +9,7 @@ mod answers;
 mod expand;
 mod extra;
 mod facts;
+mod fetched;
 mod inputs;
 mod judge;
 mod kinds;
@@ -26,6 +27,7 @@ mod said;
 mod scopes;
 mod selection;
 mod sources;
+mod trees;
 mod types;
 mod validate;
 

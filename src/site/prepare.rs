@@ -155,8 +155,22 @@ impl HostTasks {
         let written = task.params.as_map().expect("the playbook gives a mapping");
         let mut rest = written.clone();
         let mut brought = vec![];
-        for param in kind.sources() {
+        let on_host = match written.get("remote_src").filter(|_| kind.has("remote_src")) {
+            Some(entry) => errors
+                .take(render(&entry.node, scope))
+                .is_some_and(|node| matches!(node.value, Value::Bool(true))),
+            None => false,
+        };
+        for param in kind.sources().iter().filter(|_| !on_host) {
             if let Some(entry) = rest.shift_remove(param.key) {
+                // Types that want to know it have a parameter for the file's own name.
+                let name = format!("{}_name", param.key);
+                if kind.has(&name)
+                    && let Some(own) = entry.node.as_str().and_then(|name| name.rsplit('/').next())
+                {
+                    let node = Node::new(Value::str(own), entry.node.origin.clone());
+                    rest.insert(name, Entry { node, ..entry.clone() });
+                }
                 let content = self.source(task, param, &entry.node, scope);
                 brought.extend(errors.take(content).map(|node| (param, Entry { node, ..entry })));
             }
@@ -207,6 +221,9 @@ impl HostTasks {
             let node = Node::new(Value::Int(seconds.into()), task.params.origin.clone());
             map.entry("timeout".into()).or_insert(Entry { key: task.params.origin.clone(), node });
         }
+        if kind.has("here_path") {
+            errors.take(self.fetched(task, &mut map));
+        }
         if task.background.limit.is_some() && kind.has("async_job") {
             let entry = |value| {
                 let origin = &task.params.origin;
@@ -256,10 +273,26 @@ impl HostTasks {
         if name.secret {
             return Err(Diagnostic::error("a secret cannot be the name of a file").at(&name.origin).into());
         }
+        if param.into == "tree" {
+            let exclude = task.params.as_map().and_then(|map| map.get("exclude"));
+            let exclude = exclude.map(|entry| render(&entry.node, scope)).transpose()?;
+            let patterns = exclude.as_ref().and_then(Node::as_seq).into_iter().flatten();
+            let patterns: Vec<String> = patterns.filter_map(|node| node.as_str().map(Into::into)).collect();
+            return self.tree(task, param, &name, &patterns);
+        }
         let places = self.shared.places(task);
         let sources = &self.shared.sources;
-        let path =
-            sources.find(&places, param.folder, name.expect_str("the name of a file")?, &name.origin)?;
+        let wanted = name.expect_str("the name of a file")?;
+        let path = sources.find(&places, param.folder, wanted, &name.origin).map_err(|error| {
+            // As Ansible has it: `script: setup.sh --fast`.
+            let first = wanted.split(' ').next().unwrap_or_default();
+            let is_line = first != wanted && self.shared.type_of(task).has("args");
+            if is_line && sources.find(&places, param.folder, first, &name.origin).is_ok() {
+                Diagnostic { hint: None, ..error }.hint("write the arguments as a list, `args`")
+            } else {
+                error
+            }
+        })?;
         if !param.render {
             return sources.bytes(&path);
         }

@@ -33,6 +33,7 @@ mod set_fact;
 mod show;
 mod stat;
 mod terminal;
+mod transfer;
 mod vault_keys;
 mod vault_merges;
 mod vaults;

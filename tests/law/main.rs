@@ -117,6 +117,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("compose", "needs a docker daemon: on VMs"),
     ("debug", "an action: it leaves nothing that could be disturbed"),
     ("fail", "an action: it leaves nothing that could be disturbed"),
+    ("fetch", "what it does is not on the host: tests/cli/transfer.rs"),
     ("firewall", "tests/firewall.rs, against real packets"),
     ("http", "an action: it leaves nothing that could be disturbed"),
     ("meta", "touches nothing on a host"),

@@ -95,6 +95,9 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("hosts_entry", "type", "what is made has a mode and a content"),
     ("ini", "type", "what is made has a mode and a content"),
     ("filesystem", "uuid", "one that is there keeps its own"),
+    ("get_url", "target", "a link gives way to a file: its type changes as well"),
+    ("get_url", "type", "what is made has a mode and a checksum"),
+    ("git", "local commits", "the commit that is checked out goes back with them"),
     ("json_merge", "type", "what is made has a mode and a content"),
     ("limits", "type", "what is made has a mode and a value"),
     ("lineinfile", "type", "what is made has a mode and a content"),
@@ -127,6 +130,10 @@ fn facet_kind(kind: &str, facet: &str) -> String {
         }
         ("package", [_, "hold"]) => "hold".into(),
         ("package", [name]) if *name != "unfinished" => "package".into(),
+        ("unarchive", _) => "member".into(),
+        ("synchronize", [.., what @ ("mode" | "owner" | "group")]) => (*what).into(),
+        ("synchronize", _) => "entry".into(),
+        ("fetch", _) => "file".into(),
         _ => facet.into(),
     }
 }
@@ -322,7 +329,11 @@ fn the_table_is_sorted_and_every_example_can_be_read() {
         let Value::Map(map) = &mut parameters.value else { panic!("{}: no parameters", row.name) };
         for source in row.sources {
             if map.shift_remove(source.key).is_some() {
-                map.insert(source.into.into(), entry(Node::string("content of the file", &origin)));
+                let node = match source.into {
+                    "tree" => parse("a folder", "a: {content: of the file}"),
+                    _ => Node::string("content of the file", &origin),
+                };
+                map.insert(source.into.into(), entry(node));
             }
         }
         if let Err(error) = (row.prepare)(&parameters) {

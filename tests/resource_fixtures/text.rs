@@ -88,6 +88,11 @@ pub fn probe(probe: &Probe) -> String {
             };
             format!("postgres {place} {about}")
         }
+        Probe::Below { path } => format!("below {path}"),
+        Probe::GitTree { path, .. } => format!("git-tree {path}"),
+        Probe::GitRemote(of) => format!("git-remote {} {}", of.repo, of.version),
+        Probe::Unpacked(of) => format!("unpacked {}", of.dest),
+        Probe::Checksum { path, algorithm } => format!("{} {path}", algorithm.name()),
         Probe::Unconfirmed { token } => format!("unconfirmed {token}"),
         Probe::Machine(MachineProbe::Mounted { path, source, bind: false }) => {
             format!("mounted {path} {source}")
@@ -145,6 +150,9 @@ fn exec(exec: &Exec) -> String {
             if value.is_secret() { "[secret]".into() } else { String::from_utf8_lossy(value.bytes()) };
         text.push_str(&format!(" ({key}={value})"));
     }
+    if let Some(script) = &exec.script {
+        text.push_str(&format!(" (script {} at {})", script.name, script.at));
+    }
     let flags = [("stdin", exec.stdin.is_some()), ("secret", exec.secret), ("survives", exec.survive)];
     for (flag, _) in flags.iter().filter(|(_, set)| *set) {
         text.push_str(&format!(" ({flag})"));
@@ -184,6 +192,39 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let more = if *refresh { " (or once more after an update)" } else { "" };
             let words = [&[tool.to_string()], args.as_slice()].concat();
             return (format!("{}{more}", words.join(" ")), stdin.as_ref());
+        }
+        Op::Download(of) => {
+            let (algorithm, hex) = (of.checksum.algorithm.name(), &of.checksum.hex);
+            let mut text = format!("download {} {} {algorithm}:{hex}{}", of.url, of.path, attrs(&of.attrs));
+            for (name, value) in of.headers.iter().chain(&of.env) {
+                let value = if value.is_secret() {
+                    "[secret]".into()
+                } else {
+                    String::from_utf8_lossy(value.bytes())
+                };
+                text.push_str(&format!(" ({name}: {value})"));
+            }
+            text
+        }
+        Op::Unpack(of) => {
+            let from = match &of.from {
+                agent::wire::Archive::OnHost(path) => path.clone(),
+                agent::wire::Archive::Sent(content) => format!("({} bytes)", content.bytes().len()),
+            };
+            let attrs = Attrs { mode: of.mode, owner: of.owner.clone(), group: of.group.clone() };
+            let mut text = format!("unpack {from} {}{}", of.dest, self::attrs(&attrs));
+            if of.strip > 0 {
+                text.push_str(&format!(" strip={}", of.strip));
+            }
+            for (name, patterns) in [("include", &of.include), ("exclude", &of.exclude)] {
+                if !patterns.is_empty() {
+                    text.push_str(&format!(" {name}={}", patterns.join(",")));
+                }
+            }
+            if let Some(checksum) = &of.checksum {
+                text.push_str(&format!(" {}:{}", checksum.algorithm.name(), checksum.hex));
+            }
+            text
         }
         Op::Arm { seconds, revert, .. } => {
             let revert: Vec<_> = revert.iter().map(exec).collect();

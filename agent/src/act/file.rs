@@ -15,13 +15,13 @@ use std::path::Path;
 
 /// Mode and owner as numbers; `None` leaves what is.
 #[derive(Clone, Copy, Default)]
-struct Numbers {
-    mode: Option<u32>,
-    uid: Option<u32>,
-    gid: Option<u32>,
+pub(super) struct Numbers {
+    pub mode: Option<u32>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
 }
 
-fn numbers(attrs: &Attrs, names: &mut Names) -> Result<Numbers, String> {
+pub(super) fn numbers(attrs: &Attrs, names: &mut Names) -> Result<Numbers, String> {
     Ok(Numbers {
         mode: attrs.mode.map(|mode| mode & 0o7777),
         uid: attrs.owner.as_deref().map(|name| names.uid(name)).transpose()?,
@@ -60,10 +60,10 @@ pub(super) fn sync_folder(place: &Place) -> Result<(), Errno> {
 }
 
 /// Removes the temporary entry unless it was renamed away.
-struct Temporary<'a> {
-    place: &'a Place,
-    name: std::ffi::OsString,
-    kept: bool,
+pub(super) struct Temporary<'a> {
+    pub place: &'a Place,
+    pub name: std::ffi::OsString,
+    pub kept: bool,
 }
 
 impl<'a> Temporary<'a> {
@@ -71,7 +71,7 @@ impl<'a> Temporary<'a> {
         Self { place, name: temporary(&place.name), kept: false }
     }
 
-    fn take_its_place(&mut self) -> Result<(), Errno> {
+    pub fn take_its_place(&mut self) -> Result<(), Errno> {
         rustix::fs::renameat(&self.place.folder, &self.name, &self.place.folder, &self.place.name)?;
         self.kept = true;
         sync_folder(self.place)
@@ -95,18 +95,7 @@ pub(super) fn write(
 ) -> Result<(), Failed> {
     let failed = |error: Errno| format!("cannot write {path}: {}", reason(error));
     let place = place(path).map_err(|why| format!("cannot write {path}: {why}"))?;
-    let now = look(&place).map_err(failed)?;
-    if now.as_ref().is_some_and(|stat| kind(stat) == FileType::Directory) {
-        return Err(format!("cannot write {path}: it is a folder").into());
-    }
-    // What is there gives mode and owner that are not asked for; a link, a socket gives none.
-    let now = now.filter(|stat| kind(stat) == FileType::RegularFile);
-    let asked = numbers(attrs, names)?;
-    let want = Numbers {
-        mode: asked.mode.or(Some(now.as_ref().map_or(0o644, |stat| stat.st_mode & 0o7777))),
-        uid: asked.uid.or(now.as_ref().map(|stat| stat.st_uid)),
-        gid: asked.gid.or(now.as_ref().map(|stat| stat.st_gid)),
-    };
+    let want = wanted(&place, attrs, names).map_err(|why| format!("cannot write {path}: {why}"))?;
     let mut temp = Temporary::beside(&place);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let private = Mode::RUSR | Mode::WUSR;
@@ -116,13 +105,7 @@ pub(super) fn write(
     // Before the mode, whose group bits are the mask of an access control list.
     super::attributes::keep(&place, &file)
         .map_err(|error| format!("cannot keep the attributes of {path}: {}", reason(error)))?;
-    let made = rustix::fs::fstat(&file).map_err(failed)?;
-    // Owner before mode: a change of owner clears the set-id bits.
-    chown(&file, want, &made)
-        .map_err(|error| format!("cannot give {path} to its owner: {}", reason(error)))?;
-    if let Some(mode) = want.mode {
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(failed)?;
-    }
+    give(&file, want).map_err(|error| format!("cannot give {path} to its owner: {}", reason(error)))?;
     if let Some(argv) = check {
         let beside = Path::new(path).parent().unwrap_or(Path::new("/")).join(&temp.name);
         run_check(path, argv, &beside.to_string_lossy(), content.is_secret())?;
@@ -131,6 +114,30 @@ pub(super) fn write(
     drop(file);
     temp.take_its_place().map_err(failed)?;
     Ok(())
+}
+
+/// Mode and owner of a file that takes a place.
+pub(super) fn wanted(place: &Place, attrs: &Attrs, names: &mut Names) -> Result<Numbers, String> {
+    let now = look(place).map_err(reason)?;
+    if now.as_ref().is_some_and(|stat| kind(stat) == FileType::Directory) {
+        return Err("it is a folder".into());
+    }
+    // What is there gives mode and owner that are not asked for; a link, a socket gives none.
+    let now = now.filter(|stat| kind(stat) == FileType::RegularFile);
+    let asked = numbers(attrs, names)?;
+    Ok(Numbers {
+        mode: asked.mode.or(Some(now.as_ref().map_or(0o644, |stat| stat.st_mode & 0o7777))),
+        uid: asked.uid.or(now.as_ref().map(|stat| stat.st_uid)),
+        gid: asked.gid.or(now.as_ref().map(|stat| stat.st_gid)),
+    })
+}
+
+/// Sets owner and mode of what is open.
+pub(super) fn give(file: &File, want: Numbers) -> Result<(), Errno> {
+    let made = rustix::fs::fstat(file)?;
+    // Owner before mode: a change of owner clears the set-id bits.
+    chown(file, want, &made)?;
+    want.mode.map_or(Ok(()), |mode| rustix::fs::fchmod(file, Mode::from_raw_mode(mode)))
 }
 
 fn run_check(path: &str, argv: &[String], temp: &str, secret: bool) -> Result<(), Failed> {

@@ -51,22 +51,7 @@ pub fn ask(request: &Http) -> Result<(), NotYet> {
 fn config(request: &Http, seconds: u32) -> Result<Vec<u8>, String> {
     let mut config = b"silent\nshow-error\ngloboff\nproto = \"=http,https\"\n".to_vec();
     config.extend(format!("write-out = \"%{{stderr}}\\n{STATUS}%{{http_code}}\\n\"\n").as_bytes());
-    let mut option = |name: &str, value: &[u8]| -> Result<(), String> {
-        config.extend(name.as_bytes());
-        config.extend(b" = \"");
-        for byte in value {
-            match byte {
-                b'"' | b'\\' => config.extend([b'\\', *byte]),
-                b'\n' => config.extend(b"\\n"),
-                b'\r' => config.extend(b"\\r"),
-                b'\t' => config.extend(b"\\t"),
-                0 => return Err(format!("the {name} of the request holds a zero byte")),
-                _ => config.push(*byte),
-            }
-        }
-        config.extend(b"\"\n");
-        Ok(())
-    };
+    let mut option = |name: &str, value: &[u8]| option(&mut config, name, value);
     option("url", request.url.as_bytes())?;
     option("max-time", seconds.to_string().as_bytes())?;
     for (name, value) in &request.headers {
@@ -90,6 +75,27 @@ fn config(request: &Http, seconds: u32) -> Result<Vec<u8>, String> {
         config.extend(b"insecure\n");
     }
     Ok(config)
+}
+
+/// Adds an option as a line of curl's configuration.
+///
+/// # Errors
+/// A zero byte, which no option can hold.
+pub(super) fn option(config: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), String> {
+    config.extend(name.as_bytes());
+    config.extend(b" = \"");
+    for byte in value {
+        match byte {
+            b'"' | b'\\' => config.extend([b'\\', *byte]),
+            b'\n' => config.extend(b"\\n"),
+            b'\r' => config.extend(b"\\r"),
+            b'\t' => config.extend(b"\\t"),
+            0 => return Err(format!("the {name} of the request holds a zero byte")),
+            _ => config.push(*byte),
+        }
+    }
+    config.extend(b"\"\n");
+    Ok(())
 }
 
 /// `HOST1:PORT1:HOST2:PORT2` of curl for an address, with or without a port of its own.

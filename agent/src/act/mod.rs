@@ -2,6 +2,7 @@
 
 pub mod arm;
 mod attributes;
+mod download;
 mod file;
 mod healthy;
 mod http;
@@ -11,8 +12,11 @@ pub mod packages;
 mod recover;
 mod remove;
 pub mod state;
+mod unpack;
 mod wait;
-mod walk;
+pub(crate) mod walk;
+
+pub(crate) use remove::mounts;
 
 use self::journal::Journal;
 use crate::child;
@@ -72,6 +76,7 @@ fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content
     for op in &apply.ops {
         let (path, tree) = match op {
             Op::WriteFile { path, .. } | Op::MakeLink { path, .. } => (path, false),
+            Op::Download(download) => (&download.path, false),
             Op::Remove { path, recursive } => (path, *recursive),
             _ => {
                 saved.push(None);
@@ -153,6 +158,8 @@ fn perform(
             let program = exec.argv.first().map_or("", String::as_str);
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
+        Op::Download(download) => download::download(download, names, progress)?,
+        Op::Unpack(wish) => unpack::unpack(wish, names)?,
         Op::Packages { tool, args, stdin, lock_timeout_s, refresh } => {
             let work = packages::Work {
                 tool: *tool,

@@ -82,7 +82,7 @@ pub fn remove(path: &str, recursive: bool, kept: Option<&Path>) -> Result<(), St
 }
 
 /// Every mount point, links resolved, as the kernel lists them.
-fn mounts() -> Vec<PathBuf> {
+pub fn mounts() -> Vec<PathBuf> {
     let text = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     let point = |line: &[u8]| line.split(|byte| *byte == b' ').nth(4).map(unescape);
     text.split(|byte| *byte == b'\n').filter_map(point).collect()

@@ -49,7 +49,7 @@ pub fn place(path: &str) -> Result<Place, String> {
 }
 
 /// Opens an absolute folder by the rule above.
-fn folder(path: &Path) -> Result<OwnedFd, String> {
+pub fn folder(path: &Path) -> Result<OwnedFd, String> {
     // One system call where no link is on the way, which is nearly always.
     if let Ok(folder) = rustix::fs::openat2(CWD, path, FOLDER, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
         return Ok(folder);
@@ -127,8 +127,13 @@ pub fn temporary(name: &OsStr) -> OsString {
     if !matches!(filled, Ok(8)) {
         random = (u64::from(std::process::id()) << 32 ^ crate::serve::now().1).to_le_bytes();
     }
+    temporary_for(name, u64::from_le_bytes(random))
+}
+
+/// A name for a temporary entry beside `name` that is found again by its mark.
+pub fn temporary_for(name: &OsStr, mark: u64) -> OsString {
     let mut bytes = temporary_start(name);
-    bytes.extend(format!("{:016x}", u64::from_le_bytes(random)).as_bytes());
+    bytes.extend(format!("{mark:016x}").as_bytes());
     OsString::from_vec(bytes)
 }
 

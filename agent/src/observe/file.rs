@@ -84,8 +84,8 @@ fn digest(mut file: File, buffer: &mut Vec<u8>) -> std::io::Result<[u8; 32]> {
     }
 }
 
-/// Content of a regular file; a link is not followed, as in [`meta`].
-pub fn read(path: &str, limit: u64, secret: bool) -> Result<Option<Content>, String> {
+/// A regular file, opened; a link is not followed, as in [`meta`].
+pub fn regular(path: &str) -> Result<Option<File>, String> {
     let failed = |error: std::io::Error| format!("cannot read {path}: {}", reason(error));
     let file = match open(path) {
         Ok(file) => file,
@@ -94,10 +94,14 @@ pub fn read(path: &str, limit: u64, secret: bool) -> Result<Option<Content>, Str
         Err(Errno::LOOP | Errno::NXIO) => return Ok(None),
         Err(error) => return Err(failed(error.into())),
     };
+    Ok(file.metadata().map_err(failed)?.is_file().then_some(file))
+}
+
+/// Content of a regular file.
+pub fn read(path: &str, limit: u64, secret: bool) -> Result<Option<Content>, String> {
+    let failed = |error: std::io::Error| format!("cannot read {path}: {}", reason(error));
+    let Some(file) = regular(path)? else { return Ok(None) };
     let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Ok(None);
-    }
     let too_large = || format!("{path} is larger than {limit} bytes");
     if meta.len() > limit {
         return Err(too_large());

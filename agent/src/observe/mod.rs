@@ -3,10 +3,10 @@
 mod account;
 mod compose;
 mod facts;
-mod file;
+pub(crate) mod file;
 pub(crate) mod ports;
 mod private;
-mod probe;
+pub(crate) mod probe;
 mod stat;
 
 pub use account::Names;

@@ -1,13 +1,17 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
 mod accounts;
+mod archive;
 mod attributes;
+mod below;
 mod checks;
 mod docker;
+mod git;
 mod machine;
 mod packages;
 mod postgres;
 mod sshd;
+pub mod transfer;
 
 use crate::child::{probe, which};
 use crate::secret::Content;
@@ -63,6 +67,11 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             attributes::xattr(path, name, *secret)?
         }
         Probe::Attribute(AttributeProbe::Acl { path, recursive }) => attributes::acl(path, *recursive)?,
+        Probe::GitTree { path, branch } => git::tree(path, branch),
+        Probe::GitRemote(remote) => git::remote(remote),
+        Probe::Below { path } => return below::below(path),
+        Probe::Unpacked(wish) => archive::run(wish),
+        Probe::Checksum { path, algorithm } => return transfer::checksum(path, *algorithm),
         Probe::Unconfirmed { token } => {
             let state = crate::act::state::path()?;
             let pending = !armed.contains(token) && crate::act::arm::pending(&state, token)?;

@@ -3,6 +3,7 @@
 use super::PackageTool;
 use super::docker::DockerProbe;
 use super::postgres::{Postgres, PostgresProbe};
+use super::{Algorithm, GitRemote, Unpack};
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -79,6 +80,21 @@ pub enum Probe {
     /// file), and `first`, were that content read before all else. Then the lines of other files that name one of them. All as
     /// `now<tab>port 22`, `other<tab>FILE:LINE<tab>port 22`. Not 0 when sshd would not take it.
     Sshd { name: String, content: Option<String>, keys: Vec<String> },
+    /// `sha256sum` or `sha512sum` of a regular file: the digest in hexadecimal. Exit 1 when there is no such file.
+    Checksum { path: String, algorithm: Algorithm },
+    /// What of an archive is not in its folder as it should be. Stdout: lines of JSON, `{"path": ..., "before": null or what is there,
+    /// "after": what will be}`, and behind 200 of them `{"more": N, "digest": ...}`. Exit 2 when there is no archive, 127 when a program
+    /// to decompress it is missing, 1 when it is refused; stderr says why.
+    Unpacked(Unpack),
+    /// A work tree of git. Stdout: lines `commit HEX`, `branch NAME` and `origin ADDRESS` where there is one, `unpushed N` (commits of what is
+    /// checked out and of `branch`, if it is not empty, that no remote branch and no tag has), `changed N` and `file NAME` for the first of
+    /// the files that differ from the commit. Exit 1 when there is nothing or an empty folder, 2 when there is something else, 127 without git.
+    GitTree { path: String, branch: String },
+    /// `git ls-remote --symref`: lines of the refs that have just this name.
+    GitRemote(GitRemote),
+    /// All that is below a folder: `KIND PATH` and a NUL for each, a folder before what is in it. `KIND` is `file`, `directory`, `link`,
+    /// `other`, or `mount` for what another file system is mounted on, which is not looked into.
+    Below { path: String },
 }
 
 /// A plan for apt to think through.

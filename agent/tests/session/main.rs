@@ -11,4 +11,5 @@ mod lease;
 mod packages;
 mod ports;
 mod probes;
+mod scripts;
 mod speed;

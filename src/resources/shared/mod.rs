@@ -2,6 +2,7 @@
 
 pub mod account;
 mod act;
+pub mod checksum;
 pub mod docker;
 pub mod dotenv;
 mod edit;
@@ -16,6 +17,7 @@ mod run;
 pub mod scram;
 mod touch;
 pub mod unit;
+pub mod url;
 mod words;
 
 pub use act::{Act, check_host};

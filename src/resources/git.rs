@@ -1,0 +1,322 @@
+//! `git`: a work tree at a branch, a tag or a commit.
+
+use super::shared::HostPath;
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
+};
+use agent::{
+    secret::Content,
+    wire::{Exec, GitRemote, Op, Output, Probe},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub struct Git;
+
+/// Clones a repository, and keeps its work tree at a branch, a tag or a commit.
+///
+/// What the branch or tag is at is asked of the repository before anything is done, also under `--check`. A work tree with local changes
+/// to files of the repository is refused, and so is losing commits that are only there, unless `force` says otherwise. Files that git
+/// does not know stay. Nobody is asked for a password: a key or a credential helper has to do.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Address of the repository: HTTPS, ssh or a path on the host. A password does not belong here.
+    repo: String,
+    /// The folder on the host.
+    dest: HostPath,
+    /// A branch, a tag or all digits of a commit. Default: the branch that the repository says.
+    #[serde(default = "head")]
+    version: String,
+    /// Fetches only so many of the last commits.
+    depth: Option<u32>,
+    /// Throws local changes and local commits away.
+    #[serde(default)]
+    force: bool,
+    /// `false`: does nothing where there is no work tree yet.
+    #[serde(default = "yes")]
+    clone: bool,
+    /// `false`: leaves a work tree that is there as it is.
+    #[serde(default = "yes")]
+    update: bool,
+    /// The private key for ssh, on the host.
+    key_file: Option<HostPath>,
+    /// Takes the key of an ssh server that is not known yet.
+    #[serde(default)]
+    accept_hostkey: bool,
+}
+
+fn head() -> String {
+    "HEAD".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is checked out, or to be.
+#[derive(Clone, Default)]
+pub struct Tree {
+    commit: Option<String>,
+    branch: Option<String>,
+    origin: Option<String>,
+    changed: u64,
+    unpushed: u64,
+    files: Vec<String>,
+    /// In what is observed: where it should be. `None` when it stays as it is.
+    wanted: Option<Wanted>,
+}
+
+#[derive(Clone)]
+struct Wanted {
+    commit: String,
+    branch: Option<String>,
+}
+
+impl State for Tree {
+    fn facets(&self) -> Facets {
+        let mut facets = Facets::new();
+        let mut put = |name: &str, value: Option<String>| value.map(|v| facets.insert(name.into(), v.into()));
+        put("commit", self.commit.clone());
+        put("branch", self.branch.clone());
+        put("origin", self.origin.clone());
+        let count =
+            |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}{}", if n == 1 { "" } else { "s" }));
+        put("local changes", count(self.changed, "file"));
+        put("local commits", count(self.unpushed, "commit"));
+        facets
+    }
+}
+
+impl Tree {
+    fn read(text: &str) -> Self {
+        let mut tree = Self::default();
+        for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
+            match key {
+                "commit" => tree.commit = Some(value.into()),
+                "branch" => tree.branch = Some(value.into()),
+                "origin" => tree.origin = Some(value.into()),
+                "changed" => tree.changed = value.parse().unwrap_or(0),
+                "unpushed" => tree.unpushed = value.parse().unwrap_or(0),
+                "file" => tree.files.push(value.into()),
+                _ => {}
+            }
+        }
+        tree
+    }
+}
+
+impl Spec {
+    fn check(&self) -> Result<(), Fault> {
+        let repo = self.repo.escape_debug();
+        if self.repo.is_empty() || self.repo.starts_with('-') || self.repo.chars().any(char::is_control) {
+            return Err(Fault::new(format!("`{repo}` is no repository")).hint("an address or a path"));
+        }
+        let has_password =
+            self.repo.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+        if has_password.is_some_and(|(user, _)| user.contains(':')) {
+            let fault = Fault::new("`repo` holds a password, which all on the host could see");
+            return Err(fault.hint("use a key (`key_file`) or a credential helper of git"));
+        }
+        let version = &self.version;
+        let is_bad = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+        if version.is_empty()
+            || version.starts_with(['-', '/', '.'])
+            || version.contains("..")
+            || version.contains(is_bad)
+        {
+            let fault = Fault::new(format!(
+                "`{}` is neither a branch nor a tag nor a commit",
+                version.escape_debug()
+            ));
+            return Err(fault.hint("write its name alone: `main`, `v1.2`, or all 40 digits of a commit"));
+        }
+        if self.depth == Some(0) {
+            return Err(Fault::new("`depth` is 0").hint("1 is the least; leave it out for everything"));
+        }
+        Ok(())
+    }
+
+    fn commit(&self) -> Option<&str> {
+        let is_hex = self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (is_hex && matches!(self.version.len(), 40 | 64)).then_some(&self.version)
+    }
+
+    /// Where the repository says that it should be.
+    fn wanted(&self, seen: &Seen) -> Observe<Wanted> {
+        if let Some(commit) = self.commit() {
+            return Ok(Wanted { commit: commit.to_lowercase(), branch: None });
+        }
+        let remote = GitRemote {
+            repo: self.repo.clone(),
+            version: self.version.clone(),
+            key_file: self.key_file.as_ref().map(ToString::to_string),
+            accept_hostkey: self.accept_hostkey,
+        };
+        let said = seen.run(Probe::GitRemote(remote))?;
+        if said.code != 0 {
+            return Err(not_told(&said, &format!("cannot ask {} for `{}`", self.repo, self.version)));
+        }
+        let text = output_text(&said);
+        let of = |name: &str| {
+            text.lines().find_map(|line| {
+                line.split_once('\t').filter(|(_, n)| *n == name).map(|(c, _)| c.to_string())
+            })
+        };
+        if self.version == "HEAD" {
+            let branch =
+                text.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
+            let commit =
+                text.lines().find(|line| !line.starts_with("ref: ")).and_then(|line| line.split('\t').next());
+            return match commit {
+                Some(commit) => Ok(Wanted { commit: commit.into(), branch: branch.map(Into::into) }),
+                None => Err(Fault::new(format!("the repository {} is empty", self.repo)).into()),
+            };
+        }
+        if let Some(commit) = of(&format!("refs/heads/{}", self.version)) {
+            return Ok(Wanted { commit, branch: Some(self.version.clone()) });
+        }
+        let tag = of(&format!("refs/tags/{}^{{}}", self.version))
+            .or_else(|| of(&format!("refs/tags/{}", self.version)));
+        tag.map(|commit| Wanted { commit, branch: None }).ok_or_else(|| {
+            let fault = Fault::new(format!("{} has no branch and no tag `{}`", self.repo, self.version));
+            fault.hint("of a commit all 40 digits are needed").into()
+        })
+    }
+
+    fn git(&self, args: &[&str]) -> Op {
+        let mut exec = Exec::new(["git", "-C", &self.dest].iter().chain(args).copied());
+        let mut ssh = "ssh -o BatchMode=yes".to_string();
+        if self.accept_hostkey {
+            ssh.push_str(" -o StrictHostKeyChecking=accept-new");
+        }
+        if let Some(key) = &self.key_file {
+            ssh.push_str(&format!(" -o IdentitiesOnly=yes -i '{}'", key.replace('\'', r"'\''")));
+        }
+        let env = [("GIT_TERMINAL_PROMPT", "0"), ("GIT_SSH_COMMAND", &ssh)];
+        exec.env = env.map(|(name, value)| (name.into(), Content::from(value))).into();
+        Op::Exec { exec, ok: vec![] }
+    }
+}
+
+fn output_text(output: &Output) -> String {
+    String::from_utf8_lossy(output.stdout.bytes()).into_owned()
+}
+
+/// Why git did not say: it may come with an earlier task, as may a key or a network.
+fn not_told(said: &Output, what: &str) -> Pause {
+    if said.code == 127 {
+        return Pause::NotYet("the host has no git (`package: git` brings it)".into());
+    }
+    let why = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
+    let lines: Vec<&str> = why.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    Pause::NotYet(format!("{what}: {}", lines.join(" ")))
+}
+
+impl Resource for Git {
+    const NAME: &'static str = "git";
+    const TOPIC: Topic = Topic::Files;
+    const EXAMPLE: &'static str = "\
+name: Check the site out
+git:
+  repo: https://git.example/site.git
+  dest: /srv/site
+  version: v2.1
+  depth: 1
+";
+
+    type Spec = Spec;
+    type State = Tree;
+
+    fn address(spec: &Spec) -> Option<Address> {
+        Some(spec.dest.address())
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        let looks = spec.key_file.iter().map(HostPath::area).chain([Area::Packages, Area::Network]);
+        Footprint::writes([spec.dest.area()]).and_reads(looks)
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<Tree> {
+        spec.check()?;
+        let branch = if spec.commit().is_some() { "" } else { &spec.version };
+        let (path, branch) = (spec.dest.to_string(), branch.replace("HEAD", ""));
+        let said = seen.run(Probe::GitTree { path, branch })?;
+        let there = match said.code {
+            0 => Some(Tree::read(&output_text(&said))),
+            1 => None,
+            2 => {
+                let why = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
+                let hint = "`become_user` says who owns the work tree; what is in the way is removed by hand";
+                return Err(Fault::new(why).hint(hint).into());
+            }
+            _ => return Err(not_told(&said, "cannot look at the work tree")),
+        };
+        if there.is_none() && !spec.clone || there.is_some() && !spec.update {
+            // What is not looked after is not shown either.
+            return Ok(Tree { changed: 0, unpushed: 0, ..there.unwrap_or_default() });
+        }
+        let mut tree = there.unwrap_or_default();
+        if tree.changed > 0 && !spec.force {
+            let files = tree.files.join(", ");
+            let more = if tree.changed as usize > tree.files.len() { ", ..." } else { "" };
+            let fault = Fault::new(format!("{} has local changes: {files}{more}", spec.dest));
+            return Err(fault.hint("commit or undo them there; `force: true` throws them away").into());
+        }
+        let wanted = spec.wanted(seen)?;
+        let stays = tree.commit.as_deref() == Some(&wanted.commit);
+        if tree.unpushed > 0 && !stays && !spec.force {
+            let fault =
+                Fault::new(format!("{} has {} commits that are only there", spec.dest, tree.unpushed));
+            return Err(fault.hint("push them; `force: true` throws them away").into());
+        }
+        if stays {
+            tree.unpushed = 0;
+        }
+        tree.wanted = Some(wanted);
+        Ok(tree)
+    }
+
+    fn desired(spec: &Spec, observed: &Tree) -> Result<Tree, Fault> {
+        let Some(wanted) = observed.wanted.clone() else { return Ok(observed.clone()) };
+        let origin = Some(spec.repo.clone());
+        Ok(Tree { commit: Some(wanted.commit), branch: wanted.branch, origin, ..Tree::default() })
+    }
+
+    fn ops(spec: &Spec, from: &Tree, to: &Tree) -> Vec<Op> {
+        let (Some(commit), true) = (&to.commit, from.facets() != to.facets()) else { return vec![] };
+        let mut ops = vec![];
+        if from.commit.is_none() && from.origin.is_none() {
+            let init = Op::Exec { exec: Exec::new(["git", "init", "--quiet", "--", &spec.dest]), ok: vec![] };
+            // One that was cut short after its beginning is taken up: a second `init` does no harm.
+            ops.push(init);
+        }
+        if from.origin != to.origin {
+            let verb = if from.origin.is_some() { "set-url" } else { "add" };
+            ops.push(spec.git(&["remote", verb, "origin", &spec.repo]));
+        }
+        let remote = to.branch.as_ref().map(|branch| format!("refs/remotes/origin/{branch}"));
+        let tag = format!("refs/tags/{}", spec.version);
+        let refspec = match (&to.branch, spec.commit(), spec.depth) {
+            (Some(branch), ..) => format!("+refs/heads/{branch}:refs/remotes/origin/{branch}"),
+            (None, Some(_), None) => "+refs/heads/*:refs/remotes/origin/*".into(),
+            (None, Some(_), Some(_)) => format!("+{commit}:refs/remotes/origin/pinned"),
+            (None, None, _) if spec.version == "HEAD" => "+HEAD:refs/remotes/origin/HEAD".into(),
+            (None, None, _) => format!("+{tag}:{tag}"),
+        };
+        let depth = spec.depth.map(|depth| format!("--depth={depth}"));
+        let mut fetch = vec!["fetch", "--quiet"];
+        fetch.extend(depth.as_deref());
+        fetch.extend(["origin", &refspec]);
+        ops.push(spec.git(&fetch));
+        let mut checkout = vec!["checkout", "--quiet"];
+        checkout.extend(spec.force.then_some("--force"));
+        match (&to.branch, &remote) {
+            (Some(branch), Some(remote)) => checkout.extend(["-B", branch, remote, "--"]),
+            _ => checkout.extend(["--detach", commit, "--"]),
+        }
+        ops.push(spec.git(&checkout));
+        ops
+    }
+}

@@ -1,0 +1,112 @@
+//! Folders that tasks bring along: all that is in one, as a value.
+
+use super::{HostTasks, Task};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    model::Origin,
+    playbook::FileKind,
+    resource::SourceParam,
+    yaml::{Entry, Map, Node, Value},
+};
+use agent::glob::covers;
+use std::path::{Path, PathBuf};
+
+/// Entries of one folder: more is a mistake in its name.
+const MOST: usize = 20_000;
+
+impl HostTasks {
+    /// A folder of `files/`, by path in it: `{content, executable}` of a file, `{target}` of a link, `{}` of a folder. What is excluded is
+    /// not looked into.
+    pub(super) fn tree(
+        &self,
+        task: &Task,
+        param: &SourceParam,
+        name: &Node,
+        exclude: &[String],
+    ) -> Result<Node, Diagnostics> {
+        let wanted = name.expect_str("the name of a folder")?;
+        let files = self.shared.sources.files();
+        let folders: Vec<PathBuf> = match Path::new(wanted).is_absolute() {
+            true => vec![PathBuf::from(wanted)],
+            false => {
+                self.shared.places(task).iter().map(|base| base.join(param.folder).join(wanted)).collect()
+            }
+        };
+        let is_folder = |folder: &&PathBuf| match files.kind(folder) {
+            Some(FileKind::Folder) => true,
+            // The folder itself may be elsewhere.
+            Some(FileKind::Link(_)) => !files.list(folder).is_empty(),
+            _ => false,
+        };
+        let Some(folder) = folders.iter().find(is_folder) else {
+            let is_file = folders.iter().any(|folder| files.is_file(folder));
+            let mut error = Diagnostic::error(match is_file {
+                true => format!("`{wanted}` is a file; a folder is wanted"),
+                false => format!("no such folder: `{wanted}`"),
+            });
+            for folder in &folders {
+                error = error.cause(format!("looked for {}/", folder.display()));
+            }
+            let error = match is_file {
+                true => error.hint("`copy` brings one file"),
+                false => error.hint(format!("put it at {}", folders[0].display())),
+            };
+            let error = error.at(&name.origin);
+            if is_file {
+                return Err(error.into());
+            }
+            let there = folders.iter().filter_map(|folder| folder.parent());
+            let there: Vec<String> = there.flat_map(|above| files.list(above)).collect();
+            return Err(error.suggest(wanted, there.iter().map(String::as_str)).into());
+        };
+        let mut map = Map::new();
+        self.walk(folder, "", exclude, &name.origin, &mut map)?;
+        Ok(Node::new(Value::Map(map), name.origin.clone()))
+    }
+
+    fn walk(
+        &self,
+        folder: &Path,
+        above: &str,
+        exclude: &[String],
+        at: &Origin,
+        map: &mut Map,
+    ) -> Result<(), Diagnostics> {
+        let files = self.shared.sources.files();
+        for name in files.list(folder) {
+            let path = if above.is_empty() { name.clone() } else { format!("{above}/{name}") };
+            if exclude.iter().any(|pattern| covers(pattern, &path)) {
+                continue;
+            }
+            if map.len() >= MOST {
+                let error = Diagnostic::error(format!("the folder holds more than {MOST} entries")).at(at);
+                return Err(error.hint("`exclude` leaves some out").into());
+            }
+            let here = folder.join(&name);
+            let entry = |node: Node| Entry { key: at.clone(), node };
+            let (item, is_folder) = match files.kind(&here) {
+                Some(FileKind::File { executable }) => {
+                    let content = self.shared.sources.bytes(&here)?;
+                    let executable = Node::new(Value::Bool(executable), at.clone());
+                    let pair = [("content", content), ("executable", executable)];
+                    (pair.into_iter().map(|(key, node)| (key.to_string(), entry(node))).collect(), false)
+                }
+                Some(FileKind::Link(target)) => {
+                    (Map::from([("target".to_string(), entry(Node::string(target, at)))]), false)
+                }
+                Some(FileKind::Folder) => (Map::new(), true),
+                Some(FileKind::Other) | None => {
+                    let error =
+                        Diagnostic::error(format!("`{path}` is neither a file nor a folder nor a link"))
+                            .at(at);
+                    return Err(error.hint("`exclude` leaves it out").into());
+                }
+            };
+            map.insert(path.clone(), entry(Node::new(Value::Map(item), at.clone())));
+            if is_folder {
+                self.walk(&here, &path, exclude, at, map)?;
+            }
+        }
+        Ok(())
+    }
+}

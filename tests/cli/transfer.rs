@@ -1,0 +1,131 @@
+//! What is brought to hosts and from them: scripts, archives and folders of `files/`, and files that are kept here.
+
+use crate::project::Project;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+const YES: &[&str] = &["apply", "inventory.yml", "--yes"];
+const CHECK: &[&str] = &["apply", "inventory.yml", "--check"];
+
+#[test]
+fn a_script_of_files_runs_with_its_arguments_and_what_it_prints_is_registered() {
+    let project = Project::tasks(
+        "    - script: {src: sub/hello.sh, args: [\"it's\", \"{{host}}\"], touches: [nothing]}\n      register: said\n    \
+             - debug: {msg: \"heard {{said.stdout}} ({{said.rc}})\"}\n",
+    );
+    project.write("files/sub/hello.sh", "#!/bin/sh\necho \"${0##*/} $*\"\n");
+    let ran = project.run(YES);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("heard hello.sh it's a (0)"), "{}", ran.out);
+}
+
+#[test]
+fn an_archive_of_files_is_unpacked_and_then_is_as_wanted() {
+    let project = Project::tasks(
+        "    - file: {path: \"{{home}}/to\", state: directory}\n    \
+             - unarchive: {src: a.tgz, dest: \"{{home}}/to\", strip_components: 1}\n",
+    );
+    let made = "mkdir -p x/top files && echo hi > x/top/f && tar -C x -czf files/a.tgz top";
+    assert!(Command::new("sh").args(["-ec", made]).current_dir(project.path("")).status().unwrap().success());
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10), "{}{}", check.out, check.err);
+    assert!(
+        check.out.contains("file 0644, 3 bytes"),
+        "what is in it is shown before its folder is there: {}",
+        check.out
+    );
+    assert_eq!(project.run(YES).code, Some(0));
+    assert_eq!(project.read("h/a/to/f"), "hi\n");
+    assert_eq!(project.run(CHECK).code, Some(0));
+}
+
+#[test]
+fn an_archive_on_the_host_is_known_only_once_it_is_there() {
+    let project = Project::tasks(
+        "    - copy: {src: a.tar, dest: \"{{home}}/a.tar\"}\n    \
+             - unarchive: {src: \"{{home}}/a.tar\", remote_src: true, dest: \"{{home}}\"}\n",
+    );
+    let made = "mkdir -p x files && echo hi > x/f && tar -C x -cf files/a.tar f";
+    assert!(Command::new("sh").args(["-ec", made]).current_dir(project.path("")).status().unwrap().success());
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10), "{}{}", check.out, check.err);
+    let ran = project.run(YES);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert_eq!(project.read("h/a/f"), "hi\n");
+}
+
+#[test]
+fn a_folder_of_files_is_brought_with_texts_in_the_diff() {
+    let project = Project::tasks(
+        "    - synchronize: {src: site, dest: \"{{home}}/www\", delete: true, exclude: [\"*.map\", up]}\n",
+    );
+    project.write("files/site/index.html", "<p>one</p>\n");
+    project.write("files/site/js/a.js", "1\n");
+    project.write("files/site/js/a.map", "map\n");
+    project.write("files/site/run", "#!/bin/sh\n");
+    fs::set_permissions(project.path("files/site/run"), fs::Permissions::from_mode(0o775)).unwrap();
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10), "{}{}", check.out, check.err);
+    assert!(check.out.contains("<p>one</p>") && !check.out.contains("map"), "{}", check.out);
+    assert!(!project.path("h/a/www").exists());
+    assert_eq!(project.run(YES).code, Some(0));
+    assert_eq!(project.run(CHECK).code, Some(0));
+    assert_eq!(project.read("h/a/www/js/a.js"), "1\n");
+    assert!(!project.path("h/a/www/js/a.map").exists());
+    assert_eq!(fs::metadata(project.path("h/a/www/run")).unwrap().permissions().mode() & 0o777, 0o755);
+    project.write("files/site/index.html", "<p>two</p>\n");
+    project.write("h/a/www/up/kept", "x");
+    project.write("h/a/www/stray", "x");
+    let ran = project.run(YES);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("<p>two</p>") && ran.out.contains("stray"), "{}", ran.out);
+    assert_eq!(project.read("h/a/www/index.html"), "<p>two</p>\n");
+    assert!(project.path("h/a/www/up/kept").exists() && !project.path("h/a/www/stray").exists());
+    assert_eq!(project.run(CHECK).code, Some(0));
+}
+
+#[test]
+fn what_is_fetched_is_kept_here_and_only_when_it_differs() {
+    let project = Project::local(
+        &["a", "b"],
+        "- hosts: all\n  tasks:\n    - fetch: {src: \"{{home}}/state\", dest: fetched}\n",
+    );
+    project.write("h/a/state", "one\n");
+    project.write("h/b/state", "other\n");
+    let kept = |host: &str| {
+        let home = project.home(host);
+        project.path("fetched").join(host).join(home.strip_prefix("/").unwrap()).join("state")
+    };
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10), "{}{}", check.out, check.err);
+    assert!(check.out.contains("+one") || check.out.contains("one"), "{}", check.out);
+    assert!(!project.path("fetched").exists(), "a check writes nothing");
+    let ran = project.run(YES);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert_eq!(fs::read_to_string(kept("a")).unwrap(), "one\n");
+    assert_eq!(fs::read_to_string(kept("b")).unwrap(), "other\n");
+    assert_eq!(fs::metadata(kept("a")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(project.run(CHECK).code, Some(0));
+    project.write("h/a/state", "two\n");
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10));
+    assert!(check.out.contains("one") && check.out.contains("two"), "both are shown: {}", check.out);
+    assert_eq!(fs::read_to_string(kept("a")).unwrap(), "one\n");
+    assert_eq!(project.run(YES).code, Some(0));
+    assert_eq!(fs::read_to_string(kept("a")).unwrap(), "two\n");
+}
+
+#[test]
+fn a_secret_is_fetched_and_not_shown() {
+    let project = Project::tasks("    - fetch: {src: \"{{home}}/key\", dest: keys/, flat: true}\n");
+    project.write("h/a/key", "password=hunter2\n");
+    fs::set_permissions(project.path("h/a/key"), fs::Permissions::from_mode(0o600)).unwrap();
+    for arguments in [CHECK, YES] {
+        let ran = project.run(arguments);
+        assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{}{}", ran.out, ran.err);
+    }
+    assert_eq!(project.read("keys/key"), "password=hunter2\n");
+    fs::remove_file(project.path("keys/key")).unwrap();
+    fs::create_dir(project.path("keys/key")).unwrap();
+    let ran = project.run(YES);
+    assert_eq!(ran.code, Some(20), "{}{}", ran.out, ran.err);
+}
