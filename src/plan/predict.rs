@@ -8,10 +8,7 @@ use crate::{
 use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
-    wire::{
-        Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat, docker::DockerProbe,
-        postgres::PostgresProbe,
-    },
+    wire::{Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -50,25 +47,8 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
                 vec![path(p)]
             }
             Probe::MountOf { path: p } => vec![path(p)],
-            Probe::Docker(question) => match question {
-                DockerProbe::Network { name } => {
-                    vec![docker::part("network", name)]
-                }
-                DockerProbe::Volume { name } => vec![docker::part("volume", name)],
-                DockerProbe::Image { name } => vec![docker::image(name)],
-                DockerProbe::Archive { path: p } => vec![path(p)],
-                DockerProbe::LiveRestore | DockerProbe::Flags | DockerProbe::Removable(_) => {
-                    vec![Area::Docker]
-                }
-            },
-            Probe::Postgres(at, question) => {
-                let part = match question {
-                    PostgresProbe::Role { name } => postgres::role(at, name),
-                    PostgresProbe::Database { name, .. } => postgres::database(at, name),
-                    PostgresProbe::Owned { .. } | PostgresProbe::Query(_) => postgres::server(at),
-                };
-                std::iter::once(part).chain(postgres::needs(at)).collect()
-            }
+            Probe::Docker(question) => docker::areas(question),
+            Probe::Postgres(at, question) => postgres::areas(at, question),
             Probe::Machine(probe) => machine(probe),
             Probe::LoginUser => vec![],
             Probe::Sudoers { .. } => vec![path("/etc/sudoers"), path("/etc/sudoers.d")],

@@ -19,6 +19,17 @@ pub fn part(kind: &str, name: &str) -> Area {
     Area::DockerPart(format!("{kind} {name}"))
 }
 
+/// The parts of a host that the answer to a question depends on.
+pub fn areas(question: &DockerProbe) -> Vec<Area> {
+    vec![match question {
+        DockerProbe::Network { name } => part("network", name),
+        DockerProbe::Volume { name } => part("volume", name),
+        DockerProbe::Image { name } => image(name),
+        DockerProbe::Archive { path } => Area::Path(path.clone()),
+        DockerProbe::LiveRestore | DockerProbe::Flags | DockerProbe::Removable(_) => Area::Docker,
+    }]
+}
+
 /// One name for an image, however much of docker's own registry is said.
 pub fn image(name: &str) -> Area {
     part("image", short(name))

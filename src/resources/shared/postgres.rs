@@ -84,6 +84,16 @@ pub fn needs(at: &Postgres) -> Vec<Area> {
     }
 }
 
+/// The parts of a host that the answer to a question depends on.
+pub fn areas(at: &Postgres, question: &PostgresProbe) -> Vec<Area> {
+    let part = match question {
+        PostgresProbe::Role { name } => role(at, name),
+        PostgresProbe::Database { name, .. } => database(at, name),
+        PostgresProbe::Owned { .. } | PostgresProbe::Query(_) => server(at),
+    };
+    std::iter::once(part).chain(needs(at)).collect()
+}
+
 /// Who owns it, in words that no two servers of a host share.
 pub fn address(at: &Postgres, kind: &str, name: &str) -> crate::model::Address {
     crate::model::Address(format!("postgres_{kind}:{}/{name}", name_of(at)))
