@@ -4,6 +4,7 @@ mod shared;
 
 mod acl;
 mod apt_repository;
+mod assemble;
 mod assert;
 mod async_status;
 mod authorized_key;
@@ -80,6 +81,7 @@ use crate::resource::{ResourceType, row};
 pub const TABLE: &[ResourceType] = &[
     row::<acl::Acl>(),
     row::<apt_repository::AptRepository>(),
+    row::<assemble::Assemble>(),
     row::<assert::Assert>(),
     row::<async_status::AsyncStatus>(),
     row::<authorized_key::AuthorizedKey>(),

@@ -78,6 +78,7 @@ const NEVER_CONVERGED: &[(&str, &str)] = &[
 
 /// Types and facets that never change alone, and why.
 const NEVER_ALONE: &[(&str, &str, &str)] = &[
+    ("assemble", "type", "what is made has a mode and a content"),
     ("authorized_key", "type", "what is made has a mode and a content"),
     ("blockinfile", "type", "what is made has a mode and a content"),
     ("certificate", "fingerprint", "another certificate has other bytes: its chain changes as well"),
