@@ -75,17 +75,17 @@ impl Bound {
         hasher.update(verb.as_bytes()).update(&[u8::from(tainted)]).update(&input);
         let key = *hasher.finalize().as_bytes();
         if let Some(known) = self.external.replies().get(&key) {
-            return known.clone();
+            return Ok(known.clone());
         }
         let external = &self.external;
         let reply = talk::call(external, verb, &input, self.timeout_s, tainted)
             .and_then(|printed| talk::object::<Reply>(external, verb, &printed, tainted))
-            .map_err(talk::fault);
+            .map_err(talk::fault)?;
         let mut replies = external.replies();
         if replies.len() >= KEPT {
             replies.clear();
         }
-        replies.entry(key).or_insert(reply).clone()
+        Ok(replies.entry(key).or_insert(reply).clone())
     }
 
     fn is_tainted(&self, answers: &[Asked]) -> bool {

@@ -36,8 +36,8 @@ pub struct External {
     pub path: PathBuf,
     files: Arc<dyn Files>,
     description: OnceLock<Result<Description, Diagnostics>>,
-    /// What it answered, by what it was asked: the same question has one answer in a run.
-    replies: Mutex<HashMap<[u8; 32], Result<Reply, crate::resource::Fault>>>,
+    /// What it answered, by what it was asked: the same question has one answer in a run. One that failed may be asked again.
+    replies: Mutex<HashMap<[u8; 32], Reply>>,
 }
 
 impl External {
@@ -138,7 +138,7 @@ impl External {
         Description::read(&self.name, &self.path, &json)
     }
 
-    fn replies(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Result<Reply, crate::resource::Fault>>> {
+    fn replies(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Reply>> {
         self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -347,6 +347,21 @@ fn one_that_answers_otherwise_each_time_does_not_converge() {
 }
 
 #[test]
+fn one_that_failed_is_asked_again_when_the_task_is_tried_again() {
+    let project = Project::tasks("    - {name: t, word: {file: \"{{home}}/x\"}, retries: 2, delay: 0}\n");
+    let [observe, plan] = good(&project);
+    let count = project.path("count").display().to_string();
+    word(
+        &project,
+        "",
+        &format!("echo x >> '{count}'; [ $(wc -l < '{count}') -gt 2 ] || exit 1; {observe}"),
+        &plan,
+    );
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/x"), "hello");
+}
+
+#[test]
 fn what_it_does_behind_the_engines_back_is_caught_by_the_guard() {
     let project = Project::tasks(TASK);
     let [observe, plan] = good(&project);
@@ -378,7 +393,7 @@ fn what_it_leaves_running_ends_with_it() {
     fs::remove_file(project.path("h/a/x")).unwrap();
     project.go().exits(40).has(&["has not ended after 1 s"]);
     gone(&project.read("pid"));
-    word(&project, "", &format!("setsid sleep 20 & {observe}"), &plan);
+    word(&project, "", &format!("setsid sleep 5 & {observe}"), &plan);
     project.go().exits(0);
     assert_eq!(project.read("h/a/x"), "hello");
 }
