@@ -52,6 +52,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Machine(probe) => machine(probe),
             Probe::LoginUser => vec![],
             Probe::Sudoers { .. } => vec![path("/etc/sudoers"), path("/etc/sudoers.d")],
+            Probe::AptConfig { .. } => vec![path("/etc/apt")],
             Probe::Sshd { .. } => vec![path("/etc/ssh")],
             Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
             Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],

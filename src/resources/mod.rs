@@ -67,6 +67,7 @@ mod systemd_unit;
 mod template;
 mod timezone;
 mod unarchive;
+mod unattended_upgrades;
 mod user;
 mod wait_for;
 mod xattr;
@@ -144,6 +145,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<template::Template>(),
     row::<timezone::Timezone>(),
     row::<unarchive::Unarchive>(),
+    row::<unattended_upgrades::UnattendedUpgrades>(),
     row::<user::User>(),
     row::<wait_for::WaitFor>(),
     row::<xattr::Xattr>(),

@@ -113,6 +113,7 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("sshd_config", "type", "what is made has a mode and a content"),
     ("sudoers", "type", "what is made has a mode and a content"),
     ("template", "type", "what is made has a mode and a content"),
+    ("unattended_upgrades", "effective", "it follows from the files"),
     ("yaml_merge", "type", "what is made has a mode and a content"),
 ];
 

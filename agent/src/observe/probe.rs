@@ -1,6 +1,7 @@
 //! Read-only commands. Each argv is built here and nowhere else: what can run under `--check` is this file.
 
 mod accounts;
+mod apt;
 mod archive;
 mod attributes;
 mod below;
@@ -82,6 +83,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::Crontab { user } => accounts::crontab(user.as_deref()),
         Probe::Logrotate { config } => return checks::logrotate(config),
         Probe::Timers { calendar, spans } => checks::timers(calendar, spans),
+        Probe::AptConfig { files, keys } => return apt::config(files, keys),
         Probe::Sshd { name, content, keys } => return sshd::sshd(name, content.as_deref(), keys),
     })
 }

@@ -95,6 +95,9 @@ pub enum Probe {
     /// All that is below a folder: `KIND PATH` and a NUL for each, a folder before what is in it. `KIND` is `file`, `directory`, `link`,
     /// `other`, or `mount` for what another file system is mounted on, which is not looked into.
     Below { path: String },
+    /// `apt-config dump` of these keys (in lower case), `now` and `then` when these files of `/etc/apt/apt.conf.d` have this content (none:
+    /// no file), on copies. Lines as `now<tab>KEY "VALUE";`. Not 0 when apt would not take it.
+    AptConfig { files: Vec<(String, Option<String>)>, keys: Vec<String> },
 }
 
 /// A plan for apt to think through.
