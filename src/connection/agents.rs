@@ -28,10 +28,10 @@ mod tests {
 
     /// Every host gets one, perhaps over a thin line.
     #[test]
-    fn an_agent_has_at_most_a_mebibyte() {
+    fn an_agent_has_at_most_a_mebibyte_and_a_half() {
         assert!(!super::AGENTS.is_empty());
         for (arch, bytes) in super::AGENTS {
-            assert!(bytes.len() <= 1 << 20, "{arch}: {} bytes", bytes.len());
+            assert!(bytes.len() <= 3 << 19, "{arch}: {} bytes", bytes.len());
         }
     }
 }

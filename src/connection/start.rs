@@ -347,7 +347,7 @@ fn refused(target: &Target, said: &str, attempt: Attempt) -> Failed {
     let error = |reason: &str| {
         LinkError::new(Kind::Agent, &target.name, "there is no place for the agent")
             .cause(reason.trim_end_matches([';', ' ']))
-            .hint("it needs 1 MB in a folder of the user's own from which programs can be run")
+            .hint("it needs 2 MB in a folder of the user's own from which programs can be run")
     };
     if let Some(next) = said.strip_prefix("bad next ") {
         let (count, reason) = next.split_once(' ').unwrap_or((next, ""));
