@@ -14,8 +14,7 @@ pub struct BlockInFile;
 
 /// Keeps a block of lines in a text file, between two lines that mark it, or removes it.
 ///
-/// The markers are Ansible's unless others are named, so that blocks which Ansible wrote are taken over. What the file held before is kept
-/// for `undo`.
+/// The markers are Ansible's unless others are named, so that blocks which Ansible wrote are taken over.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

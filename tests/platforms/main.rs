@@ -34,6 +34,9 @@ const DISTURBANCES: &[Disturbance] = &[
     }),
     ("a line", "content", |home| edit(&home.join("lines"), "second = 2", "second = 3")),
     ("a JSON file", "content", |home| edit(&home.join("values.json"), "true", "false")),
+    ("a block", "content", |home| edit(&home.join("block"), "inside", "outside")),
+    ("an option", "content", |home| edit(&home.join("app.ini"), "8080", "80")),
+    ("a YAML file", "content", |home| edit(&home.join("values.yml"), "wanted: true", "wanted: false")),
     ("settings", "GREETING", |home| edit(&home.join(".env"), "hello", "bye")),
 ];
 
@@ -173,5 +176,5 @@ fn a_userland_of_busybox_alone() {
     assert_eq!(fs::metadata(seen.join("tree/copy")).unwrap().uid(), 0);
     // What is not there is named.
     project.write("site.yml", &project::play("    - package: {name: tree}\n"));
-    project.go().exits(40).has(&["dpkg"]);
+    project.go().exits(40).has(&["the host has neither apt-get nor dnf"]);
 }
