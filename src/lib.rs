@@ -25,6 +25,7 @@
 //! | [`report`] | one event stream to terminal, CI lines, JSON; redaction at the sink |
 //! | [`lab`] | throw-away VMs for a first try and for tests |
 //! | [`convert`] | Ansible's roles into ours: keywords, modules, templates |
+//! | [`schema`] | JSON Schemas of what people write, for editors |
 //! | [`cli`] | verbs, flags; the only place that prints besides `report` and `lab` |
 
 // Printing belongs to the rooms cli, report and lab.
@@ -47,6 +48,7 @@ pub mod playbook;
 pub mod report;
 pub mod resource;
 pub mod resources;
+pub mod schema;
 pub mod site;
 pub mod template;
 pub mod vault;

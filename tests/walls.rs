@@ -27,6 +27,7 @@ const ROOMS: &[&str] = &[
     "report",
     "lab",
     "convert",
+    "schema",
     "cli",
 ];
 

@@ -1,19 +1,20 @@
 //! `graph`.
 
-use super::{Color, project::Project};
+use super::{Color, completions, project::Project};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     graph::{self, TaskGraph},
     plan::offline_nodes,
     site::Prepare,
 };
+use clap_complete::ArgValueCompleter;
 
 #[derive(Debug, clap::Args)]
 pub struct Graph {
     #[command(flatten)]
     project: Project,
     /// The host whose tasks to show; the first one by default
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(completions::hosts))]
     host: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     format: Format,

@@ -1,12 +1,13 @@
 //! `inventory`.
 
-use super::{Color, complain, programs, vault_args::VaultArgs};
+use super::{Color, complain, completions, programs, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     inventory::{Host, Inventory as Hosts},
     model::Origin,
     yaml::{self, Node, Value},
 };
+use clap_complete::ArgValueCompleter;
 use serde_json::{Map, Value as Json, json};
 use std::{
     collections::HashSet,
@@ -26,10 +27,10 @@ pub struct Inventory {
     #[arg(long, group = "what")]
     graph: bool,
     /// The variables of one host
-    #[arg(long, group = "what", value_name = "HOST")]
+    #[arg(long, group = "what", value_name = "HOST", add = ArgValueCompleter::new(completions::hosts))]
     host: Option<String>,
     /// Every definition of a variable for a host, weakest first: the last one wins. Without VAR: where each one's value comes from
-    #[arg(long, group = "what", num_args = 1..=2, value_names = ["HOST", "VAR"])]
+    #[arg(long, group = "what", num_args = 1..=2, value_names = ["HOST", "VAR"], add = ArgValueCompleter::new(completions::hosts))]
     explain: Vec<String>,
     /// YAML instead of JSON
     #[arg(long)]

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
 pub mod apply;
+pub mod completions;
 pub mod convert;
 pub mod doc;
 pub mod fact_cache;
@@ -13,10 +14,12 @@ mod hidden;
 pub mod inventory;
 mod keep;
 pub mod lab;
+pub mod man;
 mod order;
 pub mod programs;
 pub mod project;
 pub mod prompts;
+pub mod schema;
 mod somebody;
 pub mod validate;
 pub mod vault;
@@ -74,12 +77,21 @@ enum Verb {
     Lab(lab::Lab),
     /// Turn the Jinja2 expressions of an Ansible role into ours, and list what could not be turned
     Convert(convert::Convert),
-    /// Documentation of resource types, template helpers, facts and roles
+    /// Documentation of resource types, keywords, template helpers, facts and roles
     Doc(doc::Doc),
+    /// JSON Schemas of playbooks, tasks, inventories and variables, for editors
+    Schema(schema::Schema),
+    /// What makes a shell complete verbs, options, hosts, tags and types
+    Completions(completions::Completions),
+    /// Manual pages of the program and of each verb
+    Man(man::Manual),
 }
 
 /// Runs the program; the exit code is one of [`crate::diag::Exit`] (2 is clap's).
 pub fn main() -> ExitCode {
+    if completions::offered() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     // Memory that holds secrets goes into no core dump, and no other process of this user may read it. Children are not concerned.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
@@ -92,6 +104,9 @@ pub fn main() -> ExitCode {
         Verb::Lab(lab) => lab.run().map(|()| Exit::Done),
         Verb::Convert(convert) => convert.run(cli.color),
         Verb::Doc(doc) => doc.run(cli.color),
+        Verb::Schema(schema) => schema.run(),
+        Verb::Completions(completions) => completions.run(),
+        Verb::Man(man) => man.run(),
     };
     let exit = result.unwrap_or_else(|diagnostics| {
         complain(&diagnostics, cli.color);

@@ -1,6 +1,6 @@
 //! The flags that name a project's files, shared by the verbs that read them.
 
-use super::{Color, complain, fact_cache::FactCache, files::Disk, order, vault_args::VaultArgs};
+use super::{Color, complain, completions, fact_cache::FactCache, files::Disk, order, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean, is_allowed},
     graph::TaskGraph,
@@ -8,6 +8,7 @@ use crate::{
     resources::TABLE,
     site::{Controller, Options, Prepare, Site, extra_vars},
 };
+use clap_complete::ArgValueCompleter;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -31,13 +32,13 @@ pub struct Project {
     #[arg(short, long, value_name = "FILE")]
     pub playbook: Option<PathBuf>,
     /// Only these hosts: names, groups, patterns (`a:b:&c:!d`)
-    #[arg(short, long, value_name = "PATTERN")]
+    #[arg(short, long, value_name = "PATTERN", add = ArgValueCompleter::new(completions::hosts_and_groups))]
     pub limit: Option<String>,
     /// Only tasks with one of these tags
-    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',', add = ArgValueCompleter::new(completions::tags))]
     pub tags: Vec<String>,
     /// Not the tasks with one of these tags
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',', add = ArgValueCompleter::new(completions::tags))]
     pub skip_tags: Vec<String>,
     /// A variable: `name=value`, a JSON or YAML mapping, or `@file`
     #[arg(short, long, value_name = "VARS")]
@@ -149,16 +150,20 @@ impl Project {
             let error = error.hint("name a file such as `playbooks/site.yml`");
             return Err(beside(error, playbook).into());
         }
-        let parent = self.inventory.parent().unwrap_or(Path::new(""));
-        let folders = [parent.to_path_buf(), parent.join(".."), parent.join("../..")];
-        let candidates = folders.iter().flat_map(|f| [f.join("playbooks/site.yml"), f.join("site.yml")]);
-        let found = candidates.map(|path| tidy(&path)).find(|path| path.is_file());
-        found.ok_or_else(|| {
+        playbook_near(&self.inventory).ok_or_else(|| {
             Diagnostic::error("no playbook found beside the inventory")
                 .hint("write `--playbook FILE`, or put it at playbooks/site.yml")
                 .into()
         })
     }
+}
+
+/// The playbook that is meant where none is named: looked for upwards from the inventory.
+pub(super) fn playbook_near(inventory: &Path) -> Option<PathBuf> {
+    let parent = inventory.parent().unwrap_or(Path::new(""));
+    let folders = [parent.to_path_buf(), parent.join(".."), parent.join("../..")];
+    let mut candidates = folders.iter().flat_map(|f| [f.join("playbooks/site.yml"), f.join("site.yml")]);
+    candidates.find_map(|path| Some(tidy(&path)).filter(|path| path.is_file()))
 }
 
 /// Seconds since 1970.

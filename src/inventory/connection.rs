@@ -44,7 +44,7 @@ pub struct BecomeSpec {
 }
 
 /// Variables that Ansible has and that cannot be honoured here: silence would connect in another way than meant.
-const REFUSED: [(&str, &str); 18] = [
+pub(crate) const REFUSED: [(&str, &str); 18] = [
     ("ansible_password", "log in with a key"),
     ("ansible_ssh_pass", "log in with a key"),
     ("ansible_ssh_password", "log in with a key"),

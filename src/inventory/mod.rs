@@ -24,8 +24,10 @@ mod source;
 mod tests;
 mod tree;
 
+pub(crate) use connection::REFUSED;
 pub use connection::{BecomeSpec, ConnectionKind, ConnectionSpec, become_method, connection_spec};
 pub use layers::Layer;
+pub(crate) use tree::SHORT_NAMES;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Origin, Source};

@@ -16,7 +16,7 @@ const DEEPEST: usize = 500;
 pub(super) type Vars = IndexMap<String, Node>;
 
 /// Short names that may be written in an inventory file, and the Ansible names they stand for.
-pub(super) const SHORT_NAMES: [(&str, &str); 10] = [
+pub(crate) const SHORT_NAMES: [(&str, &str); 10] = [
     ("host", "ansible_host"),
     ("port", "ansible_port"),
     ("user", "ansible_user"),

@@ -149,7 +149,7 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// Names that are always in scope.
-pub(super) const RESERVED: &[&str] = &[
+pub const RESERVED: &[&str] = &[
     "facts",
     "inventory_hostname",
     "host",

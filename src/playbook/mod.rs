@@ -19,15 +19,17 @@ mod rolling;
 mod task;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 mod words;
 
 pub use files::{Call, FileKind, Files};
-pub use inputs::{Input, Inputs, Type};
-pub use keywords::{Connection, Keywords, is_reserved};
+pub use inputs::{Input, Inputs, Kind, Type};
+pub use keywords::{Connection, Keywords, RESERVED, is_reserved};
 pub use library::types_in;
-pub use names::{instead_of, is_play_key, is_task_key, other_name};
+pub use names::{instead_of, is_play_key, is_task_key, other_name, other_names};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
+pub use vocabulary::{Keyword, Level, Shape};
 pub use words::parameters_in;
 pub(crate) use words::quoted;
 

@@ -55,6 +55,7 @@ pub(super) const IMPORT_ROLE: &[&str] = &[
     "rolespec_validate",
 ];
 pub(super) const IMPORT_PLAYBOOK: &[&str] = &["import_playbook", "name", "when", "tags", "vars"];
+pub(super) const LOOP_CONTROL: &[&str] = &["loop_var", "index_var", "label", "pause"];
 pub(super) const HANDLER: &[&str] = &["listen"];
 pub(super) const PLAY: &[&str] = &[
     "hosts",
@@ -231,6 +232,11 @@ pub fn is_play_key(key: &str) -> bool {
 /// What to do instead of a keyword of Ansible, or of what it writes like a module, that is not there; empty when there is nothing.
 pub fn instead_of(key: &str) -> Option<&'static str> {
     LATER.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint)
+}
+
+/// Modules of Ansible whose work a resource of another name does, with that name.
+pub fn other_names() -> &'static [(&'static str, &'static str)] {
+    OTHER_NAME
 }
 
 /// The resource that does the work of a module of Ansible with another name.

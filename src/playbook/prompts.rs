@@ -24,7 +24,7 @@ pub struct Prompt {
     pub origin: Origin,
 }
 
-const KEYS: &[&str] = &["name", "prompt", "default", "private", "confirm", "unsafe"];
+pub(super) const KEYS: &[&str] = &["name", "prompt", "default", "private", "confirm", "unsafe"];
 /// Ansible hashes the answer; here nothing does that while it runs.
 const HASHING: [&str; 3] = ["encrypt", "salt", "salt_size"];
 

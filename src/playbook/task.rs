@@ -267,8 +267,7 @@ impl Loader<'_> {
         let control = self
             .errors
             .take(control.node.expect_map("a mapping with `loop_var`, `index_var`, `label`, `pause`"))?;
-        let known: &[&str] = &["loop_var", "index_var", "label", "pause"];
-        names::check_keys(control, "`loop_control`", &[known], self.errors);
+        names::check_keys(control, "`loop_control`", &[names::LOOP_CONTROL], self.errors);
         if let Some(entry) = control.get("loop_var") {
             repeat.var = self.variable_name(&entry.node)?;
         }

@@ -31,9 +31,11 @@ enum Quoting {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file on the host.
     path: HostPath,
     /// Names and values. A value is one line; secrets are never shown.
     values: IndexMap<String, Text>,
+    /// How values are quoted.
     #[serde(default)]
     #[expect(dead_code, reason = "there is one way so far; written down so that another can be added")]
     quoting: Quoting,

@@ -27,6 +27,7 @@ enum Wanted {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file or folder on the host.
     path: HostPath,
     /// `directory` makes it, with missing parents; `file` must exist already; `absent` removes what is there.
     #[serde(default)]

@@ -15,6 +15,7 @@ pub struct Group;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The name of the group.
     name: String,
     /// Its number. Default: the next free one.
     gid: Option<u32>,

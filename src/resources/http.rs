@@ -22,11 +22,15 @@ pub struct Http;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The address that is asked: `http://` or `https://`.
     url: String,
+    /// The method of the request.
     #[serde(default = "get")]
     method: String,
+    /// Headers of the request. A secret may stand here.
     #[serde(default)]
     headers: IndexMap<String, Text>,
+    /// The body of the request. The place for a secret.
     body: Option<Text>,
     /// The status wanted, or a list of them.
     #[serde(default = "ok")]

@@ -20,12 +20,14 @@ pub struct LineInFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file on the host.
     path: HostPath,
     /// The line, without a line break.
     line: Option<Text>,
     /// The last line that matches is replaced by `line`; with `absent`, all that match go. Must match the new line too, or
     /// no more than one line.
     regexp: Option<String>,
+    /// `present` (default) or `absent`: whether the line is to be there.
     #[serde(default)]
     state: Presence,
     /// Where a new line goes: after the last line that matches, or `EOF` (the default).

@@ -28,6 +28,7 @@ pub struct Spec {
     path: HostPath,
     /// What it points to, as it is written into the link: absolute, or relative to the link's folder.
     target: Option<String>,
+    /// `present` (default) or `absent`: whether the link is to be there.
     #[serde(default)]
     state: Presence,
     /// Also replaces (or removes) a file or an empty directory that is there instead of a link.

@@ -36,7 +36,7 @@ impl Resource for Meta {
     const EXAMPLE: &'static str = "\
 name: Only hosts with Docker go on
 meta: end_host
-when: not docker.install
+when: not facts.docker.installed
 ";
     const FREE: Option<&'static str> = Some("action");
 

@@ -16,13 +16,27 @@ use std::fmt;
 pub struct PortProbe;
 
 /// Ports that must not answer.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(inline, with = "Vec<u16>")]
+#[derive(Debug, Default)]
 enum Closed {
     /// All that `open` does not name.
     #[default]
     Others,
     These(Vec<u16>),
+}
+
+impl JsonSchema for Closed {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Closed".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let ports = generator.subschema_for::<Vec<u16>>();
+        schemars::json_schema!({ "anyOf": [{ "type": "string", "enum": ["others"] }, ports] })
+    }
 }
 
 impl<'de> Deserialize<'de> for Closed {

@@ -26,6 +26,7 @@ pub struct Sysctl;
 pub struct Spec {
     /// E.g. `vm.overcommit_memory`.
     name: String,
+    /// The value, as `sysctl` shows it.
     value: String,
     /// The file that holds just this parameter. Default: `/etc/sysctl.d/60-NAME.conf`.
     file: Option<HostPath>,

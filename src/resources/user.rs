@@ -17,6 +17,7 @@ pub struct User;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The login name.
     name: String,
     /// Its number. Default: the next free one.
     uid: Option<u32>,
@@ -27,6 +28,7 @@ pub struct Spec {
     /// `true` (default): the account stays in other groups too. `false`: `groups` are all it is in.
     #[serde(default = "yes")]
     append: bool,
+    /// The home folder. Default for a new account: `/home/NAME`.
     home: Option<HostPath>,
     /// Whether a new account's home is made. Default: true, for a system account false.
     create_home: Option<bool>,

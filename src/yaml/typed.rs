@@ -102,7 +102,8 @@ impl JsonSchema for Text {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
+        // It may be a secret.
+        schemars::json_schema!({ "type": "string", "writeOnly": true })
     }
 }
 

@@ -1,29 +1,39 @@
-//! `doc`: the documentation of resource types, helpers, facts and roles, from the same source as the code.
+//! `doc`: the documentation of resource types, keywords, helpers, facts and roles, from the same source as the code.
 
 mod external;
 mod facts;
 mod helpers;
+mod keywords;
+pub mod pages;
+mod parameters;
 mod roles;
+mod search;
+mod types;
+mod wrap;
 
-use super::{Color, files::Disk, vault_args::VaultArgs};
+use super::{Color, completions, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    resource::ResourceType,
     resources::TABLE,
     template::HELPERS,
 };
-use serde_json::Value as Json;
-use std::sync::Arc;
+use clap_complete::ArgValueCompleter;
+use std::{path::PathBuf, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 pub struct Doc {
-    /// A resource type, a helper, a fact (`facts.os`), or `helpers`, `facts` or `role`; without it, the list of types
+    /// A resource type, a helper, a keyword, a fact (`facts.os`), or `keywords`, `helpers`, `facts` or `role`; without it, the list of types
+    #[arg(add = ArgValueCompleter::new(completions::documented))]
     name: Option<String>,
-    /// With `helpers`, `facts` or `role`: one of these; a role by its name or its folder
+    /// With `keywords`, `helpers`, `facts` or `role`: one of these; a role by its name or its folder
+    #[arg(add = ArgValueCompleter::new(completions::documented_inside))]
     item: Option<String>,
-    /// With `helpers` or `facts`: all of it as Markdown
-    #[arg(long)]
-    markdown: bool,
+    /// Look for words in types, parameters, helpers, facts and keywords
+    #[arg(short, long, value_name = "WORDS", num_args = 1.., conflicts_with_all = ["name", "markdown"])]
+    search: Vec<String>,
+    /// As Markdown: a type, `keywords`, `helpers` or `facts`; with a folder instead of a name, all pages are written there
+    #[arg(short, long, value_name = "DIR", num_args = 0..=1)]
+    markdown: Option<Option<PathBuf>>,
     #[command(flatten)]
     vault: VaultArgs,
 }
@@ -36,7 +46,7 @@ impl Doc {
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
         let files = Arc::new(Disk { passwords: Arc::new(self.vault.passwords()?) });
         // Ours come first, and nobody has to run a program to hear of them.
-        let known = |name: &&str| self.item.is_none() && !self.markdown && !is_known(name);
+        let known = |name: &&str| self.item.is_none() && self.markdown.is_none() && !is_known(name);
         if let Some(name) = self.name.as_deref().filter(known)
             && let Some(page) = external::page(name, &files)?
         {
@@ -48,12 +58,20 @@ impl Doc {
             Some(path) if path.contains('/') => Some(Some(path)),
             _ => None,
         };
-        if let Some(role) = of_role.filter(|_| !self.markdown) {
+        if let Some(role) = of_role.filter(|_| self.markdown.is_none()) {
             anstream::print!("{}", roles::page(role, &self.vault, color)?);
             return Ok(Exit::Done);
         }
+        if let (Some(Some(folder)), None) = (&self.markdown, &self.name) {
+            pages::write(folder)?;
+            return Ok(Exit::Done);
+        }
         anstream::print!("{}", self.text()?);
-        let own = if self.name.is_none() && !self.markdown { external::all(&files) } else { vec![] };
+        let own = if self.name.is_none() && self.markdown.is_none() && self.search.is_empty() {
+            external::all(&files)
+        } else {
+            vec![]
+        };
         if !own.is_empty() {
             anstream::println!("\nof this project:");
         }
@@ -62,17 +80,17 @@ impl Doc {
     }
 
     fn text(&self) -> Result<String, Diagnostic> {
-        let name = self.name.as_deref();
-        if self.markdown {
-            return match (name, &self.item) {
-                (Some("helpers"), None) => Ok(helpers::markdown()),
-                (Some("facts"), None) => Ok(facts::markdown()),
-                _ => Err(Diagnostic::error("only all helpers or all facts are there as Markdown")
-                    .hint("write `doc helpers --markdown` or `doc facts --markdown`")),
-            };
+        if !self.search.is_empty() {
+            return search::search(&self.search);
         }
-        match (name, self.item.as_deref()) {
-            (None, _) => Ok(list()),
+        let (name, item) = (self.name.as_deref(), self.item.as_deref());
+        if let Some(folder) = &self.markdown {
+            return markdown(name, item, folder.is_some());
+        }
+        match (name, item) {
+            (None, _) => Ok(types::list()),
+            (Some("keywords"), None) => Ok(keywords::list()),
+            (Some("keywords"), Some(keyword)) => keywords::page(keyword),
             (Some("helpers"), None) => Ok(helpers::list()),
             (Some("helpers"), Some(helper)) => helpers::page(helper).ok_or_else(|| {
                 let error = Diagnostic::error(format!("unknown helper `{helper}`"));
@@ -84,17 +102,55 @@ impl Doc {
             (Some("facts"), Some(path)) => facts::page(path),
             (Some(name), Some(item)) => {
                 let error = Diagnostic::error(format!("`doc {name}` takes no `{item}`"));
-                Err(error.hint("a second word goes with `helpers`, `facts` and `role`"))
+                Err(error.hint("a second word goes with `keywords`, `helpers`, `facts` and `role`"))
             }
-            (Some(name), None) => {
-                match crate::resources::find(name) {
-                    Some(found) if helpers::page(name).is_some() => Ok(page(found)
-                        + &format!("\nThere is a helper of that name too: `doc helpers {name}`.\n")),
-                    Some(found) => Ok(page(found)),
-                    None if name.starts_with("facts.") => facts::page(name),
-                    None => helpers::page(name).ok_or_else(|| unknown(name)),
-                }
-            }
+            (Some(name), None) => match crate::resources::find(name) {
+                Some(found) => Ok(types::page(found)),
+                None if name.starts_with("facts.") => facts::page(name),
+                None => match helpers::page(name) {
+                    Some(page) if keywords::is_known(name) => {
+                        Ok(page + &format!("\nThere is a keyword of that name too: `doc keywords {name}`.\n"))
+                    }
+                    Some(page) => Ok(page),
+                    None if keywords::is_known(name) => keywords::page(name),
+                    None => Err(unknown(name)),
+                },
+            },
+        }
+    }
+}
+
+/// The first sentence of a type's documentation.
+pub(super) fn summary(row: &crate::resource::ResourceType) -> String {
+    wrap::first_sentence(&parameters::about(row))
+}
+
+/// The names of the resource types that the project here brings along.
+pub(super) fn own_types() -> Vec<String> {
+    let files = Arc::new(Disk { passwords: Arc::default() });
+    external::all(&files).into_iter().map(|(name, _)| name).collect()
+}
+
+/// The roles that `doc role` finds here.
+pub(super) fn role_names() -> Vec<String> {
+    roles::names()
+}
+
+/// One page as Markdown.
+fn markdown(name: Option<&str>, item: Option<&str>, with_folder: bool) -> Result<String, Diagnostic> {
+    match (name, item) {
+        (Some("keywords"), None) => Ok(keywords::markdown()),
+        (Some("helpers"), None) => Ok(helpers::markdown()),
+        (Some("facts"), None) => Ok(facts::markdown()),
+        (Some(name), None) if !with_folder && crate::resources::find(name).is_some() => {
+            Ok(crate::resources::find(name).map(pages::page).unwrap_or_default())
+        }
+        (None, _) => Err(Diagnostic::error("what should be written as Markdown?").hint(
+            "write `doc TYPE --markdown`, or `doc --markdown DIR` for all pages: `docs` is where those of this project are",
+        )),
+        (Some(name), _) => {
+            let error = Diagnostic::error(format!("`doc {name}` is not there as Markdown"));
+            Err(error.hint("types, and all of `keywords`, `helpers` or `facts` are"))
         }
     }
 }
@@ -110,78 +166,13 @@ fn unknown(name: &str) -> Diagnostic {
         .iter()
         .map(|t| t.name)
         .chain(HELPERS.iter().map(|helper| helper.name))
-        .chain(["helpers", "facts", "role"]);
-    let error = Diagnostic::error(format!("unknown resource type or helper `{name}`"));
-    error.hint("`doc` alone lists the types, `doc helpers` the helpers").suggest(name, known)
-}
-
-fn list() -> String {
-    let width = TABLE.iter().map(|t| t.name.len()).max().unwrap_or(0);
-    let line = |t: &ResourceType| {
-        let schema = (t.schema)().to_value();
-        let summary = schema["description"].as_str().unwrap_or("").lines().next().unwrap_or("").to_string();
-        format!("{:width$}  {summary}\n", t.name)
+        .chain(["keywords", "helpers", "facts", "role"]);
+    let error = Diagnostic::error(format!("unknown resource type, helper or keyword `{name}`"));
+    let hint = match crate::playbook::other_name(name) {
+        Some(ours) => format!("`{ours}` does this here"),
+        None => "`doc` alone lists the types, `doc --search WORDS` looks for words".into(),
     };
-    TABLE.iter().map(line).collect::<String>()
-        + "\n`doc TYPE` shows a type, `doc helpers` lists the helpers of templates, `doc facts` what is known of every host, `doc role NAME` what a role takes.\n"
-}
-
-/// A type's page: what it is, its parameters, an example.
-fn page(found: &ResourceType) -> String {
-    let schema = (found.schema)().to_value();
-    let mut out = format!("{}\n\n", found.name);
-    if let Some(text) = schema["description"].as_str() {
-        out += &format!("{text}\n\n");
-    }
-    out += "parameters:\n";
-    let required: Vec<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let mut notes = vec![kind(property, &schema)];
-        if required.contains(&name.as_str()) {
-            notes.push("required".into());
-        }
-        if let Some(default) = property.get("default").filter(|d| !d.is_null()) {
-            notes.push(format!("default {default}"));
-        }
-        out += &format!("  {name} ({})\n", notes.join(", "));
-        for line in property["description"].as_str().unwrap_or("").lines() {
-            out += &format!("      {line}\n");
-        }
-    }
-    for source in found.sources {
-        out += &format!(
-            "  {} (string)\n      A file from {}/, in place of `{}`.\n",
-            source.key, source.folder, source.into
-        );
-    }
-    out + "\nexample:\n" + &found.example.lines().map(|l| format!("  {l}\n")).collect::<String>()
-}
-
-fn kind(property: &Json, root: &Json) -> String {
-    if let Some(reference) = property["$ref"].as_str() {
-        let target = reference.trim_start_matches("#/").split('/').fold(root, |at, key| &at[key]);
-        return kind(target, root);
-    }
-    for key in ["enum", "oneOf", "anyOf"] {
-        if let Some(options) = property[key].as_array() {
-            let word = |option: &Json| match option.as_str().or_else(|| option["const"].as_str()) {
-                Some(word) => Some(word.to_string()),
-                None => Some(kind(option, root)).filter(|k| k != "null"),
-            };
-            let mut words: Vec<String> = options.iter().filter_map(word).collect();
-            words.dedup();
-            return words.join(" | ");
-        }
-    }
-    match &property["type"] {
-        Json::String(kind) => kind.clone(),
-        Json::Array(kinds) => {
-            let kinds: Vec<&str> = kinds.iter().filter_map(Json::as_str).filter(|k| *k != "null").collect();
-            kinds.join(" | ")
-        }
-        _ => "any".into(),
-    }
+    error.hint(hint).suggest(name, known)
 }
 
 #[cfg(test)]
@@ -191,7 +182,8 @@ mod tests {
     fn doc(words: &[&str]) -> Result<String, Diagnostic> {
         let mut words = words.iter().map(ToString::to_string);
         let (name, item) = (words.next(), words.next());
-        Doc { name, item, markdown: false, vault: VaultArgs::default() }.text()
+        let (search, vault) = (vec![], VaultArgs::default());
+        Doc { name, item, search, markdown: None, vault }.text()
     }
 
     #[test]
@@ -199,9 +191,10 @@ mod tests {
         let pages = [
             ("helpers", helpers::markdown(), include_str!("../../../docs/helpers.md")),
             ("facts", facts::markdown(), include_str!("../../../docs/facts.md")),
+            ("keywords", keywords::markdown(), include_str!("../../../docs/keywords.md")),
         ];
         for (name, printed, page) in pages {
-            assert!(printed == page, "run `lustores-provision doc {name} --markdown > docs/{name}.md`");
+            assert!(printed == page, "docs/{name}.md is old: run `lustores-provision doc --markdown docs`");
         }
     }
 
@@ -223,6 +216,32 @@ mod tests {
         assert!(doc(&["file"]).unwrap().contains("`doc helpers file`"));
         assert!(doc(&["lower"]).unwrap().starts_with("lower text\n"));
         assert!(doc(&[]).unwrap().contains("`doc helpers`"));
+        for level in crate::playbook::Level::ALL {
+            for keyword in level.keywords() {
+                let page = doc(&["keywords", keyword.name]).unwrap();
+                let bare = |text: &str| text.split_whitespace().collect::<String>();
+                assert!(bare(&page).contains(&bare(keyword.about)) && page.contains(level.title()), "{page}");
+            }
+        }
+    }
+
+    #[test]
+    fn pages_fit_a_terminal_and_tell_all_of_a_type() {
+        for row in TABLE {
+            let page = doc(&[row.name]).unwrap();
+            // An example is as wide as it is written.
+            let (before, rest) = page.split_once("\nExample:\n").unwrap();
+            let after = rest.split_once("\nNotes:\n").unwrap().1;
+            for line in before.lines().chain(after.lines()) {
+                assert!(line.chars().count() <= 80, "{}: {line}", row.name);
+            }
+            for parameter in parameters::parameters(row) {
+                assert!(page.contains(&format!("\n  {}: ", parameter.name)), "{}: {page}", parameter.name);
+            }
+        }
+        for words in [&[][..], &["keywords"], &["keywords", "serial"]] {
+            assert!(doc(words).unwrap().lines().all(|line| line.chars().count() <= 80), "{words:?}");
+        }
     }
 
     #[test]
@@ -234,6 +253,8 @@ mod tests {
             (&["facts.os.codname"], "`os.codename`"),
             (&["helper"], "`helpers`"),
             (&["copy", "x"], "a second word"),
+            (&["keywords", "notfiy"], "`notify`"),
+            (&["apt"], "`package` does this"),
         ] {
             let error = doc(words).unwrap_err();
             assert!(error.hint.as_deref().is_some_and(|hint| hint.contains(part)), "{words:?}: {error:?}");

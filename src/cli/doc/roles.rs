@@ -53,6 +53,17 @@ fn find(name: &str, files: &Disk) -> Result<PathBuf, Diagnostic> {
     })
 }
 
+/// The names of the roles here.
+pub(super) fn names() -> Vec<String> {
+    let folder = FOLDERS.iter().map(Path::new).find(|folder| folder.is_dir());
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> =
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 fn list(files: &Disk) -> Result<String, Diagnostics> {
     let mut out = String::new();
     let folder = FOLDERS.iter().map(Path::new).find(|folder| folder.is_dir());

@@ -15,7 +15,7 @@ mod tests;
 pub use kind::Kind;
 pub use loose::Loose;
 
-pub(super) use read::read;
+pub(super) use read::{KEYS as INPUT, read};
 pub(super) use specs::read as read_specs;
 
 use crate::{

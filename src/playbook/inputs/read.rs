@@ -15,7 +15,7 @@ use regex::Regex;
 /// More than anybody needs; a hostile file should not use up the stack.
 pub(super) const DEEPEST: usize = 20;
 
-const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "type",
     "items",
     "elements",

@@ -80,6 +80,7 @@ struct Pin {
     package: String,
     /// The host name in the source's URI.
     origin: String,
+    /// How much a version from there is worth; 500 is the usual, above 1000 it even replaces a newer one.
     priority: i32,
 }
 

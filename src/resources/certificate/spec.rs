@@ -24,6 +24,7 @@ pub struct Spec {
     pub path: HostPath,
     /// The private key.
     pub key: HostPath,
+    /// Where the certificate comes from.
     pub method: Method,
     /// DNS names (also `*.example.org`) and IP addresses; the first is its common name.
     #[serde(default)]

@@ -1,0 +1,185 @@
+//! Resource types in the terminal: the list by topic, and a page for each.
+
+use super::{
+    parameters::{Parameter, about, parameters},
+    wrap::{first_sentence, flow, wrapped},
+};
+use crate::{
+    model::Origin,
+    playbook::other_names,
+    resource::{ResourceType, Topic},
+    resources::TABLE,
+    template::HELPERS,
+    yaml::{Entry, Node, Value},
+};
+use std::sync::Arc;
+
+/// The types of a topic, by name.
+pub(super) fn of_topic(topic: Topic) -> impl Iterator<Item = &'static ResourceType> {
+    TABLE.iter().filter(move |row| row.topic == topic)
+}
+
+/// All types by topic, one line each.
+pub(super) fn list() -> String {
+    let width = TABLE.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for topic in Topic::ALL {
+        let rows: Vec<_> = of_topic(topic).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        out += &format!("{}\n", topic.title());
+        for row in rows {
+            // One that is too long for its line goes on below.
+            let line = format!("  {:width$}  ", row.name);
+            let mut text = String::new();
+            flow(&first_sentence(&about(row)), width + 4, width + 4, &mut text);
+            out += &(line + text.trim_start());
+        }
+        out.push('\n');
+    }
+    let more = "`doc TYPE` shows a type, `doc keywords` what plays and tasks may say, `doc helpers` the helpers of templates, `doc facts` \
+         what is known of every host, `doc role NAME` what a role takes. `doc --search WORDS` looks through all of it.";
+    flow(more, 0, 0, &mut out);
+    out
+}
+
+/// A type's page: what it is, its parameters, an example, its result.
+pub(super) fn page(row: &ResourceType) -> String {
+    let mut out = format!("{}\n\n{}\nParameters:\n", row.name, wrapped(&about(row), 0));
+    for parameter in parameters(row) {
+        text(&parameter, 2, &mut out);
+    }
+    out += "\nExample:\n";
+    for line in example(row).lines() {
+        out += format!("  {line}").trim_end();
+        out.push('\n');
+    }
+    let results = results(row);
+    if !results.is_empty() {
+        out += "\nResult (`register`):\n";
+        let width = results.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, about) in results {
+            let mut text = String::new();
+            flow(about, width + 4, width + 4, &mut text);
+            out += &format!("  {name:width$}  {}", text.trim_start());
+        }
+    }
+    out += "\nNotes:\n";
+    for note in notes(row) {
+        flow(&format!("- {note}"), 2, 4, &mut out);
+    }
+    out
+}
+
+fn text(parameter: &Parameter, indent: usize, out: &mut String) {
+    let mut head = vec![parameter.kind.clone()];
+    if parameter.kind == "word" {
+        let words: Vec<_> = parameter.choices.iter().map(|(word, _)| word.as_str()).collect();
+        head[0] = words.join(" | ");
+    }
+    if parameter.required {
+        head.push("required".into());
+    }
+    head.extend(parameter.default.iter().map(|default| format!("default {default}")));
+    flow(&format!("{}: {}", parameter.name, head.join(", ")), indent, indent + 4, out);
+    *out += &wrapped(&parameter.about, indent + 4);
+    if parameter.kind != "word" && !parameter.choices.is_empty() {
+        let words: Vec<_> = parameter.choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+        flow(&format!("One of {}.", words.join(", ")), indent + 4, indent + 4, out);
+    }
+    for (word, about) in parameter.choices.iter().filter(|(_, about)| !about.is_empty()) {
+        flow(&format!("{word}: {about}"), indent + 4, indent + 8, out);
+    }
+    for inner in &parameter.inside {
+        text(inner, indent + 4, out);
+    }
+}
+
+/// The example as an item of a list of tasks.
+pub(super) fn example(row: &ResourceType) -> String {
+    let line = |(at, line): (usize, &str)| match (at, line) {
+        (0, line) => format!("- {line}\n"),
+        (_, "") => "\n".into(),
+        (_, line) => format!("  {line}\n"),
+    };
+    row.example.lines().enumerate().map(line).collect()
+}
+
+/// What the example comes to, which says what kind of thing the type is.
+fn prepared(row: &ResourceType) -> Option<Box<dyn crate::resource::Prepared>> {
+    let source = crate::model::Source { path: row.name.into(), text: row.example.into(), secret: false };
+    let task = crate::yaml::parse(&Arc::new(source)).ok()?;
+    let mut parameters = task.get(row.name)?.clone();
+    let origin = Origin::named("example");
+    let entry = |node| Entry { key: origin.clone(), node };
+    if let (Some(free), false) = (row.free, matches!(parameters.value, Value::Map(_))) {
+        let map = [(free.to_owned(), entry(parameters))].into_iter().collect();
+        parameters = Node::new(Value::Map(map), origin.clone());
+    }
+    if let Value::Map(map) = &mut parameters.value {
+        for source in row.sources {
+            if map.shift_remove(source.key).is_some() {
+                map.insert(source.into.into(), entry(Node::string("", &origin)));
+            }
+        }
+    }
+    (row.prepare)(&parameters).ok()
+}
+
+/// The keys of its registered result.
+pub(super) fn results(row: &ResourceType) -> Vec<(&'static str, &'static str)> {
+    if row.name == "meta" {
+        return vec![];
+    }
+    let mut found = vec![
+        ("changed", "whether it changed something"),
+        ("failed", "whether it failed (with `ignore_errors`, or in `failed_when`)"),
+        ("skipped", "whether it was left out by its `when`"),
+    ];
+    let Some(prepared) = prepared(row) else { return found };
+    if prepared.is_command() || prepared.look().is_some() {
+        found.extend([
+            ("rc", "the exit code"),
+            ("stdout", "what it printed, without the last line end"),
+            ("stdout_lines", "the same as a list of lines"),
+            ("stderr", "what it printed on standard error"),
+        ]);
+    }
+    if ["command", "shell", "async_status"].contains(&row.name) {
+        found.push(("finished", "whether it has ended"));
+    }
+    if ["command", "shell"].contains(&row.name) {
+        found.push(("ansible_job_id", "with `async` and `poll: 0`: the job, for `async_status`"));
+    }
+    found
+}
+
+/// What is to be known of it besides.
+pub(super) fn notes(row: &ResourceType) -> Vec<String> {
+    let mut notes = vec![];
+    if let Some(free) = row.free {
+        notes.push(format!("A bare text stands for `{free}`: `{}: TEXT`.", row.name));
+    }
+    if let Some(prepared) = prepared(row) {
+        notes.push(match (prepared.acts(), prepared.counts_as_change()) {
+            (false, _) => {
+                "A state: what is as wanted already is left alone; `--check` shows the difference and changes nothing."
+            }
+            (true, true) => "An action: in the example it is done each time, and counts as a change.",
+            (true, false) => "An action: in the example it is done each time, and counts as no change.",
+        }.into());
+    }
+    let theirs: Vec<_> = other_names()
+        .iter()
+        .filter(|(_, ours)| *ours == row.name)
+        .map(|(theirs, _)| format!("`{theirs}`"))
+        .collect();
+    if !theirs.is_empty() {
+        notes.push(format!("In Ansible: {}; docs/from-ansible.md has the differences.", theirs.join(", ")));
+    }
+    if HELPERS.iter().any(|helper| helper.name == row.name) {
+        notes.push(format!("There is a helper of that name too: `doc helpers {}`.", row.name));
+    }
+    notes
+}

@@ -1,0 +1,63 @@
+//! `schema`: JSON Schemas for editors.
+
+use crate::{
+    diag::{Diagnostic, Diagnostics, Exit},
+    schema::Kind,
+};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Schema {
+    /// What files it is for
+    #[arg(value_enum, required_unless_present = "dir")]
+    kind: Option<Which>,
+    /// Write all schemas into this folder, as `playbook.json`, `tasks.json`, ...
+    #[arg(long, value_name = "DIR", conflicts_with = "kind")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Which {
+    /// Playbooks
+    Playbook,
+    /// Files of tasks and of handlers: `roles/*/tasks/*.yml`
+    Tasks,
+    /// Inventories in YAML
+    Inventory,
+    /// What roles take: `roles/*/meta/inputs.yml`
+    RoleInputs,
+    /// Files of variables: `group_vars/`, `host_vars/`, `defaults/`, `vars/`
+    Vars,
+}
+
+impl Schema {
+    /// Prints a schema, or writes all of them.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn run(self) -> Result<Exit, Diagnostics> {
+        let own = super::doc::own_types();
+        let text = |kind: Kind| format!("{:#}\n", kind.schema(&own));
+        if let Some(folder) = &self.dir {
+            let failed = |path: &PathBuf, error| {
+                Diagnostic::error(format!("cannot write {}", path.display())).cause(error)
+            };
+            std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+            for kind in Kind::ALL {
+                let path = folder.join(format!("{}.json", kind.name()));
+                std::fs::write(&path, text(kind)).map_err(|error| failed(&path, error))?;
+            }
+        }
+        let kind = self.kind.map(|kind| match kind {
+            Which::Playbook => Kind::Playbook,
+            Which::Tasks => Kind::Tasks,
+            Which::Inventory => Kind::Inventory,
+            Which::RoleInputs => Kind::RoleInputs,
+            Which::Vars => Kind::Vars,
+        });
+        if let Some(kind) = kind {
+            anstream::print!("{}", text(kind));
+        }
+        Ok(Exit::Done)
+    }
+}

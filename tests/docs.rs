@@ -1,0 +1,275 @@
+//! The documentation: pages that are written from the code are fresh, each row of the table of resource types has all that belongs to a
+//! type, the book has every page, and every link leads somewhere.
+//!
+//! `UPDATE=1 cargo nextest run --test docs` rewrites the pages; so does `lustores-provision doc --markdown docs`.
+
+use lustores_provision::{
+    cli::doc::pages,
+    resource::{ResourceType, Topic},
+    resources::TABLE,
+    yaml,
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn updates() -> bool {
+    std::env::var("UPDATE").is_ok_and(|update| update == "1")
+}
+
+#[test]
+fn pages_written_from_the_code_are_fresh() {
+    let docs = root().join("docs");
+    if updates() {
+        pages::write(&docs).unwrap();
+    }
+    let mut old: Vec<String> =
+        pages::strangers(&docs).iter().map(|path| path.display().to_string()).collect();
+    for (name, text) in pages::pages(&docs) {
+        if fs::read_to_string(docs.join(&name)).unwrap_or_default() != text {
+            old.push(name);
+        }
+    }
+    assert!(
+        old.is_empty(),
+        "old pages: {old:?}\nrun `UPDATE=1 cargo nextest run --test docs` and commit docs/"
+    );
+}
+
+/// What is printed is what is committed, and the folder is written as a whole.
+#[test]
+fn the_program_writes_the_pages_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = || Command::new(env!("CARGO_BIN_EXE_lustores-provision"));
+    fs::create_dir(folder.path().join("resources")).unwrap();
+    fs::copy(root().join("docs/SUMMARY.md"), folder.path().join("SUMMARY.md")).unwrap();
+    let stranger = folder.path().join("resources/gone.md");
+    let page = fs::read_to_string(root().join("docs/resources/copy.md")).unwrap();
+    fs::write(&stranger, &page).unwrap();
+    fs::write(folder.path().join("resources/notes.md"), "# By hand\n").unwrap();
+    let written = program().args(["doc", "--markdown"]).arg(folder.path()).output().unwrap();
+    assert!(written.status.success(), "{written:?}");
+    for (name, text) in pages::pages(folder.path()) {
+        assert_eq!(fs::read_to_string(folder.path().join(&name)).unwrap(), text, "{name}");
+    }
+    assert!(!stranger.exists() && folder.path().join("resources/notes.md").exists());
+    let printed = program().args(["doc", "copy", "--markdown"]).output().unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), page);
+}
+
+/// What comes before the example of a type that asks for the result of another task.
+const BEFORE: &[(&str, &str)] =
+    &[("async_status", "    - {command: sleep 1, async: 60, poll: 0, register: import}\n")];
+
+/// A project of the example alone, with the files that it brings along.
+fn project_of(row: &ResourceType) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut task: Vec<String> = row.example.lines().map(|line| format!("      {line}")).collect();
+    task[0] = task[0].replacen("      ", "    - ", 1);
+    let before = BEFORE.iter().find(|(name, _)| *name == row.name).map_or("", |(_, before)| before);
+    let play = format!("- hosts: all\n  tasks:\n{before}{}\n", task.join("\n"));
+    fs::write(folder.path().join("site.yml"), play).unwrap();
+    fs::write(folder.path().join("inventory.yml"), "all: {hosts: {web1: }}\n").unwrap();
+    let source = yaml::parse(&Arc::new(lustores_provision::model::Source {
+        path: "example".into(),
+        text: row.example.into(),
+        secret: false,
+    }))
+    .unwrap();
+    for named in row.sources {
+        let name = source.get(row.name).and_then(|parameters| parameters.get(named.key)?.as_str());
+        if let Some(name) = name {
+            let path = folder.path().join(named.folder).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "content\n").unwrap();
+        }
+    }
+    folder
+}
+
+/// What the real `validate` says of the example in a real project.
+fn validated(row: &ResourceType) -> Result<(), String> {
+    let folder = project_of(row);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lustores-provision"));
+    command.args(["validate", "inventory.yml"]).current_dir(folder.path()).env_clear().stdin(Stdio::null());
+    let output =
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder.path()).output().unwrap();
+    match output.status.code() {
+        Some(0) => Ok(()),
+        _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+/// Parameters without a word about them, also inside of others.
+fn undocumented(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let name = format!("{path}{name}");
+        if property["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
+            found.push(name.clone());
+        }
+        undocumented(property, &format!("{name}."), found);
+        for part in property["anyOf"].as_array().into_iter().flatten().chain([&property["items"]]) {
+            undocumented(part, &format!("{name}."), found);
+        }
+    }
+}
+
+/// Laws and fixtures have tests of their own (`law`, `resource_fixtures`), which say why a type has none.
+#[test]
+fn each_type_has_all_that_belongs_to_one() {
+    let index = fs::read_to_string(root().join("docs/resources/README.md")).unwrap_or_default();
+    let mut lacks = vec![];
+    for row in TABLE {
+        let mut lack = |what: String| lacks.push(format!("{}: {what}", row.name));
+        let schema = lustores_provision::schema::plainly(&(row.schema)().to_value());
+        let about = schema["description"].as_str().unwrap_or_default();
+        let first = about.split("\n\n").next().unwrap_or_default().trim();
+        if !first.ends_with('.') || !first.starts_with(|c: char| c.is_uppercase()) {
+            lack(format!("the documentation does not begin with a sentence: `{first}`"));
+        }
+        if !Topic::ALL.contains(&row.topic) {
+            lack("its topic is not in the list".into());
+        }
+        let mut parameters = vec![];
+        undocumented(&schema, "", &mut parameters);
+        if !parameters.is_empty() {
+            lack(format!("parameters without documentation: {}", parameters.join(", ")));
+        }
+        if let Err(said) = validated(row) {
+            lack(format!("its example is not valid:\n{said}"));
+        }
+        if !root().join(format!("docs/resources/{}.md", row.name)).exists()
+            || !index.contains(&format!("({}.md)", row.name))
+        {
+            lack("no page in docs/resources: run `UPDATE=1 cargo nextest run --test docs`".into());
+        }
+        if !root().join("tests/fixtures/resources").join(row.name).is_dir() {
+            lack("no fixtures in tests/fixtures/resources".into());
+        }
+    }
+    assert!(lacks.is_empty(), "\n{}", lacks.join("\n"));
+}
+
+/// All Markdown files of `docs/` and those beside it.
+fn markdown() -> Vec<PathBuf> {
+    fn find(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().is_none_or(|name| name != "book") {
+                find(&path, found);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)).to_vec();
+    find(&root().join("docs"), &mut found);
+    found.sort();
+    found
+}
+
+/// The text without code, where brackets are no links.
+fn prose(text: &str) -> String {
+    let mut out = String::new();
+    let mut fence = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fence = !fence;
+        } else if !fence {
+            let parts = line.split('`').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "code" });
+            out += &parts.collect::<Vec<_>>().join("`");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The names of headings as GitHub and mdBook make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut fence = false;
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        fence ^= line.trim_start().starts_with("```");
+        let heading = line.trim_start_matches('#');
+        if fence || heading.len() == line.len() || !heading.starts_with(' ') {
+            continue;
+        }
+        let kept = |c: char| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || "-_".contains(c) => Some(c),
+            _ => None,
+        };
+        let name: String = heading.trim().to_lowercase().chars().filter_map(kept).collect();
+        let mut unique = name.clone();
+        for number in 1.. {
+            if found.insert(unique.clone()) {
+                break;
+            }
+            unique = format!("{name}-{number}");
+        }
+    }
+    found
+}
+
+/// The targets of `[text](target)` and `[text]: target`.
+fn links(text: &str) -> Vec<String> {
+    let text = prose(text);
+    let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let named = text.lines().filter(|line| line.starts_with('[')).filter_map(|line| line.split_once("]: "));
+    inline.chain(named.map(|(_, target)| target.trim())).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut wrong = vec![];
+    let mut count = 0;
+    for path in markdown() {
+        let text = fs::read_to_string(&path).unwrap();
+        let shown = path.strip_prefix(root()).unwrap().display();
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            count += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            if !target.exists() {
+                wrong.push(format!("{shown}: {link}: no such file"));
+            } else if !anchor.is_empty() && !anchors(&fs::read_to_string(&target).unwrap()).contains(anchor) {
+                wrong.push(format!("{shown}: {link}: no such heading"));
+            }
+        }
+    }
+    assert!(count > 100, "only {count} links were found");
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn links_and_headings_are_found() {
+    let text = "# The `a b`: c!\n[x](y.md#z) `[no](link)`\n```\n[no](code.md)\n# no\n```\n[r]: t.md\n## Same\n## Same\n";
+    assert_eq!(links(text), ["y.md#z", "t.md"]);
+    assert_eq!(Vec::from_iter(anchors(text)), ["same", "same-1", "the-a-b-c"]);
+}
+
+#[test]
+fn the_book_has_every_page_once() {
+    let docs = root().join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let mut listed = links(&summary);
+    listed.sort();
+    let all = listed.len();
+    listed.dedup();
+    assert_eq!(all, listed.len(), "a page is in docs/SUMMARY.md twice");
+    let pages =
+        markdown().into_iter().filter_map(|path| Some(path.strip_prefix(&docs).ok()?.display().to_string()));
+    let missing: Vec<_> = pages.filter(|page| page != "SUMMARY.md" && !listed.contains(page)).collect();
+    assert!(missing.is_empty(), "not in docs/SUMMARY.md: {missing:?}");
+}
