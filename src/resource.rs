@@ -170,6 +170,8 @@ pub trait Resource: Sized + 'static {
     /// The parameter that a bare string stands for (`command: uptime`).
     const FREE: Option<&'static str> = None;
     const SOURCES: &'static [SourceParam] = &[];
+    /// What [`Self::found`] and [`Self::interlude`] put into the registered result: keys, and what they hold.
+    const RESULT: &'static [(&'static str, &'static str)] = &[];
 
     /// The parameters. Doc comments are the documentation.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync;

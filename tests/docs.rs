@@ -122,6 +122,13 @@ fn undocumented(schema: &serde_json::Value, path: &str, found: &mut Vec<String>)
     }
 }
 
+/// The code of a type.
+fn sources(name: &str) -> String {
+    let folder = root().join("src/resources").join(name);
+    let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    files.chain([folder.with_extension("rs")]).filter_map(|path| fs::read_to_string(path).ok()).collect()
+}
+
 /// Laws and fixtures have tests of their own (`law`, `resource_fixtures`), which say why a type has none.
 #[test]
 fn each_type_has_all_that_belongs_to_one() {
@@ -142,6 +149,10 @@ fn each_type_has_all_that_belongs_to_one() {
         undocumented(&schema, "", &mut parameters);
         if !parameters.is_empty() {
             lack(format!("parameters without documentation: {}", parameters.join(", ")));
+        }
+        let code = sources(row.name);
+        if (code.contains("fn found(") || code.contains("fn interlude(")) && row.result.is_empty() {
+            lack("what it adds to the registered result is not in `RESULT`".into());
         }
         if let Err(said) = validated(row) {
             lack(format!("its example is not valid:\n{said}"));

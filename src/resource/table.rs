@@ -15,6 +15,7 @@ pub struct ResourceType {
     pub example: &'static str,
     pub free: Option<&'static str>,
     pub sources: &'static [SourceParam],
+    pub result: &'static [(&'static str, &'static str)],
     /// Reads the parameters; [`SourceParam`]s were replaced by contents before.
     pub prepare: fn(&Node) -> Result<Box<dyn Prepared>, Diagnostic>,
     pub schema: fn() -> Schema,
@@ -28,6 +29,7 @@ pub const fn row<R: Resource>() -> ResourceType {
         example: R::EXAMPLE,
         free: R::FREE,
         sources: R::SOURCES,
+        result: R::RESULT,
         prepare: |node| {
             let spec = from_node(node)?;
             R::check(&spec).map_err(|fault| refused(node, fault))?;

@@ -55,6 +55,8 @@ name: Somebody has looked
 pause:
   prompt: Look at the page, then press Enter (ctrl-c ends the run)
 ";
+    const RESULT: &'static [(&'static str, &'static str)] =
+        &[("user_input", "what was typed"), ("echo", "whether it showed"), ("delta", "seconds that it took")];
 
     type Spec = Spec;
     type State = Act;

@@ -36,6 +36,7 @@ enum Algorithm {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The path that is looked at.
     path: HostPath,
     /// Looks at what a link leads to, not at the link.
     #[serde(default)]
@@ -100,6 +101,8 @@ stat:
   path: /srv/data/PG_VERSION
 register: data
 ";
+    const RESULT: &'static [(&'static str, &'static str)] =
+        &[("stat", "what is there: `stat.exists`, `stat.isdir`, `stat.size`, ... as told above")];
 
     type Spec = Spec;
     type State = Act;

@@ -152,6 +152,7 @@ pub(super) fn results(row: &ResourceType) -> Vec<(&'static str, &'static str)> {
     if ["command", "shell"].contains(&row.name) {
         found.push(("ansible_job_id", "with `async` and `poll: 0`: the job, for `async_status`"));
     }
+    found.extend(row.result);
     found
 }
 
