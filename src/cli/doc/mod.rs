@@ -158,7 +158,9 @@ fn markdown(name: Option<&str>, item: Option<&str>, with_folder: bool) -> Result
 /// Whether a word is the program's own.
 fn is_known(name: &str) -> bool {
     let own = crate::resources::find(name).is_some() || helpers::page(name).is_some();
-    own || name.starts_with("facts.") || ["helpers", "facts", "role"].contains(&name)
+    own || keywords::is_known(name)
+        || name.starts_with("facts.")
+        || ["keywords", "helpers", "facts", "role"].contains(&name)
 }
 
 fn unknown(name: &str) -> Diagnostic {
