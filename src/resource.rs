@@ -151,6 +151,19 @@ pub struct SourceParam {
     pub into: &'static str,
 }
 
+impl SourceParam {
+    /// It names a folder, with all that is in it.
+    pub fn is_folder(&self) -> bool {
+        self.into == "tree"
+    }
+
+    /// Its documentation.
+    pub fn about(&self) -> String {
+        let what = if self.is_folder() { "folder" } else { "file" };
+        format!("A {what} from {}/, in place of `{}`.", self.folder, self.into)
+    }
+}
+
 /// How a host that starts anew is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Reboot {

@@ -18,6 +18,7 @@ pub struct BlockInFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file on the host.
     path: HostPath,
     /// The lines between the markers. Left out or empty: the block is removed, markers and all.
     block: Option<Text>,

@@ -85,6 +85,7 @@ pub struct Spec {
     /// `false`: the daemon is not restarted; what needs it comes into force whenever it is.
     #[serde(default = "yes")]
     restart: bool,
+    /// The file of the daemon's settings.
     #[serde(default = "file")]
     path: HostPath,
 }

@@ -29,6 +29,7 @@ pub struct DockerLogin;
 pub struct Spec {
     /// `registry.example`, `registry.example:5000`. Default: Docker Hub.
     registry: Option<String>,
+    /// The account at the registry. A login needs it.
     username: Option<String>,
     /// Given to docker on its standard input.
     password: Option<Text>,

@@ -25,6 +25,7 @@ pub struct DockerNetwork;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// What it is called.
     name: String,
     /// Default for a new one: `bridge`.
     driver: Option<String>,
@@ -38,6 +39,7 @@ pub struct Spec {
     internal: Option<bool>,
     /// Containers may join it that are no part of a swarm's service.
     attachable: Option<bool>,
+    /// Containers get IPv6 addresses too.
     ipv6: Option<bool>,
     /// Labels that it must have. Others stay.
     #[serde(default)]

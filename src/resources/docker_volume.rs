@@ -24,6 +24,7 @@ pub struct DockerVolume;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// What it is called.
     name: String,
     /// Default for a new one: `local`.
     driver: Option<String>,

@@ -29,9 +29,11 @@ pub struct Spec {
     domain: String,
     /// `soft`: what a session has; `hard`: up to what it may raise that; `-`: both.
     #[serde(rename = "type", alias = "limit_type")]
+    #[schemars(extend("x-aliases" = ["limit_type"]))]
     kind: Kind,
     /// E.g. `nofile`, `nproc`, `memlock`; see limits.conf(5).
     #[serde(alias = "limit_item")]
+    #[schemars(extend("x-aliases" = ["limit_item"]))]
     item: Item,
     /// A number, in the unit of the item (KiB for `memlock`), or `unlimited`. Not needed with `absent`.
     value: Option<String>,

@@ -27,6 +27,7 @@ pub struct PostgresDb;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// What it is called.
     name: String,
     /// The role that owns it. It must exist. Default for a new one: `login_user`.
     owner: Option<String>,
@@ -54,6 +55,7 @@ pub struct Spec {
     login_user: String,
     /// The folder of the server's socket. Default: psql's own.
     socket: Option<HostPath>,
+    /// The port of the server; it is a part of the name of its socket.
     #[serde(default = "default_port")]
     port: u16,
 }

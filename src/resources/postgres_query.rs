@@ -31,6 +31,7 @@ pub struct Spec {
     /// Values for `$1`, `$2`, ..., bound as text: write `$1::int` where another type is wanted. `null` is NULL. May be secret.
     #[serde(default)]
     args: Vec<Option<Text>>,
+    /// The database that is asked.
     #[serde(default = "postgres_db")]
     db: String,
     /// The rows that must come, in this order: each a mapping of columns. Columns that are not named may hold anything.
@@ -50,6 +51,7 @@ pub struct Spec {
     login_user: String,
     /// The folder of the server's socket. Default: psql's own.
     socket: Option<HostPath>,
+    /// The port of the server; it is a part of the name of its socket.
     #[serde(default = "default_port")]
     port: u16,
 }

@@ -33,14 +33,19 @@ pub struct PostgresRole;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// What it is called.
     name: String,
     /// ASCII. Also what another server keeps of it: `SCRAM-SHA-256$...`. One that the server keeps as MD5 is set anew.
     password: Option<Text>,
     /// May log in. Default for a new role: yes; the others: no, but `inherit`.
     login: Option<bool>,
+    /// Passes all checks of permissions.
     superuser: Option<bool>,
+    /// May create databases.
     createdb: Option<bool>,
+    /// May create, change and remove roles.
     createrole: Option<bool>,
+    /// May connect for replication, as standbys and base backups do.
     replication: Option<bool>,
     /// Has the privileges of the roles it is a member of without `SET ROLE`.
     inherit: Option<bool>,
@@ -62,6 +67,7 @@ pub struct Spec {
     login_user: String,
     /// The folder of the server's socket. Default: psql's own.
     socket: Option<HostPath>,
+    /// The port of the server; it is a part of the name of its socket.
     #[serde(default = "default_port")]
     port: u16,
 }

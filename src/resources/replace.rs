@@ -20,6 +20,7 @@ pub struct Replace;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file on the host.
     path: HostPath,
     /// What is replaced, wherever it stands. `^` and `$` are the ends of a line; a dot is no line break (`(?s)` in front makes it one).
     regexp: String,

@@ -15,7 +15,7 @@ pub struct Stat;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(inline)]
+#[schemars(inline, extend("enum" = ["md5", "sha1", "sha", "sha224", "sha256", "sha384", "sha512"]))]
 enum Algorithm {
     Md5,
     #[default]

@@ -34,6 +34,7 @@ enum Namespace {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file or directory.
     path: HostPath,
     /// `user`, or `trusted`, which only root sees.
     #[serde(default)]

@@ -17,9 +17,8 @@ pub fn of(row: &ResourceType) -> Json {
     }
     // Parameters that are given by naming a file.
     for source in row.sources {
-        let about = format!("A file from {}/, in place of `{}`.", source.folder, source.into);
         if let Some(Json::Object(properties)) = whole.get_mut("properties") {
-            properties.entry(source.key).or_insert(json!({"type": "string", "description": about}));
+            properties.entry(source.key).or_insert(json!({"type": "string", "description": source.about()}));
         }
         let Some(Json::Array(required)) = whole.get_mut("required") else { continue };
         let count = required.len();
@@ -30,8 +29,10 @@ pub fn of(row: &ResourceType) -> Json {
             whole.insert("oneOf".into(), either.into());
         }
     }
+    aliases(&mut whole);
     let needs_none = whole.get("required").and_then(Json::as_array).is_none_or(Vec::is_empty)
-        && !whole.contains_key("oneOf");
+        && !whole.contains_key("oneOf")
+        && !whole.contains_key("allOf");
     let mut types = vec!["object"];
     if row.free.is_some() {
         types.extend(["string", "number", "boolean"]);
@@ -41,6 +42,37 @@ pub fn of(row: &ResourceType) -> Json {
     }
     whole.insert("type".into(), types.into());
     whole.into()
+}
+
+/// The other names of parameters, which serde knows and a field's schema lists as `x-aliases`.
+fn aliases(whole: &mut Map<String, Json>) {
+    let Some(Json::Object(properties)) = whole.get_mut("properties") else { return };
+    let mut known: Vec<(String, Json, Vec<String>)> = vec![];
+    for (name, property) in properties.iter_mut() {
+        let Some(Json::Array(others)) =
+            property.as_object_mut().and_then(|property| property.remove("x-aliases"))
+        else {
+            continue;
+        };
+        let others = others.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+        known.push((name.clone(), property.clone(), others));
+    }
+    for (_, property, others) in &known {
+        others.iter().for_each(|other| _ = properties.insert(other.clone(), property.clone()));
+    }
+    let Some(Json::Array(required)) = whole.get_mut("required") else { return };
+    let mut either: Vec<Json> = vec![];
+    for (name, _, others) in &known {
+        let count = required.len();
+        required.retain(|required| required != name);
+        if required.len() < count {
+            let names = std::iter::once(name).chain(others);
+            either.push(json!({"anyOf": names.map(|name| json!({"required": [name]})).collect::<Vec<_>>()}));
+        }
+    }
+    if !either.is_empty() {
+        whole.insert("allOf".into(), either.into());
+    }
 }
 
 /// A schema as it comes from the code, without references, in draft-07 and open for templates.

@@ -273,7 +273,7 @@ impl HostTasks {
         if name.secret {
             return Err(Diagnostic::error("a secret cannot be the name of a file").at(&name.origin).into());
         }
-        if param.into == "tree" {
+        if param.is_folder() {
             let exclude = task.params.as_map().and_then(|map| map.get("exclude"));
             let exclude = exclude.map(|entry| render(&entry.node, scope)).transpose()?;
             let patterns = exclude.as_ref().and_then(Node::as_seq).into_iter().flatten();

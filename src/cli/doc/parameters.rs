@@ -36,7 +36,7 @@ pub(super) fn parameters(row: &ResourceType) -> Vec<Parameter> {
         if found.iter().any(|parameter| parameter.name == source.key) {
             continue;
         }
-        let about = format!("A file from {}/, in place of `{}`.", source.folder, source.into);
+        let about = source.about();
         let (name, kind) = (source.key.to_owned(), "string".to_owned());
         let file =
             Parameter { name, kind, required: false, default: None, choices: vec![], about, inside: vec![] };

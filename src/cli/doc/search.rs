@@ -23,13 +23,22 @@ struct Entry {
     /// What is looked for first: `dest`.
     name: String,
     text: String,
+    /// Other names of it: a type's in Ansible.
+    others: Vec<&'static str>,
     /// More words that lead to it.
     more: String,
 }
 
 impl Entry {
     fn new(kind: &'static str, shown: &str, name: &str, text: &str) -> Self {
-        Self { kind, shown: shown.into(), name: name.to_lowercase(), text: text.into(), more: String::new() }
+        Self {
+            kind,
+            shown: shown.into(),
+            name: name.to_lowercase(),
+            text: text.into(),
+            others: vec![],
+            more: String::new(),
+        }
     }
 }
 
@@ -47,7 +56,8 @@ fn entries() -> Vec<Entry> {
         let mut entry = Entry::new("type", row.name, row.name, &about(row));
         // Who comes from Ansible looks for its names.
         let theirs = other_names().iter().filter(|(_, ours)| *ours == row.name).map(|(theirs, _)| *theirs);
-        entry.more = theirs.chain([row.topic.title()]).collect::<Vec<_>>().join(" ");
+        entry.others = theirs.collect();
+        entry.more = format!("{} {}", entry.others.join(" "), row.topic.title());
         found.push(entry);
         parameters(row).iter().for_each(|parameter| inside(row.name, "", parameter, &mut found));
     }
@@ -93,6 +103,8 @@ fn fit(entry: &Entry, word: &str) -> u32 {
     let first = if entry.kind == "parameter" { entry.text.clone() } else { first_sentence(&entry.text) };
     let fit = if entry.name == word {
         100
+    } else if entry.others.contains(&word) {
+        80
     } else if is_part(&entry.name) || entry.name.starts_with(word) {
         60
     } else if is_part(&entry.more) && entry.kind == "type" {
@@ -126,7 +138,9 @@ pub(super) fn search(words: &[String]) -> Result<String, Diagnostic> {
         let fits: Vec<u32> = words.iter().map(|word| fit(entry, word)).collect();
         let count = fits.iter().filter(|fit| **fit > 0).count();
         if count > 0 {
-            found.push((count, fits.iter().sum(), entry));
+            let whole = first_sentence(&entry.text).to_lowercase().contains(&words.join(" "));
+            let together = if words.len() > 1 && whole { 100 } else { 0 };
+            found.push((count, fits.iter().sum::<u32>() + together, entry));
         }
     }
     let most = found.iter().map(|(count, ..)| *count).max().unwrap_or(0);

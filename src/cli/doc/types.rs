@@ -120,7 +120,11 @@ fn prepared(row: &ResourceType) -> Option<Box<dyn crate::resource::Prepared>> {
     if let Value::Map(map) = &mut parameters.value {
         for source in row.sources {
             if map.shift_remove(source.key).is_some() {
-                map.insert(source.into.into(), entry(Node::string("", &origin)));
+                let content = match source.is_folder() {
+                    true => Node::new(Value::Map(Default::default()), origin.clone()),
+                    false => Node::string("", &origin),
+                };
+                map.insert(source.into.into(), entry(content));
             }
         }
     }

@@ -23,6 +23,7 @@ pub struct Acl;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file or directory.
     path: HostPath,
     /// Entries as `setfacl` writes them: `user:app:rwX`, `group:adm:r-x`, `default:user:app:rwX`. With `absent` the rights are left out.
     #[serde(default)]

@@ -36,8 +36,9 @@ pub struct Spec {
     name: String,
     /// The command, in one line, for `/bin/sh`. cron takes a `%` without a `\` before it for a line break. With `env`, the value.
     job: Option<Text>,
-    /// Default: `*`, as of all five fields.
+    /// `0` to `59`. Default: `*`, as of all five fields, which take `1-5`, `*/15` and several with commas as well.
     minute: Option<String>,
+    /// `0` to `23`.
     hour: Option<String>,
     /// Of the month.
     day: Option<String>,

@@ -23,6 +23,7 @@ pub struct Ini;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file on the host.
     path: HostPath,
     /// The name between `[` and `]`. Left out: before the first section.
     section: Option<String>,

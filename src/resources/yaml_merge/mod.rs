@@ -26,6 +26,7 @@ pub struct YamlMerge;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
+    /// The file on the host.
     path: HostPath,
     /// Merged into the file's mapping: mappings key by key, anything else replaces what is there, `null` removes the key.
     values: Map<String, Value>,
