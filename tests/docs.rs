@@ -174,9 +174,9 @@ fn each_type_has_all_that_belongs_to_one() {
         if let Err(said) = validated(row) {
             lack(format!("its example is not valid:\n{said}"));
         }
-        if !root().join(format!("docs/resources/{}.md", row.name)).exists()
-            || !index.contains(&format!("({}.md)", row.name))
-        {
+        // When they are rewritten, that is done meanwhile.
+        let has_page = root().join(format!("docs/resources/{}.md", row.name)).exists();
+        if !updates() && (!has_page || !index.contains(&format!("({}.md)", row.name))) {
             lack("no page in docs/resources: run `UPDATE=1 cargo nextest run --test docs`".into());
         }
         if !root().join("tests/fixtures/resources").join(row.name).is_dir() {

@@ -120,10 +120,14 @@ fn prepared(row: &ResourceType) -> Option<Box<dyn crate::resource::Prepared>> {
     if let Value::Map(map) = &mut parameters.value {
         for source in row.sources {
             if map.shift_remove(source.key).is_some() {
-                let content = match source.is_folder() {
-                    true => Node::new(Value::Map(Default::default()), origin.clone()),
-                    false => Node::string("", &origin),
-                };
+                let mut content = Node::string("", &origin);
+                if source.is_folder() {
+                    // A folder with one file.
+                    for name in ["content", "file"] {
+                        let inside = [(name.to_owned(), entry(content))].into_iter().collect();
+                        content = Node::new(Value::Map(inside), origin.clone());
+                    }
+                }
                 map.insert(source.into.into(), entry(content));
             }
         }
