@@ -7,6 +7,7 @@
 mod at_once;
 mod diff;
 mod interlude;
+mod manner;
 mod prepared;
 mod seen;
 mod table;
@@ -15,10 +16,11 @@ mod topic;
 pub use at_once::shows_at_once;
 pub use diff::Mask;
 pub use interlude::Interlude;
+pub use manner::Manner;
 use prepared::Typed;
 pub use prepared::{Change, Outcome, Prepared};
 pub use seen::{Look, Lookup, Seen};
-pub use table::{ResourceType, row};
+pub use table::{ResourceType, is_internal, row};
 pub use topic::Topic;
 
 use crate::{
@@ -157,10 +159,13 @@ impl SourceParam {
         self.into == "tree"
     }
 
-    /// Its documentation.
-    pub fn about(&self) -> String {
+    /// Its documentation. `alone`: the content cannot be given otherwise.
+    pub fn about(&self, alone: bool) -> String {
         let what = if self.is_folder() { "folder" } else { "file" };
-        format!("A {what} from {}/, in place of `{}`.", self.folder, self.into)
+        match alone {
+            true => format!("A {what} from {}/.", self.folder),
+            false => format!("A {what} from {}/, in place of `{}`.", self.folder, self.into),
+        }
     }
 }
 
@@ -178,6 +183,8 @@ pub trait Resource: Sized + 'static {
     const NAME: &'static str;
     /// Where it stands in the documentation.
     const TOPIC: Topic;
+    /// What kind of thing a task of it is.
+    const MANNER: Manner = Manner::State;
     /// A task that shows its use; parsed by a test.
     const EXAMPLE: &'static str;
     /// The parameter that a bare string stands for (`command: uptime`).

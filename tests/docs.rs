@@ -5,6 +5,7 @@
 
 use lustores_provision::{
     cli::doc::pages,
+    playbook,
     resource::{ResourceType, Topic},
     resources::TABLE,
     yaml,
@@ -184,6 +185,62 @@ fn each_type_has_all_that_belongs_to_one() {
         }
     }
     assert!(lacks.is_empty(), "\n{}", lacks.join("\n"));
+}
+
+/// The names before "is" or "are" and the one behind, each in backticks: `a`, `b` and `c` are `d`.
+fn said_to_be(text: &str) -> Vec<(String, String)> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts: Vec<&str> = text.split('`').collect();
+    let mut found = vec![];
+    for at in (1..parts.len().saturating_sub(2)).step_by(2) {
+        if ![" is ", " are "].contains(&parts[at + 1]) {
+            continue;
+        }
+        let mut theirs = at;
+        loop {
+            found.push((parts[theirs].to_owned(), parts[at + 2].to_owned()));
+            if theirs < 3 || ![", ", " and ", " or "].contains(&parts[theirs - 1]) {
+                break;
+            }
+            theirs -= 2;
+        }
+    }
+    found
+}
+
+/// What the guide says of Ansible's modules, a hint says where one is written.
+#[test]
+fn the_hints_know_the_modules_that_the_guide_names() {
+    let guide = fs::read_to_string(root().join("docs/from-ansible.md")).unwrap();
+    let section = guide.split("\n## ").find(|section| section.starts_with("Modules\n")).unwrap();
+    let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let mut count = 0;
+    let mut lacks = vec![];
+    for (theirs, ours) in said_to_be(section) {
+        if theirs.contains('/') {
+            continue;
+        }
+        let (theirs, ours) = (short(&theirs), short(&ours));
+        let is_type = |name: &str| TABLE.iter().any(|row| row.name == name);
+        // Others are parameters; a file is no module either.
+        if !is_type(&ours) || is_type(&theirs) {
+            continue;
+        }
+        count += 1;
+        if playbook::other_name(&theirs) != Some(ours.as_str()) {
+            lacks.push(format!("`{theirs}` is `{ours}`"));
+        }
+    }
+    assert!(count > 15, "only {count} were found");
+    assert!(lacks.is_empty(), "not in `OTHER_NAME`: {lacks:?}");
+    for (theirs, ours) in playbook::other_names() {
+        assert!(TABLE.iter().any(|row| row.name == *ours), "{theirs}: there is no {ours}");
+        assert!(TABLE.iter().all(|row| row.name != *theirs), "{theirs} is a type");
+        assert!(
+            section.contains(&format!("`{theirs}`")) || section.contains(&format!(".{theirs}`")),
+            "{theirs}"
+        );
+    }
 }
 
 /// All Markdown files of `docs/` and those beside it.

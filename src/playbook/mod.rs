@@ -26,7 +26,7 @@ pub use files::{Call, FileKind, Files};
 pub use inputs::{Input, Inputs, Kind, Type};
 pub use keywords::{Connection, Keywords, RESERVED, is_reserved};
 pub use library::types_in;
-pub use names::{instead_of, is_play_key, is_task_key, other_name, other_names};
+pub use names::{done_here, instead_of, is_play_key, is_task_key, other_name, other_names};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
 pub use vocabulary::{Keyword, Level, Shape};

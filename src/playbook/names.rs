@@ -134,19 +134,44 @@ const LATER: &[(&str, &str)] = &[
 /// Ansible's modules whose work another name does here.
 const OTHER_NAME: &[(&str, &str)] = &[
     ("apt", "package"),
+    ("dnf", "package"),
+    ("dnf5", "package"),
+    ("yum", "package"),
+    ("dpkg_selections", "package"),
     ("apt_key", "apt_repository"),
     ("deb822_repository", "apt_repository"),
     ("systemd", "service"),
     ("systemd_service", "service"),
+    ("sysvinit", "service"),
     ("uri", "http"),
     ("docker_compose", "compose"),
     ("docker_compose_v2", "compose"),
+    ("docker_container", "compose"),
     ("x509_certificate", "certificate"),
     ("openssl_certificate", "certificate"),
     ("pam_limits", "limits"),
     ("nftables", "firewall"),
     ("ufw", "firewall"),
+    ("firewalld", "firewall"),
+    ("iptables", "firewall"),
     ("raw", "shell"),
+    ("ini_file", "ini"),
+    ("locale_gen", "locale"),
+    ("modprobe", "kernel_module"),
+    ("kernel_blacklist", "kernel_module"),
+    ("postgresql_user", "postgres_role"),
+    ("postgresql_db", "postgres_db"),
+    ("postgresql_ext", "postgres_db"),
+    ("postgresql_query", "postgres_query"),
+];
+
+/// What of that resource it is, where its name does not say so.
+const PART: &[(&str, &str)] = &[
+    ("apt_key", "`key` or `key_url` of the source"),
+    ("docker_container", "a Compose file"),
+    ("dpkg_selections", "`hold`"),
+    ("kernel_blacklist", "`blacklist: true`"),
+    ("postgresql_ext", "`extensions`"),
 ];
 
 /// Reports each key of `map` that is not in `known`. `what` is where we are: `a play`.
@@ -175,11 +200,11 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
             if hint.is_empty() { diagnostic } else { diagnostic.hint(hint) }
         } else if let Some(short) = builtin(key).filter(|short| all().any(|name| name == *short)) {
             Diagnostic::error(format!("unknown key `{key}` in {what}")).hint(format!("write `{short}`"))
-        } else if let Some((_, ours)) = OTHER_NAME
+        } else if let Some((theirs, _)) = OTHER_NAME
             .iter()
             .find(|(theirs, ours)| *theirs == builtin(key).unwrap_or(key) && all().any(|name| name == *ours))
         {
-            Diagnostic::error(format!("unknown resource `{key}`")).hint(format!("`{ours}` does this here"))
+            Diagnostic::error(format!("unknown resource `{key}`")).hint(done_here(theirs).unwrap_or_default())
         } else if in_role {
             Diagnostic::error(format!("unknown key `{key}` beside a role"))
                 .hint(format!("a variable for the role stands below `vars:`, as `vars: {{{key}: ...}}`"))
@@ -242,4 +267,14 @@ pub fn other_names() -> &'static [(&'static str, &'static str)] {
 /// The resource that does the work of a module of Ansible with another name.
 pub fn other_name(module: &str) -> Option<&'static str> {
     OTHER_NAME.iter().find(|(theirs, _)| *theirs == module).map(|(_, ours)| *ours)
+}
+
+/// The same as a hint.
+pub fn done_here(module: &str) -> Option<String> {
+    let ours = other_name(module)?;
+    let part = PART.iter().find(|(theirs, _)| *theirs == module);
+    Some(format!(
+        "`{ours}` does this here{}",
+        part.map_or(String::new(), |(_, part)| format!(", with {part}"))
+    ))
 }

@@ -1,6 +1,6 @@
 //! The rows of the table of resource types.
 
-use super::{Fault, Prepared, Resource, SourceParam, Topic, Typed, at_once};
+use super::{Fault, Manner, Prepared, Resource, SourceParam, Topic, Typed, at_once};
 use crate::{
     diag::Diagnostic,
     yaml::{Node, from_node},
@@ -12,6 +12,7 @@ use schemars::Schema;
 pub struct ResourceType {
     pub name: &'static str,
     pub topic: Topic,
+    pub manner: Manner,
     pub example: &'static str,
     pub free: Option<&'static str>,
     pub sources: &'static [SourceParam],
@@ -21,11 +22,17 @@ pub struct ResourceType {
     pub schema: fn() -> Schema,
 }
 
+/// Whether a parameter is given by the program alone, which a field's schema says as `x-internal`.
+pub fn is_internal(raw: &serde_json::Value, name: &str) -> bool {
+    raw["properties"][name]["x-internal"] == serde_json::Value::Bool(true)
+}
+
 /// The row of a type.
 pub const fn row<R: Resource>() -> ResourceType {
     ResourceType {
         name: R::NAME,
         topic: R::TOPIC,
+        manner: R::MANNER,
         example: R::EXAMPLE,
         free: R::FREE,
         sources: R::SOURCES,

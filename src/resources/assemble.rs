@@ -30,6 +30,7 @@ pub struct Spec {
     /// The folder with the fragments, one file each: in `files/`, or with `remote_src` one on the host.
     src: Option<HostPath>,
     /// Given with `src`: the name of a folder in `files/`.
+    #[schemars(extend("x-internal" = true))]
     tree: Option<IndexMap<String, Item>>,
     /// `src` is a folder on the host.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use super::shared::{Act, OneOrMany};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::wire::Op;
 use schemars::JsonSchema;
@@ -67,6 +67,7 @@ pub struct Spec {
 impl Resource for Assert {
     const NAME: &'static str = "assert";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Steers("");
     const EXAMPLE: &'static str = "\
 name: Only Debian and its kin
 assert:

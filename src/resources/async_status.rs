@@ -3,7 +3,7 @@
 use super::shared::Act;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Pause, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic},
 };
 use agent::wire::{Answer, Op, Query, STILL_RUNNING, ended_by_force};
 use schemars::JsonSchema;
@@ -32,6 +32,7 @@ impl Spec {
 impl Resource for AsyncStatus {
     const NAME: &'static str = "async_status";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Looks;
     const EXAMPLE: &'static str = "\
 name: The import is done
 async_status:

@@ -1,9 +1,9 @@
 //! `command`: a program, without a shell.
 
-use super::shared::{Act, CommandLine, Params, Words};
+use super::shared::{Act, CommandLine, GUARDS, LOOKS, Params, Words};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic, shows_at_once},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic, shows_at_once},
 };
 use agent::wire::{Op, Query};
 
@@ -18,6 +18,7 @@ impl CommandLine for Words {
 impl Resource for Command {
     const NAME: &'static str = "command";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: LOOKS };
     const EXAMPLE: &'static str = "\
 name: Make the Diffie-Hellman parameters
 command:

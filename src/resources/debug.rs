@@ -4,7 +4,7 @@ use super::shared::Act;
 use crate::resource::Facet;
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
     yaml::Text,
 };
 use agent::wire::Op;
@@ -24,6 +24,7 @@ pub struct Spec {
 impl Resource for Debug {
     const NAME: &'static str = "debug";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Steers("`--check` shows the message too.");
     const EXAMPLE: &'static str = "\
 name: Say where we are
 debug:

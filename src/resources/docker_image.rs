@@ -3,7 +3,7 @@
 use super::shared::{HostPath, account::Wanted, docker};
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Pause, Resource, Seen, State, Topic},
 };
 use agent::wire::{Op, docker::DockerProbe};
 use schemars::JsonSchema;
@@ -171,6 +171,7 @@ fn offered(path: &HostPath, wanted: &Reference, told: &str) -> Result<(Vec<Strin
 impl Resource for DockerImage {
     const NAME: &'static str = "docker_image";
     const TOPIC: Topic = Topic::Docker;
+    const MANNER: Manner = Manner::StateBut("With `force_pull` it acts each time.");
     const EXAMPLE: &'static str = "\
 name: Redis is there before it is started
 docker_image:

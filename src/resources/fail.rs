@@ -3,7 +3,7 @@
 use super::shared::Act;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::wire::Op;
 use schemars::JsonSchema;
@@ -29,6 +29,7 @@ fn requested() -> String {
 impl Resource for Fail {
     const NAME: &'static str = "fail";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Steers("");
     const EXAMPLE: &'static str = "\
 name: Not on a machine that is too small
 fail:

@@ -36,8 +36,10 @@ pub struct Spec {
     #[serde(default)]
     secret: bool,
     /// Given by the program: the path here.
+    #[schemars(extend("x-internal" = true))]
     here_path: Option<String>,
     /// Given by the program: what is there now.
+    #[schemars(extend("x-internal" = true))]
     here: Option<Text>,
 }
 

@@ -6,7 +6,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
     yaml::Text,
 };
 use agent::wire::{self, Op, Until, Wait};
@@ -78,6 +78,7 @@ fn interval() -> u32 {
 impl Resource for Http {
     const NAME: &'static str = "http";
     const TOPIC: Topic = Topic::Network;
+    const MANNER: Manner = Manner::Checks;
     const EXAMPLE: &'static str = "\
 name: The site answers
 http:

@@ -3,7 +3,7 @@
 use super::shared::Act;
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::wire::Op;
 use schemars::JsonSchema;
@@ -33,6 +33,7 @@ pub enum Action {
 impl Resource for Meta {
     const NAME: &'static str = "meta";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Steers("");
     const EXAMPLE: &'static str = "\
 name: Only hosts with Docker go on
 meta: end_host

@@ -3,7 +3,7 @@
 use super::shared::Act;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Interlude, Observe, Resource, Seen, Topic},
+    resource::{Fault, Interlude, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::{secret::Content, wire::Op};
 use schemars::JsonSchema;
@@ -50,6 +50,7 @@ impl Spec {
 impl Resource for Pause {
     const NAME: &'static str = "pause";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Steers("");
     const EXAMPLE: &'static str = "\
 name: Somebody has looked
 pause:

@@ -3,7 +3,7 @@
 use super::shared::{Act, check_host};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::wire::{Op, Until, Wait};
 use schemars::JsonSchema;
@@ -113,6 +113,7 @@ impl Spec {
 impl Resource for PortProbe {
     const NAME: &'static str = "port_probe";
     const TOPIC: Topic = Topic::Network;
+    const MANNER: Manner = Manner::Checks;
     const EXAMPLE: &'static str = "\
 name: Only the web is open
 port_probe:

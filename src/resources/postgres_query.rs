@@ -6,7 +6,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Pause, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic},
     yaml::Text,
 };
 use agent::wire::{
@@ -150,6 +150,7 @@ fn equal(a: &Value, b: &Value) -> bool {
 impl Resource for PostgresQuery {
     const NAME: &'static str = "postgres_query";
     const TOPIC: Topic = Topic::Data;
+    const MANNER: Manner = Manner::Looks;
     const EXAMPLE: &'static str = "\
 name: The schema is the one that this version wants
 postgres_query:

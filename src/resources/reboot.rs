@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Reboot as Reboots, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Reboot as Reboots, Resource, Seen, State, Topic},
 };
 use agent::wire::{Answer, Exec, Op, Query};
 use schemars::JsonSchema;
@@ -60,6 +60,8 @@ impl State for RebootState {
 impl Resource for Reboot {
     const NAME: &'static str = "reboot";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner =
+        Manner::Acts { unless: "`only_if_required` is set and no package asked for it", besides: "" };
     const EXAMPLE: &'static str = "\
 name: A new kernel is used
 reboot:

@@ -1,9 +1,9 @@
 //! `script`: a program that the project brings along.
 
-use super::shared::{Act, CommandLine, HostPath, Params, Touch, Words, join};
+use super::shared::{Act, CommandLine, GUARDS, HostPath, Params, Touch, Words, join};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, SourceParam, Topic, shows_at_once},
+    resource::{Fault, Manner, Observe, Resource, Seen, SourceParam, Topic, shows_at_once},
     yaml::Text,
 };
 use agent::wire::Op;
@@ -25,6 +25,7 @@ pub struct Spec {
     /// The script's text. Or `src`: the name of a file in `files/`, which a bare string stands for.
     content: Text,
     /// What the script is called while it runs: given with `src`.
+    #[schemars(extend("x-internal" = true))]
     #[serde(default = "script")]
     src_name: String,
     /// Its arguments. No secret: they are seen by all who look at the host's processes.
@@ -51,10 +52,13 @@ pub struct Spec {
     #[serde(default)]
     timeout: u32,
     /// Seconds that it may go on in the background, whatever becomes of the link: what `async` of the task says.
+    #[schemars(extend("x-internal" = true))]
     async_s: Option<u32>,
     /// The name of the job: given with `async`.
+    #[schemars(extend("x-internal" = true))]
     async_job: Option<String>,
     /// Seconds between two looks at whether it has ended; 0: nobody waits, see `async_status`. What `poll` of the task says; 15 without.
+    #[schemars(extend("x-internal" = true))]
     poll_s: Option<u32>,
     /// What the script changes. Left out: it may change anything, so it runs alone, in its place in the file.
     touches: Option<Vec<Touch>>,
@@ -119,6 +123,7 @@ impl Spec {
 impl Resource for Script {
     const NAME: &'static str = "script";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: "" };
     const EXAMPLE: &'static str = "\
 name: Prepare the data folder
 script:

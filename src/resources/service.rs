@@ -3,7 +3,7 @@
 use super::shared::unit::{Unit, full_name, systemctl, unit};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::Op;
 use schemars::JsonSchema;
@@ -67,6 +67,7 @@ impl State for ServiceState {
 impl Resource for Service {
     const NAME: &'static str = "service";
     const TOPIC: Topic = Topic::System;
+    const MANNER: Manner = Manner::StateBut("`state: restarted` and `state: reloaded` act each time.");
     const EXAMPLE: &'static str =
         "name: Docker runs\nservice:\n  name: docker\n  state: started\n  enabled: true\n";
     type Spec = Spec;

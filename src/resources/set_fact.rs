@@ -3,7 +3,7 @@
 use super::shared::Act;
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::wire::Op;
 use indexmap::IndexMap;
@@ -21,6 +21,7 @@ pub struct Spec(#[schemars(with = "IndexMap<String, serde_json::Value>")] IndexM
 impl Resource for SetFact {
     const NAME: &'static str = "set_fact";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Steers("`--check` sets them as well.");
     const EXAMPLE: &'static str = "\
 name: Where this host keeps its data
 set_fact:

@@ -1,9 +1,9 @@
 //! `shell`: a line for `/bin/sh -c`.
 
-use super::shared::{Act, CommandLine, Params};
+use super::shared::{Act, CommandLine, GUARDS, LOOKS, Params};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic, shows_at_once},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic, shows_at_once},
 };
 use agent::wire::{Op, Query};
 use schemars::JsonSchema;
@@ -25,6 +25,7 @@ impl CommandLine for Script {
 impl Resource for Shell {
     const NAME: &'static str = "shell";
     const TOPIC: Topic = Topic::Flow;
+    const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: LOOKS };
     const EXAMPLE: &'static str = "\
 name: Load the schema once
 shell:

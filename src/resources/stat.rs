@@ -3,7 +3,7 @@
 use super::shared::{Act, HostPath};
 use crate::{
     model::{Address, Footprint, Origin},
-    resource::{Fault, Observe, Pause, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic},
     yaml::{Entry, Map, Node, Value},
 };
 use agent::wire::{Checksum, FileType, Moving, Op, Stat as Found};
@@ -95,6 +95,7 @@ impl Spec {
 impl Resource for Stat {
     const NAME: &'static str = "stat";
     const TOPIC: Topic = Topic::Files;
+    const MANNER: Manner = Manner::Looks;
     const EXAMPLE: &'static str = "\
 name: Whether there are data already
 stat:

@@ -23,6 +23,7 @@ pub struct Spec {
     /// The archive: the name of a file in `files/`, or with `remote_src` the path of one on the host.
     src: Option<HostPath>,
     /// Given with `src`.
+    #[schemars(extend("x-internal" = true))]
     content: Option<Text>,
     /// The archive is on the host already: `get_url` has brought it, which also is the way for more than 24 MiB.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use super::shared::{Act, HostPath, check_host};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
 };
 use agent::wire::{Exec, Op, Until, Wait};
 use schemars::JsonSchema;
@@ -94,6 +94,7 @@ impl Spec {
 impl Resource for WaitFor {
     const NAME: &'static str = "wait_for";
     const TOPIC: Topic = Topic::Network;
+    const MANNER: Manner = Manner::Checks;
     const EXAMPLE: &'static str = "\
 name: Wait for the database
 wait_for:

@@ -10,7 +10,7 @@ mod parameters;
 
 use serde_json::{Map, Value as Json, json};
 
-pub use parameters::{lowered, plainly};
+pub use parameters::{lowered, plainly, requires};
 
 /// What a text with a template in it looks like: it may stand where something else than a text is wanted.
 pub(crate) const TEMPLATE: &str = r"\{\{";

@@ -2,7 +2,7 @@
 //! boolean or a list is wanted, `"{{...}}"` may stand too.
 
 use super::{TEMPLATE, asked};
-use crate::resource::ResourceType;
+use crate::resource::{ResourceType, is_internal};
 use serde_json::{Map, Value as Json, json};
 
 /// More than any type needs; one that stands in itself must come to an end.
@@ -18,7 +18,16 @@ pub fn of(row: &ResourceType) -> Json {
     // Parameters that are given by naming a file.
     for source in row.sources {
         if let Some(Json::Object(properties)) = whole.get_mut("properties") {
-            properties.entry(source.key).or_insert(json!({"type": "string", "description": source.about()}));
+            let about = source.about(is_internal(&raw, source.into));
+            properties.entry(source.key).or_insert(json!({"type": "string", "description": about}));
+        }
+        if is_internal(&raw, source.into) {
+            if requires(&raw, source.into)
+                && let Json::Array(required) = whole.entry("required").or_insert(json!([]))
+            {
+                required.push(source.key.into());
+            }
+            continue;
         }
         let Some(Json::Array(required)) = whole.get_mut("required") else { continue };
         let count = required.len();
@@ -42,6 +51,11 @@ pub fn of(row: &ResourceType) -> Json {
     }
     whole.insert("type".into(), types.into());
     whole.into()
+}
+
+/// Whether the code wants this parameter.
+pub fn requires(raw: &Json, name: &str) -> bool {
+    raw["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
 }
 
 /// The other names of parameters, which serde knows and a field's schema lists as `x-aliases`.
@@ -114,8 +128,13 @@ fn plain(node: &Json, root: &Json, depth: usize) -> Map<String, Json> {
                 out.insert("type".into(), json!([one]));
             }
             ("properties", Json::Object(properties)) => {
-                let properties = properties.iter().map(|(name, inner)| (name.clone(), again(inner).into()));
+                let shown = properties.iter().filter(|(name, _)| !is_internal(node, name));
+                let properties = shown.map(|(name, inner)| (name.clone(), again(inner).into()));
                 out.insert("properties".into(), Json::Object(properties.collect()));
+            }
+            ("required", Json::Array(names)) => {
+                let shown = |name: &&Json| name.as_str().is_none_or(|name| !is_internal(node, name));
+                out.insert("required".into(), names.iter().filter(shown).cloned().collect());
             }
             ("items" | "additionalProperties", Json::Object(_)) => {
                 out.insert(key.clone(), again(value).into());

@@ -4,7 +4,7 @@ use crate::{
     diag::Diagnostics,
     external::External,
     playbook::Files,
-    resource::{Prepared, ResourceType, SourceParam},
+    resource::{Prepared, ResourceType, SourceParam, is_internal},
     yaml::Node,
 };
 use std::{
@@ -16,6 +16,8 @@ use std::{
 pub(super) struct TypeInfo {
     kind: Kind,
     parameters: OnceLock<Vec<String>>,
+    /// Those that a task may give, where that is not all of them.
+    given: OnceLock<Option<Vec<String>>>,
 }
 
 enum Kind {
@@ -25,11 +27,15 @@ enum Kind {
 
 impl TypeInfo {
     pub fn ours(row: &'static ResourceType) -> Self {
-        Self { kind: Kind::Ours(row), parameters: OnceLock::new() }
+        Self { kind: Kind::Ours(row), parameters: OnceLock::new(), given: OnceLock::new() }
     }
 
     pub fn external(name: &str, path: &Path, files: Arc<dyn Files>) -> Self {
-        Self { kind: Kind::External(Arc::new(External::new(name, path, files))), parameters: OnceLock::new() }
+        Self {
+            kind: Kind::External(Arc::new(External::new(name, path, files))),
+            parameters: OnceLock::new(),
+            given: OnceLock::new(),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -56,6 +62,23 @@ impl TypeInfo {
             }
             Kind::External(external) => external.parameters(),
         })
+    }
+
+    /// The parameters that a task may give, if the program gives others.
+    pub fn given(&self) -> Option<&[String]> {
+        let given = || {
+            let Kind::Ours(row) = &self.kind else { return None };
+            let raw = (row.schema)().to_value();
+            let all = self.parameters();
+            let mut given: Vec<String> =
+                all.iter().filter(|name| !is_internal(&raw, name)).cloned().collect();
+            let is_less = given.len() < all.len();
+            for source in row.sources.iter().filter(|source| !all.iter().any(|name| name == source.key)) {
+                given.push(source.key.into());
+            }
+            is_less.then_some(given)
+        };
+        self.given.get_or_init(given).as_deref()
     }
 
     /// Whether it is one of ours and has this parameter: what a keyword of the task sets.

@@ -30,7 +30,22 @@ fn fill_in(node: &mut Node) -> bool {
 
 /// While a parameter is not known yet, the names of all of them are.
 pub(super) fn known_parameters(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostics> {
-    let known = kind.parameters();
+    only(kind.parameters(), params)
+}
+
+/// Refuses what the program gives by itself, and other names that are not known.
+pub(super) fn given_parameters(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostics> {
+    let Some(given) = kind.given() else { return Ok(()) };
+    let is_own = |name: &String| kind.parameters().contains(name) && !given.contains(name);
+    if let Some((name, entry)) = params.as_map().into_iter().flatten().find(|(name, _)| is_own(name)) {
+        let error = Diagnostic::error(format!("the program itself gives `{name}`")).at(&entry.key);
+        let hint = format!("leave it out; `lustores-provision doc {}` shows what a task gives", kind.name());
+        return Err(error.hint(hint).into());
+    }
+    only(given, params)
+}
+
+fn only(known: &[String], params: &Node) -> Result<(), Diagnostics> {
     let mut errors = Diagnostics::default();
     for (name, entry) in params.as_map().into_iter().flatten() {
         if !known.is_empty() && !known.contains(name) {
@@ -49,6 +64,9 @@ pub(super) fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
         diagnostic.message.strip_prefix("parameter `").and_then(|rest| rest.strip_suffix("` is missing"));
     let Some(name) = name else { return diagnostic };
     let message = match kind.sources().iter().find(|source| source.into == name) {
+        Some(source) if kind.given().is_some_and(|given| given.iter().all(|given| given != name)) => {
+            format!("parameter `{}` is missing", source.key)
+        }
         Some(source) => format!("parameter `{}` or `{name}` is missing", source.key),
         None => diagnostic.message.clone(),
     };

@@ -4,7 +4,7 @@ use super::{
     HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, facts,
     later::Ended,
     loops::{Items, is_included, items_of},
-    parameters::{known_parameters, missing, refuse_secrets, shown_json},
+    parameters::{given_parameters, known_parameters, missing, refuse_secrets, shown_json},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
@@ -153,6 +153,7 @@ impl HostTasks {
         let kind = self.shared.type_of(task);
         let mut errors = Diagnostics::default();
         let written = task.params.as_map().expect("the playbook gives a mapping");
+        errors.take(given_parameters(kind, &task.params));
         let mut rest = written.clone();
         let mut brought = vec![];
         let on_host = match written.get("remote_src").filter(|_| kind.has("remote_src")) {

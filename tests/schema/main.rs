@@ -1,7 +1,14 @@
 //! The JSON Schemas, before a real validator (python3-jsonschema): what is right in this project is accepted, and what is wrong is flagged
 //! where it stands.
 
-use lustores_provision::{diag, model::Source, resources::TABLE, schema::Kind, yaml};
+use lustores_provision::{
+    diag,
+    model::Source,
+    resource::{ResourceType, is_internal},
+    resources::TABLE,
+    schema::Kind,
+    yaml,
+};
 use serde_json::{Value as Json, json};
 use std::{
     fs,
@@ -91,7 +98,18 @@ fn texts(folder: &str) -> Vec<(String, String)> {
 }
 
 /// The parameters of a type as a file of one task.
-fn task(row: &lustores_provision::resource::ResourceType, parameters: Json) -> Json {
+fn task(row: &ResourceType, mut parameters: Json) -> Json {
+    // A fixture also has what the program gives by itself: nobody writes that, but perhaps what it comes from.
+    let raw = (row.schema)().to_value();
+    if let Json::Object(map) = &mut parameters {
+        let given: Vec<String> = map.keys().filter(|name| is_internal(&raw, name)).cloned().collect();
+        for name in given {
+            map.remove(&name);
+            if let Some(source) = row.sources.iter().find(|source| source.into == name) {
+                map.insert(source.key.into(), json!("name"));
+            }
+        }
+    }
     json!([{row.name: parameters}])
 }
 

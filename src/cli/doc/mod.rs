@@ -170,11 +170,13 @@ fn unknown(name: &str) -> Diagnostic {
         .chain(HELPERS.iter().map(|helper| helper.name))
         .chain(["keywords", "helpers", "facts", "role"]);
     let error = Diagnostic::error(format!("unknown resource type, helper or keyword `{name}`"));
-    let hint = match crate::playbook::other_name(name) {
-        Some(ours) => format!("`{ours}` does this here"),
-        None => "`doc` alone lists the types, `doc --search WORDS` looks for words".into(),
-    };
-    error.hint(hint).suggest(name, known)
+    match crate::playbook::done_here(name) {
+        // A name that only looks like it would be of no use.
+        Some(hint) => error.hint(hint),
+        None => error
+            .hint("`doc` alone lists the types, `doc --search WORDS` looks for words")
+            .suggest(name, known),
+    }
 }
 
 #[cfg(test)]
@@ -259,6 +261,9 @@ mod tests {
             (&["copy", "x"], "a second word"),
             (&["keywords", "notfiy"], "`notify`"),
             (&["apt"], "`package` does this"),
+            (&["yum"], "`package` does this"),
+            (&["ini_file"], "`ini` does this"),
+            (&["dpkg_selections"], "`package` does this here, with `hold`"),
         ] {
             let error = doc(words).unwrap_err();
             assert!(error.hint.as_deref().is_some_and(|hint| hint.contains(part)), "{words:?}: {error:?}");

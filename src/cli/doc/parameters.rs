@@ -1,6 +1,9 @@
 //! What a type takes, from the schema of its code: the terminal, the pages and the search read it.
 
-use crate::{resource::ResourceType, schema};
+use crate::{
+    resource::{ResourceType, is_internal},
+    schema,
+};
 use serde_json::Value as Json;
 
 /// A parameter, or a key inside of one.
@@ -26,7 +29,8 @@ pub(super) fn about(row: &ResourceType) -> String {
 
 /// The parameters of a type, those that are given by naming a file behind the others.
 pub(super) fn parameters(row: &ResourceType) -> Vec<Parameter> {
-    let schema = schema::plainly(&(row.schema)().to_value());
+    let raw = (row.schema)().to_value();
+    let schema = schema::plainly(&raw);
     let mut found = keys(&schema);
     for source in row.sources {
         if let Some(own) = found.iter_mut().find(|parameter| parameter.name == source.into) {
@@ -36,10 +40,11 @@ pub(super) fn parameters(row: &ResourceType) -> Vec<Parameter> {
         if found.iter().any(|parameter| parameter.name == source.key) {
             continue;
         }
-        let about = source.about();
+        let alone = is_internal(&raw, source.into);
+        let required = alone && schema::requires(&raw, source.into);
+        let about = source.about(alone);
         let (name, kind) = (source.key.to_owned(), "string".to_owned());
-        let file =
-            Parameter { name, kind, required: false, default: None, choices: vec![], about, inside: vec![] };
+        let file = Parameter { name, kind, required, default: None, choices: vec![], about, inside: vec![] };
         found.push(file);
     }
     found

@@ -106,7 +106,7 @@ pub(super) fn example(row: &ResourceType) -> String {
     row.example.lines().enumerate().map(line).collect()
 }
 
-/// What the example comes to, which says what kind of thing the type is.
+/// What the example comes to.
 fn prepared(row: &ResourceType) -> Option<Box<dyn crate::resource::Prepared>> {
     let source = crate::model::Source { path: row.name.into(), text: row.example.into(), secret: false };
     let task = crate::yaml::parse(&Arc::new(source)).ok()?;
@@ -170,15 +170,7 @@ pub(super) fn notes(row: &ResourceType) -> Vec<String> {
     if let Some(free) = row.free {
         notes.push(format!("A bare text stands for `{free}`: `{}: TEXT`.", row.name));
     }
-    if let Some(prepared) = prepared(row) {
-        notes.push(match (prepared.acts(), prepared.counts_as_change()) {
-            (false, _) => {
-                "A state: what is as wanted already is left alone; `--check` shows the difference and changes nothing."
-            }
-            (true, true) => "An action: in the example it is done each time, and counts as a change.",
-            (true, false) => "An action: in the example it is done each time, and counts as no change.",
-        }.into());
-    }
+    notes.push(row.manner.said());
     let theirs: Vec<_> = other_names()
         .iter()
         .filter(|(_, ours)| *ours == row.name)
@@ -191,4 +183,49 @@ pub(super) fn notes(row: &ResourceType) -> Vec<String> {
         notes.push(format!("There is a helper of that name too: `doc helpers {}`.", row.name));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Manner;
+
+    /// What a page says of a type is what its code does.
+    #[test]
+    fn each_type_is_the_kind_of_thing_that_its_notes_say() {
+        for row in TABLE {
+            let notes = notes(row);
+            assert!(
+                notes.contains(&row.manner.said()) && notes.iter().all(|note| !note.is_empty()),
+                "{}",
+                row.name
+            );
+            let prepared = prepared(row).unwrap_or_else(|| panic!("{}: its example", row.name));
+            let writes = !prepared.footprint().writes.is_empty();
+            let is_as_told = match row.manner {
+                // What it writes is on this machine, where nobody looks again.
+                Manner::State if row.name == "fetch" => prepared.acts() && !writes,
+                Manner::State | Manner::StateBut(_) => !prepared.acts() && writes,
+                Manner::Acts { .. } => writes && prepared.counts_as_change(),
+                Manner::Looks => !prepared.acts() && !writes,
+                Manner::Checks => prepared.acts() && !writes,
+                Manner::Steers(_) => !writes,
+            };
+            assert!(is_as_told, "{}: {:?}", row.name, row.manner);
+            assert!(row.manner.changes() || !prepared.acts() || !prepared.counts_as_change(), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn what_only_the_program_gives_is_not_shown() {
+        for (name, hidden) in
+            [("fetch", "here"), ("shell", "async_s"), ("synchronize", "tree"), ("script", "src_name")]
+        {
+            let row = crate::resources::find(name).unwrap();
+            assert!(parameters(row).iter().all(|parameter| parameter.name != hidden), "{name}");
+        }
+        let folder = parameters(crate::resources::find("synchronize").unwrap());
+        let folder = folder.iter().find(|parameter| parameter.name == "src").unwrap();
+        assert!(folder.required && folder.about == "A folder from files/.", "{folder:?}");
+    }
 }

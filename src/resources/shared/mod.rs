@@ -29,7 +29,7 @@ pub use list::OneOrMany;
 pub use merge::merge;
 pub use path::HostPath;
 pub use pattern::{check_groups, expand, pattern, pattern_of_lines};
-pub use run::{CommandLine, Params};
+pub use run::{CommandLine, GUARDS, LOOKS, Params};
 pub use touch::Touch;
 pub use words::{Words, join};
 

@@ -14,6 +14,11 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// When a command is not run.
+pub const GUARDS: &str = "`creates`, `removes`, `onlyif` or `unless` says that it is not needed";
+/// What `changes: false` makes of it.
+pub const LOOKS: &str = "With `changes: false` it only looks, also under `--check`, and counts as no change.";
+
 /// How a line becomes an argv.
 pub trait CommandLine {
     fn argv(&self) -> Vec<String>;
@@ -50,10 +55,13 @@ pub struct Params<C> {
     #[serde(default)]
     pub timeout: u32,
     /// Seconds that it may go on in the background, whatever becomes of the link: what `async` of the task says.
+    #[schemars(extend("x-internal" = true))]
     pub async_s: Option<u32>,
     /// The name of the job: given with `async`.
+    #[schemars(extend("x-internal" = true))]
     pub async_job: Option<String>,
     /// Seconds between two looks at whether it has ended; 0: nobody waits, see `async_status`. What `poll` of the task says; 15 without.
+    #[schemars(extend("x-internal" = true))]
     pub poll_s: Option<u32>,
     /// What the command changes. Left out: it may change anything, so it runs alone, in its place in the file.
     pub touches: Option<Vec<Touch>>,

@@ -26,6 +26,7 @@ pub struct Synchronize;
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Given with `src`: the name of a folder in `files/`.
+    #[schemars(extend("x-internal" = true))]
     tree: IndexMap<String, Item>,
     /// The folder on the host. It is made when it is missing, in a folder that is there.
     dest: HostPath,
