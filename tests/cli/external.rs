@@ -116,6 +116,14 @@ fn the_example_keeps_an_entry_on_a_real_host_as_it_should_be() {
             && !fs::read_to_string(&file).unwrap().contains("\nroot")
     );
     project.check().exits(0);
+    // An entry without recipients is one; and what is no text is not taken for an empty file.
+    fs::write(&file, "root:\nlast: x\n").unwrap();
+    project.check().exits(10).has(&["nobody at all"]);
+    project.go().exits(0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "last: x\n");
+    fs::write(&file, b"last: x\n# \xff\n").unwrap();
+    project.go().exits(40).has(&["is not UTF-8"]);
+    assert_eq!(fs::read(&file).unwrap(), b"last: x\n# \xff\n");
     project.run(&["doc", "mail_alias"]).exits(0).has(&[
         "mail_alias",
         "Who gets the mail",

@@ -54,58 +54,86 @@ fn compare(wanted: &Facets, found: &Facets) -> Vec<String> {
 const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
     acl attr cron curl docker.io docker-cli git kmod locales logrotate python3 unattended-upgrades unzip xz-utils zip zstd";
 
-/// Converge all; then, round by round, disturb one facet of each: a check shows exactly it, applying mends exactly it. That applying again
-/// does nothing is shown by the next check, which names only what was disturbed since.
+/// The cases in groups: cases of one type are often about the same thing, so each group has one of a type.
+fn groups() -> Vec<Vec<Case>> {
+    let mut groups: Vec<Vec<Case>> = vec![];
+    for case in case::on("machine") {
+        let fits = |group: &Vec<Case>| group.iter().all(|other| other.kind != case.kind);
+        match groups.iter_mut().find(|group| fits(group)) {
+            Some(group) => group.push(case),
+            None => groups.push(vec![case]),
+        }
+    }
+    groups
+}
+
+/// What was not as it has to be; told at once, as a run is long.
+#[derive(Default)]
+struct Wrong(Vec<String>);
+
+impl Wrong {
+    fn add(&mut self, text: String) {
+        println!("   WRONG {text}");
+        self.0.push(text);
+    }
+
+    fn try_sh(&mut self, guest: &Guest, case: &Case, script: &str) -> bool {
+        let done = guest.try_sh(&format!("set -e\n{script}"), b"");
+        done.map_err(|error| self.add(format!("{}: `{script}`: {error}", case.name))).is_ok()
+    }
+}
+
 pub fn law(program: &Program, guest: &Guest) {
     guest.sh(PROGRAMS);
-    let mut wrong = vec![];
-    let (cases, unprepared): (Vec<_>, Vec<_>) = case::on("machine").into_iter().partition(|case| {
+    let mut wrong = Wrong::default();
+    for group in groups() {
+        law_of(program, guest, group, &mut wrong);
+    }
+    assert!(wrong.0.is_empty(), "\n{}", wrong.0.join("\n"));
+}
+
+/// Converge all; then, round by round, disturb one facet of each: a check shows exactly it, applying mends exactly it. That applying again
+/// does nothing is shown by the next check, which names only what was disturbed since.
+fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wrong) {
+    cases.retain(|case| {
         println!("   prepare {}", case.name);
-        let done = guest.try_sh(&format!("set -e\n{}", case.prepare), b"");
-        done.map_err(|error| wrong.push(format!("{}: prepare: {error}", case.name))).is_ok()
+        wrong.try_sh(guest, case, &case.prepare)
     });
-    drop(unprepared);
     let path = playbook(program, guest.name, &cases);
     let apply = |more: &[&str]| {
         let words = ["--playbook", &path, "--json", "--limit", guest.name];
         program.apply(&[&words[..], more].concat())
     };
-    let round = |wrong: &mut Vec<String>, what: String, wanted: &Facets| {
+    let round = |wrong: &mut Wrong, what: &str, wanted: &Facets| {
         let check = apply(&["--check"]);
-        wrong.extend(failures(&check).into_iter().map(|text| format!("{what}, --check: {text}")));
         let shown = differences(&check, guest.name);
-        wrong.extend(compare(wanted, &shown).into_iter().map(|text| format!("{what}, --check: {text}")));
+        let texts = failures(&check).into_iter().chain(compare(wanted, &shown));
+        texts.for_each(|text| wrong.add(format!("{what}, --check: {text}")));
         let run = apply(&["--yes"]);
-        wrong.extend(failures(&run).into_iter().map(|text| format!("{what}: {text}")));
+        failures(&run).into_iter().for_each(|text| wrong.add(format!("{what}: {text}")));
         if run.exit != Some(0) {
-            wrong.push(format!("{what}: {run}"));
+            wrong.add(format!("{what}: {run}"));
         }
     };
-    round(
-        &mut wrong,
-        "first".into(),
-        &cases.iter().map(|case| (case.name.clone(), case.first.iter().cloned().collect())).collect(),
-    );
+    let first = cases.iter().map(|case| (case.name.clone(), case.first.iter().cloned().collect()));
+    round(wrong, "first", &first.collect());
     let rounds = cases.iter().map(|case| case.disturb.len()).max().unwrap_or(0);
     for at in 0..rounds {
         let mut wanted = Facets::new();
         for case in &cases {
             let Some((by_hand, facets)) = case.disturb.get(at) else { continue };
             println!("   {}: {by_hand}", case.name);
-            if let Err(error) = guest.try_sh(&format!("set -e\n{by_hand}"), b"") {
-                wrong.push(format!("{}: {by_hand}: {error}", case.name));
-                continue;
+            if wrong.try_sh(guest, case, by_hand) {
+                wanted.insert(case.name.clone(), facets.iter().cloned().collect());
             }
-            wanted.insert(case.name.clone(), facets.iter().cloned().collect());
         }
-        round(&mut wrong, format!("round {}", at + 1), &wanted);
+        round(wrong, &format!("round {}", at + 1), &wanted);
     }
     let check = apply(&["--check"]);
     if check.exit != Some(0) {
-        wrong.push(format!("the same again: {check}"));
+        wrong.add(format!("the same again: {check}"));
     }
-    for case in cases.iter().filter(|case| !case.cleanup.is_empty()) {
-        guest.sh(&format!("set -e\n{}", case.cleanup));
+    for case in &cases {
+        wrong.try_sh(guest, case, &case.cleanup);
     }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

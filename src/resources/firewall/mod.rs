@@ -37,7 +37,7 @@ pub struct Firewall;
 /// host are not affected. Changing the rules starts a timer on the host first, which puts the old ones back unless a
 /// new connection could be made in time: one cannot lock oneself out. A reboot meanwhile puts them back as well.
 ///
-/// Where firewalld is active, nothing is done: it and this would each undo what the other does.
+/// Where firewalld is active, the task fails and changes nothing: it and this would each undo what the other does.
 ///
 /// `nft flush ruleset` (also in Debian's own `/etc/nftables.conf`) would remove the table: its unit is loaded after
 /// `nftables.service` and restarted with it.
