@@ -38,7 +38,7 @@ pub struct Spec {
     /// Name or number of the group.
     group: Option<String>,
     /// Sent with the request; the place for a secret. After a redirect to another host all but `Authorization` and `Cookie` are
-    /// sent there too.
+    /// sent there too. Where the host has wget and no curl, redirects are not followed with headers or from HTTPS.
     #[serde(default)]
     headers: IndexMap<String, Text>,
     /// Seconds that the server may be silent: while connecting, and later.

@@ -146,9 +146,12 @@ fn wget(wish: &Download, begun: u64) -> Command {
         config.extend([b"header = ", name.as_bytes(), b": ", value.bytes(), b"\n"].concat());
     }
     let timeout = format!("--timeout={}", wish.silence_s.max(1));
+    // wget takes the headers along to whichever server it is sent to, and from TLS to none.
+    let bound = !wish.headers.is_empty() || wish.url.starts_with("https:");
+    let redirects = format!("--max-redirect={}", if bound { 0 } else { 10 });
     let mut argv: Vec<String> = ["wget", "--config=/dev/stdin", "--no-verbose", "--no-hsts", "--tries=1"]
         .into_iter()
-        .chain(["--max-redirect=10", &timeout, "--output-document=-"])
+        .chain([redirects.as_str(), &timeout, "--output-document=-"])
         .map(String::from)
         .collect();
     if begun > 0 {

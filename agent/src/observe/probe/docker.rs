@@ -34,21 +34,33 @@ fn text(content: &Content) -> String {
     String::from_utf8_lossy(content.bytes()).into_owned()
 }
 
-/// What docker printed; `None` when it knows no such thing.
-fn docker(args: &[&str]) -> Asked<Option<String>> {
+/// Whether docker says that there is no such thing. Of a daemon that is not there it says `no such file or directory` as well.
+fn is_missing(said: &str) -> bool {
+    let said = said.to_lowercase();
+    let away = ["no such file or directory", "connect to the docker", "docker daemon running"];
+    (said.contains("no such") || said.contains("not found")) && !away.iter().any(|away| said.contains(away))
+}
+
+/// What docker printed, and whether all that was asked for is there.
+fn printed(args: &[&str]) -> Asked<(String, bool)> {
     let argv: Vec<&str> = ["docker"].iter().chain(args).copied().collect();
     let output = probe(&argv, None, SOON);
-    let said = text(&output.stderr).to_lowercase();
     match output.code {
-        0 => Ok(Some(text(&output.stdout))),
-        1 if said.contains("no such") || said.contains("not found") => Ok(None),
+        0 => Ok((text(&output.stdout), true)),
+        1 if is_missing(&text(&output.stderr)) => Ok((text(&output.stdout), false)),
         127 => Err(output),
         _ => Err(Output { code: 125, ..output }),
     }
 }
 
+/// What docker printed; `None` when it knows no such thing.
+fn docker(args: &[&str]) -> Asked<Option<String>> {
+    printed(args).map(|(text, all)| all.then_some(text))
+}
+
+/// Likewise of several things, some of which may have gone meanwhile.
 fn lines(args: &[&str]) -> Asked<BTreeSet<String>> {
-    let printed = docker(args)?.unwrap_or_default();
+    let (printed, _) = printed(args)?;
     Ok(printed.lines().filter(|line| !line.trim().is_empty()).map(str::to_string).collect())
 }
 
@@ -208,6 +220,26 @@ fn seconds(time: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_that_is_away_is_not_taken_for_nothing_there() {
+        for said in [
+            "Error: No such network: x",
+            "Error response from daemon: network x not found",
+            "Error response from daemon: get x: no such volume",
+            "Error: No such image: x:1",
+        ] {
+            assert!(is_missing(said), "{said}");
+        }
+        for said in [
+            "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is \
+             running: dial unix /var/run/docker.sock: connect: no such file or directory",
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            "permission denied while trying to connect to the Docker daemon socket",
+        ] {
+            assert!(!is_missing(said), "{said}");
+        }
+    }
 
     #[test]
     fn times_are_read() {

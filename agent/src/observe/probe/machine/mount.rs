@@ -133,21 +133,21 @@ fn is_wanted(mount: &Mount, path: &str, source: &str, wanted: Option<&PathBuf>, 
     mount.source.trim_end_matches('/') == source.trim_end_matches('/')
 }
 
+fn folder(path: &str) -> &'static str {
+    if fs::metadata(path).is_err() {
+        return "missing";
+    }
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().map_or("empty", |_| "filled"),
+        Err(_) => "other",
+    }
+}
+
 pub fn look(info: &str, path: &str, source: &str, bind: bool) -> String {
     let wanted = resolve(source);
     let mount = at(info, path);
-    let folder = match (&mount, fs::metadata(path), fs::read_dir(path)) {
-        (Some(_), ..) => "empty",
-        (_, Err(_), _) => "missing",
-        (_, _, Ok(mut entries)) => {
-            if entries.next().is_none() {
-                "empty"
-            } else {
-                "filled"
-            }
-        }
-        _ => "other",
-    };
+    // What is mounted is not opened: that would mount what waits for it, or wait for a server that is gone.
+    let folder = if mount.is_some() { "empty" } else { folder(path) };
     let one_line = |text: &str| text.replace('\n', " ");
     let mut text = format!("mounted={}\n", if mount.is_some() { "yes" } else { "no" });
     if let Some(mount) = &mount {
