@@ -20,7 +20,8 @@ pub struct Filesystem;
 /// Makes a filesystem on a device that is empty, and grows it with the device.
 ///
 /// A device that holds anything is never formatted: another filesystem, a partition table, or a part of LVM, RAID or LUKS is refused with
-/// what was found. There is no way to force it; `wipefs` by hand is one.
+/// what was found, and so is data of no known kind: it must read as zeros. There is no way to force it; to zero it by hand, with
+/// `blkdiscard -z` or `dd`, is one.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -66,6 +67,10 @@ impl State for FilesystemState {
 }
 
 impl Spec {
+    fn what(&self) -> &'static str {
+        if self.file { "file" } else { "device" }
+    }
+
     fn question(&self) -> Query {
         Query::Run(Probe::Machine(MachineProbe::Filesystem { device: self.device.to_string() }))
     }
@@ -145,8 +150,7 @@ filesystem:
                 return Err(fault.hint("write `file: true` if it is meant").into());
             }
             _ => {
-                let what = if spec.file { "file" } else { "device" };
-                return Err(Fault::new(format!("{device} is no {what}"))
+                return Err(Fault::new(format!("{device} is no {}", spec.what()))
                     .hint("name a disk or a partition")
                     .into());
             }
@@ -180,8 +184,19 @@ filesystem:
             let fault = Fault::new(format!("{device} {what}: it is not formatted"));
             return Err(fault
                 .hint(
-                    "name another device; if nobody needs what is on it, `wipefs -a` by hand makes it empty",
+                    "name another device; if nobody needs what is on it, `wipefs -a` and then `blkdiscard -z` or `dd if=/dev/zero` by hand make it empty",
                 )
+                .into());
+        }
+        if value("data").is_some() {
+            let fault = Fault::new(format!("{device} holds data that no tool knows: it is not formatted"));
+            let empties = if spec.file {
+                "`truncate -s 0` and `truncate -s SIZE` by hand make it empty"
+            } else {
+                "`blkdiscard -z` or `dd if=/dev/zero` by hand makes it empty (`wipefs` takes only signatures)"
+            };
+            return Err(fault
+                .hint(format!("name another {}; if nobody needs what is on it, {empties}", spec.what()))
                 .into());
         }
         if seen.get(which)? != Answer::Output(output(1, "")) {
@@ -243,7 +258,7 @@ filesystem:
     }
 
     fn effects(spec: &Spec, _: &FilesystemState, to: &FilesystemState, _: &[Op]) -> Vec<Effect> {
-        let (kind, name) = (if spec.file { "file" } else { "device" }, spec.fstype.name());
+        let (kind, name) = (spec.what(), spec.fstype.name());
         let mut text = format!("kind={kind}\nsize={}\nfound={name}\ntype={name}\n", to.device_size);
         let size = Some(to.device_size.to_string());
         for (key, value) in

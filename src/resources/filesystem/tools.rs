@@ -104,14 +104,16 @@ impl Kind {
     /// Whether a word makes `mkfs` overwrite what it finds.
     pub fn is_force(self, word: &str) -> bool {
         let short = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
-        match self {
-            Self::Ext4 => short.is_some_and(|letters| letters.contains('F')),
-            Self::Vfat => false,
-            Self::Xfs | Self::Btrfs | Self::Swap => {
-                "--force".starts_with(word) && word.starts_with("--f")
-                    || short.is_some_and(|letters| letters.starts_with('f'))
-            }
-        }
+        // Letters whose value may follow at once: what is behind them is no option.
+        let valued = match self {
+            Self::Ext4 => return short.is_some_and(|letters| letters.contains('F')),
+            Self::Vfat => return false,
+            Self::Xfs => "bcdilLmnprs",
+            Self::Btrfs => "AbdLmlnsrROU",
+            Self::Swap => "LpUveos",
+        };
+        let mut letters = short.unwrap_or_default().chars().take_while(|letter| !valued.contains(*letter));
+        "--force".starts_with(word) && word.starts_with("--f") || letters.any(|letter| letter == 'f')
     }
 
     pub fn make(self, device: &str, label: Option<&str>, uuid: Option<&str>, opts: &[String]) -> Op {

@@ -3,13 +3,20 @@
 use super::SOON;
 use crate::child::probe;
 use crate::wire::Output;
-use rustix::fs::{major, minor};
+use rustix::fs::{SeekFrom as Place, major, minor, seek};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 
 /// Bytes of the larger of two superblocks, with what stands before it.
 const HEAD: usize = 2048;
+/// Bytes that are read at each end of what bears no signature: of a file, of a device.
+const ENDS: [u64; 2] = [16 << 20, 4 << 20];
+/// Places between the ends that are read, and bytes of each.
+const PLACES: u64 = 64;
+const SAMPLE: u64 = 64 << 10;
+/// Bytes of a file's extents that are read.
+const EXTENTS: u64 = 256 << 20;
 
 /// The types in what `wipefs --no-act --parsable` prints: `0x438,UUID,LABEL,ext4`.
 fn signatures(text: &str) -> Vec<String> {
@@ -144,6 +151,55 @@ pub fn found(device: &str) -> Result<(Vec<String>, String), String> {
     Ok((types, told))
 }
 
+/// Whether any byte of this part is not zero. What is shorter ends it.
+fn is_written(file: &fs::File, mut at: u64, len: u64) -> std::io::Result<bool> {
+    let (end, mut buffer) = (at.saturating_add(len), vec![0; 1 << 20]);
+    while at < end {
+        let wanted = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let count = match file.read_at(&mut buffer[..wanted], at) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        if count == 0 {
+            break;
+        }
+        if buffer[..count].iter().any(|byte| *byte != 0) {
+            return Ok(true);
+        }
+        at += count as u64;
+    }
+    Ok(false)
+}
+
+/// Whether there is data that bears no signature, such as an archive or a database on a raw device: what is large is read in places.
+fn has_data(file: &fs::File, size: u64, is_file: bool) -> std::io::Result<bool> {
+    let end = ENDS[usize::from(!is_file)];
+    if is_written(file, 0, end)? || is_written(file, size.saturating_sub(end).max(end), end)? {
+        return Ok(true);
+    }
+    for place in 1..=PLACES {
+        if is_written(file, size / (PLACES + 1) * place, SAMPLE)? {
+            return Ok(true);
+        }
+    }
+    let (mut at, mut left) = (0, if is_file { EXTENTS } else { 0 });
+    while at < size && left > 0 {
+        let start = match seek(file, Place::Data(at)) {
+            Ok(start) => start,
+            // Nothing but a hole from here on.
+            Err(rustix::io::Errno::NXIO) => break,
+            Err(_) => at,
+        };
+        let hole = seek(file, Place::Hole(start)).unwrap_or(size).max(start + 1);
+        if is_written(file, start, left.min(hole - start))? {
+            return Ok(true);
+        }
+        left = left.saturating_sub(hole - start);
+        at = hole;
+    }
+    Ok(false)
+}
+
 pub fn look(device: &str) -> Result<String, String> {
     let Ok(meta) = fs::metadata(device) else { return Ok("kind=missing\n".into()) };
     let kind = meta.file_type();
@@ -155,11 +211,14 @@ pub fn look(device: &str) -> Result<String, String> {
     let mut file = fs::File::open(device).map_err(cannot)?;
     let size = file.seek(SeekFrom::End(0)).map_err(cannot)?;
     let mut head = vec![];
-    file.rewind().and_then(|()| file.take(HEAD as u64).read_to_end(&mut head)).map_err(cannot)?;
+    file.rewind().and_then(|()| (&file).take(HEAD as u64).read_to_end(&mut head)).map_err(cannot)?;
     let (types, told) = found(device)?;
     let mut text = format!("kind={}\nsize={size}\n", if numbers.is_some() { "device" } else { "file" });
     let mut add = |key: &str, value: &str| text += &format!("{key}={}\n", value.replace('\n', " "));
     types.iter().for_each(|kind| add("found", kind));
+    if types.is_empty() && has_data(&file, size, numbers.is_none()).map_err(cannot)? {
+        add("data", "yes");
+    }
     let kind = value(&told, "TYPE").unwrap_or_default();
     for (key, name) in [("type", "TYPE"), ("label", "LABEL"), ("uuid", "UUID")] {
         value(&told, name).iter().for_each(|value| add(key, value));
@@ -185,7 +244,6 @@ pub fn look(device: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::FileExt;
 
     #[test]
     fn what_the_programs_print_is_read() {
@@ -231,5 +289,29 @@ log      =internal log           bsize=4096   blocks=1566, version=2\n";
             "{told}"
         );
         assert!(told.ends_with("filesystem_size=8388608\n"), "{told}");
+    }
+
+    #[test]
+    fn data_that_no_program_knows_is_seen() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.img");
+        let name = path.to_str().unwrap();
+        let size: u64 = 100 << 20;
+        // At either end, and far from every place that is looked at on a device.
+        for at in [0, 700, size - 1, (50 << 20) + 123_457] {
+            let file = fs::File::create(&path).unwrap();
+            file.set_len(size).unwrap();
+            file.write_all_at(&[0; 4096], 40 << 20).unwrap();
+            assert_eq!(look(name).unwrap(), format!("kind=file\nsize={size}\n"), "zeros are none");
+            file.write_all_at(b"x", at).unwrap();
+            assert_eq!(look(name).unwrap(), format!("kind=file\nsize={size}\ndata=yes\n"), "{at}");
+        }
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(size).unwrap();
+        file.write_all_at(b"x", size / (PLACES + 1) * 7 + 5).unwrap();
+        let file = fs::File::open(&path).unwrap();
+        assert!(has_data(&file, size, false).unwrap(), "a place between the ends of a device");
+        fs::write(&path, "short\n").unwrap();
+        assert!(look(name).unwrap().ends_with("data=yes\n"), "a short file");
     }
 }
