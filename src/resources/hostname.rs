@@ -83,15 +83,31 @@ impl Spec {
         format!("{OWN_ADDRESS}\t{}", self.names().join(" "))
     }
 
+    /// A line of the host's own address with our names in front: those of the host until now go, other names and the comment stay.
+    fn instead_of(&self, line: &str, before: &[&str]) -> String {
+        let names = self.names();
+        let short = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+        // Its short form too, and with any domain one that was told without.
+        let is_old = |word: &str| {
+            let is_form = |old: &str| short(old) == short(word) && old.contains('.') != word.contains('.');
+            before.iter().any(|old| word.eq_ignore_ascii_case(old) || is_form(old))
+        };
+        let stays = |word: &&str| !names.contains(word) && (word.starts_with("localhost") || !is_old(word));
+        let mut all = vec![self.line()];
+        all.extend(words(line).into_iter().skip(1).filter(stays).map(Into::into));
+        all.extend(line.split_once('#').map(|(_, comment)| format!("#{comment}")));
+        all.join(" ")
+    }
+
     /// The text with our line in it: in the place of the old one, or behind the last of the host itself.
-    fn with_line(&self, text: &str) -> String {
+    fn with_line(&self, text: &str, own: &str) -> String {
         let mut lines: Vec<String> = text.lines().map(Into::into).collect();
         let address = |line: &String, is: fn(&str) -> bool| words(line).first().is_some_and(|word| is(word));
         if let Some(at) = lines.iter().position(|line| address(line, |word| word == OWN_ADDRESS)) {
-            lines[at] = self.line();
+            lines[at] = own.into();
         } else {
             let last = lines.iter().rposition(|line| address(line, |word| word.starts_with("127.")));
-            lines.insert(last.map_or(0, |at| at + 1), self.line());
+            lines.insert(last.map_or(0, |at| at + 1), own.into());
         }
         lines.join("\n") + "\n"
     }
@@ -162,7 +178,17 @@ impl Resource for Hostname {
 
     fn desired(spec: &Spec, from: &HostnameState) -> Result<HostnameState, Fault> {
         let name = Some(spec.name.clone());
-        let line = spec.hosts.then(|| spec.line());
+        let before: Vec<&str> = [&from.kept, &from.running]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .filter(|name| *name != spec.name)
+            .collect();
+        let line = spec.hosts.then(|| match &from.line {
+            Some(line) if spec.has_names(line) => line.clone(),
+            Some(line) => spec.instead_of(line, &before),
+            None => spec.line(),
+        });
         Ok(HostnameState { kept: name.clone(), running: name, line, text: from.text.clone() })
     }
 
@@ -175,8 +201,8 @@ impl Resource for Hostname {
         };
         let mut ops = vec![];
         // Before the name changes: programs that look up their own host find it at any time.
-        if from.line != to.line {
-            ops.push(write(HOSTS, spec.with_line(&from.text)));
+        if let Some(line) = to.line.as_ref().filter(|_| from.line != to.line) {
+            ops.push(write(HOSTS, spec.with_line(&from.text, line)));
         }
         if from.running != to.running {
             ops.push(run(["hostname", &spec.name]));
