@@ -7,12 +7,14 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op},
+    wire::{Attrs, Op, Probe},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 const FOLDER: &str = "/etc/security/limits.d";
+/// Up to which number of open files the kernel sets a limit, and what that is unless it is set.
+const OPEN_FILES: (&str, i64) = ("fs.nr_open", 1 << 20);
 
 pub struct Limits;
 
@@ -115,6 +117,7 @@ impl Spec {
         let Some(value) = &self.value else {
             return Err(Fault::new("`value` is missing").hint("a number, or `unlimited`"));
         };
+        self.check_login(value)?;
         let endless = matches!(value.as_str(), "unlimited" | "infinity" | "-1");
         let range = match self.item {
             Item::Nice | Item::Priority => -20..=19,
@@ -137,6 +140,47 @@ impl Spec {
             }));
         }
         Ok(())
+    }
+
+    /// Nobody could get in to mend it: a number of logins holds whatever the type, one of processes once it is hard.
+    fn check_login(&self, value: &str) -> Result<(), Fault> {
+        let everybody = matches!(self.domain.as_str(), "*" | "%" | "@root" | "%root");
+        let closes = match self.item {
+            Item::Maxlogins | Item::Maxsyslogins => true,
+            Item::Nproc => !matches!(self.kind, Kind::Soft),
+            _ => false,
+        };
+        if everybody && closes && value.parse() == Ok(0_i64) {
+            let (item, domain) = (self.item.word(), &self.domain);
+            let fault =
+                Fault::new(format!("`{item}` of `{domain}` cannot be 0: nobody could log in any more"));
+            return Err(fault.hint("at least 1, or a user or group in `domain` that is to be kept out"));
+        }
+        Ok(())
+    }
+
+    /// Of a limit that the kernel refuses, which ends the login.
+    fn check_open_files(&self, seen: &Seen) -> Observe<()> {
+        let (key, usual) = OPEN_FILES;
+        let output = seen.run(Probe::Sysctl { key: key.into() })?;
+        let told = String::from_utf8_lossy(output.stdout.bytes()).trim().parse().ok();
+        let most: i64 = told.filter(|_| output.code == 0).unwrap_or(usual);
+        let wanted = self.value.as_deref().and_then(|value| value.parse::<i64>().ok());
+        if wanted.is_some_and(|wanted| wanted > most) {
+            let fault = Fault::new(format!(
+                "`nofile` cannot be {}: the kernel sets at most {most}, and nobody of `{}` could log in any more",
+                wanted.unwrap_or_default(),
+                self.domain
+            ));
+            return Err(fault
+                .hint(format!("a smaller number, or a task of `sysctl` before it that raises `{key}`"))
+                .into());
+        }
+        Ok(())
+    }
+
+    fn counts_files(&self) -> bool {
+        self.item == Item::Nofile && self.state == account::Wanted::Present
     }
 
     fn key(&self) -> [&str; 3] {
@@ -208,7 +252,8 @@ impl Resource for Limits {
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([Area::Path(format!("{FOLDER}/{}.conf", spec.name))])
+        let files = spec.counts_files().then(|| Area::Sysctl(OPEN_FILES.0.into()));
+        Footprint::writes([Area::Path(format!("{FOLDER}/{}.conf", spec.name))]).and_reads(files)
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Limit> {
@@ -219,6 +264,9 @@ impl Resource for Limits {
         let file = observe_bytes(&path, &attrs, false, seen)?;
         if file.what.is_none() && wanted {
             parent_there(&path, seen)?;
+        }
+        if spec.counts_files() {
+            spec.check_open_files(seen)?;
         }
         let text = file.read().map_or(&b""[..], Content::bytes);
         let text = std::str::from_utf8(text).map_err(|_| Fault::new(format!("{path} is not UTF-8 text")))?;
