@@ -35,7 +35,7 @@ pub struct Spec {
     user: Option<String>,
     /// Whose members may.
     group: Option<String>,
-    /// What they may run, with full paths; `ALL` is everything. A `,`, `:` or `=` among the arguments needs no backslash.
+    /// What they may run, with full paths; `ALL` is everything. A `,`, `:`, `=` or `#` among the arguments needs no backslash.
     #[serde(default)]
     commands: OneOrMany<String>,
     /// Whether sudo asks them for no password. Default: true.
@@ -55,11 +55,11 @@ pub struct Spec {
     state: account::Wanted,
 }
 
-/// Words in which nothing ends a command; what has a backslash already keeps it.
+/// Words in which nothing ends a command or begins a comment; what has a backslash already keeps it.
 fn escaped(arguments: &str) -> String {
     let (mut out, mut protected) = (String::new(), false);
     for letter in arguments.chars() {
-        if matches!(letter, ',' | ':' | '=') && !protected {
+        if matches!(letter, ',' | ':' | '=' | '#') && !protected {
             out.push('\\');
         }
         out.push(letter);
@@ -160,6 +160,11 @@ impl Spec {
         let command = command.trim();
         if command.is_empty() || command.chars().any(char::is_control) {
             return Err(bad("it must be one line").hint("list each command by itself"));
+        }
+        let backslashes = command.len() - command.trim_end_matches('\\').len();
+        if !backslashes.is_multiple_of(2) {
+            return Err(bad("its last backslash would take in what follows it")
+                .hint("leave it out; two of them are one that the argument ends in"));
         }
         let (program, arguments) = command.split_at(command.find(' ').unwrap_or(command.len()));
         let plain = program.trim_start_matches('!');
