@@ -48,7 +48,7 @@ pub struct Spec {
     weekday: Option<String>,
     /// In place of the five fields.
     special_time: Option<Special>,
-    /// A file in `/etc/cron.d`, by its name. Default: the crontab of `user`.
+    /// A file in `/etc/cron.d`, by its name; 0644, or less if that is its mode already or the job is secret. Default: the crontab of `user`.
     cron_file: Option<String>,
     /// Whose job it is. In a file in `/etc/cron.d` root's by default, else of the user that the task runs as.
     user: Option<String>,
@@ -283,14 +283,15 @@ cron:
                     parent_there(&path, seen)?;
                 }
                 let text = file.read().cloned().unwrap_or_else(|| Content::from(""));
+                // Only root may read a file that a secret was written to.
+                let is_private = seen.meta(&path)?.is_some_and(|meta| meta.mode & 0o077 == 0);
+                let text = Content::new(text.bytes(), is_private || text.is_secret());
                 (Some(file), text)
             }
         };
         let whole = std::str::from_utf8(text.bytes())
             .map_err(|_| Fault::new("the crontab is not UTF-8 text").hint("mend it by hand"))?;
-        // Only root may read a file that a secret was written to.
-        let is_private = file.as_ref().and_then(|file| file.mode).is_some_and(|mode| mode & 0o077 == 0);
-        let secret = is_private || spec.job.as_ref().is_some_and(Text::is_secret);
+        let secret = text.is_secret() || spec.job.as_ref().is_some_and(Text::is_secret);
         let entry = spec.own().read(whole).map(|entry| Content::new(entry, secret));
         Ok(Jobs { entry, text, file })
     }
@@ -310,7 +311,8 @@ cron:
             match (goes, untouched) {
                 (_, true) => file.clone(),
                 (true, _) => FileState::default(),
-                _ => file.with_content(&text, &spec.attrs(mode)),
+                // One that is narrower stays so: another task's secret may be in it.
+                _ => file.with_content(&text, &spec.attrs(file.mode.map_or(mode, |there| there & mode))),
             }
         });
         Ok(Jobs { entry, text, file })

@@ -56,6 +56,26 @@ impl Field {
     }
 }
 
+/// What follows the time in a line of a crontab; `None` where no time stands. Other kinds of cron take more than we write.
+pub fn without(line: &str) -> Option<&str> {
+    if line.starts_with('@') {
+        let (when, rest) = line.split_at(line.find([' ', '\t'])?);
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        return (when.len() > 1 && when[1..].chars().all(good)).then_some(rest);
+    }
+    let mut rest = line;
+    for field in &FIELDS {
+        let (value, after) = rest.split_at(rest.find([' ', '\t'])?);
+        let is_like_one = value.contains(|c: char| c == '*' || c.is_ascii_digit())
+            && value.chars().all(|c| c.is_ascii_digit() || "*,-/~".contains(c));
+        if !is_like_one && field.check(value).is_err() {
+            return None;
+        }
+        rest = after.trim_start_matches([' ', '\t']);
+    }
+    Some(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

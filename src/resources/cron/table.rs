@@ -1,5 +1,7 @@
 //! The text of a crontab: the lines of a task's own, found by the comment above them, and those of others.
 
+use super::schedule;
+
 /// Stands above a job that a task brought.
 const MARK: &str = "# provision: ";
 /// What Ansible writes there. Its jobs are taken over as they are.
@@ -29,9 +31,10 @@ fn mark(line: &str) -> Option<&str> {
     line.strip_prefix(MARK).or_else(|| line.strip_prefix(FOREIGN_MARK))
 }
 
-/// A mark with a job below it is followed by that; one with nothing or another mark below it stands alone.
+/// A mark with a job below it, which may be disabled, is followed by that; with anything else below it stands alone.
 fn is_job(line: &str) -> bool {
-    !line.trim().is_empty() && mark(line).is_none()
+    let line = line.trim_start_matches([' ', '\t', '#']);
+    schedule::without(line).is_some_and(|command| !command.trim().is_empty())
 }
 
 impl Own<'_> {
@@ -122,6 +125,23 @@ mod tests {
         let twice = "# provision: a\n1 1 * * * x\n#Ansible: a\n1 1 * * * x\n";
         assert_eq!(Own::Job("a").read(twice).as_deref(), Some("1 1 * * * x\n1 1 * * * x"));
         assert_eq!(Own::Job("a").write(twice, Some("1 1 * * * x")), "# provision: a\n1 1 * * * x\n");
+    }
+
+    #[test]
+    fn what_is_no_job_below_a_mark_stays() {
+        let own = Own::Job("a");
+        for other in ["MAILTO=ops", "# Keep this: it is ours", "", "@daily", "* * * *", "#Ansible: b"] {
+            let text = format!("# provision: a\n{other}\n5 5 * * * root x\n");
+            assert_eq!(own.read(&text).as_deref(), Some(""), "{other}");
+            let rest = format!("{other}\n5 5 * * * root x\n");
+            assert_eq!(own.write(&text, None), rest);
+            assert_eq!(own.write(&text, Some("@daily y")), format!("# provision: a\n@daily y\n{rest}"));
+        }
+        for job in ["@daily x", "#@reboot root x", "# 1,2 */3 1-5 jan mon x", "\t0~9 5/2 * * 1-5\tx"] {
+            let text = format!("# provision: a\n{job}\n");
+            assert_eq!(own.read(&text).as_deref(), Some(job));
+            assert_eq!(own.write(&text, None), "");
+        }
     }
 
     #[test]
