@@ -224,6 +224,11 @@ pub fn lets_in(text: &str) -> bool {
     text.lines().any(|line| read(line).is_some())
 }
 
+/// Whether a key of this text is among these.
+pub fn keeps_one(text: &str, keys: &[Key]) -> bool {
+    text.lines().filter_map(read).any(|there| keys.iter().any(|key| key.is_same(&there)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +244,13 @@ mod tests {
         for none in ["", "# x", "ssh-ed25519", "what is this", "command=\"x ssh-rsa AAAA"] {
             assert_eq!(read(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_key_that_stays_is_found_whatever_its_options() {
+        let keys = wanted(A).unwrap();
+        assert!(keeps_one(&format!("# x\nssh-rsa AAAA other\nrestrict {A} me\n"), &keys));
+        assert!(!keeps_one(&format!("#{A}\nssh-rsa AAAA other\n"), &keys));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct Spec {
     path: Option<HostPath>,
     /// Makes the file's folder and sees to its owner and mode. Default: true, with a `path` outside of the home false.
     manage_dir: Option<bool>,
-    /// Removes even the last key of the user that the connection logs in as.
+    /// Removes even the last key, or with `exclusive` all the keys, of the user that the connection logs in as.
     #[serde(default)]
     force: bool,
 }
@@ -113,8 +113,8 @@ pub struct Keys {
     folder: Option<Option<Meta>>,
     file: FileState,
     owner: Attrs,
-    /// The connection logs in as this user, by this file.
-    is_ours: bool,
+    /// As whom the connection logs in, if by this file.
+    ours: Option<String>,
 }
 
 impl Keys {
@@ -157,6 +157,18 @@ fn account(spec: &Spec, seen: &Seen) -> Observe<Option<User>> {
     Ok(Some(User { group: name.clone(), name, uid: id, gid: id, home, shell, comment, groups: vec![] }))
 }
 
+/// Whether it is the file by which the connection logs in, however the task names it.
+fn is_file_of(login: &str, user: &User, path: &HostPath, spec: &Spec, seen: &Seen) -> Observe<bool> {
+    let home = match login == user.name {
+        true => Some(user.home.clone()),
+        // Without `path` it is the file of another one.
+        false if spec.path.is_none() || login.is_empty() => None,
+        false => seen.user(login)?.map(|user| user.home),
+    };
+    let own = home.and_then(|home| HostPath::new(&format!("{home}/.ssh/authorized_keys")).ok());
+    Ok(own.is_some_and(|own| *own == **path))
+}
+
 impl Resource for AuthorizedKey {
     const NAME: &'static str = "authorized_key";
     const TOPIC: Topic = Topic::System;
@@ -188,14 +200,14 @@ authorized_key:
             // Nobody can log in as an account that is not there.
             let path = spec.path(&format!("/home/{}", spec.user))?;
             let (file, owner) = (FileState::default(), Attrs::default());
-            return Ok(Keys { path, folder: None, file, owner, is_ours: false });
+            return Ok(Keys { path, folder: None, file, owner, ours: None });
         };
         let path = spec.path(&user.home)?;
         let parent = path.parent().unwrap_or("/").to_string();
         let at_home =
             path.starts_with(&format!("{}/", user.home.trim_end_matches('/'))) && parent != user.home;
         let manages = spec.is_present() && spec.manage_dir.unwrap_or(at_home);
-        let is_ours = login == user.name && spec.path.is_none();
+        let ours = is_file_of(&login, &user, &path, spec, seen)?.then_some(login);
         let owner = if spec.is_present() {
             Attrs { mode: Some(0o600), ..attrs_of(&folder_of(&user)) }
         } else {
@@ -228,7 +240,7 @@ authorized_key:
             }
         }
         let file = observe_bytes(&path, &owner, spec.key.is_secret(), seen)?;
-        Ok(Keys { path, folder: manages.then_some(folder), file, owner, is_ours })
+        Ok(Keys { path, folder: manages.then_some(folder), file, owner, ours })
     }
 
     fn desired(spec: &Spec, observed: &Keys) -> Result<Keys, Fault> {
@@ -237,10 +249,21 @@ authorized_key:
         }
         let before = observed.text()?;
         let after = spec.edit(before)?;
-        if observed.is_ours && keys::lets_in(before) && !keys::lets_in(&after) && !spec.force {
-            let fault =
-                Fault::new(format!("this would remove the last key of `{}`, as whom we log in", spec.user));
-            return Err(fault.hint("add another key first, or say `force: true` if there is another way in"));
+        if let Some(login) = observed.ours.as_ref().filter(|_| !spec.force && keys::lets_in(before)) {
+            if !keys::lets_in(&after) {
+                let fault =
+                    Fault::new(format!("this would remove the last key of `{login}`, as whom we log in"));
+                let hint = "add another key first, or say `force: true` if there is another way in";
+                return Err(fault.hint(hint));
+            }
+            if spec.exclusive && !keys::keeps_one(before, &spec.wanted()?) {
+                let fault = Fault::new(format!(
+                    "this would remove all the keys that `{login}` has, as whom we log in: `key` names none of them"
+                ));
+                return Err(fault.hint(
+                    "add the new key first, without `exclusive`, and log in by it; or say `force: true` if there is another way in",
+                ));
+            }
         }
         let secret = spec.key.is_secret() || observed.file.holds_secret();
         let file = observed.file.with_content(&Content::new(after, secret), &observed.owner);
