@@ -99,8 +99,10 @@ impl Spec {
             let fault = Fault::new(format!("`{}` is a name that PostgreSQL keeps for itself", self.name));
             return Err(fault.hint("choose another name"));
         }
-        if self.state == Wanted::Absent && self.name == self.login_user {
-            let fault = Fault::new(format!("the role `{}` cannot remove itself", self.name));
+        let harms = [self.state == Wanted::Absent, self.login == Some(false), self.superuser == Some(false)];
+        if let Some(at) = harms.iter().position(|harm| *harm).filter(|_| self.name == self.login_user) {
+            let what = ["remove itself", "forbid itself to log in", "stop being a superuser"][at];
+            let fault = Fault::new(format!("the role `{}` cannot {what}", self.name));
             return Err(fault.hint("log in as another one: `login_user`"));
         }
         if let Some(limit) = self.connection_limit.filter(|limit| *limit < -1) {
@@ -108,9 +110,7 @@ impl Spec {
             return Err(fault.hint("-1 is any number of sessions"));
         }
         match self.password.as_ref().map(Text::bytes) {
-            Some([]) => {
-                Err(Fault::new("`password` is empty").hint("leave it out: the role keeps what it has"))
-            }
+            Some([]) => Err(Fault::new("`password` is empty").hint("leave it out: the role keeps its own")),
             Some(bytes) if !bytes.is_ascii() || bytes.contains(&0) => {
                 Err(Fault::new("`password` has characters beyond ASCII")
                     .hint("clients do not agree on how to send these: use letters, digits and signs"))
