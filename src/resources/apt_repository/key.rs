@@ -62,6 +62,13 @@ impl Remote {
     }
 }
 
+/// Whether a source names exactly this file as its keyring.
+pub fn signs(source: &Content, path: &str) -> bool {
+    let text = String::from_utf8_lossy(source.bytes());
+    let mut fields = text.lines().filter_map(|line| line.split_once(':'));
+    fields.any(|(name, value)| name.eq_ignore_ascii_case("signed-by") && value.trim() == path)
+}
+
 /// As `key_checksum` writes it.
 pub fn sum(content: &Content) -> String {
     Sha256::digest(content.bytes()).iter().map(|byte| format!("{byte:02x}")).collect()

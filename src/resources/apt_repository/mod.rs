@@ -117,6 +117,8 @@ enum Held {
 #[derive(Default)]
 pub struct Files {
     files: Vec<(&'static str, String, Held)>,
+    /// Paths of files that are there, and not this source's.
+    not_ours: Vec<String>,
     keyrings_exist: bool,
 }
 
@@ -192,7 +194,7 @@ impl Spec {
         Content::from(text.as_str())
     }
 
-    /// All files that may be there, each with its content if it should.
+    /// All files of this source that may be there, each with its content if it should.
     fn wanted(&self) -> Vec<(&'static str, String, Held)> {
         let present = self.state == Wanted::Present;
         let content = |content: Option<Content>| content.map_or(Held::Nothing, Held::Content);
@@ -213,12 +215,20 @@ impl Spec {
             );
             Content::from(text.as_str())
         });
-        vec![
+        let mut files = vec![
             ("key", Format::Armored.path(&self.name), key(Format::Armored)),
             ("key (binary)", Format::Binary.path(&self.name), key(Format::Binary)),
             ("pin", self.pin_path(), content(pin)),
             ("source", self.source_path(), content(present.then(|| self.source()))),
-        ]
+        ];
+        // A keyring that is referred to is somebody else's, whatever its name.
+        files.retain(|(_, path, _)| self.signed_by.as_deref() != Some(path));
+        files
+    }
+
+    /// Whether a file that is there, and not wanted, goes: all with the source, else a key that only this source had.
+    fn goes(&self, path: &str, source: Option<&Content>) -> bool {
+        self.state == Wanted::Absent || source.is_some_and(|source| key::signs(source, path))
     }
 }
 
@@ -238,7 +248,7 @@ impl Resource for AptRepository {
 
     fn footprint(spec: &Spec) -> Footprint {
         let paths = spec.wanted().into_iter().map(|(_, path, _)| Area::Path(path));
-        Footprint::writes(paths.chain([Area::Packages]))
+        Footprint::writes(paths.chain([Area::Packages])).and_reads(spec.signed_by.iter().map(HostPath::area))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Files> {
@@ -247,10 +257,15 @@ impl Resource for AptRepository {
         let read = |path: &str| Query::Read { path: path.into(), limit: LIMIT, secret: false };
         let reads = wanted.iter().map(|(_, path, _)| read(path));
         seen.each(reads.chain([file_query(KEYRINGS)]))?;
-        let mut files = vec![];
+        let source = seen.content(&spec.source_path(), LIMIT, false)?;
+        let (mut files, mut not_ours) = (vec![], vec![]);
         for (facet, path, wanted) in wanted {
             let held = match (seen.content(&path, LIMIT, false)?, wanted) {
                 (None, _) => Held::Nothing,
+                (Some(_), Held::Nothing) if !spec.goes(&path, source.as_ref()) => {
+                    not_ours.push(path);
+                    continue;
+                }
                 (Some(content), Held::Sum(_, remote)) => {
                     let sum = key::sum(&content);
                     // Where it came from, nobody can tell by its looks.
@@ -261,11 +276,13 @@ impl Resource for AptRepository {
             };
             files.push((facet, path, held));
         }
-        Ok(Files { files, keyrings_exist: seen.meta(KEYRINGS)?.is_some() })
+        Ok(Files { files, not_ours, keyrings_exist: seen.meta(KEYRINGS)?.is_some() })
     }
 
-    fn desired(spec: &Spec, _: &Files) -> Result<Files, Fault> {
-        Ok(Files { files: spec.wanted(), keyrings_exist: true })
+    fn desired(spec: &Spec, from: &Files) -> Result<Files, Fault> {
+        let mut files = spec.wanted();
+        files.retain(|(_, path, _)| !from.not_ours.contains(path));
+        Ok(Files { files, not_ours: from.not_ours.clone(), keyrings_exist: true })
     }
 
     fn ops(_: &Spec, from: &Files, to: &Files) -> Vec<Op> {
