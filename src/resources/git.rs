@@ -242,7 +242,7 @@ git:
         spec.check()?;
         let branch = if spec.commit().is_some() { "" } else { &spec.version };
         let (path, branch) = (spec.dest.to_string(), branch.replace("HEAD", ""));
-        let said = seen.run(Probe::GitTree { path, branch })?;
+        let said = seen.run(Probe::GitTree { path: path.clone(), branch })?;
         let there = match said.code {
             0 => Some(Tree::read(&output_text(&said))),
             1 => None,
@@ -265,7 +265,16 @@ git:
             return Err(fault.hint("commit or undo them there; `force: true` throws them away").into());
         }
         let wanted = spec.wanted(seen)?;
-        let stays = tree.commit.as_deref() == Some(&wanted.commit);
+        // A branch that is not checked out would be moved as well.
+        let is_on = wanted.branch.is_none() || tree.branch == wanted.branch;
+        if let ("HEAD", Some(branch), true, false) =
+            (spec.version.as_str(), &wanted.branch, tree.commit.is_some(), is_on)
+        {
+            // Which branch it is has been told only now.
+            let said = seen.run(Probe::GitTree { path, branch: branch.clone() })?;
+            tree.unpushed = Tree::read(&output_text(&said)).unpushed;
+        }
+        let stays = is_on && tree.commit.as_deref() == Some(&wanted.commit);
         if tree.unpushed > 0 && !stays && !spec.force {
             let fault =
                 Fault::new(format!("{} has {} commits that are only there", spec.dest, tree.unpushed));
