@@ -112,6 +112,17 @@ pub fn compare(spec: &Spec, wanted: &BTreeMap<String, Entry>, seen: &Seen) -> Ob
         if path.is_empty() && state.what.is_none() {
             parent_there(&at, seen)?;
         }
+        if in_the_way && let Some((kind, below)) = staying(spec, path, answers.last()) {
+            let why = if kind == "mount" { "mounted" } else { "excluded" };
+            let here = match entry {
+                Entry::Folder => "directory",
+                Entry::File { .. } => "file",
+                Entry::Link(_) => "link",
+            };
+            let there = spec.at(&below);
+            let fault = Fault::new(format!("{at} must become a {here}, but {there} is {why} and stays"));
+            return Err(fault.hint("move one of them by hand, or `exclude` the directory as a whole").into());
+        }
         if in_the_way {
             replaced.push(path);
             found.ways.push(Op::Remove { path: at.to_string(), recursive: true });
@@ -126,6 +137,16 @@ pub fn compare(spec: &Spec, wanted: &BTreeMap<String, Entry>, seen: &Seen) -> Ob
 
 fn below(spec: &Spec) -> Query {
     Query::Run(Probe::Below { path: spec.dest.to_string() })
+}
+
+/// What is below a folder and must not go with it: its kind and its path.
+fn staying(spec: &Spec, folder: &str, answer: Option<&Answer>) -> Option<(String, String)> {
+    let Some(Answer::Output(output)) = answer else { return None };
+    let text = String::from_utf8_lossy(output.stdout.bytes());
+    let mut entries = text.split('\0').filter_map(|entry| entry.split_once(' '));
+    let found =
+        entries.find(|(kind, path)| (*kind == "mount" || spec.is_excluded(path)) && is_in(path, folder));
+    found.map(|(kind, path)| (kind.into(), path.into()))
 }
 
 impl Found<'_> {
