@@ -10,8 +10,9 @@ use self::{
     spec::{Manager, Named},
     state::Packages,
 };
+use super::shared::package_areas;
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Footprint},
     resource::{Effect, Fault, Observe, Resource, Seen, Topic},
 };
 use agent::wire::{Answer, Op, PackageTool, Probe, Query};
@@ -34,9 +35,7 @@ impl Resource for Package {
     }
 
     fn footprint(_: &Self::Spec) -> Footprint {
-        // A package brings files, units and accounts; which, nobody knows before.
-        let folders = ["/etc", "/usr", "/var/lib"].map(|path| Area::Path(path.into()));
-        Footprint::writes([Area::Packages, Area::Accounts].into_iter().chain(folders))
+        Footprint::writes(package_areas())
     }
 
     fn observe(spec: &Self::Spec, seen: &Seen) -> Observe<Packages> {
@@ -113,4 +112,29 @@ fn lists_old_if_installing(spec: &spec::Spec, tool: PackageTool, seen: &Seen) ->
 fn are_old(tool: PackageTool, older_than_s: u32, seen: &Seen) -> Observe<bool> {
     let said = seen.run(Probe::PackageLists { tool, older_than_s })?;
     Ok(said.stdout.bytes().starts_with(b"old"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Area;
+
+    #[test]
+    fn what_a_package_may_bring_waits_for_it_and_nothing_else() {
+        let package = Package::footprint(&serde_json::from_str(r#"{"name": ["nginx"]}"#).unwrap());
+        let waits = |path: &str| package.conflict(&Footprint::writes([Area::Path(path.into())])).is_some();
+        for path in [
+            "/var/www/html/index.html",
+            "/var/log/nginx",
+            "/var/spool/cron",
+            "/opt/app",
+            "/boot/grub",
+            "/lib/x",
+        ] {
+            assert!(waits(path), "{path}");
+        }
+        for path in ["/srv/site", "/home/app/x", "/var/tmp/x", "/root/x"] {
+            assert!(!waits(path), "{path}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub mod unit;
 pub mod url;
 mod words;
 
+use crate::model::Area;
+
 pub use act::{Act, check_host};
 pub use edit::{Edited, Presence, Validate, body, line_break, place};
 pub use file::{
@@ -32,6 +34,15 @@ pub use pattern::{check_groups, expand, pattern, pattern_of_lines};
 pub use run::{CommandLine, GUARDS, LOOKS, Params};
 pub use touch::Touch;
 pub use words::{Words, join};
+
+/// What packages bring and take: files, units and accounts; which, nobody knows before. `/srv`, `/home` and the rest of `/var`
+/// they leave to the administrator, so that tasks there need not wait.
+pub fn package_areas() -> impl Iterator<Item = Area> {
+    let folders = ["/boot", "/etc", "/lib", "/opt", "/usr"].into_iter();
+    let var = ["/var/cache", "/var/lib", "/var/log", "/var/spool", "/var/www"];
+    let paths = folders.chain(var).map(|path| Area::Path(path.into()));
+    [Area::Packages, Area::Accounts].into_iter().chain(paths)
+}
 
 /// Largest file in bytes that is read to be shown or edited.
 pub const READ_LIMIT: u64 = 1 << 20;

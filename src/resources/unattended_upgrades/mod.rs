@@ -2,9 +2,9 @@
 
 mod spec;
 
-use super::shared::unit::output;
+use super::shared::{package_areas, unit::output};
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
 };
 use agent::{
@@ -117,8 +117,7 @@ unattended_upgrades:
 
     fn footprint(_: &Spec) -> Footprint {
         // As of a package that is installed.
-        let folders = ["/etc", "/usr", "/var/lib"].map(|path| Area::Path(path.into()));
-        Footprint::writes([Area::Packages, Area::Accounts].into_iter().chain(folders))
+        Footprint::writes(package_areas())
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Upgrades> {
