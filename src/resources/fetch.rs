@@ -32,7 +32,7 @@ pub struct Spec {
     /// `false`: that there is no such file on the host is no failure.
     #[serde(default = "yes")]
     fail_on_missing: bool,
-    /// Treats the content as secret. It is in any case where nobody but its owner may read it on the host.
+    /// Treats the content as secret. It is in any case where not everybody may read it on the host.
     #[serde(default)]
     secret: bool,
     /// Given by the program: the path here.
@@ -135,7 +135,9 @@ fetch:
                 Fault::new(format!("{src} is larger than 48 MiB")).hint("pack or split it on the host first")
             }
             Kind::File { digest: Some(_) } => {
-                kept.other = seen.content(src, LARGEST, spec.secret || meta.mode & 0o077 == 0)?;
+                // A private key is often its group's as well.
+                let is_private = meta.mode & 0o004 == 0;
+                kept.other = seen.content(src, LARGEST, spec.secret || is_private)?;
                 return Ok(kept);
             }
             Kind::File { digest: None } => {
