@@ -1,6 +1,6 @@
 //! `blockinfile`: lines of a text file between two markers.
 
-use super::shared::{Edited, FileState, HostPath, Presence, Validate, What, attrs, body, line_break, place};
+use super::shared::{Edited, FileState, HostPath, Presence, Validate, attrs, body, line_break, place};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -231,16 +231,10 @@ blockinfile:
     }
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        if observed.what.is_none() && spec.block()?.is_none() {
-            return Ok(FileState::default());
-        }
-        Ok(spec.file().with(observed, spec.edit(spec.file().text(observed)?)?))
+        spec.file().edited(observed, spec.block()?.is_none(), |text| spec.edit(text))
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
-        match to.what {
-            Some(What::File) => spec.file().ops(from, to),
-            _ => vec![],
-        }
+        spec.file().ops(from, to)
     }
 }

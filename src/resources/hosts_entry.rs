@@ -1,6 +1,6 @@
 //! `hosts_entry`: a line of `/etc/hosts`.
 
-use super::shared::{Edited, FileState, HostPath, OneOrMany, Presence, What, body, line_break};
+use super::shared::{Edited, FileState, HostPath, OneOrMany, Presence, body, line_break};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -288,16 +288,10 @@ hosts_entry:
     }
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        if observed.what.is_none() && spec.absent() {
-            return Ok(FileState::default());
-        }
-        Ok(spec.file().with(observed, spec.edit(spec.file().text(observed)?)?))
+        spec.file().edited(observed, spec.absent(), |text| spec.edit(text))
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
-        match to.what {
-            Some(What::File) => spec.file().ops(from, to),
-            _ => vec![],
-        }
+        spec.file().ops(from, to)
     }
 }

@@ -1,7 +1,7 @@
 //! `lineinfile`: one line of a text file.
 
 use super::shared::{
-    Edited, FileState, HostPath, Presence, Validate, What, attrs, body, check_groups, expand, pattern, place,
+    Edited, FileState, HostPath, Presence, Validate, attrs, body, check_groups, expand, pattern, place,
 };
 use crate::{
     model::{Address, Footprint},
@@ -151,22 +151,18 @@ lineinfile:
     }
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        if observed.what.is_none() && spec.state == Presence::Absent {
-            return Ok(FileState::default());
-        }
-        let after = spec.edit(spec.file().text(observed)?)?;
-        if spec.edit(&after)? != after {
-            let fault =
-                Fault::new("`regexp` does not match the new line, but matches another line of the file");
-            return Err(fault.hint("write a `regexp` that matches the line before and after the change"));
-        }
-        Ok(spec.file().with(observed, after))
+        spec.file().edited(observed, spec.state == Presence::Absent, |text| {
+            let after = spec.edit(text)?;
+            if spec.edit(&after)? != after {
+                let fault =
+                    Fault::new("`regexp` does not match the new line, but matches another line of the file");
+                return Err(fault.hint("write a `regexp` that matches the line before and after the change"));
+            }
+            Ok(after)
+        })
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
-        match to.what {
-            Some(What::File) => spec.file().ops(from, to),
-            _ => vec![],
-        }
+        spec.file().ops(from, to)
     }
 }

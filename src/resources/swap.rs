@@ -4,7 +4,7 @@ use super::shared::{
     HostPath, READ_LIMIT,
     fstab::{self, Entry},
     observe_bytes,
-    unit::{output, run, systemctl},
+    unit::{output, run},
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -273,17 +273,7 @@ impl Resource for Swap {
             ops.push(run(["swapon"].into_iter().chain(priority).chain(["--", path.as_str()])));
         }
         if from.entry != to.entry {
-            let text = fstab::set(&from.text, is_ours(spec), to.entry.as_ref());
-            let content = Content::from(text.as_str());
-            ops.push(Op::WriteFile {
-                path: fstab::PATH.into(),
-                content,
-                attrs: Attrs::default(),
-                check: None,
-            });
-            if from.has_systemd {
-                ops.push(systemctl("daemon-reload", None));
-            }
+            ops.extend(fstab::save(&from.text, is_ours(spec), to.entry.as_ref(), from.has_systemd));
         }
         ops
     }

@@ -40,7 +40,7 @@ async fn an_upload_that_is_cut_short_or_damaged_is_not_run() {
         assert!(error.kind == Kind::Agent && text.contains("there is no place for the agent"), "{text}");
         // Each folder was tried.
         assert!(text.matches(reason).count() >= 2, "{text}");
-        assert!(error.hint.is_some_and(|hint| hint.contains("1 MB")), "{text}");
+        assert!(error.hint.is_some_and(|hint| hint.contains("2 MB")), "{text}");
         let left = host.base.join("local/left");
         until(&left).await;
         assert_eq!(fs::read_to_string(&left).unwrap(), "", "something is left behind");

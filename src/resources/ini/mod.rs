@@ -3,7 +3,7 @@
 mod text;
 
 use self::text::{Ini as Lines, Setting, Wanted};
-use super::shared::{Edited, FileState, HostPath, Presence, Validate, What, attrs};
+use super::shared::{Edited, FileState, HostPath, Presence, Validate, attrs};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -224,16 +224,10 @@ ini:
     }
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        if observed.what.is_none() && spec.absent() {
-            return Ok(FileState::default());
-        }
-        Ok(spec.file().with(observed, spec.edit(spec.file().text(observed)?)?))
+        spec.file().edited(observed, spec.absent(), |text| spec.edit(text))
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
-        match to.what {
-            Some(What::File) => spec.file().ops(from, to),
-            _ => vec![],
-        }
+        spec.file().ops(from, to)
     }
 }

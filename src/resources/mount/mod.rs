@@ -11,7 +11,7 @@ use super::shared::{
     HostPath,
     fstab::{self, Entry},
     observe_bytes,
-    unit::{output, run, systemctl},
+    unit::{output, run},
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -244,18 +244,7 @@ mount:
         }
         // Last, so that what the kernel refuses does not keep the host from booting.
         if from.entry != to.entry {
-            let text = fstab::set(&from.text, is_ours(spec), to.entry.as_ref());
-            let content = Content::from(text.as_str());
-            ops.push(Op::WriteFile {
-                path: fstab::PATH.into(),
-                content,
-                attrs: Attrs::default(),
-                check: None,
-            });
-            if from.has_systemd {
-                // Its units are made of the file.
-                ops.push(systemctl("daemon-reload", None));
-            }
+            ops.extend(fstab::save(&from.text, is_ours(spec), to.entry.as_ref(), from.has_systemd));
         }
         ops
     }

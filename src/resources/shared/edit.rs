@@ -94,6 +94,23 @@ impl Edited<'_> {
         observed.with_content(&Content::new(text, secret), &self.attrs)
     }
 
+    /// The file with the edited text. Where there is none, one that `only_removes` leaves it so.
+    ///
+    /// # Errors
+    /// That it is no text, or what `edit` refuses.
+    pub fn edited(
+        &self,
+        observed: &FileState,
+        only_removes: bool,
+        edit: impl FnOnce(&str) -> Result<String, Fault>,
+    ) -> Result<FileState, Fault> {
+        if observed.what.is_none() && only_removes {
+            return Ok(FileState::default());
+        }
+        Ok(self.with(observed, edit(self.text(observed)?)?))
+    }
+
+    /// None where there is to be no file.
     pub fn ops(&self, from: &FileState, to: &FileState) -> Vec<Op> {
         let validate = self.validate.map(|validate| &**validate);
         let content = to.read();

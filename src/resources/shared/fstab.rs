@@ -1,6 +1,11 @@
 //! `/etc/fstab`: entries in it, found and replaced with everything else left as it is.
 
+use super::unit::systemctl;
 use crate::resource::Fault;
+use agent::{
+    secret::Content,
+    wire::{Attrs, Op},
+};
 
 pub const PATH: &str = "/etc/fstab";
 
@@ -82,7 +87,7 @@ pub fn find(text: &str, what: &str, is: impl Fn(&Entry) -> bool) -> Result<Optio
 }
 
 /// The text with this entry (or none) in the place of the one that `is` it; a new one comes last.
-pub fn set(text: &str, is: impl Fn(&Entry) -> bool, entry: Option<&Entry>) -> String {
+fn set(text: &str, is: impl Fn(&Entry) -> bool, entry: Option<&Entry>) -> String {
     let mut new = String::new();
     let mut line = entry.map(|entry| entry.line() + "\n");
     for old in text.split_inclusive('\n') {
@@ -99,6 +104,16 @@ pub fn set(text: &str, is: impl Fn(&Entry) -> bool, entry: Option<&Entry>) -> St
         new.push_str(&line);
     }
     new
+}
+
+/// The ops that put this entry (or none) there, and let systemd know, which makes units of the file.
+pub fn save(text: &str, is: impl Fn(&Entry) -> bool, entry: Option<&Entry>, has_systemd: bool) -> Vec<Op> {
+    let content = Content::from(set(text, is, entry).as_str());
+    let mut ops = vec![Op::WriteFile { path: PATH.into(), content, attrs: Attrs::default(), check: None }];
+    if has_systemd {
+        ops.push(systemctl("daemon-reload", None));
+    }
+    ops
 }
 
 #[cfg(test)]
