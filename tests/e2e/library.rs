@@ -12,17 +12,14 @@ mod case;
 
 type Facets = BTreeMap<String, BTreeSet<String>>;
 
-/// The playbook of all cases, one task each.
-fn playbook(program: &Program, host: &str, cases: &[Case]) -> String {
+/// A playbook of tasks, each with its name, its type and its parameters.
+fn playbook(program: &Program, host: &str, file: &str, tasks: &[[&str; 3]]) -> String {
     let mut text = format!("- name: library\n  hosts: {host}\n  become: true\n  tasks:\n");
-    for case in cases {
+    for [name, kind, task] in tasks {
         // One that fails does not keep the others from being tried.
-        text += &format!(
-            "    - name: {}\n      ignore_errors: true\n      {}: {}\n",
-            case.name, case.kind, case.task
-        );
+        text += &format!("    - name: {name}\n      ignore_errors: true\n      {kind}: {task}\n");
     }
-    let path = program.scratch.join("library.yml");
+    let path = program.scratch.join(file);
     fs::write(&path, text).unwrap();
     path.display().to_string()
 }
@@ -52,7 +49,7 @@ fn compare(wanted: &Facets, found: &Facets) -> Vec<String> {
 
 /// What the cases work with, at once: each installation is slow where machines are emulated.
 const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
-    acl attr cron curl docker.io docker-cli git kmod locales logrotate python3 unattended-upgrades unzip xz-utils zip zstd";
+    acl attr cron curl docker.io docker-cli git kmod locales logrotate openssl python3 unattended-upgrades unzip xz-utils zip zstd";
 
 /// The cases in groups: cases of one type are often about the same thing, so each group has one of a type.
 fn groups() -> Vec<Vec<Case>> {
@@ -99,11 +96,13 @@ fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wr
         println!("   prepare {}", case.name);
         wrong.try_sh(guest, case, &case.prepare)
     });
-    let path = playbook(program, guest.name, &cases);
-    let apply = |more: &[&str]| {
-        let words = ["--playbook", &path, "--json", "--limit", guest.name];
+    let tasks: Vec<_> = cases.iter().map(|case| [&*case.name, &*case.kind, &*case.task]).collect();
+    let path = playbook(program, guest.name, "library.yml", &tasks);
+    let apply_of = |path: &str, more: &[&str]| {
+        let words = ["--playbook", path, "--json", "--limit", guest.name];
         program.apply(&[&words[..], more].concat())
     };
+    let apply = |more: &[&str]| apply_of(&path, more);
     let round = |wrong: &mut Wrong, what: &str, wanted: &Facets| {
         let check = apply(&["--check"]);
         let shown = differences(&check, guest.name);
@@ -132,6 +131,25 @@ fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wr
     let check = apply(&["--check"]);
     if check.exit != Some(0) {
         wrong.add(format!("the same again: {check}"));
+    }
+    for case in &cases {
+        wrong.try_sh(guest, case, &case.proof);
+    }
+    // What can be undone is undone, and that once; then the first check shows what is to be done again.
+    let undone = cases.iter().filter_map(|case| Some((case, case.undo.as_ref()?)));
+    let tasks: Vec<_> = undone.clone().map(|(case, undo)| [&*case.name, &*undo.kind, &*undo.task]).collect();
+    if !tasks.is_empty() {
+        let back = playbook(program, guest.name, "undo.yml", &tasks);
+        let run = apply_of(&back, &["--yes"]);
+        failures(&run).into_iter().for_each(|text| wrong.add(format!("undo: {text}")));
+        let again = apply_of(&back, &["--check"]);
+        if again.exit != Some(0) {
+            wrong.add(format!("undo, the same again: {again}"));
+        }
+        let wanted = undone.map(|(case, undo)| (case.name.clone(), undo.shows.iter().cloned().collect()));
+        let shown = differences(&apply(&["--check"]), guest.name);
+        let texts = compare(&wanted.collect(), &shown);
+        texts.into_iter().for_each(|text| wrong.add(format!("after undo, --check: {text}")));
     }
     for case in &cases {
         wrong.try_sh(guest, case, &case.cleanup);

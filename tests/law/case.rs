@@ -9,12 +9,27 @@
 //! - do: chmod 0700 /srv/law/x
 //!   shows: [mode]
 //! leaves: a backup          # why files may differ after a disturbance was mended; left out: they must not
+//! proof: test -d /srv/law/x # what it is for, once all is as wanted
+//! undo: {path: /srv/law/x, state: absent}   # brings it back: the first check shows `first` again; or `none, because ...`
+//! undo_with: file           # the type of `undo`, when it is another one
+//! undo_shows: [mode]        # in place of `first`, where not all comes back
+//! never: {owner: why}       # facets of the type's fixtures that nobody can disturb by hand alone or at all
 //! cleanup: rm -rf /srv/law/x
 //! ```
+//!
+//! Each facet is disturbed in some case of its type, and some case of each type says `undo` (`tests/law/complete.rs`).
 
 use lustores_provision::{diag, model::Source, yaml};
 use serde_json::Value as Json;
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+/// What brings back what a task did.
+pub struct Undo {
+    pub kind: String,
+    pub task: String,
+    /// What a check of the task shows then.
+    pub shows: Vec<String>,
+}
 
 pub struct Case {
     /// The file's name without its ending.
@@ -27,6 +42,12 @@ pub struct Case {
     pub first: Vec<String>,
     pub disturb: Vec<(String, Vec<String>)>,
     pub leaves: bool,
+    pub proof: String,
+    pub undo: Option<Undo>,
+    /// It can be undone, or says why not.
+    pub says_undo: bool,
+    /// Facets that are not disturbed, and why.
+    pub never: BTreeMap<String, String>,
     pub cleanup: String,
 }
 
@@ -35,13 +56,18 @@ pub fn on(place: &str) -> Vec<Case> {
     all().into_iter().filter(|case| case.needs.as_deref().is_none_or(|needs| needs == place)).collect()
 }
 
-/// All, by name; `LAW=mount` takes those whose names begin so.
-pub fn all() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/law");
+/// Those to be tried, by name; `LAW=mount` takes those whose names begin so.
+fn all() -> Vec<Case> {
     let wanted = std::env::var("LAW").unwrap_or_default();
+    every().into_iter().filter(|case| case.name.starts_with(&wanted)).collect()
+}
+
+/// All, by name.
+pub fn every() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/law");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    files.iter().map(|file| read(file)).filter(|case| case.name.starts_with(&wanted)).collect()
+    files.iter().map(|file| read(file)).collect()
 }
 
 fn read(file: &Path) -> Case {
@@ -50,7 +76,20 @@ fn read(file: &Path) -> Case {
     let node =
         yaml::parse(&Arc::new(source)).unwrap_or_else(|error| panic!("{}", diag::render(&error, false)));
     let json = node.to_json();
-    let known = ["needs", "prepare", "task", "first", "disturb", "leaves", "cleanup"];
+    let known = [
+        "needs",
+        "prepare",
+        "task",
+        "first",
+        "disturb",
+        "leaves",
+        "proof",
+        "undo",
+        "undo_with",
+        "undo_shows",
+        "never",
+        "cleanup",
+    ];
     for key in json.as_object().expect("a mapping").keys() {
         assert!(known.contains(&key.as_str()), "{name}: unknown key `{key}`");
     }
@@ -65,15 +104,33 @@ fn read(file: &Path) -> Case {
         !disturb.is_empty() && !list(&json["first"]).is_empty(),
         "{name}: `first` and `disturb` are needed"
     );
+    let kind = name.split('-').next().unwrap().to_string();
+    let undo = match &json["undo"] {
+        Json::Null => None,
+        Json::String(why) => {
+            assert!(why.starts_with("none, because "), "{name}: `undo` is a mapping, or `none, because ...`");
+            None
+        }
+        task => Some(Undo {
+            kind: json["undo_with"].as_str().unwrap_or(&kind).to_string(),
+            task: task.to_string(),
+            shows: list(if json["undo_shows"].is_null() { &json["first"] } else { &json["undo_shows"] }),
+        }),
+    };
+    let never = json["never"].as_object().into_iter().flatten();
     Case {
-        kind: name.split('-').next().unwrap().to_string(),
         needs: json["needs"].as_str().map(String::from),
         prepare: text(&json["prepare"]),
         task: json["task"].to_string(),
         first: list(&json["first"]),
         disturb: disturb.iter().map(|one| (text(&one["do"]), list(&one["shows"]))).collect(),
         leaves: json["leaves"].is_string(),
+        proof: text(&json["proof"]),
+        undo,
+        says_undo: !json["undo"].is_null(),
+        never: never.map(|(facet, why)| (facet.clone(), text(why))).collect(),
         cleanup: text(&json["cleanup"]),
+        kind,
         name,
     }
 }

@@ -98,9 +98,7 @@ fn keep(case: &Case) {
     host.sh(&case.prepare);
     let tree = || host.tree();
     let mut law = Law::new(&host.place, &tree, &case.kind, &case.task);
-    let facets = |names: &[String]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let shows = |law: &mut Law, names: &[String]| {
-        let names = facets(names);
         law.mend(&names.iter().map(String::as_str).collect::<Vec<_>>());
     };
     shows(&mut law, &case.first);
@@ -114,6 +112,11 @@ fn keep(case: &Case) {
             "{}: {by_hand}: is mended and nothing else",
             case.name
         );
+    }
+    host.sh(&case.proof);
+    if let Some(undo) = &case.undo {
+        println!("{}: undo", case.name);
+        law.undo(&undo.kind, &undo.task, &undo.shows.iter().map(String::as_str).collect::<Vec<_>>());
     }
     host.sh(&case.cleanup);
 }

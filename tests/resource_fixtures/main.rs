@@ -19,9 +19,11 @@
 //! shows one in which exactly that facet is disturbed. What cannot be has its reason below.
 
 mod answers;
+mod facet;
 mod text;
 
 use answers::Answers;
+use facet::kind_of;
 use lustores_provision::{
     diag,
     model::{Origin, Source},
@@ -116,29 +118,6 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("unattended_upgrades", "effective", "it follows from the files"),
     ("yaml_merge", "type", "what is made has a mode and a content"),
 ];
-
-/// What a facet is about, without the names in it: keys of an env file, services of a project.
-fn facet_kind(kind: &str, facet: &str) -> String {
-    let words: Vec<_> = facet.split(' ').collect();
-    match (kind, &words[..]) {
-        // What becomes of the service is said beside each reason.
-        ("compose", ["service", _] | ["service", _, "container", _]) => "service".into(),
-        ("compose", ["service", _, "environment", ..]) => "environment".into(),
-        ("compose", ["service", _, "label", ..]) => "label".into(),
-        ("compose", ["service", _, rest @ ..]) => rest.join(" "),
-        ("docker_prune", [kind, ..]) => (*kind).into(),
-        ("env_file", _) if !["type", "mode", "owner", "group", "comment", "target"].contains(&facet) => {
-            "KEY".into()
-        }
-        ("package", [_, "hold"]) => "hold".into(),
-        ("package", [name]) if *name != "unfinished" => "package".into(),
-        ("unarchive", _) => "member".into(),
-        ("synchronize", [.., what @ ("mode" | "owner" | "group")]) => (*what).into(),
-        ("synchronize", _) => "entry".into(),
-        ("fetch", _) => "file".into(),
-        _ => facet.into(),
-    }
-}
 
 /// What a case came to.
 struct Ran {
@@ -268,8 +247,7 @@ fn every_type_does_what_its_fixtures_say() {
             match run(row, case) {
                 Err(why) => wrong.push(format!("{}: {why}", case.strip_prefix(&root).unwrap().display())),
                 Ok(ran) => {
-                    let mut kinds: BTreeSet<_> =
-                        ran.changed.iter().map(|f| facet_kind(row.name, f)).collect();
+                    let mut kinds: BTreeSet<_> = ran.changed.iter().map(|f| kind_of(row.name, f)).collect();
                     if kinds.len() > 1 && row.name == "compose" {
                         kinds.remove("service");
                     }
