@@ -223,7 +223,9 @@ pub trait Resource: Sized + 'static {
 
     /// What later answers will be. The default: where a command runs, everything that is written is unknown afterwards.
     fn effects(spec: &Self::Spec, _from: &Self::State, _to: &Self::State, ops: &[Op]) -> Vec<Effect> {
-        let runs = ops.iter().any(|op| matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. }));
+        let runs = ops
+            .iter()
+            .any(|op| matches!(op, Op::Exec { .. } | Op::Steps(_) | Op::Job { .. } | Op::Packages { .. }));
         let writes = Self::footprint(spec).writes.into_iter();
         if runs { writes.map(Effect::Unknown).collect() } else { vec![] }
     }

@@ -13,6 +13,7 @@ mod limit;
 pub mod postgres;
 mod probe;
 mod stat;
+mod steps;
 mod transfer;
 
 pub use facts::Facts;
@@ -20,6 +21,7 @@ pub use hello::Hello;
 pub use probe::MachineProbe;
 pub use probe::{AptPlan, AttributeProbe, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
+pub use steps::{Step, Steps};
 pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, Unpack};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
@@ -197,6 +199,8 @@ pub enum Op {
     Job { id: String, exec: Exec, poll_s: u32, ok: Vec<i32> },
     /// Fetches a file. See [`Download`].
     Download(Download),
+    /// Runs commands that are one change, and undoes them when one fails. See [`Steps`].
+    Steps(Steps),
     /// Unpacks what [`Probe::Unpacked`] tells. See [`Unpack`].
     Unpack(Unpack),
     /// Waits until nobody else is at work with packages, then runs a package tool non-interactively. It goes on whatever becomes of the
@@ -348,6 +352,8 @@ pub enum Response {
     /// Sent unasked (id 0) when the agent starts.
     Hello(Hello),
     Opened,
+    /// Those before the rest, which is too much for one message (same id; any number, before [`Response::Answers`]).
+    SomeAnswers(Vec<Answer>),
     Answers(Vec<Answer>),
     Applied {
         outputs: Vec<Output>,

@@ -175,6 +175,7 @@ impl Overlay {
                 | Op::Job { .. }
                 | Op::Packages { .. }
                 | Op::Download(_)
+                | Op::Steps(_)
                 | Op::Unpack(_)
                 | Op::Arm { .. }
                 | Op::Wait(_)

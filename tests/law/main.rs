@@ -5,6 +5,7 @@ mod case;
 mod certificates;
 mod complete;
 mod data;
+mod docker;
 #[path = "../resource_fixtures/facet.rs"]
 mod facet;
 mod files;

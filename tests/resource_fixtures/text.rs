@@ -207,6 +207,14 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             }
             text
         }
+        Op::Steps(of) => {
+            let step = |step: &agent::wire::Step| {
+                let undo = step.undo.as_ref().map(|argv| format!(" [undo: {}]", words(argv)));
+                format!("{}{}", words(&step.argv), undo.unwrap_or_default())
+            };
+            let steps: Vec<_> = of.steps.iter().map(step).collect();
+            return (format!("steps {}", steps.join("; ")), Some(&of.record));
+        }
         Op::Unpack(of) => {
             let from = match &of.from {
                 agent::wire::Archive::OnHost(path) => path.clone(),

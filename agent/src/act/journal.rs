@@ -196,6 +196,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::Exec { exec, .. } => ("exec", exec.argv.first().map_or("", String::as_str)),
         Op::Packages { args, .. } => ("packages", args.first().map_or("", String::as_str)),
         Op::Download(download) => ("download", download.path.as_str()),
+        Op::Steps(wanted) => ("steps", wanted.name.as_str()),
         Op::Unpack(wish) => ("unpack", wish.dest.as_str()),
         Op::Arm { token, .. } => ("arm", token.as_str()),
         Op::Wait(_) => ("wait", ""),

@@ -12,6 +12,7 @@ pub mod packages;
 mod recover;
 mod remove;
 pub mod state;
+pub mod steps;
 mod unpack;
 mod wait;
 pub(crate) mod walk;
@@ -109,7 +110,7 @@ fn perform_all(
         let done = perform(op, &mut names, journal, kept.as_deref(), progress);
         outputs
             .extend(done.map_err(|failed| (index as u32, explained(failed, op, &apply.ops[index + 1..])))?);
-        if matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. }) {
+        if matches!(op, Op::Exec { .. } | Op::Steps(_) | Op::Job { .. } | Op::Packages { .. }) {
             // It may have made or changed an account.
             names = Names::default();
         }
@@ -159,6 +160,7 @@ fn perform(
             return if good { Ok(Some(output)) } else { Err(ended(program, output)) };
         }
         Op::Download(download) => download::download(download, names, progress)?,
+        Op::Steps(wanted) => steps::run(journal.state(), wanted, progress)?,
         Op::Unpack(wish) => unpack::unpack(wish, names)?,
         Op::Packages { tool, args, stdin, lock_timeout_s, refresh } => {
             let work = packages::Work {

@@ -1,5 +1,6 @@
 //! What may be asked of a Docker daemon, besides what compose is for.
 
+use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// The code of the answer is 127 without a docker, 125 when the daemon does not answer. With 0, stdout is JSON, and empty when there is no
@@ -7,7 +8,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum DockerProbe {
     /// `{"Name", "Driver", "Internal", "Attachable", "EnableIPv6", "IPAM", "Labels", "Options"}`, then one line for each container in
-    /// it, running or not: `{"Name", "Aliases", "Fixed"}`.
+    /// it, running or not: `{"Id", "Name", "Aliases", "Links", "DriverOpts", "Fixed"}`. When it was being made anew and that was cut short, then
+    /// `{"Cut": {what it was}}` and `{"Out": {...}}` for each container that was in it and is not.
     Network { name: String },
     /// `{"Name", "Driver", "Labels", "Options"}`, then the names of the containers that use it.
     Volume { name: String },
@@ -21,6 +23,14 @@ pub enum DockerProbe {
     Flags,
     /// What could go, a line each: `{"kind", "id", "what", "labels", "users"}`, of an image also `"digests"`.
     Removable(Removable),
+}
+
+/// What [`super::Steps`] are called that make a network anew. Their record: the network and its containers, a line each, as the probe tells
+/// them.
+pub fn network_steps(name: &str) -> String {
+    let digest = Content::from(name).digest();
+    let hex: String = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("docker-network-{hex}")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]

@@ -13,3 +13,4 @@ mod ports;
 mod probes;
 mod scripts;
 mod speed;
+mod steps;

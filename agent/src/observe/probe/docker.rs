@@ -1,9 +1,10 @@
 //! What a Docker daemon holds, less what moves by itself.
 
+use crate::act::steps;
 use crate::child::probe;
 use crate::secret::Content;
 use crate::wire::Output;
-use crate::wire::docker::{DockerProbe, Images, Removable};
+use crate::wire::docker::{DockerProbe, Images, Removable, network_steps};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -70,7 +71,7 @@ fn containers(filter: &str, format: &str) -> Asked<BTreeSet<String>> {
 
 pub fn run(question: &DockerProbe) -> Result<Output, String> {
     let asked = match question {
-        DockerProbe::Network { name } => network(name),
+        DockerProbe::Network { name } => network(name)?,
         DockerProbe::Volume { name } => used("volume", name, VOLUME, &format!("volume={name}")),
         DockerProbe::Image { name } => used("image", name, IMAGE, &format!("ancestor={name}")),
         DockerProbe::Archive { path } => return archive(path),
@@ -90,21 +91,41 @@ fn used(kind: &str, name: &str, format: &str, filter: &str) -> Asked<Output> {
     Ok(answer(told))
 }
 
-fn network(name: &str) -> Asked<Output> {
-    let Some(mut told) = docker(&["network", "inspect", "--format", NETWORK, name])? else {
-        return Ok(answer(""));
-    };
-    let users = containers(&format!("network={name}"), "{{.Names}}")?;
-    if !users.is_empty() {
+fn network(name: &str) -> Result<Asked<Output>, String> {
+    let left = steps::left(&network_steps(name))?;
+    Ok(network_and(name, left.as_deref()))
+}
+
+fn network_and(name: &str, left: Option<&str>) -> Asked<Output> {
+    let mut told = docker(&["network", "inspect", "--format", NETWORK, name])?.unwrap_or_default();
+    let mut inside = String::new();
+    if !told.is_empty() {
+        let users = containers(&format!("network={name}"), "{{.Names}}")?;
         let end = format!(
-            r#"{{{{with index .NetworkSettings.Networks {name:?}}}}}"Aliases":{{{{json .Aliases}}}},"Fixed":{{{{json .IPAMConfig}}}}}}{{{{end}}}}"#
+            r#"{{{{with index .NetworkSettings.Networks {name:?}}}}}"Aliases":{{{{json .Aliases}}}},"Links":{{{{json .Links}}}},"DriverOpts":{{{{json .DriverOpts}}}},"Fixed":{{{{json .IPAMConfig}}}}}}{{{{end}}}}"#
         );
-        let format = format!(r#"{{"Name":{{{{json .Name}}}},{end}"#);
+        let format = format!(r#"{{"Id":{{{{json .Id}}}},"Name":{{{{json .Name}}}},{end}"#);
         for line in inspect("container", &format, users.iter())? {
-            told.push_str(&format!("{line}\n"));
+            inside.push_str(&format!("{line}\n"));
+        }
+    }
+    told.push_str(&inside);
+    let Some(mut lines) = left.map(str::lines) else { return Ok(answer(told)) };
+    told.push_str(&format!("{{\"Cut\":{}}}\n", lines.next().unwrap_or("null")));
+    // By their ids: one of the same name may be another one.
+    let were: BTreeMap<String, &str> = lines.filter_map(|line| Some((id(line)?.to_string(), line))).collect();
+    let are: BTreeSet<&str> = inside.lines().filter_map(id).collect();
+    for there in inspect("container", "{{.Id}}", were.keys())? {
+        if let (Some(line), false) = (were.get(there.trim()), are.contains(there.trim())) {
+            told.push_str(&format!("{{\"Out\":{line}}}\n"));
         }
     }
     Ok(answer(told))
+}
+
+/// The id of a container in what is told of it.
+fn id(line: &str) -> Option<&str> {
+    line.split_once("\"Id\":\"")?.1.split_once('"').map(|(id, _)| id)
 }
 
 fn archive(path: &str) -> Result<Output, String> {

@@ -1,10 +1,13 @@
 //! `docker_network`: a network of the Docker daemon.
 
+mod renew;
+
+use self::renew::Member;
 use super::shared::{
     OneOrMany,
     account::Wanted,
     docker::{self, check_keys, check_name, pairs, with_entries},
-    unit::output,
+    unit::{self, output},
 };
 use crate::{
     model::{Address, Footprint},
@@ -47,8 +50,8 @@ pub struct Spec {
     /// Options of the driver, e.g. `com.docker.network.bridge.name`. Others stay.
     #[serde(default)]
     options: IndexMap<String, String>,
-    /// Takes the containers out of it, makes it anew, and puts them back, with their aliases: their connections through it break, and
-    /// they get other addresses.
+    /// Takes the containers out of it, makes it anew, and puts them back, with their aliases and the addresses that they have chosen: their
+    /// connections through it break. If that fails, all is made as it was before; if it is cut short, the next run goes on with it.
     #[serde(default)]
     recreate: bool,
     /// `present` (default) or `absent`.
@@ -108,20 +111,13 @@ fn check_subnet(text: &str) -> Result<(), Fault> {
     Err(fault.hint("an address with zeros behind the length: `10.20.0.0/24`"))
 }
 
-/// A container in the network, running or not.
-#[derive(Clone)]
-struct Member {
-    name: String,
-    aliases: Vec<String>,
-    /// It has an address of its own choosing.
-    fixed: bool,
-}
-
 #[derive(Clone)]
 pub struct NetworkState {
     /// As docker tells it.
     network: Option<Value>,
     members: Vec<Member>,
+    /// What it was when somebody who made it anew was cut short.
+    cut: Option<Value>,
     named: Vec<&'static str>,
     labels: Vec<String>,
     options: Vec<String>,
@@ -139,6 +135,20 @@ fn addresses(network: &Value, field: &str) -> Vec<String> {
 impl State for NetworkState {
     fn facets(&self) -> Facets {
         let mut facets = Facets::new();
+        if self.cut.is_some() {
+            let out: Vec<&str> = self
+                .members
+                .iter()
+                .filter(|member| member.is_out)
+                .map(|member| member.name.as_str())
+                .collect();
+            let left = if out.is_empty() {
+                "nobody is out of it".into()
+            } else {
+                format!("out of it: {}", out.join(", "))
+            };
+            facets.insert("interrupted".into(), left.into());
+        }
         let Some(network) = &self.network else { return facets };
         facets.insert("network".into(), "present".into());
         for name in &self.named {
@@ -210,24 +220,22 @@ docker_network:
     fn observe(spec: &Spec, seen: &Seen) -> Observe<NetworkState> {
         spec.check()?;
         let told = docker::ask(seen, DockerProbe::Network { name: spec.name.clone() })?.unwrap_or_default();
-        let mut values = docker::read(&told)?.into_iter();
+        let mut values = docker::read(&told)?.into_iter().peekable();
         // Docker also takes the beginning of an id for a name.
-        let network = values.next().filter(|network| network["Name"] == spec.name.as_str());
-        let texts = |value: &Value| {
-            value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_string).collect()
-        };
-        let mut members: Vec<Member> = values
-            .map(|user| Member {
-                name: user["Name"].as_str().unwrap_or_default().trim_start_matches('/').into(),
-                aliases: texts(&user["Aliases"]),
-                fixed: user["Fixed"].as_object().is_some_and(|fixed| {
-                    fixed.values().any(|value| value.as_str().is_some_and(|ip| !ip.is_empty()))
-                }),
-            })
-            .collect();
-        members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let first = values.next_if(|value| value.get("Cut").is_none());
+        let network = first.filter(|network| network["Name"] == spec.name.as_str());
+        let mut cut = None;
+        let mut members = vec![];
+        for value in values {
+            match (value.get("Cut"), value.get("Out")) {
+                (Some(was), _) => cut = Some(was.clone()),
+                (_, Some(out)) => members.push(Member::new(out, true)),
+                _ => members.push(Member::new(&value, false)),
+            }
+        }
+        members.sort_unstable_by(|a: &Member, b| a.name.cmp(&b.name));
         if network.is_none() {
-            members.clear();
+            members.retain(|member| member.is_out);
         }
         let named = [
             ("driver", spec.driver.is_some()),
@@ -243,23 +251,27 @@ docker_network:
         let named = named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
         let (labels, options) =
             (spec.labels.keys().cloned().collect(), spec.options.keys().cloned().collect());
-        Ok(NetworkState { network, members, named, labels, options })
+        Ok(NetworkState { network, members, cut, named, labels, options })
     }
 
     fn desired(spec: &Spec, observed: &NetworkState) -> Result<NetworkState, Fault> {
-        let (name, members) = (&spec.name, &observed.members);
+        let name = &spec.name;
+        let members: Vec<Member> = observed.members.iter().filter(|member| !member.is_out).cloned().collect();
+        let members = &members;
         if spec.state == Wanted::Absent {
             if members.is_empty() {
-                return Ok(NetworkState { network: None, ..observed.clone() });
+                return Ok(NetworkState { network: None, cut: None, members: vec![], ..observed.clone() });
             }
             let fault =
                 Fault::new(format!("the network `{name}` is not removed: in it are {}", names(members)));
             return Err(fault.hint("remove these containers first, or disconnect them"));
         }
-        let mut state = observed.clone();
-        let network = state.network.get_or_insert_with(|| {
-            json!({"Name": name, "Driver": "bridge", "Internal": false, "Attachable": false, "EnableIPv6": false,
-                "IPAM": {"Config": []}, "Labels": {}, "Options": {}})
+        let mut state = NetworkState { cut: None, ..observed.clone() };
+        // What was taken away half way comes again with what this task does not name.
+        let network = state.network.get_or_insert_with(|| match &observed.cut {
+            Some(was) if was.is_object() => was.clone(),
+            _ => json!({"Name": name, "Driver": "bridge", "Internal": false, "Attachable": false, "EnableIPv6": false,
+                "IPAM": {"Config": []}, "Labels": {}, "Options": {}}),
         });
         if let Some(driver) = &spec.driver {
             network["Driver"] = driver.as_str().into();
@@ -281,13 +293,22 @@ docker_network:
         if fields.iter().any(differs) {
             network["IPAM"] = wanted["IPAM"].clone();
         }
-        if observed.network.is_none() || state.facets() == observed.facets() || members.is_empty() {
+        let subnets = addresses(network, "Subnet");
+        let before = NetworkState { cut: None, ..observed.clone() };
+        let is_same = before.network.is_some() && state.facets() == before.facets();
+        if is_same {
+            // To be found unchanged by `ops` too.
+            state.network.clone_from(&observed.network);
+        } else {
+            renew::check_fixed(name, &observed.members, &subnets)?;
+        }
+        if before.network.is_none() || is_same || members.is_empty() {
             return Ok(state);
         }
         let changed: Vec<_> = state
             .facets()
             .into_iter()
-            .filter(|(key, value)| observed.facets().get(key) != Some(value))
+            .filter(|(key, value)| before.facets().get(key) != Some(value))
             .map(|(key, _)| key)
             .collect();
         if !spec.recreate {
@@ -300,13 +321,6 @@ docker_network:
                 "it would have to be made anew: `recreate: true` takes them out of it and puts them back";
             return Err(Fault::new(what).hint(hint));
         }
-        if let Some(fixed) = members.iter().find(|member| member.fixed) {
-            let what =
-                format!("the container `{}` has chosen its address in the network `{name}`", fixed.name);
-            return Err(
-                Fault::new(what).hint("it cannot be put back: remove it, and make it anew afterwards")
-            );
-        }
         Ok(state)
     }
 
@@ -315,43 +329,19 @@ docker_network:
             return vec![];
         }
         let name = spec.name.as_str();
-        let mut ops: Vec<Op> = from
-            .members
-            .iter()
-            .map(|member| docker::docker(["network", "disconnect", "--force", name, &member.name]))
-            .collect();
-        if from.network.is_some() {
-            ops.push(docker::docker(["network", "rm", name]));
+        match (&from.network, &to.network, &from.cut) {
+            (None, Some(network), None) => vec![unit::run(renew::create(name, network))],
+            (Some(_), None, None) => vec![docker::docker(["network", "rm", name])],
+            (before, after, cut) => {
+                let was = cut.as_ref().unwrap_or(&Value::Null);
+                vec![renew::steps(name, before.as_ref(), after.as_ref(), was, &from.members)]
+            }
         }
-        let Some(network) = &to.network else { return ops };
-        let mut args: Vec<String> = vec!["network".into(), "create".into()];
-        args.extend(["--driver".to_string(), network["Driver"].as_str().unwrap_or("bridge").into()]);
-        for (field, option) in [("Subnet", "--subnet"), ("Gateway", "--gateway"), ("IPRange", "--ip-range")] {
-            args.extend(addresses(network, field).into_iter().flat_map(|value| [option.to_string(), value]));
-        }
-        for (field, option) in
-            [("Internal", "--internal"), ("Attachable", "--attachable"), ("EnableIPv6", "--ipv6")]
-        {
-            args.extend((network[field] == Value::Bool(true)).then(|| option.to_string()));
-        }
-        args.extend(docker::options("--label", &network["Labels"]));
-        args.extend(docker::options("--opt", &network["Options"]));
-        args.push(name.into());
-        ops.push(docker::docker(args.iter().map(String::as_str)));
-        for member in &to.members {
-            let aliases = member.aliases.iter().flat_map(|alias| ["--alias", alias]);
-            let words = ["network", "connect"].into_iter().chain(aliases).chain([name, member.name.as_str()]);
-            ops.push(docker::docker(words));
-        }
-        ops
     }
 
     fn effects(spec: &Spec, _: &NetworkState, to: &NetworkState, _: &[Op]) -> Vec<Effect> {
         let query = Query::Run(Probe::Docker(DockerProbe::Network { name: spec.name.clone() }));
-        let member = |member: &Member| {
-            json!({"Name": member.name, "Aliases": member.aliases, "Fixed": null}).to_string()
-        };
-        let members = to.members.iter().map(member);
+        let members = to.members.iter().map(|member| member.told.to_string());
         let told: Vec<String> = to
             .network
             .iter()
@@ -362,10 +352,11 @@ docker_network:
     }
 
     fn notes(spec: &Spec, state: &NetworkState) -> Vec<String> {
-        let changes = Self::desired(spec, state).is_ok_and(|to| to.facets() != state.facets());
-        if !changes || state.members.is_empty() {
+        let inside: Vec<Member> = state.members.iter().filter(|member| !member.is_out).cloned().collect();
+        let changes = Self::desired(spec, state).is_ok_and(|to| to.network != state.network);
+        if !changes || inside.is_empty() {
             return vec![];
         }
-        vec![format!("taken out of the network meanwhile: {}", names(&state.members))]
+        vec![format!("taken out of the network meanwhile: {}", names(&inside))]
     }
 }
