@@ -1,5 +1,7 @@
 //! Values that may travel to a host but never to a person, a log or a report.
 
+pub(crate) mod once;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::io::{Read, Result, Write};
 use std::ops::Deref;
@@ -12,7 +14,7 @@ use zeroize::Zeroize;
 /// There is no `Display`, `Debug` prints `[secret]`, and there is no serde `Serialize`: an event, a diff or a
 /// plan derives `Serialize`, so one that held a secret would not compile. The only encoding is the wire's.
 /// The memory is overwritten when the value is dropped.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
@@ -23,6 +25,18 @@ impl Secret {
     /// The bytes themselves. Every caller is a place where a secret could leak: keep them few.
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl BorshSerialize for Secret {
+    fn serialize<W: Write>(&self, writer: &mut W) -> Result<()> {
+        once::write(&self.0, true, || *blake3::hash(&self.0).as_bytes(), writer)
+    }
+}
+
+impl BorshDeserialize for Secret {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> Result<Self> {
+        once::read_secret(reader)
     }
 }
 
@@ -95,13 +109,13 @@ impl hash::Hash for Bytes {
 
 impl BorshSerialize for Bytes {
     fn serialize<W: Write>(&self, writer: &mut W) -> Result<()> {
-        self.0.bytes.serialize(writer)
+        once::write(&self.0.bytes, false, || self.digest(), writer)
     }
 }
 
 impl BorshDeserialize for Bytes {
     fn deserialize_reader<R: Read>(reader: &mut R) -> Result<Self> {
-        Vec::deserialize_reader(reader).map(Self::from)
+        once::read_clear(reader)
     }
 }
 

@@ -114,7 +114,14 @@ impl Pool {
             }
         });
         match request {
-            Request::Observe(queries) => Response::Answers(observe::answers(&queries)),
+            Request::Observe(queries) => {
+                let mut parts = frame::parts(observe::answers(&queries));
+                let last = parts.pop().unwrap_or_default();
+                for part in parts {
+                    self.output.send(id, &Response::SomeAnswers(part));
+                }
+                Response::Answers(last)
+            }
             Request::Apply(apply) => match &self.journal {
                 Some(journal) => act::apply(&apply, journal, &mut |line| {
                     self.output.send(id, &Response::Progress(line));

@@ -6,7 +6,7 @@ use super::ssh::Master;
 use super::start::{Carrier, Started, start};
 use super::transport::lock;
 use super::{Options, Target, Way};
-use agent::frame::encode;
+use agent::frame::{encode, parts};
 use agent::secret::Content;
 use agent::wire::{Answer, Apply, Hello, Output, Query, Request, Response, Session};
 use std::collections::BTreeMap;
@@ -102,8 +102,14 @@ impl Exchange {
 
     /// The answer to a question. What is told before it is of earlier runs, and kept.
     async fn answer(&mut self) -> Result<Response, LinkError> {
+        let mut answers = vec![];
         loop {
             match self.next().await? {
+                Response::SomeAnswers(some) => answers.extend(some),
+                Response::Answers(rest) => {
+                    answers.extend(rest);
+                    return Ok(Response::Answers(answers));
+                }
                 Response::Progress(told) if !told.is_secret() => {
                     lock(&self.shared.notes).push(String::from_utf8_lossy(told.bytes()).into_owned());
                 }
@@ -215,12 +221,14 @@ impl Link {
         let mut opening = shared.register(open, "opening the session".into())?;
         let mut frames = vec![frame];
         let mut exchange = None;
+        let mut questions = parts(options.first.clone()).into_iter();
+        let first = questions.next().unwrap_or_default();
         if let Some((token, _)) = &disarm {
             let (id, frame) = shared.encode(&Request::Disarm { token: (*token).to_string() })?;
             exchange = Some(shared.register(id, "disarming".into())?);
             frames.push(frame);
-        } else if !options.first.is_empty() {
-            let (id, frame) = shared.encode(&Request::Observe(options.first.clone()))?;
+        } else if !first.is_empty() {
+            let (id, frame) = shared.encode(&Request::Observe(first))?;
             exchange = Some(shared.register(id, "first questions".into())?);
             frames.push(frame);
         }
@@ -238,7 +246,10 @@ impl Link {
         let mut first = vec![];
         if let Some(mut exchange) = exchange {
             match (exchange.answer().await?, disarm) {
-                (Response::Answers(answers), None) => first = answers,
+                (Response::Answers(answers), None) => {
+                    first = answers;
+                    first.extend(link.observe(questions.flatten().collect()).await?);
+                }
                 (Response::Disarmed { was_armed }, Some((_, armed))) => *armed = was_armed,
                 (other, _) => return Err(shared.refused(other)),
             }
@@ -272,11 +283,18 @@ impl Link {
             Some(_) => format!("{} question(s)", queries.len()),
             None => return Ok(vec![]),
         };
-        let mut exchange = self.send(&Request::Observe(queries), what).await?;
-        match exchange.answer().await? {
-            Response::Answers(answers) => Ok(answers),
-            other => Err(self.shared.refused(other)),
+        let mut exchanges = vec![];
+        for part in parts(queries) {
+            exchanges.push(self.send(&Request::Observe(part), what.clone()).await?);
         }
+        let mut answers = vec![];
+        for mut exchange in exchanges {
+            match exchange.answer().await? {
+                Response::Answers(some) => answers.extend(some),
+                other => return Err(self.shared.refused(other)),
+            }
+        }
+        Ok(answers)
     }
 
     /// Makes one task's change; `on_progress` gets the lines that its commands print.

@@ -3,7 +3,7 @@
 use super::shared::{HostPath, checksum};
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
+    resource::{Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
     yaml::{Mode, Text},
 };
 use agent::wire::{Answer, Archive, Kind, Op, Output, Probe, Query, Unpack};
@@ -16,7 +16,8 @@ pub struct Unarchive;
 ///
 /// Each member is compared with what is in the folder, so a diff shows those that are new or differ, and only they are written. What else
 /// is in the folder stays. An archive with a member that would lead out of the folder is refused: one with `..` or a path from the
-/// root, a link to somewhere else, anything behind a link. So are devices. Links of the host on the way are not followed.
+/// root, a link to somewhere else, anything behind a link. So are devices. Links of the host on the way are not followed. Of an archive
+/// that is secret, the diff shows the paths and of each member only that it differs.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -53,7 +54,7 @@ pub struct Spec {
     group: Option<String>,
 }
 
-/// Largest archive in bytes that is brought along: it travels with the question and with the change.
+/// Largest archive in bytes that is brought along: it travels in one message with the question, and in one with the change.
 const LARGEST: usize = 24 << 20;
 
 impl Spec {
@@ -115,14 +116,16 @@ struct Line {
     more: Option<u64>,
 }
 
-fn members(output: &Output) -> Result<Members, Fault> {
+fn members(output: &Output, is_secret: bool) -> Result<Members, Fault> {
     let mut members = Members::default();
+    // A size or a digest would tell whether a guess is right.
+    let shown = |words: String| if is_secret { Facet::Secret(words.into_bytes()) } else { words.into() };
     for line in output.stdout.bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let line: Line = serde_json::from_slice(line)
             .map_err(|error| Fault::new(format!("the agent's answer cannot be read: {error}")))?;
         if let (Some(path), Some(after)) = (&line.path, line.after) {
-            members.shown.extend(line.before.map(|before| (path.clone(), before.into())));
-            members.wanted.insert(path.clone(), after.into());
+            members.shown.extend(line.before.map(|before| (path.clone(), shown(before))));
+            members.wanted.insert(path.clone(), shown(after));
         }
         if let Some(more) = line.more {
             members.wanted.insert("more".into(), format!("{more} more that are new or differ").into());
@@ -184,7 +187,7 @@ unarchive:
         };
         let why = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
         match output.code {
-            0 => Ok(members(&output)?),
+            0 => Ok(members(&output, spec.content.as_ref().is_some_and(Text::is_secret))?),
             // What is not there yet cannot be looked into.
             2 => Err(Pause::NotYet(why)),
             127 => Err(Pause::NotYet(format!("{why}: a `package` task can bring it"))),

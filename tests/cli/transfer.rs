@@ -129,3 +129,44 @@ fn a_secret_is_fetched_and_not_shown() {
     let ran = project.run(YES);
     assert_eq!(ran.code, Some(20), "{}{}", ran.out, ran.err);
 }
+
+/// 20 MiB that are unlike those of another seed.
+fn large(seed: u8) -> Vec<u8> {
+    (0..20_u32 << 20).map(|at| (at >> 10) as u8 ^ (at as u8).wrapping_mul(seed)).collect()
+}
+
+#[test]
+fn several_large_archives_and_files_go_over_one_link_at_once() {
+    let sshd = crate::sshd::Sshd::start();
+    let mut tasks = String::new();
+    let project = Project::ssh(&sshd, "");
+    fs::create_dir_all(project.path("files")).unwrap();
+    for name in ["a", "b", "c", "d"] {
+        let seed = name.as_bytes()[0] | 1;
+        fs::write(project.path("one"), large(seed)).unwrap();
+        let made = format!("tar -cf files/{name}.tar --transform 's/one/{name}/' one");
+        assert!(
+            Command::new("sh").args(["-ec", &made]).current_dir(project.path("")).status().unwrap().success()
+        );
+        let home = sshd.home("alice").join("work");
+        fs::write(home.join(format!("{name}.got")), large(seed + 2)).unwrap();
+        tasks += &format!(
+            "    - unarchive: {{src: {name}.tar, dest: \"{{{{home}}}}\"}}\n    \
+             - fetch: {{src: \"{{{{home}}}}/{name}.got\", dest: got/, flat: true}}\n"
+        );
+    }
+    project.write("site.yml", &crate::project::play(&tasks));
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10), "{}{}", check.out, check.err);
+    let ran = project.run(YES);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    for name in ["a", "b", "c", "d"] {
+        let seed = name.as_bytes()[0] | 1;
+        assert!(fs::read(sshd.home("alice").join("work").join(name)).unwrap() == large(seed), "{name}");
+        assert!(
+            fs::read(project.path("got").join(format!("{name}.got"))).unwrap() == large(seed + 2),
+            "{name}"
+        );
+    }
+    assert_eq!(project.run(CHECK).code, Some(0));
+}

@@ -54,6 +54,9 @@ pub fn open(wish: &Unpack) -> Result<File, Why> {
         let copy = file.try_clone().map_err(reason)?;
         let found = digest(copy, wanted.algorithm)?;
         if found != wanted.hex {
+            if matches!(&wish.from, Archive::Sent(content) if content.is_secret()) {
+                return Err(Why::Refused("the archive has another checksum".into()));
+            }
             let algorithm = wanted.algorithm.name();
             return Err(Why::Refused(format!("{name} has another checksum: {algorithm}:{found}")));
         }

@@ -287,3 +287,23 @@ fn a_folder_that_is_missing_has_nothing_in_it() {
     assert_eq!(look(&wish).unwrap().len(), 7);
     assert!(place.unpack(&wish).unwrap_err().contains("cannot enter"));
 }
+
+#[test]
+fn of_a_secret_archive_nothing_is_told_but_that_it_is_another() {
+    let place = Place::new();
+    place.sh("tar -C src -cf gnu.tar top");
+    let bytes = fs::read(place.at("gnu.tar")).unwrap();
+    let other = Some(Digest { algorithm: Algorithm::Sha256, hex: "0".repeat(64) });
+    for (secret, shows) in [(false, true), (true, false)] {
+        let from = Archive::Sent(Content::new(bytes.clone(), secret));
+        let mut wish = Unpack { from, checksum: other.clone(), ..place.wish("gnu.tar") };
+        let said = refused(&wish);
+        assert!(
+            said.contains("the archive has another checksum") && said.contains("sha256:") == shows,
+            "{said}"
+        );
+        wish.checksum = None;
+        let told = crate::observe::probe::run(&crate::wire::Probe::Unpacked(wish), &[]).unwrap();
+        assert_eq!((told.code, told.stdout.is_secret()), (0, secret));
+    }
+}

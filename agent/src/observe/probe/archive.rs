@@ -5,12 +5,14 @@ use crate::act::journal::json;
 use crate::archive::folder::{Why, differences};
 use crate::observe::Names;
 use crate::secret::Content;
-use crate::wire::{Output, Unpack};
+use crate::wire::{Archive, Output, Unpack};
 
 /// Members that are told one by one.
 const TOLD: usize = 200;
 
 pub fn run(wish: &Unpack) -> Output {
+    // Sizes and digests of a secret are for the controller alone.
+    let secret = matches!(&wish.from, Archive::Sent(content) if content.is_secret());
     let failed =
         |code, why: String| Output { stderr: Content::Clear(why.into_bytes().into()), ..output(code, "") };
     let found = match differences(wish, &mut Names::default()) {
@@ -36,5 +38,5 @@ pub fn run(wish: &Unpack) -> Output {
     if more > 0 {
         text.push_str(&format!("{{\"more\":{more},\"digest\":\"{}\"}}\n", rest.finalize().to_hex()));
     }
-    output(0, text)
+    Output { stdout: Content::new(text, secret), ..output(0, "") }
 }
