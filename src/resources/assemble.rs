@@ -1,10 +1,10 @@
 //! `assemble`: a file out of fragments.
 
 use super::shared::{
-    FileState, HostPath, READ_LIMIT, Validate, attrs, content_ops, observe_content, pattern,
+    FileState, HostPath, READ_LIMIT, Validate, attrs, content_ops, observe_content, owners, pattern,
 };
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Footprint},
     resource::{Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
     yaml::{Mode, Text},
 };
@@ -238,8 +238,9 @@ assemble:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        let reads = spec.src.iter().map(|src| Area::Path(src.to_string())).collect();
-        Footprint { reads, writes: vec![spec.dest.area()] }
+        let reads =
+            spec.src.iter().map(HostPath::area).chain(owners(spec.owner.as_ref(), spec.group.as_ref()));
+        Footprint::writes([spec.dest.area()]).and_reads(reads)
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Assembled> {

@@ -1,6 +1,8 @@
 //! `blockinfile`: lines of a text file between two markers.
 
-use super::shared::{Edited, FileState, HostPath, Presence, Validate, attrs, body, line_break, place};
+use super::shared::{
+    Edited, FileState, HostPath, Presence, Validate, attrs, body, line_break, owners, place,
+};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -216,7 +218,7 @@ blockinfile:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn check(spec: &Spec) -> Result<(), Fault> {

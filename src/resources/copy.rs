@@ -1,6 +1,6 @@
 //! `copy`: a file with this content.
 
-use super::shared::{FileState, HostPath, Words, attrs, content_ops, observe_content};
+use super::shared::{FileState, HostPath, Words, attrs, content_ops, observe_content, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
@@ -64,7 +64,7 @@ copy:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.dest.area()])
+        Footprint::writes([spec.dest.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {

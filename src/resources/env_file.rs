@@ -1,6 +1,6 @@
 //! `env_file`: variables for Docker Compose, one facet each.
 
-use super::shared::{FileState, HostPath, attrs, dotenv, observe_bytes, parent_there};
+use super::shared::{FileState, HostPath, attrs, dotenv, observe_bytes, owners, parent_there};
 use crate::{
     model::{Address, Footprint},
     resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -172,7 +172,7 @@ env_file:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<EnvState> {

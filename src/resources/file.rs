@@ -1,6 +1,6 @@
 //! `file`: a directory, the attributes of a file, or that nothing is there.
 
-use super::shared::{FileState, HostPath, What, attrs, observe_entry};
+use super::shared::{FileState, HostPath, What, attrs, observe_entry, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Pause, Resource, Seen, Topic},
@@ -83,7 +83,8 @@ file:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        let own = Footprint::writes([spec.path.area()]);
+        let own =
+            Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()));
         if spec.state == Wanted::Directory { own.and_folders_above(&spec.path) } else { own }
     }
 

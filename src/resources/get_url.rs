@@ -3,7 +3,7 @@
 use super::shared::{
     FileState, HostPath, What, attrs,
     checksum::{self, shown},
-    observe_entry, parent_there,
+    observe_entry, owners, parent_there,
     url::{check_headers, check_url},
 };
 use crate::{
@@ -104,7 +104,9 @@ get_url:
 
     fn footprint(spec: &Spec) -> Footprint {
         // What fetches comes with a package, and what is fetched may come from a service of the host itself.
-        Footprint::writes([spec.dest.area()]).and_reads([Area::Packages, Area::Network])
+        Footprint::writes([spec.dest.area()])
+            .and_reads([Area::Packages, Area::Network])
+            .and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Fetched> {

@@ -1,6 +1,6 @@
 //! `json_merge`: values inside a JSON file.
 
-use super::shared::{FileState, HostPath, attrs, content_ops, merge, observe_bytes, parent_there};
+use super::shared::{FileState, HostPath, attrs, content_ops, merge, observe_bytes, owners, parent_there};
 use crate::{
     model::{Address, Footprint},
     resource::{Facet, Fault, Observe, Pause, Resource, Seen, Topic},
@@ -91,7 +91,7 @@ json_merge:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     /// The content in the state is the file's meaning, laid out as we would: a layout by hand is no difference.

@@ -1,7 +1,8 @@
 //! `lineinfile`: one line of a text file.
 
 use super::shared::{
-    Edited, FileState, HostPath, Presence, Validate, attrs, body, check_groups, expand, pattern, place,
+    Edited, FileState, HostPath, Presence, Validate, attrs, body, check_groups, expand, owners, pattern,
+    place,
 };
 use crate::{
     model::{Address, Footprint},
@@ -136,7 +137,7 @@ lineinfile:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn check(spec: &Spec) -> Result<(), Fault> {

@@ -1,6 +1,8 @@
 //! `replace`: every match of a pattern in a text file.
 
-use super::shared::{Edited, FileState, HostPath, Validate, attrs, check_groups, expand, pattern_of_lines};
+use super::shared::{
+    Edited, FileState, HostPath, Validate, attrs, check_groups, expand, owners, pattern_of_lines,
+};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Pause, Resource, Seen, Topic},
@@ -125,7 +127,7 @@ replace:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn check(spec: &Spec) -> Result<(), Fault> {

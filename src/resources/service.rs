@@ -1,6 +1,6 @@
 //! `service`: whether a systemd unit runs, and whether it starts at boot.
 
-use super::shared::unit::{Unit, full_name, systemctl, unit};
+use super::shared::unit::{Unit, definitions, full_name, systemctl, unit};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
@@ -86,7 +86,8 @@ impl Resource for Service {
         // Docker is one that others see through: its daemon is not there while the unit does not run.
         let docker = matches!(name.as_str(), "docker.service" | "docker.socket").then_some(Area::Docker);
         Footprint::writes([Area::Unit(name.clone())].into_iter().chain(docker))
-            .and_reads([Area::Packages, Area::Path(format!("/etc/systemd/system/{name}"))])
+            .and_reads([Area::Packages])
+            .and_reads(definitions(&name))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<ServiceState> {

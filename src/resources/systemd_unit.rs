@@ -1,6 +1,6 @@
 //! `systemd_unit`: a unit file of one's own, loaded, enabled and started as one change.
 
-use super::shared::unit::{Unit, full_name, systemctl, unit, unit_query};
+use super::shared::unit::{Unit, definitions, full_name, systemctl, unit, unit_query};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{
@@ -106,6 +106,7 @@ impl Resource for SystemdUnit {
     fn footprint(spec: &Spec) -> Footprint {
         Footprint::writes([Area::Path(path(spec)), Area::Unit(spec.name.clone())])
             .and_reads([Area::Packages, Area::Accounts])
+            .and_reads(definitions(&spec.name).into_iter().skip(1))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UnitFile> {

@@ -1,6 +1,6 @@
 //! `unarchive`: a folder with what an archive holds.
 
-use super::shared::{HostPath, checksum};
+use super::shared::{HostPath, checksum, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
@@ -159,7 +159,8 @@ unarchive:
 
     fn footprint(spec: &Spec) -> Footprint {
         let looks = [&spec.src, &spec.creates].into_iter().flatten().map(HostPath::area);
-        Footprint::writes([spec.dest.area()]).and_reads(looks)
+        Footprint::writes([spec.dest.area()])
+            .and_reads(looks.chain(owners(spec.owner.as_ref(), spec.group.as_ref())))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Members> {

@@ -11,12 +11,14 @@
 //! diff: {content: [null, "hi\n"]}   # facet: [before, after]; a secret is "[masked]", a part of a text "[secret]"
 //! found: {stat: {exists: true}}  # with `unchanged`: what is registered, or a part of it
 //! notes: [service db is left as it is: stopped by an operator]   # with `unchanged`, `change`
+//! footprint:                 # what the task owns, reads and writes: those of the keys that are given, sorted
+//!   {address: "path:/etc/motd", reads: [accounts], writes: [/etc/motd, folder /etc]}
 //! ops:                       # in order; as a mapping also the content that is written or given on stdin
 //! - write_file /etc/motd 0644: "hi\n"
 //! ```
 //!
 //! Each type has `bare.yml`, `converged.yml` (nothing to do), a `hostile*.yml`, and for each facet that any of its cases
-//! shows one in which exactly that facet is disturbed. What cannot be has its reason below.
+//! shows one in which exactly that facet is disturbed; one of them says its `footprint`. What cannot be has its reason below.
 
 mod answers;
 mod facet;
@@ -26,16 +28,16 @@ use answers::Answers;
 use facet::kind_of;
 use lustores_provision::{
     diag,
-    model::{Origin, Source},
-    resource::{Mask, Outcome, ResourceType},
+    model::{Area, Origin, Source},
+    resource::{Mask, Outcome, Prepared, ResourceType},
     resources::TABLE,
     yaml::{self, Entry, Node, Value},
 };
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -125,13 +127,38 @@ struct Ran {
     unchanged: bool,
 }
 
+/// What a task owns, reads and writes.
+fn footprint(task: &dyn Prepared) -> Json {
+    let footprint = task.footprint();
+    let texts = |areas: &[Area]| {
+        let mut texts: Vec<_> = areas.iter().map(ToString::to_string).collect();
+        texts.sort();
+        texts
+    };
+    json!({
+        "address": task.address().map(|address| address.0),
+        "reads": texts(&footprint.reads),
+        "writes": texts(&footprint.writes),
+    })
+}
+
 fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
     let text = fs::read_to_string(path).map_err(|e| e.to_string())?;
     let fixture = parse(&path.to_string_lossy(), &text);
     let json = fixture.to_json();
     let known = [
-        "task", "secret", "answers", "may_come", "outcome", "need", "message", "diff", "found", "notes",
+        "task",
+        "secret",
+        "answers",
+        "may_come",
+        "outcome",
+        "need",
+        "message",
+        "diff",
+        "found",
+        "notes",
         "ops",
+        "footprint",
     ];
     if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
     {
@@ -172,6 +199,11 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             return nothing(false);
         }
     };
+    if let Some(expected) = json["footprint"].as_object() {
+        let mut found = footprint(&*prepared);
+        found.as_object_mut().unwrap().retain(|key, _| expected.contains_key(key));
+        same("footprint", &json["footprint"], &found)?;
+    }
     let given = json["answers"].as_object().cloned().unwrap_or_default();
     let answers = Answers::new(given, json["may_come"] == Json::Bool(true));
     let planned = prepared.plan(&answers, &Mask::new([7; 32]));
@@ -258,6 +290,10 @@ fn every_type_does_what_its_fixtures_say() {
                     names.insert(name, ran.unchanged);
                 }
             }
+        }
+        let says = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains("\nfootprint:"));
+        if !cases.iter().any(says) {
+            wrong.push(format!("{}: no case says its `footprint`", row.name));
         }
         if !names.contains_key("bare") {
             wrong.push(format!("{}: no good bare.yml", row.name));

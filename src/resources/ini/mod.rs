@@ -3,7 +3,7 @@
 mod text;
 
 use self::text::{Ini as Lines, Setting, Wanted};
-use super::shared::{Edited, FileState, HostPath, Presence, Validate, attrs};
+use super::shared::{Edited, FileState, HostPath, Presence, Validate, attrs, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -212,7 +212,7 @@ ini:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn check(spec: &Spec) -> Result<(), Fault> {

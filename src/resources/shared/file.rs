@@ -2,6 +2,7 @@
 
 use super::{HostPath, READ_LIMIT};
 use crate::{
+    model::Area,
     resource::{Facet, Facets, Fault, Observe, Pause, Seen, State},
     yaml::Mode,
 };
@@ -91,6 +92,12 @@ impl FileState {
 /// Mode and owner, from the parameters to the agent's form.
 pub fn attrs(mode: Option<Mode>, owner: Option<&String>, group: Option<&String>) -> Attrs {
     Attrs { mode: mode.map(|m| m.0), owner: owner.cloned(), group: group.cloned() }
+}
+
+/// The accounts that have to be there by then; none where nobody has to be looked up.
+pub fn owners(owner: Option<&String>, group: Option<&String>) -> Option<Area> {
+    let looked_up = |name: &String| name != "root" && name.parse::<u32>().is_err();
+    owner.into_iter().chain(group).any(looked_up).then_some(Area::Accounts)
 }
 
 /// What is at a path, with those attributes that `named` names. Sockets and devices are refused. `None` as

@@ -25,7 +25,8 @@ use crate::model::Area;
 pub use act::{Act, check_host};
 pub use edit::{Edited, Presence, Validate, body, line_break, place};
 pub use file::{
-    FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, parent_there, roots,
+    FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, owners, parent_there,
+    roots,
 };
 pub use list::OneOrMany;
 pub use merge::merge;

@@ -1,6 +1,9 @@
 //! What systemd says about a unit.
 
-use crate::resource::{Effect, Fault, Observe, Seen};
+use crate::{
+    model::Area,
+    resource::{Effect, Fault, Observe, Seen},
+};
 use agent::{
     secret::Content,
     wire::{Answer, Exec, Op, Output, Probe, Query},
@@ -22,6 +25,17 @@ pub struct Unit {
 /// The question that [`unit`] asks, to be sent along with others.
 pub fn unit_query(name: &str) -> Query {
     Query::Run(Probe::UnitState { unit: name.into() })
+}
+
+/// Where an administrator writes what a unit is: its file, what is dropped in beside it, and the same of its template.
+pub fn definitions(name: &str) -> Vec<Area> {
+    let template = name.split_once('@').and_then(|(stem, rest)| {
+        let (instance, kind) = rest.rsplit_once('.')?;
+        (!instance.is_empty()).then(|| format!("{stem}@.{kind}"))
+    });
+    let files = [Some(name.to_string()), template].into_iter().flatten();
+    let paths = files.flat_map(|file| ["", ".d"].map(|end| format!("/etc/systemd/system/{file}{end}")));
+    paths.map(Area::Path).collect()
 }
 
 /// Full name of a unit: `.service` is what a bare name means.

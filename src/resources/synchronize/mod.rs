@@ -3,7 +3,7 @@
 mod compare;
 
 use self::compare::{Entry, compare};
-use super::shared::HostPath;
+use super::shared::{HostPath, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic},
@@ -187,7 +187,7 @@ synchronize:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.dest.area()])
+        Footprint::writes([spec.dest.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Synced> {

@@ -84,7 +84,9 @@ systemd_timer:
     fn footprint(spec: &Spec) -> Footprint {
         let paths = KINDS.map(|kind| Area::Path(path(spec, kind)));
         let units = KINDS.map(|kind| Area::Unit(spec.unit(kind)));
-        Footprint::writes(paths.into_iter().chain(units)).and_reads([Area::Packages, Area::Accounts])
+        let dropped_in = KINDS.map(|kind| Area::Path(format!("{}.d", path(spec, kind))));
+        Footprint::writes(paths.into_iter().chain(units))
+            .and_reads([Area::Packages, Area::Accounts].into_iter().chain(dropped_in))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Timer> {

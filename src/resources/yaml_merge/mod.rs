@@ -4,7 +4,7 @@ mod emit;
 mod surgery;
 
 use self::surgery::Cannot;
-use super::shared::{Edited, FileState, HostPath, Validate, attrs, merge};
+use super::shared::{Edited, FileState, HostPath, Validate, attrs, merge, owners};
 use crate::{
     model::{Address, Footprint, Source},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -138,7 +138,7 @@ yaml_merge:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area()])
+        Footprint::writes([spec.path.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
