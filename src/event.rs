@@ -24,6 +24,12 @@ pub enum Event {
         arch: String,
         uploaded: bool,
     },
+    /// The host keeps the run waiting before it answers, and says for whom: an installation that an earlier run has left at work.
+    /// Said again while that lasts, also between `HostConnecting` and `HostConnected`.
+    HostWaiting {
+        host: String,
+        message: String,
+    },
     /// The host could not be worked on at all. Last event of that host but for `HostFinished`.
     HostFailed {
         host: String,

@@ -134,6 +134,9 @@ pub const TIMED_OUT: i32 = 124;
 /// What the number of a signal that ended a command is added to, as in a shell.
 pub const SIGNALLED: i32 = 128;
 
+/// How a line of [`Response::Progress`] begins that says for whom the agent itself waits, and is said again later.
+pub const WAITING: &str = "waiting for ";
+
 /// The code of a job that has not ended.
 pub const STILL_RUNNING: i32 = -1;
 

@@ -124,10 +124,12 @@ impl Apply {
                 control_dir: connection::control_dir(),
                 reuse: !self.fresh,
                 first: vec![],
+                told: connection::Told::default(),
             },
             self.ssh_config.clone(),
             become_password,
-        );
+        )
+        .telling(events.clone());
         let links = self.project.facts.around(Arc::new(links), seconds, events.clone());
         let options = RunOptions {
             run: run_id,

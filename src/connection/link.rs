@@ -5,7 +5,7 @@ use super::flow::{Far, pulse, write};
 use super::ssh::Master;
 use super::start::{Carrier, Started, start};
 use super::transport::lock;
-use super::{Options, Target, Way};
+use super::{Options, Target, Told, Way};
 use agent::frame::{encode, parts};
 use agent::secret::Content;
 use agent::wire::{Answer, Apply, Hello, Output, Query, Request, Response, Session};
@@ -68,6 +68,7 @@ pub(super) struct Shared {
     pub(super) last_heard: Mutex<Instant>,
     /// What the agent told that nobody has been shown yet.
     notes: Mutex<Vec<String>>,
+    told: Told,
 }
 
 #[derive(Default)]
@@ -100,7 +101,7 @@ impl Exchange {
         self.responses.recv().await.ok_or_else(|| self.shared.lost())
     }
 
-    /// The answer to a question. What is told before it is of earlier runs, and kept.
+    /// The answer to a question. What is told before it is of earlier runs, and handed on or kept.
     async fn answer(&mut self) -> Result<Response, LinkError> {
         let mut answers = vec![];
         loop {
@@ -111,7 +112,11 @@ impl Exchange {
                     return Ok(Response::Answers(answers));
                 }
                 Response::Progress(told) if !told.is_secret() => {
-                    lock(&self.shared.notes).push(String::from_utf8_lossy(told.bytes()).into_owned());
+                    let told = String::from_utf8_lossy(told.bytes()).into_owned();
+                    match &self.shared.told.0 {
+                        Some(hears) => hears(&told),
+                        None => lock(&self.shared.notes).push(told),
+                    }
                 }
                 Response::Progress(_) => {}
                 response => return Ok(response),
@@ -213,6 +218,7 @@ impl Link {
             turns: AtomicU64::new(1),
             last_heard: Mutex::new(Instant::now()),
             notes: Mutex::default(),
+            told: options.told.clone(),
         });
         let heartbeat_s = options.heartbeat.as_secs().min(u32::MAX.into()) as u32;
         let (who, run) = (options.who.clone(), options.run.clone());

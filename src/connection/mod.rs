@@ -24,6 +24,7 @@ use crate::model::BecomeMethod;
 use agent::secret::Secret;
 use agent::wire::{Query, Session};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A host and the way to it.
@@ -87,6 +88,19 @@ pub struct Options {
     pub reuse: bool,
     /// Asked together with the opening, which saves a round trip; the answers are in [`Opened::first`].
     pub first: Vec<Query>,
+    pub told: Told,
+}
+
+/// Who hears at once what the agent tells while it keeps a question waiting; without one it is kept for [`Link::notes`].
+#[derive(Clone, Default)]
+pub struct Told(pub Option<Arc<Hears>>);
+
+type Hears = dyn Fn(&str) + Send + Sync;
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Told(somebody)" } else { "Told(nobody)" })
+    }
 }
 
 /// The folder of control sockets: its path is short, since a socket's path may have about 100 bytes.

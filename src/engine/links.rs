@@ -1,10 +1,10 @@
 //! Links over ssh and to local processes, as the inventory says.
 
-use super::{Act, ActError, Applied, Doing, Open, Opened};
+use super::{Act, ActError, Applied, Doing, Events, Open, Opened};
 use crate::{
-    connection::{self, ApplyError, Become, Link, LinkError, Options, Ssh, Target, Way},
+    connection::{self, ApplyError, Become, Link, LinkError, Options, Ssh, Target, Told, Way},
     diag::{Diagnostics, Exit},
-    event::Failure,
+    event::{Event, Failure},
     inventory::{ConnectionKind, ConnectionSpec},
     model::BecomeMethod,
     plan::{Ask, Asking, Seat, diagnostics_failure},
@@ -12,7 +12,7 @@ use crate::{
 };
 use agent::{
     secret::{Content, Secret},
-    wire::{Answer, Apply, Query, Session},
+    wire::{Answer, Apply, Query, Session, WAITING},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -22,6 +22,7 @@ pub struct SshLinks {
     options: Options,
     ssh_config: Option<PathBuf>,
     become_password: Option<Secret>,
+    events: Option<Events>,
 }
 
 impl SshLinks {
@@ -32,7 +33,13 @@ impl SshLinks {
         ssh_config: Option<PathBuf>,
         become_password: Option<Secret>,
     ) -> Self {
-        Self { site, options, ssh_config, become_password }
+        Self { site, options, ssh_config, become_password, events: None }
+    }
+
+    /// Where it goes at once what hosts tell while they keep us waiting.
+    #[must_use]
+    pub fn telling(self, events: Events) -> Self {
+        Self { events: Some(events), ..self }
     }
 
     /// Where to, and the options for it.
@@ -52,8 +59,22 @@ impl SshLinks {
         if let Some(seconds) = spec.timeout {
             options.connect_timeout = Duration::from_secs(seconds.into());
         }
+        if let Some(events) = self.events.clone() {
+            let host = host.to_string();
+            options.told = Told(Some(Arc::new(move |line: &str| events(told(&host, line)))));
+        }
         let r#become = seat.become_user.clone().map(|user| Become { user, method, password });
         Ok((Target { name: name.into(), way: way(spec, self.ssh_config.clone()), r#become }, options))
+    }
+}
+
+/// Whom it waits for is of the moment; what came of it is to be read also later.
+fn told(host: &str, line: &str) -> Event {
+    let (host, message) = (host.to_string(), line.to_string());
+    if line.starts_with(WAITING) {
+        Event::HostWaiting { host, message }
+    } else {
+        Event::Warning { host: Some(host), message }
     }
 }
 

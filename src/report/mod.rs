@@ -155,6 +155,13 @@ impl Inner {
                     self.host_line(&host, &format!("connected ({os}, {arch}{sent})"));
                 }
             }
+            Event::HostWaiting { host, message } => {
+                let message = self.redactor.redact(&message);
+                self.bar(&host, &message);
+                if self.format == Format::Plain {
+                    self.host_line(&host, &message);
+                }
+            }
             Event::HostFailed { host, failure } => self.failure(&host, None, &failure),
             Event::HostPlanned { host, tasks } => {
                 self.bar(&host, "planned");

@@ -22,6 +22,7 @@ mod inventory;
 mod judging;
 mod keywords;
 mod order;
+mod packages;
 mod paths;
 mod pause;
 mod project;

@@ -45,6 +45,7 @@ async fn an_installation_outlives_its_link_and_the_next_run_is_told() {
         control_dir: folder.path().join("c"),
         reuse: false,
         first: vec![Query::User { name: "root".into() }],
+        told: Default::default(),
     };
     let link = Link::open(&target, &options("first")).await.unwrap().link;
     let args = ["install", "slow"].map(String::from).to_vec();

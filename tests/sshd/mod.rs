@@ -195,6 +195,7 @@ impl Sshd {
             control_dir: self.base.join("c"),
             reuse: false,
             first: vec![],
+            told: Default::default(),
         }
     }
 

@@ -174,6 +174,12 @@ pub fn what(state: &Path, id: &str) -> String {
     folder(state, id).and_then(|job| fs::read_to_string(job.join("what")).map_err(reason)).unwrap_or_default()
 }
 
+/// How long ago it was started; nothing when that is not known.
+pub fn age(state: &Path, id: &str) -> Duration {
+    let begun = folder(state, id).ok().and_then(|job| fs::metadata(job.join("what")).ok()?.modified().ok());
+    begun.and_then(|begun| begun.elapsed().ok()).unwrap_or_default()
+}
+
 /// Somebody has heard of its end.
 pub fn tell(state: &Path, id: &str) {
     let Ok(job) = folder(state, id) else { return };

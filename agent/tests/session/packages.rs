@@ -135,7 +135,7 @@ fn an_installation_goes_on_when_the_link_is_lost_and_the_next_run_waits_for_it_a
     let mut next = debian.agent("next");
     let asked =
         next.send(Request::Observe(vec![Query::Run(Probe::DpkgStatus { names: vec!["slow".into()] })]));
-    next.hears("waiting for `apt-get install slow`, which an earlier run has left at work");
+    next.hears("waiting for `apt-get install slow`, which an earlier run has left at work (");
     debian.sh("touch srv/go");
     next.hears(
         "`apt-get install slow` of an earlier run, whose link was lost, has ended well: installed slow 1",
@@ -220,4 +220,43 @@ fn an_answer_of_debconf_waits_for_the_lock_and_is_read_without_it() {
     assert!(output.stdout.is_secret());
     assert!(agent.progress.iter().all(|line| !line.contains("s3cr")), "{:?}", agent.progress);
     assert_eq!(debian.sh("grep -rl s3cr . || true").trim(), "./var/cache/debconf/passwords.dat");
+}
+
+/// What there is of cloud-init on a host, on which apt is then asked for something. Returns what was told meanwhile.
+fn with_cloud_init(script: &str) -> Vec<String> {
+    let state = tempfile::tempdir().unwrap();
+    let script = format!("mount -t tmpfs tmpfs /run && {script} && exec \"$@\"");
+    let place = ["unshare", "-m", "sh", "-ec", &script, "sh"];
+    let mut agent = Agent::open_in(&place, &state.path().join("state"), Session::ReadWrite, "r");
+    agent.done(apt("check"));
+    let waits = agent.progress.iter().filter(|line| line.starts_with("waiting for "));
+    waits.cloned().collect()
+}
+
+#[test]
+fn a_cloud_init_that_never_runs_is_not_waited_for() {
+    let status = r#"{"v1": {"datasource": null, "init": {"errors": [], "finished": null, "start": null}, "stage": null}}"#;
+    for script in [
+        "mkdir /run/cloud-init",
+        "mkdir /run/cloud-init && touch /run/cloud-init/disabled",
+        // Enabled by its generator when it was installed: for the next boot.
+        "mkdir /run/cloud-init && touch /run/cloud-init/enabled",
+        &format!("mkdir /run/cloud-init && echo '{status}' > /run/cloud-init/status.json"),
+        // systemd cannot be asked here, and what it would start has not begun.
+        "mkdir -p /run/cloud-init /run/systemd/system && touch /run/cloud-init/enabled",
+    ] {
+        assert_eq!(with_cloud_init(script), [""; 0], "{script}");
+    }
+}
+
+/// The host's own answer to `cloud-init status --long`, as one prints it that is at work until a file is there.
+#[test]
+fn a_cloud_init_at_work_is_waited_for_and_told_once_it_has_begun() {
+    let own = "mkdir /run/cloud-init /run/bin && echo '{\"v1\": {\"stage\": \"modules-final\"}}' > /run/cloud-init/status.json && \
+               printf '#!/bin/sh\nif [ -e /run/seen ]; then echo {} > /run/cloud-init/result.json; fi; touch /run/seen\n\
+               echo status: running\necho extended_status: running\necho boot_status_code: enabled-by-generator\n' > /run/bin/cloud-init && \
+               chmod 0755 /run/bin/cloud-init && mount --bind /run/bin /usr/local/sbin";
+    let told = with_cloud_init(own);
+    let begin = "waiting for cloud-init, which sets this host up, at modules-final (`cloud-init status --long` there); ";
+    assert!(told[0].starts_with(begin) && told[0].ends_with(" of 60 s"), "{told:?}");
 }

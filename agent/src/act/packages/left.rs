@@ -1,9 +1,9 @@
 //! What a run that lost its link has left at work: it goes on, is waited for by the next run, and told.
 
-use super::others::TELL_EVERY;
+use super::others::Teller;
 use crate::act::job;
 use crate::secret::Content;
-use crate::wire::{Output, STILL_RUNNING};
+use crate::wire::{Output, STILL_RUNNING, WAITING};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub fn prefix(run: &str) -> String {
 /// Waits for what other runs than this one have left at work, and tells how it ended, once.
 pub fn settle(state: &Path, run: &str, limit: Duration, progress: &mut dyn FnMut(Content)) {
     let started = Instant::now();
-    let mut told: Option<Instant> = None;
+    let mut teller = Teller::default();
     let own = prefix(run);
     for id in job::untold(state) {
         if !id.starts_with("packages-") || id.starts_with(&own) {
@@ -31,14 +31,15 @@ pub fn settle(state: &Path, run: &str, limit: Duration, progress: &mut dyn FnMut
                 job::tell(state, &id);
                 break;
             }
-            if started.elapsed() >= limit {
+            let (waited, at_work) = (started.elapsed(), job::age(state, &id).as_secs());
+            let who = format!("`{what}`, which an earlier run has left at work ({at_work} s so far)");
+            if waited >= limit {
+                let text = format!("gave up after {} s of waiting for {who}", waited.as_secs());
+                progress(Content::Clear(text.into()));
                 return;
             }
-            if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-                told = Some(Instant::now());
-                let text = format!("waiting for `{what}`, which an earlier run has left at work");
-                progress(Content::Clear(text.into()));
-            }
+            teller
+                .tell(progress, || format!("{WAITING}{who}; {} of {} s", waited.as_secs(), limit.as_secs()));
             std::thread::sleep(Duration::from_millis(250));
         }
     }

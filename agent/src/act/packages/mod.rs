@@ -1,6 +1,7 @@
 //! Package tools: run once nobody else is at work with packages, on a database that is whole, and to their end whatever becomes of the link.
 
 mod audit;
+mod first_boot;
 mod left;
 mod others;
 
@@ -90,7 +91,7 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
     let program = program(work.tool);
     let first = work.args.first().map_or("", String::as_str);
     let what = format!("{program} {}", work.args.join(" "));
-    let mut told: Option<Instant> = None;
+    let mut teller = others::Teller::default();
     loop {
         others::wait(work.tool, started, limit, progress)?;
         if work.tool == PackageTool::AptGet {
@@ -110,15 +111,10 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
         if !NO_LOCK.iter().any(|part| said(&failed, part)) || started.elapsed() >= limit {
             return Err(failed);
         }
-        if told.is_none_or(|told| told.elapsed() >= others::TELL_EVERY) {
-            told = Some(Instant::now());
-            let waited = started.elapsed().as_secs();
-            let text = format!(
-                "another process was faster to take a lock: trying again; {waited} of {} s",
-                limit.as_secs()
-            );
-            progress(Content::Clear(text.into()));
-        }
+        teller.tell(progress, || {
+            let (waited, limit) = (started.elapsed().as_secs(), limit.as_secs());
+            format!("another process was faster to take a lock: trying again; {waited} of {limit} s")
+        });
         std::thread::sleep(Duration::from_millis(500));
     }
 }

@@ -1,0 +1,86 @@
+//! Others that are at work with packages on a host behind a real sshd, with the real apt and dpkg on a database of its own.
+
+use crate::{
+    project::{Project, until},
+    sshd::Sshd,
+};
+use std::fs;
+
+const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/law/bin/apt-repository");
+const TASKS: &str = "    - {name: tool, package: {name: slow}, become: true}\n";
+
+/// A host with one package to be had, whose script waits for a file; and what else is done to it.
+fn host(more: &str) -> Sshd {
+    Sshd::start_as(&format!(
+        "mkdir -p own/apt own/srv own/log /var/lib/dpkg /var/lib/apt/lists/partial /var/cache/apt/archives/partial\n\
+         mount --bind own/apt /etc/apt\nmount --bind own/srv /srv\nmount --bind own/log /var/log\n\
+         {TOOL} begin\n{TOOL} add slow 1 \"Postinst: touch $BASE/begun; while [ ! -e $BASE/go ]; do sleep 0.1; done\"\n{TOOL} end\n{more}\n"
+    ))
+}
+
+fn status(sshd: &Sshd) -> String {
+    fs::read_to_string(sshd.root().join("var/lib/dpkg/status")).unwrap()
+}
+
+/// Holds dpkg's lock as dpkg does, until a file is gone.
+const HOLD: &str = "touch held\nperl -MFcntl=:DEFAULT,:flock,:seek -e '\n\
+    open(my $lock, \"+>>\", \"/var/lib/dpkg/lock-frontend\") or die;\n\
+    my $flock = pack(\"s s l! l! i\", F_WRLCK, SEEK_SET, 0, 0, 0);\n\
+    fcntl($lock, F_SETLK, $flock) or die;\n\
+    while (-e \"held\") { select(undef, undef, undef, 0.1) }' &\n";
+
+#[test]
+fn who_holds_the_lock_is_told_for_as_long_as_it_is_waited_for() {
+    for json in [false, true] {
+        let sshd = host(HOLD);
+        fs::write(sshd.base.join("go"), "").unwrap();
+        let project = Project::ssh(&sshd, TASKS);
+        let running = project.start(if json { &["--yes", "--json"] } else { &["--yes"] });
+        let begin = "waiting for the dpkg lock, held by perl (pid ";
+        running.prints(begin);
+        // Again, and for how long.
+        let times = || fs::read_to_string(project.path("running.out")).unwrap().matches(begin).count();
+        until("it is said again", || times() > 1);
+        fs::remove_file(sshd.base.join("held")).unwrap();
+        let ran = running.end();
+        ran.exits(0).has(&[" of 600 s"]);
+        if json {
+            let line = ran.out.lines().find(|line| line.contains(begin)).unwrap();
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&event["event"], &event["host"]), (&"task_output".into(), &"web1".into()));
+        }
+        assert!(status(&sshd).contains("Status: install ok installed"));
+    }
+}
+
+#[test]
+fn an_installation_whose_run_was_killed_is_waited_for_aloud() {
+    let sshd = host("");
+    let project = Project::ssh(&sshd, TASKS);
+    let running = project.start(&["--yes"]);
+    until("the installation", || sshd.base.join("begun").exists());
+    running.signal("-KILL");
+    running.end();
+    until("the lease is free", || !project.check().text().contains("held by another run"));
+    for (json, begin) in [
+        (true, "{\"event\":\"host_waiting\",\"host\":\"web1\",\"message\":\"waiting for `apt-get install "),
+        (false, "web1 waiting for `apt-get install "),
+    ] {
+        let next = project.start(if json { &["--yes", "--json"] } else { &["--yes"] });
+        next.prints(begin);
+        next.prints("slow`, which an earlier run has left at work (");
+        let times = || fs::read_to_string(project.path("running.out")).unwrap().matches(begin).count();
+        until("it is said again", || times() > 1);
+        if json {
+            // Whoever waits may be stopped; the installation goes on.
+            next.signal("-KILL");
+            next.end();
+            continue;
+        }
+        fs::write(sshd.base.join("go"), "").unwrap();
+        let ran = next.end();
+        ran.exits(0).has(&["slow` of an earlier run, whose link was lost, has ended well: installed slow 1"]);
+        ran.row("web1 1 0 0 0 0 0");
+    }
+    assert!(status(&sshd).contains("Status: install ok installed"));
+}
