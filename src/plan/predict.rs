@@ -33,6 +33,8 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             | Probe::PackageLists { .. }
             | Probe::Debconf { .. }
             | Probe::DpkgAudit
+            | Probe::AptSource { .. }
+            | Probe::DpkgProvides { .. }
             | Probe::RpmStatus { .. }
             | Probe::Dnf(_) => vec![Area::Packages],
             Probe::UnitState { unit } => vec![Area::Unit(unit.clone())],
@@ -46,23 +48,21 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Attribute(AttributeProbe::Xattr { path: p, .. } | AttributeProbe::Acl { path: p, .. }) => {
                 vec![path(p)]
             }
-            Probe::MountOf { path: p } => vec![path(p)],
             Probe::Docker(question) => docker::areas(question),
             Probe::Postgres(at, question) => postgres::areas(at, question),
             Probe::Machine(probe) => machine(probe),
-            Probe::LoginUser => vec![],
             Probe::Sudoers { .. } => vec![path("/etc/sudoers"), path("/etc/sudoers.d")],
             Probe::AptConfig { .. } => vec![path("/etc/apt")],
             Probe::Sshd { .. } => vec![path("/etc/ssh")],
             Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
-            Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
+            Probe::LoginUser | Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
             Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],
             Probe::GitRemote(_) => vec![Area::Network, Area::Packages],
             Probe::Unpacked(wish) => match &wish.from {
                 agent::wire::Archive::OnHost(from) => vec![path(from), path(&wish.dest)],
                 agent::wire::Archive::Sent(_) => vec![path(&wish.dest)],
             },
-            Probe::Checksum { path: p, .. } => vec![path(p)],
+            Probe::MountOf { path: p } | Probe::Checksum { path: p, .. } => vec![path(p)],
         },
     }
 }

@@ -108,6 +108,8 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Sudoers { name, .. } => format!("sudoers {name}"),
         Probe::Crontab { user } => format!("crontab {}", user.as_deref().unwrap_or("")).trim().into(),
         Probe::Logrotate { .. } => "logrotate".into(),
+        Probe::AptSource { path } => format!("apt-source {path}"),
+        Probe::DpkgProvides { names } => format!("dpkg-provides {}", names.join(" ")),
         Probe::AptConfig { .. } => "apt-config".into(),
         Probe::Sshd { name, keys, .. } => format!("sshd {name} {}", keys.join(" ")),
         Probe::Timers { calendar, spans } => format!("timers {}", [&calendar[..], spans].concat().join(", ")),

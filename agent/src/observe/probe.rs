@@ -37,6 +37,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         | Probe::Debconf { .. }
         | Probe::DpkgAudit
         | Probe::RpmStatus { .. }
+        | Probe::DpkgProvides { .. }
         | Probe::Dnf(_) => packages::run(question),
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
@@ -84,6 +85,9 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::Logrotate { config } => return checks::logrotate(config),
         Probe::Timers { calendar, spans } => checks::timers(calendar, spans),
         Probe::AptConfig { files, keys } => return apt::config(files, keys),
+        Probe::AptSource { path } => {
+            output(0, if crate::act::packages::is_unfetched(path) { "unfetched\n" } else { "" })
+        }
         Probe::Sshd { name, content, keys } => return sshd::sshd(name, content.as_deref(), keys),
     })
 }

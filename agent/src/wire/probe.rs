@@ -98,6 +98,10 @@ pub enum Probe {
     /// `apt-config dump` of these keys (in lower case), `now` and `then` when these files of `/etc/apt/apt.conf.d` have this content (none:
     /// no file), on copies. Lines as `now<tab>KEY "VALUE";`. Not 0 when apt would not take it.
     AptConfig { files: Vec<(String, Option<String>)>, keys: Vec<String> },
+    /// `unfetched` when the lists of this file of sources are still to be fetched: an update of it has failed, or there are none.
+    AptSource { path: String },
+    /// Which installed packages provide these names: `NAME<tab>PACKAGE<tab>ITS-VERSION<tab>PROVIDED-VERSION`, the last one often empty.
+    DpkgProvides { names: Vec<String> },
 }
 
 /// A plan for apt to think through.

@@ -13,7 +13,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op, PackageTool, Query},
+    wire::{Attrs, Op, PackageTool, Probe, Query},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,7 +26,8 @@ pub struct AptRepository;
 
 /// Adds a package source to apt, with the key that signs it.
 ///
-/// It becomes `/etc/apt/sources.list.d/NAME.sources`, with the priority of its packages if wanted. The list of this source is fetched when something changed.
+/// It becomes `/etc/apt/sources.list.d/NAME.sources`, with the priority of its packages if wanted. The list of this source is fetched when something
+/// changed, and again by the next run where that failed or its list is gone.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -120,6 +121,8 @@ pub struct Files {
     /// Paths of files that are there, and not this source's.
     not_ours: Vec<String>,
     keyrings_exist: bool,
+    /// The source is as wanted, and its list could not be fetched or is gone.
+    unfetched: bool,
 }
 
 impl State for Files {
@@ -130,7 +133,8 @@ impl State for Files {
             Held::Sum(sum, _) => Some(format!("sha256:{sum}").into()),
         };
         let there = self.files.iter().filter_map(|(name, _, held)| Some(((*name).to_string(), facet(held)?)));
-        there.collect()
+        let list = self.unfetched.then(|| ("package list".to_string(), "not fetched".into()));
+        there.chain(list).collect()
     }
 }
 
@@ -276,19 +280,30 @@ impl Resource for AptRepository {
             };
             files.push((facet, path, held));
         }
-        Ok(Files { files, not_ours, keyrings_exist: seen.meta(KEYRINGS)?.is_some() })
+        let keyrings_exist = seen.meta(KEYRINGS)?.is_some();
+        let as_wanted = spec.state == Wanted::Present && source.is_some_and(|source| source == spec.source());
+        // Of another one the list is fetched anyway.
+        let unfetched = as_wanted
+            && seen
+                .run(Probe::AptSource { path: spec.source_path() })?
+                .stdout
+                .bytes()
+                .starts_with(b"unfetched");
+        Ok(Files { files, not_ours, keyrings_exist, unfetched })
     }
 
     fn desired(spec: &Spec, from: &Files) -> Result<Files, Fault> {
         let mut files = spec.wanted();
         files.retain(|(_, path, _)| !from.not_ours.contains(path));
-        Ok(Files { files, not_ours: from.not_ours.clone(), keyrings_exist: true })
+        Ok(Files { files, not_ours: from.not_ours.clone(), keyrings_exist: true, unfetched: false })
     }
 
     fn ops(_: &Spec, from: &Files, to: &Files) -> Vec<Op> {
         let attrs = Attrs { mode: Some(0o644), owner: Some("root".into()), group: Some("root".into()) };
         let changed = from.files.iter().zip(&to.files).filter(|(a, b)| a.2 != b.2);
-        let (mut ops, mut source) = (vec![], None);
+        let is_there = |(_, _, held): &&(&str, String, Held)| *held != Held::Nothing;
+        let source = to.files.last().filter(is_there).map(|(_, path, _)| path);
+        let (mut ops, mut fetches) = (vec![], from.unfetched);
         for ((facet, path, _), (_, _, held)) in changed {
             if path.starts_with(KEYRINGS) && !from.keyrings_exist {
                 let attrs = Attrs { mode: Some(0o755), ..attrs.clone() };
@@ -306,18 +321,16 @@ impl Resource for AptRepository {
                 Held::Sum(_, remote) => ops.extend(remote.map(|remote| remote.fetch(path))),
                 Held::Nothing => ops.push(Op::Remove { path: path.clone(), recursive: false }),
             }
-            if *facet != "pin" {
-                source =
-                    to.files.last().filter(|(_, _, held)| *held != Held::Nothing).map(|(_, path, _)| path);
-            }
+            fetches |= *facet != "pin";
         }
-        if let Some(source) = source {
-            // Only this list: the others are as good as they were.
+        if let Some(source) = source.filter(|_| fetches) {
+            // Only this list: the others are as good as they were. apt takes it lightly when it cannot reach a server.
             let mut args = vec!["update".to_string()];
             for option in [
                 format!("Dir::Etc::SourceList={source}"),
                 "Dir::Etc::SourceParts=-".into(),
                 "APT::Get::List-Cleanup=0".into(),
+                "APT::Update::Error-Mode=any".into(),
             ] {
                 args.extend(["-o".into(), option]);
             }

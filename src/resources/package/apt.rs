@@ -3,7 +3,7 @@
 use super::super::shared::unit::output;
 use super::{
     spec::{Manager, Named, Spec, Upgrade, Wanted},
-    state::{Along, Item, Packages},
+    state::{Along, Item, Packages, Provided},
 };
 use crate::resource::{Effect, Fault, Observe, Seen};
 use agent::wire::{Answer, AptPlan, Op, Output, PackageTool, Probe, Query};
@@ -30,6 +30,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         removal(spec, &mut packages, seen)?;
     } else {
         ask_candidates(spec, &mut packages, seen)?;
+        ask_providers(spec, &mut packages, seen)?;
         let plan = match spec.upgrade {
             Some(upgrade) => Some(AptPlan::Upgrade { full: upgrade == Upgrade::Full, auto: spec.autoremove }),
             None => spec.autoremove.then_some(AptPlan::Autoremove { purge: false }),
@@ -154,6 +155,41 @@ fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<
         }
     }
     Ok(())
+}
+
+/// Names that no package has may be those of others that are there.
+fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
+    let virt = |item: &Item| item.installed.is_none() && item.candidate.is_none() && item.known.is_empty();
+    let names: Vec<String> =
+        packages.items.iter().filter(|item| virt(item)).map(|item| item.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let said = text(&seen.run(Probe::DpkgProvides { names })?);
+    let mut resolved = false;
+    for item in packages.items.iter_mut().filter(|item| virt(item)) {
+        let lines = said.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let mut found = lines.filter_map(|fields| match fields[..] {
+            [name, by, version, own] if name == item.name => Some(Provided {
+                by: by.into(),
+                version: version.into(),
+                own: Some(own.to_string()).filter(|own| !own.is_empty()),
+            }),
+            _ => None,
+        });
+        let fitting =
+            |it: &Provided| Item { provided: Some(it.clone()), ..item.clone() }.provider().is_some();
+        let Some(provided) = found.find(fitting) else { continue };
+        if spec.state == Wanted::Latest || spec.hold.is_some() {
+            // What is done, is done to the one that is there.
+            let named = Named { name: provided.by, version: None };
+            *item = self::item(&named, false, seen.get(status_query(&named.name))?)?;
+            resolved = true;
+        } else {
+            item.provided = Some(provided);
+        }
+    }
+    if resolved { ask_candidates(spec, packages, seen) } else { Ok(()) }
 }
 
 pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {

@@ -4,7 +4,7 @@ use super::super::shared::unit::output;
 use super::{
     apt::text,
     rpm,
-    spec::{Manager, Named, Spec, Wanted},
+    spec::{Manager, Named, Spec, Upgrade, Wanted},
     state::{Along, Item, Packages},
 };
 use crate::resource::{Effect, Fault, Observe, Seen};
@@ -169,7 +169,9 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
         }
     }
     if spec.upgrade.is_some() && (!from.along.is_empty() || from.lists_old.is_some()) {
-        ops.push(dnf(&[&["upgrade"], weak].concat(), &[]));
+        // As apt's two: only one of them may cost a package that is in the way of newer ones.
+        let erasing: &[&str] = if spec.upgrade == Some(Upgrade::Full) { &["--allowerasing"] } else { &[] };
+        ops.push(dnf(&[&["upgrade"], erasing, weak].concat(), &[]));
     }
     if spec.autoremove && from.along.iter().any(|along| along.to.is_none()) {
         ops.push(dnf(&["autoremove"], &[]));

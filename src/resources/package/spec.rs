@@ -18,7 +18,8 @@ const DAY: u32 = 24 * 3600;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`.
+    /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`. With apt a name that only others provide
+    /// (`mail-transport-agent`) counts as installed where one of them is; `latest` and `hold` are then about that one.
     #[serde(default)]
     pub name: OneOrMany<String>,
     /// The version of the only name; `*` and `?` stand for any text and any letter, of what fits the newest is taken. One that is lower than the installed
@@ -34,7 +35,8 @@ pub struct Spec {
     /// `true` also removes packages that were installed for others and that nobody needs any more.
     #[serde(default)]
     pub autoremove: bool,
-    /// Brings all packages up to date: `safe` removes none, `full` may. In a task without `name`. The diff lists them.
+    /// Brings all packages up to date: `safe` removes none, `full` may (`dist-upgrade`; with dnf `--allowerasing`). With dnf both replace
+    /// what a newer package declares obsolete. In a task without `name`. The diff lists them.
     pub upgrade: Option<Upgrade>,
     /// Whether the package lists are updated before something is installed. Default: only when they are empty or do not
     /// know one of the packages, or when installing fails without (it is tried once more then); for `latest` and `upgrade` when they

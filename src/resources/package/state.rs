@@ -17,10 +17,21 @@ pub struct Item {
     /// Its configuration files are there without it.
     pub left_over: Option<String>,
     pub held: bool,
+    /// An installed package that provides it, where it is only a name of others.
+    pub provided: Option<Provided>,
     /// What would be installed.
     pub candidate: Option<String>,
     /// The versions that are to be had and the installed one, the highest first.
     pub known: Vec<String>,
+}
+
+/// Who provides a virtual package.
+#[derive(Clone, PartialEq)]
+pub struct Provided {
+    pub by: String,
+    pub version: String,
+    /// The version that it is provided as.
+    pub own: Option<String>,
 }
 
 /// What changes along with what is named.
@@ -59,7 +70,8 @@ impl State for Packages {
         }
         for item in &self.items {
             let left_over = || item.left_over.as_ref().map(|version| format!("configuration of {version}"));
-            if let Some(version) = item.installed.clone().or_else(left_over) {
+            let provided = || item.provider().map(|it| format!("provided by {} {}", it.by, it.version));
+            if let Some(version) = item.installed.clone().or_else(provided).or_else(left_over) {
                 facets.insert(item.name.clone(), version.into());
             }
             if self.holds && item.held {
@@ -78,7 +90,7 @@ impl State for Packages {
 impl Item {
     /// What it should become of it.
     fn target(&self, spec: &Spec) -> Option<String> {
-        if spec.removes() {
+        if spec.removes() || self.provider().is_some() {
             return None;
         }
         let best = || {
@@ -94,6 +106,15 @@ impl Item {
             (Some(version), None, _) if self.held && spec.hold.is_none() => Some(version.clone()),
             (installed, _, _) => best().or_else(|| installed.clone()).or_else(|| Some("installed".into())),
         }
+    }
+
+    /// Who provides it as it is wanted, when it is not there itself.
+    pub fn provider(&self) -> Option<&Provided> {
+        let fits = |it: &&Provided| match (&self.wanted, &it.own) {
+            (None, _) => true,
+            (Some(_), own) => own.as_ref().is_some_and(|own| self.fits(own)),
+        };
+        self.provided.as_ref().filter(|_| self.installed.is_none()).filter(fits)
     }
 
     /// Whether a version is one that is wanted.

@@ -4,10 +4,12 @@ mod audit;
 mod first_boot;
 mod left;
 mod others;
+mod sources;
 
 pub use audit::unfinished;
 pub use left::settle;
 pub use others::lock_holder;
+pub use sources::is_unfetched;
 
 use self::others::NO_LOCK;
 use super::journal::Journal;
@@ -97,6 +99,7 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
         if work.tool == PackageTool::AptGet {
             audit::check(work.args)?;
         }
+        sources::begun(work)?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}{}-{number}", left::prefix(work.journal.run()), std::process::id());
         let output = job::follow(work.journal.state(), &id, &what, &command(work), progress)?;
@@ -175,7 +178,11 @@ fn updated(work: &Work, output: &Output) {
     let all = !work.args.iter().any(|word| word.starts_with("Dir::Etc::"));
     let missed =
         String::from_utf8_lossy(output.stderr.bytes()).contains("Some index files failed to download");
-    if all && !missed {
+    if !all {
+        // Of one source; apt was told to fail when it misses something.
+        sources::fetched(work, false);
+    } else if !missed {
+        sources::fetched(work, true);
         for path in lists(work.tool) {
             let _ = File::open(path).and_then(|lists| lists.set_modified(SystemTime::now()));
         }

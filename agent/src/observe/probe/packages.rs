@@ -36,6 +36,12 @@ pub fn run(question: &Probe) -> Output {
             let lines = unfinished().into_iter().map(|(name, state)| format!("{name} {state}\n"));
             output(0, lines.collect::<String>())
         }
+        Probe::DpkgProvides { names } => {
+            let format = "${Package}\\t${db:Status-Abbrev}\\t${Version}\\t${Provides}\\n";
+            let all = probe(&["dpkg-query", "-W", "-f", format], None, SOON);
+            let text = provided(&String::from_utf8_lossy(all.stdout.bytes()), names);
+            Output { stdout: Content::Clear(text.into_bytes().into()), ..all }
+        }
         Probe::Debconf { question, secret } => {
             let said = probe(&["perl", "-e", DEBCONF, "--", question], None, SOON);
             let stdout = Content::new(said.stdout.bytes(), *secret);
@@ -48,6 +54,27 @@ pub fn run(question: &Probe) -> Output {
         Probe::Dnf(question) => dnf(question),
         _ => output(127, ""),
     }
+}
+
+/// What of these names installed packages provide: `name`, `name (= 1.2)`, `name:any`.
+fn provided(all: &str, names: &[String]) -> String {
+    let mut found = String::new();
+    for line in all.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [package, status, version, provides] = fields[..] else { continue };
+        if !matches!(status.as_bytes(), [_, b'i' | b'W' | b't', ..]) {
+            continue;
+        }
+        for one in provides.split(',').map(str::trim) {
+            let (name, own) =
+                one.split_once(" (= ").map_or((one, ""), |(name, own)| (name, own.trim_end_matches(')')));
+            let name = name.split(':').next().unwrap_or(name);
+            if names.iter().any(|wanted| wanted == name) {
+                found += &format!("{name}\t{package}\t{version}\t{own}\n");
+            }
+        }
+    }
+    found
 }
 
 fn simulate(plan: &AptPlan) -> Output {
@@ -147,6 +174,17 @@ mod tests {
         let upgrade = "The following packages will be upgraded:\n  tool\n1 upgraded\n\
                        Inst tool [1.0] (2.0 localhost [all])\nConf tool (2.0 localhost [all])\nRemv top [1]\nPurg lib [1]\n";
         assert_eq!(steps(upgrade), "Inst tool [1.0] (2.0 localhost [all])\nRemv top [1]\nPurg lib [1]\n");
+    }
+
+    #[test]
+    fn only_what_is_installed_provides() {
+        let all = "exim4\trc \t4.96\tmail-transport-agent\nmawk\tii \t1.3\tawk\n\
+                   postfix\tii \t3.7.11\tdefault-mta:any, mail-transport-agent, tls (= 1:2)\nplain\tii \t1\t\n";
+        let names = ["mail-transport-agent", "tls", "default-mta", "none"].map(String::from);
+        assert_eq!(
+            provided(all, &names),
+            "default-mta\tpostfix\t3.7.11\t\nmail-transport-agent\tpostfix\t3.7.11\t\ntls\tpostfix\t3.7.11\t1:2\n"
+        );
     }
 
     #[test]
