@@ -5,6 +5,7 @@ mod script;
 mod stream;
 
 pub use self::pipe::Pipe;
+pub use self::script::sweep;
 pub use self::stream::memory;
 
 use self::script::Placed;

@@ -153,6 +153,9 @@ pub fn serve() -> ExitCode {
     let output =
         Arc::new(Output { out: Mutex::new((File::from(output), vec![])), waiting: AtomicUsize::new(0) });
     output.send(0, &Response::Hello(Hello { version: VERSION, facts: facts() }));
+    // After a kill, a power cut: nobody else will.
+    observe::private::sweep();
+    child::sweep();
     let mut input =
         Input { heartbeat: Duration::ZERO, reader: BufReader::with_capacity(256 << 10, File::from(input)) };
     let ended = session(&mut input, &output);

@@ -20,6 +20,8 @@ pub struct Journal {
     run: PathBuf,
     written: Mutex<Written>,
     synced: Condvar,
+    /// Makes names unlike those of another process of our number: after a reboot they are given again.
+    tag: String,
     count: AtomicU64,
     saved_bytes: AtomicU64,
 }
@@ -41,6 +43,7 @@ impl Journal {
             run,
             written: Mutex::default(),
             synced: Condvar::new(),
+            tag: tag(),
             count: AtomicU64::new(0),
             saved_bytes: AtomicU64::new(0),
         }
@@ -56,9 +59,14 @@ impl Journal {
         self.run.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
     }
 
+    /// A name that nothing else of any run has: `PID-TAG-COUNT`.
+    pub fn fresh(&self) -> String {
+        format!("{}-{}-{}", std::process::id(), self.tag, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Writes down, durably, what is about to be done. Returns the number by which [`Journal::end`] refers to it.
     pub fn begin(&self, apply: &Apply, saved: &[Option<String>]) -> Result<String, String> {
-        let number = format!("{}-{}", std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
+        let number = self.fresh();
         let ops: Vec<String> =
             apply.ops.iter().zip(saved).map(|(op, saved)| describe(op, saved.as_deref())).collect();
         self.append(
@@ -158,7 +166,7 @@ impl Journal {
             return Ok(None);
         }
         self.open(&mut self.lock())?;
-        let name = format!("{}-{}", std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
+        let name = self.fresh();
         let kept = self.saved(&name);
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind == FileType::Directory
@@ -181,6 +189,14 @@ impl Journal {
     pub fn saved(&self, name: &str) -> PathBuf {
         self.run.join("saved").join(name)
     }
+}
+
+fn tag() -> String {
+    let mut random = [0; 4];
+    let filled = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
+    let (seconds, nanoseconds) = serve::now();
+    let number = u32::from_le_bytes(random);
+    format!("{:08x}", if filled == Ok(4) { number } else { (seconds ^ nanoseconds) as u32 })
 }
 
 /// One op as the journal names it: no content, no arguments.

@@ -50,6 +50,32 @@ pub fn private_folder(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// A folder that somebody is at: whoever clears away what killed agents left takes hold of it first. The kernel lets go of it.
+pub struct Held {
+    _lock: File,
+}
+
+impl Held {
+    /// Takes hold of a folder of ours.
+    ///
+    /// # Errors
+    /// When somebody else holds it, or it is gone.
+    pub fn take(path: &Path) -> Result<Self, String> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(reason)?);
+        flock(&folder, FlockOperation::NonBlockingLockExclusive).map_err(reason)?;
+        // Whoever was faster may have removed it in the meantime.
+        let (own, there) = (folder.metadata().map_err(reason)?, fs::symlink_metadata(path).map_err(reason)?);
+        let same = (own.dev(), own.ino()) == (there.dev(), there.ino());
+        if same { Ok(Self { _lock: folder }) } else { Err("it is another one".into()) }
+    }
+
+    #[cfg(test)]
+    pub fn let_go(&mut self) {
+        let _ = flock(&self._lock, FlockOperation::Unlock);
+    }
+}
+
 /// Opens or makes a private file in a folder of ours.
 pub fn private_file(path: &Path, flags: OFlags) -> Result<File, String> {
     let flags = flags | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;

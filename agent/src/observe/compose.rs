@@ -164,7 +164,7 @@ type Renamed = Vec<(String, String)>;
 /// Writes the copies. Returns compose's options, and what was copied where (longest name first).
 fn copies(project: &ComposeProbe, folder: &Folder) -> Result<(Vec<String>, Renamed), String> {
     let real = |path: &str| Path::new(&project.directory).join(path).to_string_lossy().into_owned();
-    let own = folder.0.to_string_lossy().into_owned();
+    let own = folder.path.to_string_lossy().into_owned();
     let mut options =
         vec!["--project-directory".into(), project.directory.clone(), "-p".into(), project.project.clone()];
     let mut renamed = vec![];
@@ -182,7 +182,7 @@ fn copies(project: &ComposeProbe, folder: &Folder) -> Result<(Vec<String>, Renam
         options.extend(["-f".into(), file]);
     }
     for (number, (path, content)) in project.env_files.iter().enumerate() {
-        let copy = folder.0.join(number.to_string()).to_string_lossy().into_owned();
+        let copy = folder.path.join(number.to_string()).to_string_lossy().into_owned();
         match content {
             Some(content) => _ = folder.write(&number.to_string(), content.bytes())?,
             None => symlink(real(path), &copy)

@@ -5,7 +5,7 @@ mod compose;
 mod facts;
 pub(crate) mod file;
 pub(crate) mod ports;
-mod private;
+pub(crate) mod private;
 pub(crate) mod probe;
 mod stat;
 

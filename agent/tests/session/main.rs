@@ -8,6 +8,7 @@ mod docker;
 mod files;
 mod harness;
 mod lease;
+mod left;
 mod packages;
 mod ports;
 mod probes;

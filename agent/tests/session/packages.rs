@@ -177,6 +177,37 @@ fn lists_are_as_old_as_the_last_time_that_somebody_asked() {
 }
 
 #[test]
+fn a_source_whose_list_could_not_be_fetched_is_noticed_by_the_next_run() {
+    let debian = Debian::new(&[("good", ":")]);
+    let source = "/etc/apt/sources.list.d/x.sources";
+    debian.sh(
+        "mkdir -p etc/apt/sources.list.d srv/x && cp srv/repo/Packages srv/x && \
+         printf 'Types: deb\nURIs: file:/srv/x\nSuites: ./\nTrusted: yes\n' > etc/apt/sources.list.d/x.sources",
+    );
+    let ask = |agent: &mut Agent| stdout(agent.observe(Query::Run(Probe::AptSource { path: source.into() })));
+    let update = format!(
+        "update -o Dir::Etc::SourceList={source} -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any"
+    );
+    let mut agent = debian.agent("first");
+    assert_eq!(ask(&mut agent), "unfetched\n", "there is no list of it");
+    debian.sh("mv srv/x srv/away");
+    assert_eq!(agent.fails(apt(&update)), "`apt-get` exited with 100");
+    drop(agent);
+    let mut agent = debian.agent("next");
+    assert_eq!(ask(&mut agent), "unfetched\n");
+    debian.sh("mv srv/away srv/x");
+    agent.done(apt(&update));
+    assert_eq!(ask(&mut agent), "");
+    // A list of before is still there: what it was to become is not known.
+    debian.sh("mv srv/x srv/away");
+    agent.fails(apt(&update));
+    debian.sh("mv srv/away srv/x && ls var/lib/apt/lists | grep -q _srv_x_");
+    assert_eq!(ask(&mut agent), "unfetched\n");
+    agent.done(apt("update"));
+    assert_eq!(ask(&mut agent), "", "an update of all is one of this");
+}
+
+#[test]
 fn apt_is_asked_what_it_would_do() {
     let debian = Debian::new(&[("good", ":")]);
     let mut agent = debian.agent("r");
@@ -229,7 +260,7 @@ fn with_cloud_init(script: &str) -> Vec<String> {
     let place = ["unshare", "-m", "sh", "-ec", &script, "sh"];
     let mut agent = Agent::open_in(&place, &state.path().join("state"), Session::ReadWrite, "r");
     agent.done(apt("check"));
-    let waits = agent.progress.iter().filter(|line| line.starts_with("waiting for "));
+    let waits = agent.progress.iter().filter(|line| line.starts_with("waiting for cloud-init"));
     waits.cloned().collect()
 }
 

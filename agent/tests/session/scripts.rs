@@ -53,16 +53,3 @@ fn where_nothing_may_be_run_an_interpreter_is_named() {
     assert!(why.contains("name it as `executable`"), "{why}");
     assert_eq!((output.stdout.bytes(), left), (&b"hi\n"[..], 0));
 }
-
-#[test]
-fn what_a_killed_agent_left_goes_with_the_next_script() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = folder.path().join("state");
-    let mut agent = Agent::open(&state, Session::ReadWrite, "run-1");
-    let dead =
-        Command::new("true").spawn().map(|mut child| child.wait().map(|_| child.id())).unwrap().unwrap();
-    std::fs::create_dir_all(state.join(format!("scripts/{dead}-0"))).unwrap();
-    std::fs::create_dir_all(state.join(format!("scripts/{}-0", std::process::id()))).unwrap();
-    agent.done(run(script("#!/bin/sh\n", 0, &[])));
-    assert_eq!(left(&state), 1, "what a living process has is kept");
-}

@@ -18,7 +18,6 @@ use crate::secret::Content;
 use crate::wire::{Exec, Output, PackageTool};
 use std::fs::{self, DirEntry, File};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a package manager does is not cut short; this only ends what hangs for ever.
@@ -87,7 +86,6 @@ fn explained(args: &[String], failed: Failed) -> Failed {
 
 /// Runs it; again should another be faster to take a lock.
 fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
     let started = Instant::now();
     let limit = Duration::from_secs(work.lock_timeout_s.into());
     let program = program(work.tool);
@@ -100,8 +98,7 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
             audit::check(work.args)?;
         }
         sources::begun(work)?;
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{}{}-{number}", left::prefix(work.journal.run()), std::process::id());
+        let id = format!("{}{}", left::prefix(work.journal.run()), work.journal.fresh());
         let output = job::follow(work.journal.state(), &id, &what, &command(work), progress)?;
         if output.code == 0 {
             if matches!((work.tool, first), (PackageTool::AptGet, "update") | (PackageTool::Dnf, "makecache"))

@@ -23,7 +23,7 @@ pub fn config(files: &[(String, Option<String>)], keys: &[String]) -> Result<Out
         return Ok(output(127, ""));
     }
     let folder = Folder::make("apt")?;
-    let parts = folder.0.join("parts");
+    let parts = folder.path.join("parts");
     fs::create_dir(&parts).map_err(crate::reason)?;
     for entry in fs::read_dir(PARTS).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -54,11 +54,11 @@ mod tests {
 
     #[test]
     fn only_what_logrotate_says_of_the_configuration_is_a_mistake() {
-        let path = "/run/provision-logrotate-00/config";
+        let path = "/run/provision-logrotate.00/config";
         let said = [
             "warning: logrotate in debug mode does nothing except printing debug messages!  Consider using verbose mode (-v) instead if this is not what you want.",
-            "reading config file /run/provision-logrotate-00/config",
-            "error: /run/provision-logrotate-00/config:3 unknown option 'foo' -- ignoring line",
+            "reading config file /run/provision-logrotate.00/config",
+            "error: /run/provision-logrotate.00/config:3 unknown option 'foo' -- ignoring line",
             "error: stat of /var/log/none.log failed: No such file or directory",
             "error: found error in /var/log/x , skipping",
         ];

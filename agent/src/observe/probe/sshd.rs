@@ -55,7 +55,7 @@ struct Copy {
 impl Copy {
     fn make(head: &str, main: &str, files: &[(String, String)]) -> Result<Self, String> {
         let folder = Folder::make("sshd")?;
-        let copies = folder.0.join("d");
+        let copies = folder.path.join("d");
         fs::create_dir(&copies).map_err(crate::reason)?;
         for (name, text) in files {
             folder.write(&format!("d/{name}"), text.as_bytes())?;
@@ -66,7 +66,7 @@ impl Copy {
     }
 
     fn ask(&self, keys: &[String]) -> Output {
-        effective(Some(&self.main), keys, &self.folder.0.to_string_lossy())
+        effective(Some(&self.main), keys, &self.folder.path.to_string_lossy())
     }
 }
 
