@@ -2,6 +2,7 @@
 //!
 //! `--check` and `apply` plan with the same code here; nothing in this room can act.
 
+mod areas;
 mod failure;
 mod items;
 mod judge;
@@ -12,10 +13,11 @@ mod predict;
 mod result;
 mod verdict;
 
+pub use areas::areas_of;
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
 pub use lint::lint;
 pub use planner::{Planner, Seat, offline_nodes};
-pub use predict::areas_of;
+
 pub use result::{Outcome as ResultOf, items_node, node as result_node, of_interlude, printed, register};
 pub use verdict::{Counts, HostPlan, PlanError, TaskPlan};
 

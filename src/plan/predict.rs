@@ -1,88 +1,15 @@
 //! What a host will say once the changes planned so far are made: their effects, laid over its answers.
 
+use super::areas_of;
 use crate::{
     model::{Area, path_within},
     resource::{Effect, Look},
-    resources::{docker, postgres},
 };
-use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
-    wire::{Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat},
+    wire::{Answer, Attrs, FileType, Kind, Meta, Op, Query, Stat},
 };
 use std::collections::{BTreeMap, HashMap};
-
-/// The parts of a host that the answer to a query depends on.
-pub fn areas_of(query: &Query) -> Vec<Area> {
-    let path = |p: &str| Area::Path(p.to_string());
-    match query {
-        Query::File { path: p }
-        | Query::Read { path: p, .. }
-        | Query::There { path: p }
-        | Query::Stat { path: p, .. }
-        | Query::List { path: p } => vec![path(p)],
-        Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
-        Query::Ports { .. } => vec![Area::Network],
-        Query::Job { id } => vec![Area::Job(id.clone())],
-        Query::Test(_) => vec![Area::Everything],
-        Query::Run(probe) => match probe {
-            Probe::DpkgStatus { .. }
-            | Probe::AptPolicy { .. }
-            | Probe::AptSimulate(_)
-            | Probe::AptLock
-            | Probe::PackageLists { .. }
-            | Probe::Debconf { .. }
-            | Probe::DpkgAudit
-            | Probe::AptSource { .. }
-            | Probe::DpkgProvides { .. }
-            | Probe::RpmStatus { .. }
-            | Probe::Dnf(_) => vec![Area::Packages],
-            Probe::UnitState { unit } => vec![Area::Unit(unit.clone())],
-            Probe::Sysctl { key } => vec![Area::Sysctl(key.clone())],
-            Probe::NftTable { .. } | Probe::NftCheck { .. } | Probe::Unconfirmed { .. } => {
-                vec![Area::Firewall]
-            }
-            Probe::Certificate { path: p, key, .. } => vec![path(p), path(key)],
-            Probe::Which { .. } => vec![Area::Packages],
-            Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],
-            Probe::Attribute(AttributeProbe::Xattr { path: p, .. } | AttributeProbe::Acl { path: p, .. }) => {
-                vec![path(p)]
-            }
-            Probe::Docker(question) => docker::areas(question),
-            Probe::Postgres(at, question) => postgres::areas(at, question),
-            Probe::Machine(probe) => machine(probe),
-            Probe::Sudoers { .. } => vec![path("/etc/sudoers"), path("/etc/sudoers.d")],
-            Probe::AptConfig { .. } => vec![path("/etc/apt")],
-            Probe::Sshd { .. } => vec![path("/etc/ssh")],
-            Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
-            Probe::LoginUser | Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
-            Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],
-            Probe::GitRemote(_) => vec![Area::Network, Area::Packages],
-            Probe::Unpacked(wish) => match &wish.from {
-                agent::wire::Archive::OnHost(from) => vec![path(from), path(&wish.dest)],
-                agent::wire::Archive::Sent(_) => vec![path(&wish.dest)],
-            },
-            Probe::MountOf { path: p } | Probe::Checksum { path: p, .. } => vec![path(p)],
-        },
-    }
-}
-
-fn machine(probe: &MachineProbe) -> Vec<Area> {
-    let path = |p: &str| Area::Path(p.to_string());
-    match probe {
-        MachineProbe::Mounted { path: p, source, .. } => {
-            // Which device a label is on, only all of them tell.
-            let is_named = source.contains('=') && !source.starts_with('/');
-            let of = if is_named { "/dev" } else { source };
-            [path(p)].into_iter().chain(of.starts_with('/').then(|| path(of))).collect()
-        }
-        MachineProbe::Locales => vec![path("/usr/lib/locale")],
-        MachineProbe::Filesystem { device: p } | MachineProbe::Swap { path: p, .. } => vec![path(p)],
-        MachineProbe::Module { name } => {
-            vec![Area::Packages, Area::Path(format!("/sys/module/{}", name.replace('-', "_")))]
-        }
-    }
-}
 
 /// A file as it will be.
 #[derive(Clone, Debug)]
