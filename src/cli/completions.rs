@@ -10,6 +10,7 @@ use crate::{
     site::facts,
     template::HELPERS,
     vault::Passwords,
+    yaml::Node,
 };
 use clap::{ArgMatches, CommandFactory};
 use clap_complete::{
@@ -70,6 +71,9 @@ pub(super) fn offered() -> bool {
     // What is wrong with the question is nobody's business while somebody types.
     asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(true)
 }
+
+/// Which key was pressed: bash's script tells it, no other does.
+const BASH_ONLY: &str = "_CLAP_COMPLETE_COMP_TYPE";
 
 /// The words that are typed so far.
 fn words() -> Vec<OsString> {
@@ -147,6 +151,41 @@ pub(super) fn tags(current: &OsStr) -> Vec<CompletionCandidate> {
         tasks.flat_map(|task| task.keywords.tags.iter().map(|(tag, _)| tag.clone())).collect();
     tags.extend(["all", "tagged", "untagged"].map(str::to_owned));
     beginning(current, "", tags.into_iter().map(|tag| (tag, String::new())))
+}
+
+/// The names of the playbook's tasks, in order.
+pub(super) fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(current) = current.to_str() else { return vec![] };
+    let Some(playbook) = typed().as_ref().and_then(playbook) else { return vec![] };
+    // Bash takes a word as it is to stand in the line, and hands it over as it stands there; the others quote by themselves.
+    // With a blank in it that is not escaped, the word is in quotes.
+    let bash = std::env::var_os(BASH_ONLY).is_some();
+    let quoted = current.replace("\\ ", "").contains(' ');
+    let typed = match (bash, quoted) {
+        (true, false) => current.replace('\\', ""),
+        _ => current.to_owned(),
+    };
+    let word = |name: &str| match bash && !quoted {
+        true => name.chars().flat_map(|c| (!is_plain(c)).then_some('\\').into_iter().chain([c])).collect(),
+        false => name.to_owned(),
+    };
+    let mut seen = BTreeSet::new();
+    let mut offered = vec![];
+    for play in &playbook.plays {
+        for task in &play.tasks {
+            let Some(name) = task.name.as_ref().and_then(Node::as_str) else { continue };
+            if name.starts_with(&typed) && seen.insert(name) {
+                let role = task.role.map(|role| format!("role {}", play.roles[role].role.name).into());
+                offered.push(CompletionCandidate::new(word(name)).help(role));
+            }
+        }
+    }
+    offered
+}
+
+/// Means nothing to a shell.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || "_-./,+@%".contains(c)
 }
 
 /// What `doc` has a page for.

@@ -40,6 +40,9 @@ pub struct Project {
     /// Not the tasks with one of these tags
     #[arg(long, value_name = "TAG", value_delimiter = ',', add = ArgValueCompleter::new(completions::tags))]
     pub skip_tags: Vec<String>,
+    /// Only the first task of this name and those after it; `*` stands for anything
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(completions::tasks))]
+    pub start_at_task: Option<String>,
     /// A variable: `name=value`, a JSON or YAML mapping, or `@file`
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
@@ -90,6 +93,7 @@ impl Project {
             limit: self.limit.as_deref(),
             tags: &self.tags,
             skip_tags: &self.skip_tags,
+            start_at_task: self.start_at_task.as_deref(),
             controller: Controller { now: now.cast_signed(), env: env.collect(), facts },
         });
         found.extend(odd);
@@ -115,7 +119,8 @@ impl Project {
     /// What is wrong with the arguments, so that nothing can be read.
     pub fn found(&self, thoroughness: Thoroughness) -> Result<(Site, Diagnostics), Diagnostics> {
         let (site, mut found) = self.read()?;
-        let more = site.validate();
+        let mut more = site.validate();
+        site.explain_left_out(&mut more);
         found.extend(if found.has_errors() { order::without_follow_ups(more, &found, self) } else { more });
         if !found.has_errors() {
             found.extend(cycles(&site));

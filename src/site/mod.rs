@@ -82,6 +82,7 @@ pub struct Options<'a> {
     /// Only tasks with one of these, and those tagged `always`. Empty: all but those tagged `never`.
     pub tags: &'a [String],
     pub skip_tags: &'a [String],
+    pub start_at_task: Option<&'a str>,
     pub controller: Controller,
 }
 
@@ -248,7 +249,7 @@ impl Site {
             let error = error.at(&Origin::named("--limit"));
             errors.push(error.hint(format!("the plays are for: {}", targets.join(", "))));
         }
-        let selection = Selection::new(options.tags, options.skip_tags, &playbook, &mut errors);
+        let selection = Selection::new(&options, &playbook, &mut errors);
         let mut index = vec![];
         for (play, content) in playbook.plays.iter().enumerate() {
             index.extend((0..content.tasks.len()).map(|at| TaskAt { play, handler: false, at }));

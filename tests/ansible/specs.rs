@@ -172,6 +172,7 @@ fn ours(folder: &Path, cases: &[(Json, Json)]) -> Vec<Option<String>> {
         limit: None,
         tags: &[],
         skip_tags: &[],
+        start_at_task: None,
     });
     let text = |errors: &Diagnostics| errors.0.iter().map(|d| render(d, false)).collect::<Vec<_>>();
     let errors = site.unwrap_or_else(|errors| panic!("{}", text(&errors).join("\n"))).validate();

@@ -203,3 +203,35 @@ fn batches_go_one_after_the_other_and_the_rest_is_left_alone_when_one_fails() {
     strict.go().exits(40).row("b 0 1 0 0 0 0").row("d 0 0 0 0 1 0");
     strict.check().exits(10).lacks(&["batch 1"]);
 }
+
+#[test]
+fn a_run_starts_at_the_task_that_is_named() {
+    let copy = |name: &str, more: &str| {
+        format!("    - {{name: {name}, copy: {{dest: \"{{{{home}}}}/{name}\", content: x}}{more}}}\n")
+    };
+    let tasks = copy("first", ", register: r") + &copy("second", ", needs: [first]") + &copy("third", "");
+    let project = Project::tasks(&tasks);
+    project.apply(&["--yes", "--start-at-task", "second"]).exits(0);
+    let there = ["first", "second", "third"].map(|name| project.home("a").join(name).exists());
+    assert_eq!(there, [false, true, true], "the one that is named and those behind it");
+    project.apply(&["--check", "--start-at-task", "th*"]).exits(0);
+    project
+        .apply(&["--check", "--start-at-task", "secnd"])
+        .exits(20)
+        .has(&["no task has the name `secnd`", "did you mean `second`?"]);
+}
+
+#[test]
+fn a_start_behind_what_is_needed_says_where_to_start() {
+    let project = Project::tasks(
+        "    - {name: asks, command: echo x, register: r, tags: asks}\n    - {name: reads, debug: {msg: \"{{r.stdout}}\"}, tags: reads}\n    \
+         - block:\n        - {name: tries, command: \"false\"}\n      rescue:\n        - {name: mends, command: \"true\"}\n",
+    );
+    project
+        .apply(&["--check", "--start-at-task", "reads"])
+        .exits(20)
+        .has(&["undefined variable `r`", "`asks` registers it and comes before the task to start at"]);
+    project.apply(&["--check", "--tags", "reads"]).exits(20).has(&["`asks` registers it and does not run"]);
+    project.apply(&["--check", "--start-at-task", "mends"]).exits(20).has(&["`mends` is in a `rescue`"]);
+    project.apply(&["--check", "--start-at-task", "tries"]).exits(10);
+}

@@ -74,6 +74,7 @@ impl Project {
             limit: self.limit,
             tags: &self.tags,
             skip_tags: &self.skip_tags,
+            start_at_task: None,
             controller: self.controller.clone(),
         })
     }

@@ -21,7 +21,7 @@ impl Place {
             ),
             (
                 "site.yml",
-                "- hosts: all\n  roles: [nginx]\n  tasks:\n    - {command: ls, tags: [deploy, fast]}\n    - {comand: ls}\n",
+                "- hosts: all\n  roles: [nginx]\n  tasks:\n    - {command: ls, tags: [deploy, fast]}\n    - {comand: ls}\n    - {name: \"Copy what's there\", command: ls}\n    - {name: Copy more, command: ls}\n",
             ),
             ("other.yml", "- hosts: all\n  tasks: [{command: ls, tags: elsewhere}]\n"),
             ("roles/nginx/tasks/main.yml", "- {command: ls, tags: nginx}\n"),
@@ -97,6 +97,10 @@ fn bash_offers_what_is_there() {
     assert_eq!(offered(&["apply", "hosts.yml", "--skip-tags", "deploy,n"]), ["deploy,nginx"]);
     assert_eq!(offered(&["apply", "-p", "other.yml", "hosts.yml", "--tags", "e"]), ["elsewhere"]);
     assert_eq!(offered(&["graph", "hosts.yml", "--host", ""]), ["db1", "web1", "web2"]);
+    let start = |typed: &str| offered(&["apply", "hosts.yml", "--start-at-task", typed]);
+    assert_eq!(start("Copy\\ m"), ["Copy\\ more"]);
+    assert_eq!(start("Copy m"), ["Copy more"]);
+    assert_eq!(start("Cop"), ["Copy\\ more", "Copy\\ what\\'s\\ there"]);
     assert_eq!(offered(&["inventory", "hosts.yml", "--explain", "d"]), ["db1"]);
     assert_eq!(offered(&["doc", "cop"]), ["copy"]);
     assert_eq!(offered(&["doc", "role", ""]), ["nginx"]);
@@ -136,6 +140,9 @@ fn fish_and_zsh_offer_the_same() {
     };
     let script = "lustores-provision completions fish | source\ncomplete -C 'lustores-provision apply hosts.yml --limit w'";
     assert_eq!(names(place.lines("fish", &["--no-config", "-c", script]), '\t'), ["web", "web1", "web2"]);
+    let script = "lustores-provision completions fish | source\ncomplete -C 'lustores-provision apply hosts.yml --start-at-task Co'";
+    let tasks = ["Copy more", "Copy what's there"];
+    assert_eq!(names(place.lines("fish", &["--no-config", "-c", script]), '\t'), tasks);
     // What zsh's function hands to `_describe` is looked at, where a terminal would show it.
     let script = "compdef() { function=$1 }\n\
         source <(lustores-provision completions zsh)\n\
@@ -143,6 +150,8 @@ fn fish_and_zsh_offer_the_same() {
         words=(lustores-provision apply hosts.yml --limit w) CURRENT=5\n\
         _clap_dynamic_completer_lustores_provision\n";
     assert_eq!(names(place.lines("zsh", &["-f", "-c", script]), ':'), ["web", "web1", "web2"]);
+    let script = script.replace("--limit w", "--start-at-task Co");
+    assert_eq!(names(place.lines("zsh", &["-f", "-c", &script]), ':'), tasks);
 }
 
 fn pages(folder: &Path) -> Vec<PathBuf> {
