@@ -20,6 +20,7 @@
 //! | [`site`] | inventory and playbook together: the tasks of each host, rendered on demand |
 //! | [`graph`] | footprints to a DAG, reasons of edges, cycle report, pictures |
 //! | [`plan`] | rounds of questions, predicted answers, the plan; defines `Ask` |
+//! | [`undo`] | what a run did to files, as tasks that take it back |
 //! | [`connection`] | `Ask` over ssh and local: upload, become, framing, timeouts |
 //! | [`engine`] | the run: dispatcher and per-host executor, handlers, cancellation |
 //! | [`report`] | one event stream to terminal, CI lines, JSON; redaction at the sink |
@@ -51,5 +52,6 @@ pub mod resources;
 pub mod schema;
 pub mod site;
 pub mod template;
+pub mod undo;
 pub mod vault;
 pub mod yaml;

@@ -22,6 +22,7 @@ const ROOMS: &[&str] = &[
     "site",
     "graph",
     "plan",
+    "undo",
     "connection",
     "engine",
     "report",

@@ -15,6 +15,7 @@ mod probe;
 mod stat;
 mod steps;
 mod transfer;
+pub mod undo;
 
 pub use facts::Facts;
 pub use hello::Hello;

@@ -6,11 +6,12 @@ use super::{
     programs,
     project::{Project, now},
     somebody::AtTerminal,
+    undo::Wish,
 };
 use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
-    engine::{Approve, Doing, Events, RunOptions, Somebody, SshLinks, run},
+    engine::{Approve, Doing, Events, Hosts, RunOptions, Somebody, SshLinks, run},
     event::Event,
     report::{Format, Redactor, Reporter},
     resource::Mask,
@@ -32,7 +33,7 @@ pub struct Apply {
     project: Project,
     /// Show what would change, and change nothing; exit code 10 when something would
     #[arg(short = 'C', long)]
-    check: bool,
+    pub(super) check: bool,
     /// Do not ask before applying
     #[arg(short, long)]
     yes: bool,
@@ -63,6 +64,18 @@ impl Apply {
     /// What is wrong with the project or the flags: found before anything is touched.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
         let site = self.project.checked(color)?;
+        self.carry_out(site, color, None)
+    }
+
+    /// The hosts alone, as for a playbook without tasks.
+    pub(super) fn hosts_only(&self, color: Color) -> Result<Site, Diagnostics> {
+        let mut site = self.project.hosts_only()?;
+        super::complain(&std::mem::take(&mut site.warnings), color);
+        Ok(site)
+    }
+
+    /// Carries a playbook out, or undoes a run.
+    pub(super) fn carry_out(self, site: Site, color: Color, undo: Option<Wish>) -> Result<Exit, Diagnostics> {
         let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
         if !self.check && !self.yes && (self.json || !terminal || !asks) {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
@@ -77,7 +90,7 @@ impl Apply {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         let runtime = runtime.map_err(|e| Diagnostic::error("cannot start").cause(e).exit(Exit::Bug))?;
-        let exit = runtime.block_on(self.go(site, color, terminal, become_password, &late));
+        let exit = runtime.block_on(self.go(site, undo, color, terminal, become_password, &late));
         // A thread that waits for a line of input must not hold up the end.
         runtime.shutdown_timeout(Duration::from_millis(100));
         exit
@@ -86,6 +99,7 @@ impl Apply {
     async fn go(
         self,
         site: Site,
+        undo: Option<Wish>,
         color: Color,
         terminal: bool,
         become_password: Option<Secret>,
@@ -131,6 +145,13 @@ impl Apply {
         )
         .telling(events.clone());
         let links = self.project.facts.around(Arc::new(links), seconds, events.clone());
+        let hosts: Arc<dyn Hosts> = match undo {
+            None => site.clone(),
+            Some(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {
+                Some(hosts) => hosts,
+                None => return Ok(Exit::Done),
+            },
+        };
         let options = RunOptions {
             run: run_id,
             check: self.check,
@@ -142,7 +163,7 @@ impl Apply {
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };
         let question = Question { yes: self.yes };
-        Ok(run(site, links, options, events, &question).await)
+        Ok(run(hosts, links, options, events, &question).await)
     }
 }
 

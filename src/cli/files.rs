@@ -3,13 +3,16 @@
 use super::programs;
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::Origin,
+    model::{Origin, Source},
     playbook::{Call, FileKind, Files},
     vault::{Passwords, Sealed, is_vault, open_values, read_yaml},
-    yaml::Node,
+    yaml::{Node, parse},
 };
 use agent::secret::{Content, Secret};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The disk, and what opens the vaults on it.
 pub struct Disk {
@@ -69,5 +72,45 @@ impl Files for Disk {
     fn open(&self, node: &mut Node, errors: &mut Diagnostics) {
         open_values(node, &self.passwords, errors);
         self.passwords.programs.adopt(node, errors);
+    }
+}
+
+/// The disk, with a playbook for all hosts that does nothing.
+pub struct NoTasks {
+    pub disk: Disk,
+    pub playbook: PathBuf,
+}
+
+impl Files for NoTasks {
+    fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content> {
+        self.disk.read(path, errors)
+    }
+
+    fn kind(&self, path: &Path) -> Option<FileKind> {
+        self.disk.kind(path)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path == self.playbook || self.disk.is_file(path)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<String> {
+        self.disk.list(folder)
+    }
+
+    fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node> {
+        if path != self.playbook {
+            return self.disk.yaml(path, errors);
+        }
+        let text = "- hosts: all\n  tasks: []\n".to_string();
+        errors.take(parse(&Arc::new(Source { path: path.into(), text, secret: false })))
+    }
+
+    fn call(&self, call: &Call) -> Result<Secret, Diagnostic> {
+        self.disk.call(call)
+    }
+
+    fn open(&self, node: &mut Node, errors: &mut Diagnostics) {
+        self.disk.open(node, errors);
     }
 }

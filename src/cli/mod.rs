@@ -21,6 +21,7 @@ pub mod project;
 pub mod prompts;
 pub mod schema;
 mod somebody;
+pub mod undo;
 pub mod validate;
 pub mod vault;
 pub mod vault_args;
@@ -63,6 +64,8 @@ impl Color {
 enum Verb {
     /// Show what would change, ask, and do it (`--check`: only show)
     Apply(apply::Apply),
+    /// Bring back the files that a run has changed (`--check`: only show; `--list`: the runs)
+    Undo(undo::Undo),
     /// Find every mistake that can be found without a connection
     Validate(validate::Validate),
     /// Show the hosts, groups and variables of an inventory, and why a variable has its value
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let result = match cli.verb {
         Verb::Apply(apply) => apply.run(cli.color),
+        Verb::Undo(undo) => undo.run(cli.color),
         Verb::Validate(validate) => validate.run(cli.color),
         Verb::Inventory(inventory) => inventory.run(cli.color),
         Verb::Graph(graph) => graph.run(cli.color),

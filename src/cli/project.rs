@@ -1,10 +1,17 @@
 //! The flags that name a project's files, shared by the verbs that read them.
 
-use super::{Color, complain, completions, fact_cache::FactCache, files::Disk, order, vault_args::VaultArgs};
+use super::{
+    Color, complain, completions,
+    fact_cache::FactCache,
+    files::{Disk, NoTasks},
+    order,
+    vault_args::VaultArgs,
+};
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean, is_allowed},
     graph::TaskGraph,
     plan::{cycle_diagnostic, lint, offline_nodes},
+    playbook::Files,
     resources::TABLE,
     site::{Controller, Options, Prepare, Site, extra_vars},
 };
@@ -66,17 +73,44 @@ impl Project {
         Ok(site)
     }
 
+    /// The hosts and their variables, whatever the playbook holds.
+    ///
+    /// # Errors
+    /// All that is wrong with the inventory.
+    pub fn hosts_only(&self) -> Result<Site, Diagnostics> {
+        let near = playbook_near(&self.inventory);
+        let playbook =
+            self.playbook.clone().or(near).unwrap_or_else(|| self.inventory.with_file_name("site.yml"));
+        let (mut site, found) = self.read_with(playbook, true)?;
+        if found.has_errors() {
+            return Err(found);
+        }
+        site.warnings = found;
+        Ok(site)
+    }
+
     /// As much as can be read, with all that is wrong with the rest.
     fn read(&self) -> Result<(Site, Diagnostics), Diagnostics> {
+        if !self.inventory.exists() {
+            return Err(self.no_inventory());
+        }
+        self.read_with(self.playbook()?, false)
+    }
+
+    fn no_inventory(&self) -> Diagnostics {
+        let error = Diagnostic::error(format!("no such inventory: {}", self.inventory.display()));
+        let error = error.hint("name a file such as `inventory/prod.yml`");
+        beside(error, &self.inventory).into()
+    }
+
+    fn read_with(&self, playbook: PathBuf, only_hosts: bool) -> Result<(Site, Diagnostics), Diagnostics> {
         let passwords = Arc::new(self.vault.passwords()?);
         if !self.inventory.exists() {
-            let shown = self.inventory.display();
-            let error = Diagnostic::error(format!("no such inventory: {shown}"));
-            let error = error.hint("name a file such as `inventory/prod.yml`");
-            return Err(beside(error, &self.inventory).into());
+            return Err(self.no_inventory());
         }
-        let playbook = self.playbook()?;
-        let files = Arc::new(Disk { passwords: passwords.clone() });
+        let disk = Disk { passwords: passwords.clone() };
+        let files: Arc<dyn Files> =
+            if only_hosts { Arc::new(NoTasks { disk, playbook: playbook.clone() }) } else { Arc::new(disk) };
         let extra_vars = extra_vars(&self.extra_vars, &*files)?;
         let now = now();
         let (facts, odd) = self.facts.read(now)?;

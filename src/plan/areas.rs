@@ -49,7 +49,8 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::AptConfig { .. } => vec![path("/etc/apt")],
             Probe::Sshd { .. } => vec![path("/etc/ssh")],
             Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
-            Probe::LoginUser | Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
+            Probe::LoginUser | Probe::Runs | Probe::Undo { .. } => vec![],
+            Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
             Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],
             Probe::GitRemote(_) => vec![Area::Network, Area::Packages],
             Probe::Unpacked(wish) => match &wish.from {

@@ -35,6 +35,7 @@ mod show;
 mod stat;
 mod terminal;
 mod transfer;
+mod undo;
 mod vault_keys;
 mod vault_merges;
 mod vaults;

@@ -108,6 +108,8 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Sudoers { name, .. } => format!("sudoers {name}"),
         Probe::Crontab { user } => format!("crontab {}", user.as_deref().unwrap_or("")).trim().into(),
         Probe::Logrotate { .. } => "logrotate".into(),
+        Probe::Runs => "runs".into(),
+        Probe::Undo { run } => format!("undo {run}"),
         Probe::AptSource { path } => format!("apt-source {path}"),
         Probe::DpkgProvides { names } => format!("dpkg-provides {}", names.join(" ")),
         Probe::AptConfig { .. } => "apt-config".into(),

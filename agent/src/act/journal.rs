@@ -54,6 +54,11 @@ impl Journal {
         &self.state
     }
 
+    /// The run's own folder.
+    pub fn folder(&self) -> &Path {
+        &self.run
+    }
+
     /// The run's name.
     pub fn run(&self) -> &str {
         self.run.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()

@@ -13,6 +13,7 @@ mod recover;
 mod remove;
 pub mod state;
 pub mod steps;
+pub mod undo;
 mod unpack;
 mod wait;
 pub(crate) mod walk;
@@ -88,9 +89,12 @@ fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content
         let place = walk::place(path).ok();
         saved.push(place.map(|place| journal.save(&place, tree)).transpose().map_err(first)?.flatten());
     }
+    let steps = undo::steps(apply, &saved, &journal.saved(""));
     let number = journal.begin(apply, &saved).map_err(first)?;
+    undo::begin(journal.folder(), &number, &steps);
     let outcome = perform_all(apply, &saved, journal, progress);
     let failed = outcome.as_ref().err().map(|(index, _)| *index);
+    undo::end(journal.folder(), &number, &steps);
     match (journal.end(&number, failed), outcome) {
         (Err(message), Ok(_)) => Err((apply.ops.len() as u32 - 1, message.into())),
         (_, outcome) => outcome,

@@ -88,6 +88,11 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::AptSource { path } => {
             output(0, if crate::act::packages::is_unfetched(path) { "unfetched\n" } else { "" })
         }
+        Probe::Runs => output(0, crate::act::undo::list(&crate::act::state::path()?)),
+        Probe::Undo { run } => {
+            let bytes = crate::act::undo::answer(&crate::act::state::path()?, run)?;
+            Output { stdout: Content::Clear(bytes.into()), ..output(0, "") }
+        }
         Probe::Sshd { name, content, keys } => return sshd::sshd(name, content.as_deref(), keys),
     })
 }

@@ -100,6 +100,10 @@ pub enum Probe {
     AptConfig { files: Vec<(String, Option<String>)>, keys: Vec<String> },
     /// `unfetched` when the lists of this file of sources are still to be fetched: an update of it has failed, or there are none.
     AptSource { path: String },
+    /// The runs of which the agent's own user has something to undo, the latest first: `RUN<tab>PATHS<tab>OTHERS`.
+    Runs,
+    /// What a run has done. Stdout: see [`super::undo::read`]. No content is in it.
+    Undo { run: String },
     /// Which installed packages provide these names: `NAME<tab>PACKAGE<tab>ITS-VERSION<tab>PROVIDED-VERSION`, the last one often empty.
     DpkgProvides { names: Vec<String> },
 }

@@ -119,7 +119,7 @@ fn once(work: &Work, progress: &mut dyn FnMut(Content)) -> Result<Output, Failed
     }
 }
 
-fn program(tool: PackageTool) -> &'static str {
+pub fn program(tool: PackageTool) -> &'static str {
     match tool {
         PackageTool::AptGet => "apt-get",
         PackageTool::AptMark => "apt-mark",

@@ -1,0 +1,203 @@
+//! What brings a run's files back: how each path was before a change, and how after it.
+//!
+//! Records in `runs/<run>/undo`, beside the journal and as private: the length and the borsh form of a [`Record`]. No content and no
+//! argument of a command is in them; previous content is in `saved/`.
+
+use super::state::{newest_first, private_file, safe_name};
+use crate::observe::Observer;
+use crate::wire::undo::{Changed, Deed, Step};
+use crate::wire::{Answer, Apply, Meta, Op, Query};
+use borsh::{BorshDeserialize, BorshSerialize};
+use rustix::fs::OFlags;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+/// Of a run that did more than this the rest is not kept: an undo is for what a person can survey.
+const MOST_BYTES: u64 = 16 << 20;
+
+#[derive(BorshSerialize, BorshDeserialize)]
+enum Record {
+    /// Before acting: the number in the journal, and what will be done.
+    Begin(String, Vec<Step>),
+    /// After it: the same number, and how the paths are.
+    End(String, Vec<(String, Option<Meta>)>),
+}
+
+/// What a change will do. `saved` says for each op under which name the previous content is kept.
+pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step> {
+    let mut observer = Observer::default();
+    let mut steps = vec![];
+    for (op, saved) in apply.ops.iter().zip(saved) {
+        let mut add = |deed| steps.push(Step { task: apply.task.clone(), deed });
+        let saved = saved.as_ref().map(|name| folder.join(name).to_string_lossy().into_owned());
+        let mut path = |path: &str, content: Option<&crate::secret::Content>, saved: Option<String>| {
+            Deed::Path(Changed {
+                path: path.into(),
+                before: look(&mut observer, path),
+                after: None,
+                wanted: content.map(crate::secret::Content::digest),
+                saved,
+                secret: content.is_some_and(crate::secret::Content::is_secret),
+            })
+        };
+        match op {
+            Op::MakeFolder { path: folder, .. } => {
+                // What it makes above goes as well.
+                let above: Vec<&Path> = Path::new(folder)
+                    .ancestors()
+                    .skip(1)
+                    .take_while(|above| fs::symlink_metadata(above).is_err())
+                    .collect();
+                for above in above.into_iter().rev() {
+                    add(path(&above.to_string_lossy(), None, None));
+                }
+                add(path(folder, None, None));
+            }
+            Op::WriteFile { path: file, content, .. } => add(path(file, Some(content), saved)),
+            Op::SetAttrs { path: of, .. } => add(path(of, None, None)),
+            Op::MakeLink { path: of, .. } => add(path(of, None, saved)),
+            Op::Download(download) => add(path(&download.path, None, saved)),
+            Op::Remove { path: of, .. } => {
+                let is_full = fs::read_dir(of).is_ok_and(|mut entries| entries.next().is_some());
+                let kept = saved.clone().map(|kept| format!(", which is kept as {kept}")).unwrap_or_default();
+                add(match is_full && fs::symlink_metadata(of).is_ok_and(|meta| meta.is_dir()) {
+                    true => Deed::Other(format!("removal of the folder {of} with what was in it{kept}")),
+                    false => path(of, None, saved),
+                });
+            }
+            Op::Wait(_) | Op::Note { .. } | Op::Arm { .. } => {}
+            other => add(Deed::Other(words(other))),
+        }
+    }
+    steps
+}
+
+/// What an op is that no file tells.
+fn words(op: &Op) -> String {
+    match op {
+        Op::Exec { exec, .. } | Op::Job { exec, .. } => match exec.argv.first().map(String::as_str) {
+            // Its arguments are verbs and units.
+            Some("systemctl") => format!("`{}`", exec.argv.join(" ")),
+            program => format!("`{} ...`", program.unwrap_or_default()),
+        },
+        Op::Packages { tool, args, .. } => {
+            format!(
+                "`{}`",
+                [super::packages::program(*tool)]
+                    .into_iter()
+                    .chain(args.iter().map(String::as_str))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            )
+        }
+        Op::SetXattr { path, name, .. } => format!("the attribute {name} of {path}"),
+        Op::Unpack(wish) => format!("what was unpacked in {}", wish.dest),
+        Op::Steps(wanted) => format!("the steps of {}", wanted.name),
+        _ => String::new(),
+    }
+}
+
+fn look(observer: &mut Observer, path: &str) -> Option<Meta> {
+    match observer.answer(&Query::File { path: path.into() }) {
+        Answer::Meta(meta) => meta,
+        _ => None,
+    }
+}
+
+/// Writes down what will be done. Not durably, as the journal does: a power cut may take it, a kill does not.
+pub fn begin(run: &Path, number: &str, steps: &[Step]) {
+    if !steps.is_empty() {
+        add(run, &Record::Begin(number.into(), steps.to_vec()));
+    }
+}
+
+/// Writes down what came of it.
+pub fn end(run: &Path, number: &str, steps: &[Step]) {
+    if steps.is_empty() {
+        return;
+    }
+    let mut observer = Observer::default();
+    let paths = steps.iter().filter_map(|step| match &step.deed {
+        Deed::Path(changed) => Some(changed.path.clone()),
+        Deed::Other(_) => None,
+    });
+    let after = paths.map(|path| (path.clone(), look(&mut observer, &path))).collect();
+    add(run, &Record::End(number.into(), after));
+}
+
+/// That a record is missing only means that an undo does not know of the change: no reason not to act.
+fn add(run: &Path, record: &Record) {
+    let Ok(bytes) = borsh::to_vec(record) else { return };
+    let Ok(mut file) = private_file(&run.join("undo"), OFlags::WRONLY | OFlags::APPEND) else { return };
+    if file.metadata().is_ok_and(|meta| meta.len() < MOST_BYTES) {
+        // In one piece: several threads write here.
+        let _ = file.write_all(&[&(bytes.len() as u32).to_le_bytes()[..], &bytes].concat());
+    }
+}
+
+fn records(run: &Path) -> Vec<Record> {
+    let bytes = fs::read(run.join("undo")).unwrap_or_default();
+    let (mut rest, mut records) = (&bytes[..], vec![]);
+    while let Some((length, more)) = rest.split_first_chunk::<4>() {
+        // The last one may have been cut short.
+        let Some((record, more)) = more.split_at_checked(u32::from_le_bytes(*length) as usize) else { break };
+        rest = more;
+        records.extend(Record::try_from_slice(record));
+    }
+    records
+}
+
+/// What a run has done, in order.
+pub fn done(run: &Path) -> Vec<Step> {
+    let mut steps: Vec<(String, Step)> = vec![];
+    let mut ends: BTreeMap<(String, String), Option<Meta>> = BTreeMap::new();
+    for record in records(run) {
+        match record {
+            Record::Begin(number, begun) => {
+                steps.extend(begun.into_iter().map(|step| (number.clone(), step)))
+            }
+            Record::End(number, after) => {
+                ends.extend(after.into_iter().map(|(path, meta)| ((number.clone(), path), meta)));
+            }
+        }
+    }
+    let with_end = |(number, mut step): (String, Step)| {
+        if let Deed::Path(changed) = &mut step.deed {
+            changed.after = ends.get(&(number, changed.path.clone())).cloned();
+        }
+        step
+    };
+    steps.into_iter().map(with_end).collect()
+}
+
+/// The runs of which something is known, the latest first: `RUN<tab>PATHS<tab>OTHERS` in each line.
+pub fn list(state: &Path) -> String {
+    let mut text = String::new();
+    for run in newest_first(&state.join("runs")) {
+        let (mut paths, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for step in done(&run) {
+            match step.deed {
+                Deed::Path(changed) if changed.after.as_ref() != Some(&changed.before) => {
+                    _ = paths.insert(changed.path)
+                }
+                Deed::Path(_) => {}
+                Deed::Other(what) => _ = others.insert((step.task, what)),
+            }
+        }
+        let name = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !paths.is_empty() || !others.is_empty() {
+            text += &format!("{name}\t{}\t{}\n", paths.len(), others.len());
+        }
+    }
+    text
+}
+
+/// What a run has done, in the form of [`crate::wire::undo::read`].
+pub fn answer(state: &Path, run: &str) -> Result<Vec<u8>, String> {
+    if !safe_name(run) {
+        return Err(format!("the run {run:?} is not a plain name"));
+    }
+    borsh::to_vec(&done(&state.join("runs").join(run))).map_err(crate::reason)
+}
