@@ -192,6 +192,9 @@ pub enum Op {
     SetAttrs { path: String, attrs: Attrs },
     /// Sets an extended attribute (its name with the namespace) of what is there, without following a link; no value removes it.
     SetXattr { path: String, name: String, value: Option<Content> },
+    /// Sets entries of the access control list of what is there (`setfacl -m`), or takes them away (`-x`), with `recursive` also of all that
+    /// is below a folder, without following a link. Entries that begin with `default:` are for folders.
+    SetAcl { path: String, entries: Vec<String>, remove: bool, recursive: bool },
     /// Makes or replaces a symbolic link, atomically.
     MakeLink { path: String, target: String },
     /// Removes a file or link; a folder only when `recursive` or empty. Refuses `/` and mount points.

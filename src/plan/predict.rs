@@ -98,6 +98,7 @@ impl Overlay {
                     self.files.insert(path.clone(), Predicted { meta: None, content: None, seq: self.seq });
                 }
                 Op::SetXattr { .. }
+                | Op::SetAcl { .. }
                 | Op::Exec { .. }
                 | Op::Job { .. }
                 | Op::Packages { .. }

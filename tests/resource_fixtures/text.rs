@@ -176,6 +176,11 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
         Op::SetAttrs { path, attrs: a } => format!("set_attrs {path}{}", attrs(a)),
         Op::SetXattr { path, name, value: None } => format!("remove_xattr {path} {name}"),
         Op::SetXattr { path, name, value } => return (format!("set_xattr {path} {name}"), value.as_ref()),
+        Op::SetAcl { path, entries, remove, recursive } => {
+            let below = if *recursive { " (recursive)" } else { "" };
+            let verb = if *remove { "remove_acl" } else { "set_acl" };
+            format!("{verb} {} -- {path}{below}", entries.join(","))
+        }
         Op::MakeLink { path, target } => format!("make_link {path} {target}"),
         Op::Remove { path, recursive: false } => format!("remove {path}"),
         Op::Remove { path, .. } => format!("remove {path} (recursive)"),

@@ -1,8 +1,10 @@
-//! Extended attributes.
+//! Extended attributes, and access control lists.
 
-use super::walk::{Place, place};
-use crate::reason;
+use super::walk::{Held, Place, each, place};
+use super::{Failed, ended};
 use crate::secret::Content;
+use crate::wire::Exec;
+use crate::{child, reason};
 use rustix::fs::{FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -24,6 +26,60 @@ pub(super) fn set(path: &str, name: &str, value: Option<&Content>) -> Result<(),
         Err(Errno::NODATA) if value.is_none() => Ok(()),
         done => done.map_err(failed),
     }
+}
+
+/// As many are given to `setfacl` at a time.
+const BATCH: usize = 200;
+
+/// Sets entries of access control lists, or takes them away, of what is at a path and below it. `setfacl` gets what is held open, never
+/// a path. Entries for what is made later are for folders only.
+pub(super) fn set_acl(path: &str, entries: &[String], remove: bool, recursive: bool) -> Result<(), Failed> {
+    let mut waiting: Vec<Held> = vec![];
+    let mut refused = None;
+    let mut found = false;
+    let walked = each(path, recursive, &mut |held| {
+        found = true;
+        waiting.push(held);
+        if waiting.len() < BATCH {
+            return Ok(());
+        }
+        setfacl(&std::mem::take(&mut waiting), entries, remove).map_err(|failed| {
+            let message = failed.message.clone();
+            refused = Some(failed);
+            message
+        })
+    });
+    match (walked, refused) {
+        (Err(_), Some(failed)) => Err(failed),
+        (Err(why), None) => Err(why.into()),
+        (Ok(()), _) if !found => Err(format!("{path} is a link, and is not followed").into()),
+        (Ok(()), _) => setfacl(&waiting, entries, remove),
+    }
+}
+
+fn setfacl(all: &[Held], entries: &[String], remove: bool) -> Result<(), Failed> {
+    for folders in [true, false] {
+        let fitting = |entry: &&String| folders || !entry.starts_with("default:");
+        let entries: Vec<&str> = entries.iter().filter(fitting).map(String::as_str).collect();
+        let names: Vec<String> =
+            all.iter().filter(|held| held.is_folder() == folders).map(Held::through).collect();
+        if names.is_empty() || entries.is_empty() {
+            continue;
+        }
+        let verb = if remove { "-x" } else { "-m" }.to_string();
+        let argv = ["setfacl".to_string(), verb, entries.join(","), "--".into()].into_iter().chain(names);
+        let mut output =
+            child::run(&Exec::new(argv), &mut |_| {}).map_err(|failure| Failed::from(failure.message()))?;
+        if output.code != 0 {
+            let mut said = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
+            for held in all {
+                said = said.replace(&format!("{}:", held.through()), &format!("{}:", held.path.display()));
+            }
+            output.stderr = Content::from(said.as_str());
+            return Err(ended("setfacl", output));
+        }
+    }
+    Ok(())
 }
 
 /// What is at a place, held open, and the kernel's own name for it: attributes are refused to a descriptor opened only as a place.

@@ -211,6 +211,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::WriteFile { path, .. } => ("write_file", path.as_str()),
         Op::SetAttrs { path, .. } => ("set_attrs", path.as_str()),
         Op::SetXattr { path, .. } => ("set_xattr", path.as_str()),
+        Op::SetAcl { path, .. } => ("set_acl", path.as_str()),
         Op::MakeLink { path, .. } => ("make_link", path.as_str()),
         Op::Remove { path, .. } => ("remove", path.as_str()),
         Op::Job { exec, .. } => ("job", exec.argv.first().map_or("", String::as_str)),

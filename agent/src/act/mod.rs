@@ -147,6 +147,9 @@ fn perform(
         }
         Op::SetAttrs { path, attrs } => file::set_attrs(path, attrs, names)?,
         Op::SetXattr { path, name, value } => attributes::set(path, name, value.as_ref())?,
+        Op::SetAcl { path, entries, remove, recursive } => {
+            attributes::set_acl(path, entries, *remove, *recursive)?;
+        }
         Op::MakeLink { path, target } => file::make_link(path, target)?,
         Op::Remove { path, recursive } => remove::remove(path, *recursive, kept)?,
         Op::Exec { exec, ok } => {

@@ -5,6 +5,10 @@
 //! point it at `/etc` between the question and the act. What is made, replaced or removed is named relative to the
 //! opened folder, and is itself never followed.
 
+mod held;
+
+pub use self::held::{Held, each};
+
 use crate::reason;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;

@@ -3,7 +3,7 @@
 mod entry;
 
 use self::entry::{Entry, Rights, Tag};
-use super::shared::{HostPath, Presence, unit::run};
+use super::shared::{HostPath, Presence};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -41,7 +41,7 @@ pub struct Spec {
     /// `absent` takes the entries away.
     #[serde(default)]
     state: Presence,
-    /// Also on all that is below a directory. Links are not followed and have no list. Entries with `default` are for directories only.
+    /// Also on all that is below a directory. Links are not followed and have no list, also one that is put in the place of a file meanwhile. Entries with `default` are for directories only.
     #[serde(default)]
     recursive: bool,
 }
@@ -315,13 +315,8 @@ acl:
         // An account that is not there has no entry either, and `setfacl` does not know it.
         let entries = entries.iter().filter(|entry| !spec.absent() || from.0.contains_key(&entry.name()));
         let entries: Vec<_> = entries.map(|entry| entry.text(!spec.absent())).collect();
-        let mut argv = vec!["setfacl".to_string()];
-        if spec.recursive {
-            argv.extend(["-R", "-P"].map(String::from));
-        }
-        argv.push(if spec.absent() { "-x" } else { "-m" }.into());
-        argv.extend([entries.join(","), "--".into(), spec.path.to_string()]);
-        vec![run(argv)]
+        let path = spec.path.to_string();
+        vec![Op::SetAcl { path, entries, remove: spec.absent(), recursive: spec.recursive }]
     }
 
     /// What is in the files and who owns them stays: later tasks on them can be planned.

@@ -1,13 +1,14 @@
 //! Extended attributes, and the access control lists (POSIX) that are kept in them.
 
 use super::output;
+use crate::act::walk::each;
 use crate::reason;
 use crate::secret::Content;
 use crate::wire::Output;
-use rustix::fs::{FileType, Stat, lgetxattr, lstat};
+use rustix::fs::{Stat, getxattr, lgetxattr, lstat};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The largest value that the kernel keeps, in bytes.
 const LARGEST: usize = 64 << 10;
@@ -36,55 +37,38 @@ type Alike = (char, String, String);
 
 /// Code 2: nothing is at the path.
 pub fn acl(path: &str, recursive: bool) -> Result<Output, String> {
+    if matches!(lstat(path), Err(Errno::NOENT | Errno::NOTDIR)) {
+        return Ok(output(2, ""));
+    }
     let mut groups: BTreeMap<Alike, (u64, PathBuf)> = BTreeMap::new();
     let mut left = MOST;
-    let mut waiting = vec![PathBuf::from(path)];
     let mut buffer = vec![0; LARGEST];
-    while let Some(entry) = waiting.pop() {
-        let failed = |error: Errno| format!("cannot look at {}: {}", entry.display(), reason(error));
-        let stat = match lstat(&entry) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT | Errno::NOTDIR) if entry == Path::new(path) => return Ok(output(2, "")),
-            // It went away meanwhile.
-            Err(Errno::NOENT) => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        if kind == FileType::Symlink {
-            continue;
-        }
+    each(path, recursive, &mut |held| {
+        let (through, entry) = (held.through(), &held.path);
         left = left.checked_sub(1).ok_or_else(|| format!("more than {MOST} files are below {path}"))?;
-        let mut list = |name: &str| match lgetxattr(&entry, name, &mut buffer[..]) {
+        let mut list = |name: &str| match getxattr(&through, name, &mut buffer[..]) {
             Ok(length) => parse(&buffer[..length]).map(Some).ok_or_else(|| {
                 format!("the access control list of {} is of an unknown form", entry.display())
             }),
-            Err(Errno::NODATA | Errno::NOENT) => Ok(None),
+            Err(Errno::NODATA) => Ok(None),
             Err(Errno::OPNOTSUPP) => {
                 Err(format!("the filesystem of {} has no access control lists", entry.display()))
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(format!("cannot look at {}: {}", entry.display(), reason(error))),
         };
-        let access = list(ACCESS)?.unwrap_or_else(|| of_mode(&stat));
-        let mut alike = ('f', access, "-".to_string());
-        if kind == FileType::Directory {
-            alike = ('d', alike.1, list(DEFAULT)?.unwrap_or(alike.2));
-            if recursive {
-                let names = std::fs::read_dir(&entry)
-                    .map_err(|error| format!("cannot list {}: {}", entry.display(), reason(error)))?;
-                for name in names {
-                    let name =
-                        name.map_err(|error| format!("cannot list {}: {}", entry.display(), reason(error)))?;
-                    waiting.push(name.path());
-                }
-            }
-        }
+        let access = list(ACCESS)?.unwrap_or_else(|| of_mode(&held.stat));
+        let alike = match held.is_folder() {
+            true => ('d', access, list(DEFAULT)?.unwrap_or_else(|| "-".into())),
+            false => ('f', access, "-".into()),
+        };
         let group = groups.entry(alike).or_insert_with(|| (0, entry.clone()));
         group.0 += 1;
         // Which of them is named must not depend on the order of a folder.
-        if entry < group.1 {
-            group.1 = entry;
+        if *entry < group.1 {
+            group.1.clone_from(entry);
         }
-    }
+        Ok(())
+    })?;
     let line = |((kind, access, default), (count, first)): (Alike, (u64, PathBuf))| {
         let first = first.to_string_lossy().replace('\n', "\u{fffd}");
         format!("{kind}\t{count}\t{access}\t{default}\t{first}\n")
@@ -171,6 +155,18 @@ mod tests {
         );
         assert_eq!(text(true), own + &files);
         assert_eq!(acl("/nowhere/x", true).unwrap().code, 2);
+    }
+
+    #[test]
+    fn a_link_in_a_folder_of_others_is_not_followed() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("way")).unwrap();
+        let path = folder.path().join("way/passwd");
+        assert!(acl(path.to_str().unwrap(), false).unwrap_err().contains("is not followed"));
+        let link = acl(folder.path().join("way").to_str().unwrap(), true).unwrap();
+        assert_eq!((link.code, link.stdout.bytes()), (0, &b""[..]));
     }
 
     #[test]
