@@ -43,6 +43,24 @@ pub struct BecomeSpec {
     pub password: Option<Secret>,
 }
 
+/// Whether a variable says how a host is reached, and is read in the inventory alone. What is said of rights besides passwords counts in a
+/// play as well.
+pub(crate) fn is_of_connection(name: &str) -> bool {
+    let own = [
+        "connection_command",
+        "ansible_connection",
+        "ansible_host",
+        "ansible_port",
+        "ansible_user",
+        "ansible_timeout",
+        "ansible_private_key_file",
+        "ansible_host_key_checking",
+        "ansible_become_pass",
+        "ansible_become_password",
+    ];
+    name.starts_with("ansible_ssh_") || own.contains(&name) || REFUSED.iter().any(|(known, _)| *known == name)
+}
+
 /// Variables that Ansible has and that cannot be honoured here: silence would connect in another way than meant.
 pub(crate) const REFUSED: [(&str, &str); 18] = [
     ("ansible_password", "log in with a key"),

@@ -26,6 +26,7 @@ impl Site {
         let uses = Uses::of(shared, &definitions);
         variables::unused(shared, &definitions, &uses, &mut found);
         variables::hidden(shared, &definitions, &uses, &mut found);
+        variables::unread(&definitions, &mut found);
         tasks::odd(self, &mut found);
         uses.statements(&mut found);
         found

@@ -72,6 +72,29 @@ pub(super) fn unused(shared: &Shared, definitions: &[Definition], uses: &Uses, f
     }
 }
 
+/// Variables of the connection that stand where nobody reads them.
+pub(super) fn unread(definitions: &[Definition], found: &mut Diagnostics) {
+    use Kind::{Default, Given, Play, RoleVars, Task, VarsFile};
+    let mut known: Vec<&Origin> = vec![];
+    for definition in definitions.iter().filter(|d| crate::inventory::is_of_connection(d.name)) {
+        let in_a_play = matches!(definition.kind, Play | VarsFile | Default | RoleVars | Given | Task);
+        if !in_a_play || known.iter().any(|place| is_same(place, &definition.place)) {
+            continue;
+        }
+        known.push(&definition.place);
+        let name = definition.name;
+        let warning = Diagnostic::lint("connection-variable", format!("`{name}` says nothing here"));
+        let warning = warning.at(&definition.place).hint("how hosts are reached is read from the inventory: move it to group_vars/ or host_vars/, or give it with `-e`");
+        found.push(match name {
+            "ansible_connection" => {
+                warning.hint("for a play or a task there is the keyword `connection: local`")
+            }
+            _ if name.contains("become_pass") => warning.hint("`apply --ask-become-pass` asks for it"),
+            _ => warning,
+        });
+    }
+}
+
 /// What a play lays over the variables of the inventory, by name: where, and what it is called.
 type Over<'a> = HashMap<&'a str, (&'a Origin, String)>;
 
