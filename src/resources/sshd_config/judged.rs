@@ -1,6 +1,6 @@
 //! What sshd says of its configuration.
 
-use super::spec::Spec;
+use super::spec::{Spec, names};
 use crate::resource::Fault;
 
 /// Of an answer to [`agent::wire::Probe::Sshd`].
@@ -36,13 +36,17 @@ impl Judged {
         self.then.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    fn values(lines: &[String], key: &str) -> Vec<String> {
-        let value = |line: &String| Some(line.strip_prefix(key)?.strip_prefix(' ')?.trim().to_string());
+    /// What these lines say of an option, whatever they call it.
+    fn values(lines: &[String], names: &[String]) -> Vec<String> {
+        let value = |line: &String| {
+            let (name, value) = line.split_once(' ')?;
+            names.iter().any(|known| known == name).then(|| value.trim().to_string())
+        };
         lines.iter().filter_map(value).collect()
     }
 
     fn ports(lines: &[String]) -> Vec<u16> {
-        Self::values(lines, "port").iter().filter_map(|port| port.parse().ok()).collect()
+        Self::values(lines, &names("port")).iter().filter_map(|port| port.parse().ok()).collect()
     }
 
     fn of_others(&self) -> Vec<(&str, u16)> {
@@ -77,13 +81,17 @@ impl Judged {
             return Err(fault.hint("take that line out first, e.g. by `lineinfile`"));
         }
         for key in spec.options.keys() {
-            let lower = key.to_ascii_lowercase();
-            let (then, first) = (Self::values(&self.then, &lower), Self::values(&self.first, &lower));
+            let names = names(key);
+            let (mut then, first) = (Self::values(&self.then, &names), Self::values(&self.first, &names));
             if then == first {
                 continue;
             }
-            let before = self.others.iter().find(|(_, line)| line.split(' ').next() == Some(&lower));
+            let before = self.others.iter().find(|(_, line)| {
+                let name = line.split(' ').next().unwrap_or_default();
+                names.iter().any(|known| known == name)
+            });
             let place = before.map_or("another line".to_string(), |(place, _)| place.clone());
+            then.dedup();
             let then = if then.is_empty() { "unset".into() } else { then.join(", ") };
             let fault = Fault::new(format!(
                 "`{key}` would be `{then}`: {place} comes first, and the first line wins"
@@ -95,6 +103,13 @@ impl Judged {
 
     /// What a person should know of the ports.
     pub fn notes(&self, spec: &Spec) -> Vec<String> {
+        let silent = |key: &&String| Self::values(&self.then, &names(key)).is_empty();
+        let note =
+            |key: &String| format!("sshd does not say what it makes of `{key}`: it may not know it any more");
+        spec.options.keys().filter(silent).map(note).chain(self.port_notes(spec)).collect()
+    }
+
+    fn port_notes(&self, spec: &Spec) -> Vec<String> {
         let Some(port) = spec.port.filter(|_| !spec.drop_old_port) else { return vec![] };
         let old: Vec<String> =
             Self::ports(&self.now).iter().filter(|other| **other != port).map(u16::to_string).collect();
@@ -114,6 +129,26 @@ mod tests {
 
     fn spec(text: &str) -> Spec {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn an_option_is_judged_by_all_its_names() {
+        let spec = spec(
+            r#"{"options": {"ChallengeResponseAuthentication": false, "KeepAlive": true, "UseLogin": false}}"#,
+        );
+        let wins = "other\t/etc/ssh/sshd_config.d/00-a.conf:1\tkbdinteractiveauthentication yes\n";
+        let (then, first) = ("then\ttcpkeepalive yes\nthen\tkbd", "first\ttcpkeepalive yes\nfirst\tkbd");
+        let judged =
+            format!("{then}interactiveauthentication yes\n{wins}{first}interactiveauthentication no\n");
+        let judged = Judged::read(&judged);
+        let fault = judged.check(&spec).unwrap_err();
+        let why = "`ChallengeResponseAuthentication` would be `yes`: /etc/ssh/sshd_config.d/00-a.conf:1 comes first";
+        assert!(fault.message.starts_with(why), "{}", fault.message);
+        assert_eq!(judged.notes(&spec).len(), 1, "{:?}", judged.notes(&spec));
+        // An older sshd keeps two of them apart.
+        let old = "W\tchallengeresponseauthentication no\nW\tkbdinteractiveauthentication yes\nW\ttcpkeepalive yes\n";
+        let said = old.replace('W', "then") + &old.replace('W', "first");
+        assert!(Judged::read(&said).check(&spec).is_ok());
     }
 
     #[test]

@@ -76,6 +76,27 @@ impl Value {
     }
 }
 
+/// Keywords that are one option to sshd: the name that `sshd -T` prints, then those that it takes for it as well. An older sshd prints
+/// another one of them, or two.
+const NAMES: &[&[&str]] = &[
+    &["hostbasedacceptedalgorithms", "hostbasedacceptedkeytypes"],
+    &["hostkey", "hostdsakey"],
+    &["kbdinteractiveauthentication", "challengeresponseauthentication", "skeyauthentication"],
+    &["pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes"],
+    &["pubkeyauthentication", "dsaauthentication"],
+    &["tcpkeepalive", "keepalive"],
+    &["useblacklist", "useblocklist"],
+];
+
+/// All names of an option, in lower case.
+pub fn names(key: &str) -> Vec<String> {
+    let lower = key.to_ascii_lowercase();
+    match NAMES.iter().find(|names| names.contains(&lower.as_str())) {
+        Some(names) => names.iter().map(ToString::to_string).collect(),
+        None => vec![lower],
+    }
+}
+
 impl Spec {
     pub fn is_present(&self) -> bool {
         self.state == account::Wanted::Present
@@ -89,9 +110,9 @@ impl Spec {
         HostPath::new(&format!("{FOLDER}/{}", self.file_name())).expect("the name was checked")
     }
 
-    /// Keywords of this file as `sshd -T` writes them.
+    /// Keywords of this file as `sshd -T` may write them.
     pub fn keys(&self) -> Vec<String> {
-        let keys = self.options.keys().map(|key| key.to_ascii_lowercase());
+        let keys = self.options.keys().flat_map(|key| names(key));
         let mut keys: Vec<String> = keys.chain(["port".to_string()]).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -150,6 +171,18 @@ impl Spec {
                 }
                 _ if seen.contains(&lower) => return bad(format!("`{key}` is there twice"), "leave one out"),
                 _ => seen.push(lower),
+            }
+            let all = names(key);
+            let mut others = self.options.iter().take_while(|(other, _)| *other != key);
+            let other = others.find(|(other, says)| {
+                all.contains(&other.to_ascii_lowercase()) && says.lines() != value.lines()
+            });
+            // Of host keys each line adds one.
+            if let Some((other, _)) = other.filter(|_| all[0] != "hostkey") {
+                return bad(
+                    format!("`{other}` and `{key}` are one option of sshd, and say different things"),
+                    "leave one out: the first would win",
+                );
             }
             let lines = value.lines();
             let fine = |line: &String| !line.trim().is_empty() && !line.chars().any(char::is_control);
