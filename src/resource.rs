@@ -207,6 +207,10 @@ pub trait Resource: Sized + 'static {
 
     /// What this owns on the host; `None` for actions and for parts of a file that several tasks share.
     fn address(spec: &Self::Spec) -> Option<Address>;
+    /// Of what another task may own as a whole, this one has a part: both on one host would undo each other, and are refused.
+    fn part_of(_: &Self::Spec) -> Option<Address> {
+        None
+    }
     fn footprint(spec: &Self::Spec) -> Footprint;
     /// The state on the host, from the answers seen so far.
     ///

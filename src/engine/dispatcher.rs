@@ -378,5 +378,13 @@ fn owners<'a>(
             return Some((&tasks[at], &tasks[first], address));
         }
     }
+    for (at, prepared) in plan.prepared.iter().enumerate() {
+        let part = prepared.as_ref().filter(|_| !matches!(plan.tasks[at], TaskPlan::Skipped { .. }));
+        if let Some(address) = part.and_then(|part| part.part_of())
+            && let Some(whole) = known.get(&(tasks[at].place.clone(), address.clone()))
+        {
+            return Some((&tasks[at], &tasks[*whole], address));
+        }
+    }
     None
 }

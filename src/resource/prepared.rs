@@ -49,6 +49,9 @@ impl Change {
 pub trait Prepared: Send + Sync {
     fn type_name(&self) -> &str;
     fn address(&self) -> Option<Address>;
+    fn part_of(&self) -> Option<Address> {
+        None
+    }
     fn footprint(&self) -> Footprint;
     fn acts(&self) -> bool;
     fn counts_as_change(&self) -> bool;
@@ -78,6 +81,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn address(&self) -> Option<Address> {
         R::address(&self.0)
+    }
+
+    fn part_of(&self) -> Option<Address> {
+        R::part_of(&self.0)
     }
 
     fn footprint(&self) -> Footprint {

@@ -93,6 +93,7 @@ impl HostTasks {
     ) -> Diagnostics {
         let mut errors = Diagnostics::default();
         let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
+        let mut parts: Vec<(&Place, Address, &HostTask)> = vec![];
         let nothing = Registered::default();
         // On all cores: most of a short run's own time is the parsing of templates.
         let share = self.tasks().len().div_ceil(threads).max(1);
@@ -126,6 +127,9 @@ impl HostTasks {
                     error.at(&task.origin).hint("run it from another machine, or leave this host out");
                 errors.push(error);
             }
+            if let Some(address) = prepared.part_of().filter(|_| !task.is_rescue()) {
+                parts.push((&task.place, address, task));
+            }
             let Some(address) = prepared.address() else { continue };
             // What mends may own what it mends.
             if task.is_rescue() {
@@ -141,8 +145,21 @@ impl HostTasks {
                 owners.insert((&task.place, address), task);
             }
         }
+        for (place, address, part) in parts {
+            if let Some(whole) = owners.get(&(place, address.clone())) {
+                errors.push(owner_of_all(&address, whole, part));
+            }
+        }
         errors
     }
+}
+
+/// The error for a task that owns as a whole what another one has a part in.
+fn owner_of_all(address: &Address, whole: &HostTask, part: &HostTask) -> Diagnostic {
+    Diagnostic::error(format!("two tasks undo each other at `{address}`"))
+        .labelled(&part.origin, format!("`{}` is about a part of it", part.name))
+        .related(&whole.origin, format!("`{}` owns all of it", whole.name))
+        .hint("give all of it to the one task, or give them `when`s that exclude each other")
 }
 
 /// The error for two tasks that own the same thing.
