@@ -1,16 +1,16 @@
 //! `sudoers`: a file in `/etc/sudoers.d`.
 
 use super::shared::{
-    FileState, HostPath, OneOrMany, account, content_ops, observe_bytes, observe_content, roots,
+    FileState, HostPath, OneOrMany, account, armed, content_ops, observe_bytes, observe_content, roots,
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
     yaml::Text,
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op, Probe},
+    wire::{Attrs, Meta, Op, Probe, Query},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +24,9 @@ pub struct Sudoers;
 ///
 /// `visudo` judges all of sudoers as it will be: what sudo would not take is refused before anything changes, also under `--check`.
 /// The file belongs to root, mode 0440.
+///
+/// Where the connection does not log in as root, a change of what there is starts a timer on the host first, which puts the old file back
+/// unless a new connection could become root in time: one cannot lock oneself out. Likewise when the file goes.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -53,6 +56,13 @@ pub struct Spec {
     /// `present` (default) or `absent`.
     #[serde(default)]
     state: account::Wanted,
+    /// Seconds until the old file comes back when no new connection could become root.
+    #[serde(default = "minute")]
+    confirm_within: u32,
+}
+
+fn minute() -> u32 {
+    60
 }
 
 /// Words in which nothing ends a command or begins a comment; what has a backslash already keeps it.
@@ -153,6 +163,12 @@ impl Spec {
         Ok(Some(Content::from(text.as_str())))
     }
 
+    /// Whether a file that is new may take something from whoever logs in: not where its one rule is for somebody else.
+    fn concerns(&self, login: &str) -> bool {
+        let other = self.user.as_ref().is_some_and(|user| user != login && user != "ALL");
+        self.content.is_some() || !other
+    }
+
     /// One command, whose arguments cannot begin another one.
     fn command(&self, command: &str) -> Result<String, Fault> {
         let bad =
@@ -176,6 +192,49 @@ impl Spec {
     }
 }
 
+pub struct Rules {
+    file: FileState,
+    /// The file as it is, for the way back.
+    meta: Option<Meta>,
+    /// As whom the connection logs in, if it became root by sudo.
+    login: Option<String>,
+    /// Whether the last change was confirmed; `None` when there is no doubt.
+    confirmed: Option<bool>,
+}
+
+impl State for Rules {
+    fn facets(&self) -> Facets {
+        let mut facets = self.file.facets();
+        if let Some(confirmed) = self.confirmed {
+            facets.insert("confirmed".into(), armed::word(confirmed).into());
+        }
+        facets
+    }
+}
+
+/// Refuses what `visudo` would not take.
+fn judge(spec: &Spec, content: Option<Content>, seen: &Seen) -> Observe<()> {
+    let (secret, gone) = (content.as_ref().is_some_and(Content::is_secret), content.is_none());
+    let content = content.unwrap_or_else(|| Content::from(""));
+    let said = seen.run(Probe::Sudoers { name: spec.name.clone(), content })?;
+    match said.code {
+        0 => Ok(()),
+        // Where it does not run, nobody is asked.
+        127 if gone => Ok(()),
+        127 => seen.presume("there is no visudo (package sudo)"),
+        _ => {
+            let words = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
+            let said = if secret { "[secret]".into() } else { words };
+            if gone {
+                let fault = Fault::new(format!("without this file sudo would not take the others: {said}"));
+                return Err(fault.hint("they need what it defines: change them first").into());
+            }
+            let fault = Fault::new(format!("sudo would not take this: {said}"));
+            Err(fault.hint("`stdin` is the content of this task; see sudoers(5)").into())
+        }
+    }
+}
+
 impl Resource for Sudoers {
     const NAME: &'static str = "sudoers";
     const TOPIC: Topic = Topic::System;
@@ -187,7 +246,7 @@ sudoers:
   commands: [/usr/bin/systemctl restart app.service]
 ";
     type Spec = Spec;
-    type State = FileState;
+    type State = Rules;
 
     fn address(spec: &Spec) -> Option<Address> {
         Some(Address(format!("path:{FOLDER}/{}", spec.name)))
@@ -201,41 +260,55 @@ sudoers:
         ])
     }
 
-    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<Rules> {
         let path = spec.path()?;
         let content = spec.text()?;
-        let Some(content) = content else { return observe_bytes(&path, &Attrs::default(), false, seen) };
-        let state = observe_content(&path, &content, &roots(MODE), seen)?;
-        let secret = content.is_secret();
-        let said = seen.run(Probe::Sudoers { name: spec.name.clone(), content })?;
-        match said.code {
-            0 => {}
-            127 => seen.presume("there is no visudo (package sudo)")?,
-            _ => {
-                let words = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
-                let said = if secret { "[secret]".into() } else { words };
-                let fault = Fault::new(format!("sudo would not take this: {said}"));
-                return Err(fault.hint("`stdin` is the content of this task; see sudoers(5)").into());
-            }
+        let token = armed::token("sudoers", &spec.name);
+        let unconfirmed = Query::Run(Probe::Unconfirmed { token: token.clone() });
+        seen.all([file_query(&path), Query::Run(Probe::LoginUser), unconfirmed])?;
+        let login = Some(armed::login(seen)?).filter(|login| login != "root");
+        let confirmed = armed::confirmed(&token, seen)?;
+        let meta = seen.meta(&path)?;
+        let file = match &content {
+            Some(content) => observe_content(&path, content, &roots(MODE), seen)?,
+            None => observe_bytes(&path, &Attrs::default(), false, seen)?,
+        };
+        if content.is_some() || file.what.is_some() {
+            judge(spec, content, seen)?;
         }
-        Ok(state)
+        Ok(Rules { file, meta, login, confirmed })
     }
 
-    fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        Ok(match spec.text()? {
-            Some(content) => observed.with_content(&content, &roots(MODE)),
+    fn desired(spec: &Spec, observed: &Rules) -> Result<Rules, Fault> {
+        let file = match spec.text()? {
+            Some(content) => observed.file.with_content(&content, &roots(MODE)),
             None => FileState::default(),
-        })
+        };
+        let confirmed = observed.confirmed.map(|_| true);
+        Ok(Rules { file, meta: observed.meta.clone(), login: observed.login.clone(), confirmed })
     }
 
-    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
+    fn ops(spec: &Spec, from: &Rules, to: &Rules) -> Vec<Op> {
         let Ok(path) = spec.path() else { return vec![] };
-        if to.what.is_none() {
-            let gone = from.what.iter().map(|_| Op::Remove { path: path.to_string(), recursive: false });
-            return gone.collect();
+        if from.facets() == to.facets() {
+            return vec![];
+        }
+        let mut ops = vec![];
+        // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
+        let risky = from.login.as_ref().is_some_and(|login| from.meta.is_some() || spec.concerns(login));
+        if risky || from.confirmed.is_some() {
+            let token = armed::token("sudoers", &spec.name);
+            ops.push(armed::arm(&token, spec.confirm_within, &path, &from.file, from.meta.as_ref(), []));
+        }
+        if to.file.what.is_none() {
+            let gone = from.file.what.iter().map(|_| Op::Remove { path: path.to_string(), recursive: false });
+            ops.extend(gone);
+            return ops;
         }
         let check = ["visudo", "-c", "-q", "-f", "{}"].map(String::from);
-        let Ok(Some(content)) = spec.text() else { return vec![] };
-        content_ops(&path, &content, Some(&check), from, to)
+        if let Ok(Some(content)) = spec.text() {
+            ops.extend(content_ops(&path, &content, Some(&check), &from.file, &to.file));
+        }
+        ops
     }
 }

@@ -7,6 +7,7 @@ mod sshd;
 
 #[cfg(feature = "age")]
 mod age;
+mod armed;
 mod asked;
 mod bad;
 mod blocks;

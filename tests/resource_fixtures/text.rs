@@ -245,7 +245,11 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             text
         }
         Op::Arm { seconds, revert, .. } => {
-            let revert: Vec<_> = revert.iter().map(exec).collect();
+            let step = |step: &Op| match step {
+                Op::Exec { exec: e, .. } => exec(e),
+                step => self::op(step).0,
+            };
+            let revert: Vec<_> = revert.iter().map(step).collect();
             format!("arm {seconds}s: {}", revert.join("; "))
         }
         Op::Note { text } => return ("note".into(), Some(text)),

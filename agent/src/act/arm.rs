@@ -5,7 +5,9 @@
 mod boot;
 
 use super::state::{private_file, private_folder, safe_name};
-use crate::wire::Exec;
+use super::{file, remove};
+use crate::observe::Names;
+use crate::wire::Op;
 use crate::{child, reason};
 use borsh::{BorshDeserialize, BorshSerialize};
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -41,7 +43,7 @@ struct Plan {
     /// The boot in which it was armed: its countdown has ended with it.
     boot: String,
     seconds: u32,
-    execs: Vec<Exec>,
+    revert: Vec<Op>,
 }
 
 impl Plan {
@@ -92,7 +94,7 @@ pub fn pending(state: &Path, token: &str) -> Result<bool, String> {
 ///
 /// One with the same token that is pending is taken over: its change was not confirmed, so what it goes back to is what
 /// this one goes back to.
-pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Exec]) -> Result<(), String> {
+pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Op]) -> Result<(), String> {
     let plan = plan_path(state, token)?;
     let failed = |why: String| format!("cannot arm the revert: {why}");
     private_folder(&state.join("armed"))?;
@@ -100,8 +102,8 @@ pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Exec]) -> Result<(
     resume(&plan).map_err(failed)?;
     let pending = plan.exists().then(|| Plan::read(&plan)).transpose().map_err(failed)?;
     let taken_over = pending.is_some();
-    let execs = pending.map_or_else(|| revert.to_vec(), |plan| plan.execs);
-    Plan { boot: this_boot(), seconds, execs }.put(&plan).map_err(failed)?;
+    let revert = pending.map_or_else(|| revert.to_vec(), |plan| plan.revert);
+    Plan { boot: this_boot(), seconds, revert }.put(&plan).map_err(failed)?;
     drop(gate);
     start(&plan, token).and_then(|()| boot::install(&plan, token)).map_err(|why| {
         // What was pending before stays so, for the next boot or the next run.
@@ -226,13 +228,29 @@ fn fire(path: &Path, still_mine: impl Fn() -> bool) -> Result<(), String> {
     drop(gate);
     let plan = Plan::read(&ours)?;
     let mut log = private_file(&beside(path, "log"), OFlags::WRONLY | OFlags::APPEND)?;
-    for exec in &plan.execs {
-        let program = exec.argv.first().map_or("", String::as_str);
-        let output = child::output_or_code(child::run(exec, &mut |_| {}), exec.secret);
-        let _ = writeln!(log, "{} {program}: exit code {}", crate::serve::now().0, output.code);
-        if output.code != 0 && !exec.secret {
-            let _ = log.write_all(output.stderr.bytes());
-        }
+    for op in &plan.revert {
+        let now = crate::serve::now().0;
+        let (path, done) = match op {
+            Op::Exec { exec, .. } => {
+                let program = exec.argv.first().map_or("", String::as_str);
+                let output = child::output_or_code(child::run(exec, &mut |_| {}), exec.secret);
+                let _ = writeln!(log, "{now} {program}: exit code {}", output.code);
+                if output.code != 0 && !exec.secret {
+                    let _ = log.write_all(output.stderr.bytes());
+                }
+                continue;
+            }
+            Op::WriteFile { path, content, attrs, check } => (
+                path,
+                file::write(path, content, attrs, check.as_deref(), &mut Names::default())
+                    .map_err(|failed| failed.message),
+            ),
+            Op::SetAttrs { path, attrs } => (path, file::set_attrs(path, attrs, &mut Names::default())),
+            Op::MakeLink { path, target } => (path, file::make_link(path, target)),
+            Op::Remove { path, recursive } => (path, remove::remove(path, *recursive, None)),
+            _ => continue,
+        };
+        let _ = writeln!(log, "{now} {path}: {}", done.err().as_deref().unwrap_or("as it was"));
     }
     let _ = log.sync_all();
     boot::remove(path, &token(path));

@@ -2,7 +2,7 @@ use crate::harness::*;
 use agent::wire::*;
 
 fn arm(token: &str, seconds: u32, script: &str) -> Op {
-    Op::Arm { token: token.into(), seconds, revert: vec![shell(script)] }
+    Op::Arm { token: token.into(), seconds, revert: vec![Op::Exec { exec: shell(script), ok: vec![] }] }
 }
 
 #[test]

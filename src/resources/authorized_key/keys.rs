@@ -229,6 +229,13 @@ pub fn keeps_one(text: &str, keys: &[Key]) -> bool {
     text.lines().filter_map(read).any(|there| keys.iter().any(|key| key.is_same(&there)))
 }
 
+/// Whether each key of a text is in the other one, with the same options.
+pub fn stay(before: &str, after: &str) -> bool {
+    let after: Vec<Key> = after.lines().filter_map(read).collect();
+    let stays = |key: Key| after.iter().any(|other| other.is_same(&key) && other.options == key.options);
+    before.lines().filter_map(read).all(stays)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 mod keys;
 
-use super::shared::{FileState, HostPath, account, content_ops, observe_bytes};
+use super::shared::{FileState, HostPath, account, armed, content_ops, observe_bytes};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Facets, Fault, Observe, Resource, Seen, State, Topic, attr_facets, file_query},
@@ -22,6 +22,9 @@ pub struct AuthorizedKey;
 ///
 /// Comments and lines of others stay. The folder is made, 0700, and the file 0600, both owned by the user; a link that the user put
 /// in their place is refused.
+///
+/// Taking a key or its rights from the user that the connection logs in as starts a timer on the host first, which puts the old keys back
+/// unless a new connection could be made in time: one cannot lock oneself out.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -43,9 +46,17 @@ pub struct Spec {
     path: Option<HostPath>,
     /// Makes the file's folder and sees to its owner and mode. Default: true, with a `path` outside of the home false.
     manage_dir: Option<bool>,
-    /// Removes even the last key, or with `exclusive` all the keys, of the user that the connection logs in as.
+    /// Removes even the last key, or with `exclusive` all the keys, of the user that the connection logs in as, and waits for no new
+    /// connection.
     #[serde(default)]
     force: bool,
+    /// Seconds until the old keys of the user that the connection logs in as come back when no new connection could be made.
+    #[serde(default = "minute")]
+    confirm_within: u32,
+}
+
+fn minute() -> u32 {
+    60
 }
 
 impl Spec {
@@ -99,6 +110,13 @@ impl Spec {
         }
     }
 
+    /// Who owns the file, before it is known where the home is.
+    fn file(&self) -> Address {
+        let home = if self.user == "root" { "/root".into() } else { format!("/home/{}", self.user) };
+        let own = || format!("{home}/.ssh/authorized_keys");
+        Address(format!("keys:{}", self.path.as_deref().map_or_else(own, String::from)))
+    }
+
     /// Before it is known where the home is.
     fn area(&self) -> Area {
         let home = if self.user == "root" { "/root".into() } else { format!("/home/{}", self.user) };
@@ -115,6 +133,10 @@ pub struct Keys {
     owner: Attrs,
     /// As whom the connection logs in, if by this file.
     ours: Option<String>,
+    /// The file as it is, for the way back.
+    meta: Option<Meta>,
+    /// Whether the last change was confirmed; `None` when there is no doubt.
+    confirmed: Option<bool>,
 }
 
 impl Keys {
@@ -131,6 +153,9 @@ impl State for Keys {
             let mut of_folder = Facets::new();
             attr_facets(&mut of_folder, folder);
             facets.extend(of_folder.into_iter().map(|(name, facet)| (format!("directory {name}"), facet)));
+        }
+        if let Some(confirmed) = self.confirmed {
+            facets.insert("confirmed".into(), armed::word(confirmed).into());
         }
         facets
     }
@@ -184,8 +209,11 @@ authorized_key:
 
     /// Several tasks may each own a key; one that is exclusive owns the file.
     fn address(spec: &Spec) -> Option<Address> {
-        let file = spec.path.as_deref().unwrap_or("authorized_keys");
-        spec.exclusive.then(|| Address(format!("keys:{}:{file}", spec.user)))
+        spec.exclusive.then(|| spec.file())
+    }
+
+    fn part_of(spec: &Spec) -> Option<Address> {
+        (!spec.exclusive).then(|| spec.file())
     }
 
     fn footprint(spec: &Spec) -> Footprint {
@@ -195,12 +223,12 @@ authorized_key:
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Keys> {
         spec.check()?;
         seen.all([Query::User { name: spec.user.clone() }, Query::Run(Probe::LoginUser)])?;
-        let login = String::from_utf8_lossy(seen.run(Probe::LoginUser)?.stdout.bytes()).trim().to_string();
+        let login = armed::login(seen)?;
         let Some(user) = account(spec, seen)? else {
             // Nobody can log in as an account that is not there.
             let path = spec.path(&format!("/home/{}", spec.user))?;
             let (file, owner) = (FileState::default(), Attrs::default());
-            return Ok(Keys { path, folder: None, file, owner, ours: None });
+            return Ok(Keys { path, folder: None, file, owner, ours: None, meta: None, confirmed: None });
         };
         let path = spec.path(&user.home)?;
         let parent = path.parent().unwrap_or("/").to_string();
@@ -208,6 +236,10 @@ authorized_key:
             path.starts_with(&format!("{}/", user.home.trim_end_matches('/'))) && parent != user.home;
         let manages = spec.is_present() && spec.manage_dir.unwrap_or(at_home);
         let ours = is_file_of(&login, &user, &path, spec, seen)?.then_some(login);
+        let confirmed = match &ours {
+            Some(login) => armed::confirmed(&armed::token("keys", login), seen)?,
+            None => None,
+        };
         let owner = if spec.is_present() {
             Attrs { mode: Some(0o600), ..attrs_of(&folder_of(&user)) }
         } else {
@@ -240,12 +272,14 @@ authorized_key:
             }
         }
         let file = observe_bytes(&path, &owner, spec.key.is_secret(), seen)?;
-        Ok(Keys { path, folder: manages.then_some(folder), file, owner, ours })
+        let meta = seen.meta(&path)?;
+        Ok(Keys { path, folder: manages.then_some(folder), file, owner, ours, meta, confirmed })
     }
 
     fn desired(spec: &Spec, observed: &Keys) -> Result<Keys, Fault> {
+        let confirmed = observed.confirmed.map(|_| true);
         if !spec.is_present() && observed.file.what.is_none() {
-            return Ok(observed.clone());
+            return Ok(Keys { confirmed, ..observed.clone() });
         }
         let before = observed.text()?;
         let after = spec.edit(before)?;
@@ -275,11 +309,21 @@ authorized_key:
             group: group.unwrap_or_default(),
             size: 0,
         };
-        Ok(Keys { folder: observed.folder.as_ref().map(|_| Some(mine)), file, ..observed.clone() })
+        let folder = observed.folder.as_ref().map(|_| Some(mine));
+        Ok(Keys { folder, file, confirmed, ..observed.clone() })
     }
 
-    fn ops(_: &Spec, from: &Keys, to: &Keys) -> Vec<Op> {
+    fn ops(spec: &Spec, from: &Keys, to: &Keys) -> Vec<Op> {
         let mut ops = vec![];
+        if let Some(login) = &from.ours {
+            let (before, after) = (from.text().unwrap_or_default(), to.text().unwrap_or_default());
+            let narrows = !spec.force && !keys::stay(before, after);
+            // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
+            if narrows || from.confirmed != to.confirmed {
+                let (token, meta) = (armed::token("keys", login), from.meta.as_ref());
+                ops.push(armed::arm(&token, spec.confirm_within, &from.path, &from.file, meta, []));
+            }
+        }
         if let Some(Some(folder)) = &to.folder
             && from.folder.as_ref() != to.folder.as_ref()
         {

@@ -295,7 +295,14 @@ impl Resource for Firewall {
         // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
         if load || from.confirmed.is_some() {
             let (token, seconds) = (spec.token(), spec.confirm_within);
-            ops.push(Op::Arm { token, seconds, revert: load::revert(spec, from) });
+            ops.push(Op::Arm {
+                token,
+                seconds,
+                revert: load::revert(spec, from)
+                    .into_iter()
+                    .map(|exec| Op::Exec { exec, ok: vec![] })
+                    .collect(),
+            });
         }
         if !from.folder_exists {
             let attrs = Attrs { mode: Some(0o755), ..attrs.clone() };

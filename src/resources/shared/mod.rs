@@ -2,6 +2,7 @@
 
 pub mod account;
 mod act;
+pub mod armed;
 pub mod checksum;
 pub mod docker;
 pub mod dotenv;

@@ -4,8 +4,8 @@ mod judged;
 mod spec;
 
 use super::shared::{
-    FileState, What, content_ops, observe_bytes, parent_there, roots,
-    unit::{systemctl, unit, unit_query},
+    FileState, What, armed, content_ops, observe_bytes, parent_there, roots,
+    unit::{run, systemctl, unit, unit_query},
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -13,7 +13,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Exec, Op, Probe, Query},
+    wire::{Attrs, Meta, Op, Probe, Query},
 };
 use judged::Judged;
 use spec::{FOLDER, Spec};
@@ -21,17 +21,13 @@ use spec::{FOLDER, Spec};
 const TOKEN: &str = "sshd";
 const SOCKET: &str = "ssh.socket";
 
-/// Puts back a file (`$1`) with a mode (`$2`) from stdin.
-const RESTORE: &str = "set -eu; umask 077; d=$(mktemp -d /etc/ssh/.provision-XXXXXXXX); trap 'rm -rf \"$d\"' EXIT; \
-    cat > \"$d/new\"; chmod \"$2\" \"$d/new\"; sync \"$d/new\"; mv -fT \"$d/new\" \"$1\"; sync \"${1%/*}/\"";
-
 pub struct SshdConfig;
 
 #[derive(Clone)]
 pub struct Config {
     file: FileState,
-    /// Mode of the file as it is, for the way back.
-    mode: u32,
+    /// The file as it is, for the way back.
+    meta: Option<Meta>,
     /// What sshd makes of the options that the task names.
     effective: Option<String>,
     /// As wanted: the text, and what it will come to.
@@ -48,8 +44,7 @@ impl State for Config {
             facets.insert("effective".into(), Facet::content(&Content::from(effective.as_str())));
         }
         if let Some(confirmed) = self.confirmed {
-            let word = if confirmed { "yes" } else { "not yet: it will be reverted" };
-            facets.insert("confirmed".into(), word.into());
+            facets.insert("confirmed".into(), armed::word(confirmed).into());
         }
         facets
     }
@@ -135,7 +130,7 @@ sshd_config:
         if file.what.is_none() && spec.is_present() {
             parent_there(&path, seen)?;
         }
-        let mode = seen.meta(&path)?.map_or(0o644, |meta| meta.mode);
+        let meta = seen.meta(&path)?;
         let (judged, content) = judge(spec, seen)?;
         let pending = !seen.run(unconfirmed)?.stdout.bytes().is_empty();
         let then = judged.as_ref().map(Judged::then);
@@ -145,7 +140,7 @@ sshd_config:
             notes: judged.map(|judged| judged.notes(spec)).unwrap_or_default(),
             confirmed: pending.then_some(false),
             file,
-            mode,
+            meta,
         })
     }
 
@@ -168,16 +163,8 @@ sshd_config:
         let mut ops = vec![];
         // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
         if rewritten || from.confirmed.is_some() {
-            let restore = match from.file.read() {
-                Some(content) => Exec {
-                    stdin: Some(content.clone()),
-                    ..Exec::new(["sh", "-c", RESTORE, "sh", &path, &format!("{:04o}", from.mode)])
-                },
-                None => Exec::new(["rm", "-f", "--", &path]),
-            };
-            let reload = Exec::new(["systemctl", "try-reload-or-restart", "--", &spec.service]);
-            let (token, seconds) = (TOKEN.to_string(), spec.confirm_within);
-            ops.push(Op::Arm { token, seconds, revert: vec![restore, reload] });
+            let reload = run(["systemctl", "try-reload-or-restart", "--", &spec.service]);
+            ops.push(armed::arm(TOKEN, spec.confirm_within, &path, &from.file, from.meta.as_ref(), [reload]));
         }
         match (&to.file.what, to.file.read()) {
             (Some(What::File), Some(content)) => {

@@ -1,0 +1,82 @@
+//! Changes that would cut off whoever makes them, on a real sshd with a real sudo: they come back of themselves.
+
+use crate::{project::Project, sshd::Sshd};
+use std::{fs, path::PathBuf, time::Duration};
+
+const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICHnj+LZ5yM7nCCyvHacgV56OkdKuNS3vlg0TALaxoec other";
+
+fn keys(sshd: &Sshd) -> PathBuf {
+    sshd.home("alice").join(".ssh/authorized_keys")
+}
+
+/// Waits until the file reads so again.
+fn comes_back(file: &PathBuf, text: &str) {
+    let began = std::time::Instant::now();
+    while fs::read_to_string(file).unwrap_or_default() != text {
+        assert!(began.elapsed() < Duration::from_secs(40), "it does not come back");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A host whose rules are in a folder of its own.
+fn with_rules(alice: &str) -> (Sshd, PathBuf) {
+    let platform = format!(
+        "mkdir -p rules; mount --bind rules /etc/sudoers.d\nprintf '%s\\n' '{alice}' >/etc/sudoers.d/10-alice\n\
+         chmod 0440 /etc/sudoers.d/10-alice\nsed /^alice/d sudoers >sudoers.less\n\
+         echo '@includedir /etc/sudoers.d' >>sudoers.less\ncat sudoers.less >/etc/sudoers\n"
+    );
+    let sshd = Sshd::start_as(&platform);
+    let file = sshd.base.join("rules/10-alice");
+    (sshd, file)
+}
+
+#[test]
+fn a_rule_that_one_becomes_root_by_comes_back() {
+    let rule = "alice ALL=(ALL) NOPASSWD: ALL";
+    let (sshd, file) = with_rules(rule);
+    let before = format!("{rule}\n");
+    for change in [
+        "{name: 10-alice, state: absent, confirm_within: 4}",
+        "{name: 10-alice, user: alice, commands: [/bin/ls], confirm_within: 4}",
+    ] {
+        let project = Project::ssh(&sshd, &format!("    - {{name: it, sudoers: {change}, become: true}}\n"));
+        project.go().exits(40).has(&["after this change no new connection gets through"]);
+        comes_back(&file, &before);
+    }
+    // What leaves the way to root open is confirmed, and stays.
+    let wider = "    - {name: it, become: true, sudoers: {name: 10-alice, user: alice, runas: ALL, commands: [ALL], \
+                 confirm_within: 4}}\n";
+    let project = Project::ssh(&sshd, wider);
+    project.go().exits(0);
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(fs::read_to_string(&file).unwrap().ends_with("alice ALL=(ALL) NOPASSWD: ALL\n"));
+    project.go().exits(0).row("web1 1 0 0 0 0 0");
+}
+
+#[test]
+fn a_key_that_one_logs_in_by_comes_back() {
+    let sshd = Sshd::start();
+    let own = fs::read_to_string(keys(&sshd)).unwrap();
+    let before = format!("{own}{OTHER}\n");
+    fs::write(keys(&sshd), &before).unwrap();
+    let own = own.trim();
+    let tasks = |how: &str| {
+        format!(
+            "    - {{name: it, authorized_key: {{user: alice, path: \"{}\", manage_dir: false, confirm_within: 4, {how}}}, \
+             become: true}}\n",
+            keys(&sshd).display()
+        )
+    };
+    for how in [
+        format!("key: \"{own}\", state: absent"),
+        format!("key: \"{own}\", key_options: 'from=\"192.0.2.1\"'"),
+    ] {
+        let project = Project::ssh(&sshd, &tasks(&how));
+        project.go().exits(40).has(&["after this change no new connection gets through"]);
+        comes_back(&keys(&sshd), &before);
+    }
+    let project = Project::ssh(&sshd, &tasks(&format!("key: \"{OTHER}\", state: absent")));
+    project.go().exits(0);
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(fs::read_to_string(keys(&sshd)).unwrap(), format!("{own}\n"));
+}
