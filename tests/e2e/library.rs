@@ -3,8 +3,12 @@
 use crate::guest::Guest;
 use crate::program::{Program, Run};
 use case::Case;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 #[path = "../law/case.rs"]
 #[expect(dead_code, reason = "what only namespaces need")]
@@ -15,13 +19,54 @@ type Facets = BTreeMap<String, BTreeSet<String>>;
 /// A playbook of tasks, each with its name, its type and its parameters.
 fn playbook(program: &Program, host: &str, file: &str, tasks: &[[&str; 3]]) -> String {
     let mut text = format!("- name: library\n  hosts: {host}\n  become: true\n  tasks:\n");
+    let files = program.scratch.join("files");
     for [name, kind, task] in tasks {
         // One that fails does not keep the others from being tried.
+        let task = as_written(name, kind, task, &files);
         text += &format!("    - name: {name}\n      ignore_errors: true\n      {kind}: {task}\n");
     }
     let path = program.scratch.join(file);
     fs::write(&path, text).unwrap();
     path.display().to_string()
+}
+
+/// The parameters as one writes them: what the program takes from `files/` itself is there.
+fn as_written(name: &str, kind: &str, task: &str, files: &Path) -> String {
+    let mut written: Value = serde_json::from_str(task).unwrap();
+    let parameters = written.as_object_mut().unwrap();
+    let folder = files.join(name);
+    match (kind, parameters.remove("content"), parameters.remove("tree")) {
+        ("script", Some(content), _) => {
+            let file = folder.join(parameters.remove("src_name").unwrap().as_str().unwrap());
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&file, content.as_str().unwrap()).unwrap();
+            parameters.insert("src".into(), file.strip_prefix(files).unwrap().to_str().into());
+        }
+        ("synchronize", _, Some(tree)) => {
+            let entries: BTreeMap<String, Value> = serde_json::from_value(tree).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            entries.iter().for_each(|(path, entry)| make(&folder.join(path), entry));
+            parameters.insert("src".into(), name.into());
+        }
+        _ => return task.into(),
+    }
+    written.to_string()
+}
+
+/// One entry of a tree; folders come before what is in them.
+fn make(path: &Path, entry: &Value) {
+    match (entry["content"].as_str(), entry["target"].as_str()) {
+        (Some(content), _) => {
+            fs::write(path, content).unwrap();
+            let mode = if entry["executable"] == true { 0o755 } else { 0o644 };
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        (_, Some(target)) => match std::os::unix::fs::symlink(target, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => panic!("{error}"),
+            _ => {}
+        },
+        _ => fs::create_dir_all(path).unwrap(),
+    }
 }
 
 /// The tasks that are not as wanted, with the facets that differ.
@@ -49,7 +94,8 @@ fn compare(wanted: &Facets, found: &Facets) -> Vec<String> {
 
 /// What the cases work with, at once: each installation is slow where machines are emulated.
 const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
-    acl attr cron curl docker.io docker-cli git kmod locales logrotate openssl python3 unattended-upgrades unzip xz-utils zip zstd";
+    acl attr busybox-static cron curl docker.io docker-cli dosfstools git kmod locales logrotate openssl python3 unattended-upgrades \
+    unzip xz-utils zip zstd";
 
 /// The cases in groups: cases of one type are often about the same thing, so each group has one of a type.
 fn groups() -> Vec<Vec<Case>> {
@@ -82,6 +128,8 @@ impl Wrong {
 
 pub fn law(program: &Program, guest: &Guest) {
     guest.sh(PROGRAMS);
+    // Here the cases keep what must outlive a step.
+    guest.sh("mkdir -p /run/law");
     let mut wrong = Wrong::default();
     for group in groups() {
         law_of(program, guest, group, &mut wrong);
