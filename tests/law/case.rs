@@ -56,10 +56,10 @@ pub fn on(place: &str) -> Vec<Case> {
     all().into_iter().filter(|case| case.needs.as_deref().is_none_or(|needs| needs == place)).collect()
 }
 
-/// Those to be tried, by name; `LAW=mount` takes those whose names begin so.
+/// Those to be tried, by name; `LAW=mount,swap` takes those whose names begin so.
 fn all() -> Vec<Case> {
     let wanted = std::env::var("LAW").unwrap_or_default();
-    every().into_iter().filter(|case| case.name.starts_with(&wanted)).collect()
+    every().into_iter().filter(|case| wanted.split(',').any(|one| case.name.starts_with(one))).collect()
 }
 
 /// All, by name.
