@@ -8,7 +8,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Op, PackageTool, Probe, Query},
+    wire::{Answer, Op, PackageTool, Probe, Query, TIMED_OUT},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -150,7 +150,10 @@ impl Resource for Debconf {
             Answer::Output(said) if said.code == 0 => said,
             Answer::Output(said) => {
                 let words = String::from_utf8_lossy(said.stderr.bytes()).into_owned();
-                let line = words.lines().next().unwrap_or_default();
+                let line = match said.code {
+                    TIMED_OUT => "no answer came in time; is the host very busy?",
+                    _ => words.lines().next().unwrap_or_default(),
+                };
                 let fault = Fault::new(format!("the answers of debconf cannot be read: {line}"));
                 return Err(fault.hint("`debconf` is for hosts with Debian's packages").into());
             }

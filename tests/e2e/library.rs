@@ -126,14 +126,14 @@ impl Wrong {
     }
 }
 
-/// The law of all cases, or of those that need a machine: the others are tried in namespaces too.
-pub fn law(program: &Program, guest: &Guest, all: bool) {
+pub fn law(program: &Program, guest: &Guest) {
     guest.sh(PROGRAMS);
     // Here the cases keep what must outlive a step.
     guest.sh("mkdir -p /run/law");
     let mut wrong = Wrong::default();
+    // Those first that are tried on no other machine.
     let mut cases = case::on("machine");
-    cases.retain(|case| all || case.needs.is_some());
+    cases.sort_by_key(|case| case.needs.is_none());
     for group in groups(cases) {
         law_of(program, guest, group, &mut wrong);
     }

@@ -1,6 +1,6 @@
 //! The whole story on real machines: two bare VMs become two running servers over SSH, stay as they are, and are mended.
 //!
-//! Two pairs of tests, of which the second one holds all of the first. Each goes in order, since a step starts from what the one before it
+//! Three tests, of which the second one holds all of the first. Each goes in order, since a step starts from what the one before it
 //! left. They need root, the programs of `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` and `make test-vms`
 //! make them). `LUSTORES_E2E_KEEP=1` leaves the machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with
 //! the steps on running servers (as long as no secret was changed on them), `LUSTORES_E2E_GO_ON=lab1` with those on one of them
@@ -79,25 +79,16 @@ fn whatever_happens_to_servers() {
     end(story, &[("back to bare", machine::reset)]);
 }
 
-/// What the types promise that need systemd, a kernel of their own, apt or Docker.
-#[test]
-fn types_that_need_a_machine_keep_their_law() {
-    let mut story = Story::begin();
-    boot_one(&mut story);
-    story.step("each type is converged, disturbed by hand, mended and undone", |story| {
-        library::law(&story.program, &story.guests[0], false);
-    });
-    story.end();
-}
-
-/// What all types promise.
+/// What the single resource types promise, on a machine with systemd, apt and Docker.
 #[test]
 #[ignore = "takes an hour where VMs are emulated: `make test-vms` runs it"]
 fn types_keep_their_law() {
     let mut story = Story::begin();
-    boot_one(&mut story);
+    if !story.goes_on() {
+        story.step("a bare machine boots", steps::boot_one);
+    }
     story.step("each type is converged, disturbed by hand, mended and undone", |story| {
-        library::law(&story.program, &story.guests[0], true);
+        library::law(&story.program, &story.guests[0]);
     });
     story.step("a reboot in the middle of a run", |story| {
         reboot::reboot(&story.program, &story.guests[0]);
@@ -106,12 +97,6 @@ fn types_keep_their_law() {
 }
 
 type Step = (&'static str, fn(&mut Story));
-
-fn boot_one(story: &mut Story) {
-    if !story.goes_on() {
-        story.step("a bare machine boots", steps::boot_one);
-    }
-}
 
 fn boot(story: &mut Story) {
     story.step("two bare machines boot", steps::boot);

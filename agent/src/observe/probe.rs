@@ -19,7 +19,8 @@ use crate::secret::Content;
 use crate::wire::{AttributeProbe, Output, Probe};
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(30);
+/// Far more than any of them takes, but for a small machine that has just installed something.
+const SOON: Duration = Duration::from_secs(90);
 /// While it reads all its units anew, systemd answers nobody.
 const LATER: Duration = Duration::from_secs(120);
 
