@@ -2,7 +2,7 @@
 
 use crate::{
     model::Area,
-    resources::{docker, postgres},
+    resources::{device, docker, postgres, remote},
 };
 use agent::wire::{AttributeProbe, MachineProbe, Probe, Query};
 
@@ -52,7 +52,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::LoginUser | Probe::Runs | Probe::Undo { .. } => vec![],
             Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
             Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],
-            Probe::GitRemote(_) => vec![Area::Network, Area::Packages],
+            Probe::GitRemote(of) => remote::areas(of),
             Probe::Unpacked(wish) => match &wish.from {
                 agent::wire::Archive::OnHost(from) => vec![path(from), path(&wish.dest)],
                 agent::wire::Archive::Sent(_) => vec![path(&wish.dest)],
@@ -67,12 +67,11 @@ fn machine(probe: &MachineProbe) -> Vec<Area> {
     match probe {
         MachineProbe::Mounted { path: p, source, .. } => {
             // Which device a label is on, only all of them tell.
-            let is_named = source.contains('=') && !source.starts_with('/');
-            let of = if is_named { "/dev" } else { source };
-            [path(p)].into_iter().chain(of.starts_with('/').then(|| path(of))).collect()
+            [path(p)].into_iter().chain(device::area(source)).collect()
         }
         MachineProbe::Locales => vec![path("/usr/lib/locale")],
-        MachineProbe::Filesystem { device: p } | MachineProbe::Swap { path: p, .. } => vec![path(p)],
+        MachineProbe::Filesystem { device } => device::area(device).into_iter().collect(),
+        MachineProbe::Swap { path: p, .. } => vec![path(p)],
         MachineProbe::Module { name } => {
             vec![Area::Packages, Area::Path(format!("/sys/module/{}", name.replace('-', "_")))]
         }

@@ -74,7 +74,7 @@ mod xattr;
 mod yaml_merge;
 
 pub use shared::HostPath;
-pub use shared::{Touch, docker, postgres};
+pub use shared::{Touch, device, docker, postgres, remote};
 
 use crate::resource::{ResourceType, row};
 

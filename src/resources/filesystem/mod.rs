@@ -3,7 +3,7 @@
 mod tools;
 
 use self::tools::Kind;
-use super::shared::{HostPath, Words, unit::output};
+use super::shared::{HostPath, Words, device, unit::output};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -52,6 +52,10 @@ pub struct FilesystemState {
     size: Option<u64>,
     device_size: u64,
     mounted: Option<String>,
+    /// Its number in a Btrfs of several devices.
+    devid: Option<String>,
+    /// All its names, as the answer tells them.
+    names: Vec<String>,
 }
 
 impl State for FilesystemState {
@@ -66,13 +70,17 @@ impl State for FilesystemState {
     }
 }
 
+fn question(device: &str) -> Query {
+    Query::Run(Probe::Machine(MachineProbe::Filesystem { device: device.into() }))
+}
+
 impl Spec {
     fn what(&self) -> &'static str {
         if self.file { "file" } else { "device" }
     }
 
     fn question(&self) -> Query {
-        Query::Run(Probe::Machine(MachineProbe::Filesystem { device: self.device.to_string() }))
+        question(&self.device)
     }
 
     fn check(&self) -> Result<(), Fault> {
@@ -123,7 +131,7 @@ filesystem:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.device.area()]).and_reads([Area::Packages])
+        Footprint::writes(device::area(&spec.device)).and_reads([Area::Packages])
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FilesystemState> {
@@ -160,6 +168,8 @@ filesystem:
         let mut state = FilesystemState {
             device_size: number("size").unwrap_or(0),
             mounted: value("mounted"),
+            devid: value("devid"),
+            names: all("name").into_iter().map(str::to_string).collect(),
             ..FilesystemState::default()
         };
         if found == [spec.fstype.name()] {
@@ -252,7 +262,7 @@ filesystem:
             ops.push(spec.fstype.set_label(device, place, label));
         }
         if from.size != to.size {
-            ops.extend(spec.fstype.grow(device, place));
+            ops.extend(spec.fstype.grow(device, place, to.devid.as_deref()));
         }
         ops
     }
@@ -266,6 +276,11 @@ filesystem:
         {
             value.iter().for_each(|value| text += &format!("{key}={value}\n"));
         }
-        vec![Effect::Answer(spec.question(), Answer::Output(output(0, &text)))]
+        to.names.iter().for_each(|name| text += &format!("name={name}\n"));
+        to.devid.iter().for_each(|devid| text += &format!("devid={devid}\n"));
+        // It is one device, by whichever name another task asks for it.
+        let others = to.names.iter().filter(|name| **name != *spec.device).map(|name| question(name));
+        let answer = |query| Effect::Answer(query, Answer::Output(output(0, &text)));
+        [spec.question()].into_iter().chain(others).map(answer).collect()
     }
 }

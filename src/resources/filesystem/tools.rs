@@ -148,7 +148,7 @@ impl Kind {
         }
     }
 
-    pub fn grow(self, device: &str, mounted: Option<&str>) -> Vec<Op> {
+    pub fn grow(self, device: &str, mounted: Option<&str>, devid: Option<&str>) -> Vec<Op> {
         let place = mounted.unwrap_or(device);
         match self {
             Self::Ext4 => {
@@ -158,7 +158,11 @@ impl Kind {
                 check.into_iter().chain([run(["resize2fs", device])]).collect()
             }
             Self::Xfs => vec![run(["xfs_growfs", "-d", place])],
-            Self::Btrfs => vec![run(["btrfs", "filesystem", "resize", "max", place])],
+            Self::Btrfs => {
+                // Of several devices, by default the first would grow.
+                let size = devid.map_or("max".into(), |devid| format!("{devid}:max"));
+                vec![run(["btrfs", "filesystem", "resize", &size, place])]
+            }
             Self::Vfat | Self::Swap => vec![],
         }
     }

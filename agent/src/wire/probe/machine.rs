@@ -14,8 +14,9 @@ pub enum MachineProbe {
     Locales,
     /// What a device or a file holds, by `wipefs` and `blkid -p`, which look at the bytes themselves. Lines `KEY=VALUE`:
     /// `kind=missing|device|file|other`, `size` in bytes; for each signature `found=ext4`; of what blkid takes it for `type`, `label`,
-    /// `uuid`; `filesystem_size` in bytes where it is known; `mounted=PATH` where it is, `mounted=[swap]`; `used=NAME` for whatever
-    /// else is made of it (LVM, RAID, partitions).
+    /// `uuid`; `filesystem_size` in bytes where it is known, and `devid` of Btrfs; `mounted=PATH` where it is, by whichever name,
+    /// `mounted=[swap]`; `used=NAME` for whatever else is made of it (LVM, RAID, partitions; `the kernel`: nobody says by whom). Of a
+    /// device, `name=PATH` for each of its names that does not come from what is on it, the kernel's first.
     Filesystem { device: String },
     /// A swap file, and whether it could have `size` bytes. Lines `KEY=VALUE`:
     /// `kind=missing|file|other`, `size`, `mode`, `found=TYPE` for what is in it, `holes=yes|no`; `active=yes|no`, then `priority`;

@@ -3,10 +3,13 @@
 use super::SOON;
 use crate::child::probe;
 use crate::wire::Output;
+use rustix::fs::{Mode, OFlags};
 use rustix::fs::{SeekFrom as Place, major, minor, seek};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::path::Path;
 
 /// Bytes of the larger of two superblocks, with what stands before it.
 const HEAD: usize = 2048;
@@ -69,14 +72,59 @@ fn size_of_xfs(text: &str) -> Option<u64> {
     number("bsize=")?.checked_mul(number("blocks=")?)
 }
 
-/// The size of this device in what `btrfs filesystem show --raw` prints: `devid    1 size 1073741824 used 8388608 path /dev/vdb`.
-fn size_of_btrfs(text: &str, device: &str) -> Option<u64> {
+/// The number and the size of this device in what `btrfs filesystem show --raw` prints, which has names of its own for devices:
+/// `devid    1 size 1073741824 used 8388608 path /dev/vdb`.
+fn of_btrfs(text: &str, is_it: impl Fn(&str) -> bool) -> Option<(u64, u64)> {
     let line = text.lines().map(str::trim).find(|line| {
-        line.starts_with("devid") && line.split_once(" path ").is_some_and(|(_, path)| path.trim() == device)
+        line.starts_with("devid") && line.split_once(" path ").is_some_and(|(_, path)| is_it(path.trim()))
     })?;
-    let mut words = line.split_whitespace();
-    words.find(|word| *word == "size")?;
-    words.next()?.parse().ok()
+    let after = |word: &str| {
+        let mut words = line.split_whitespace();
+        words.find(|found| *found == word)?;
+        words.next()?.parse().ok()
+    };
+    Some((after("devid")?, after("size")?))
+}
+
+/// The names of a device: the kernel's, then those by which it is found whatever is on it.
+fn names(device: &str) -> Vec<String> {
+    let Ok(real) = fs::canonicalize(device) else { return vec![] };
+    let mut names = vec![];
+    for folder in ["by-id", "by-path", "by-partuuid", "by-partlabel"].map(|by| format!("/dev/disk/{by}")) {
+        names.extend(links(&folder, &real));
+    }
+    names.extend(links("/dev/mapper", &real));
+    names.sort();
+    names.insert(0, real.to_string_lossy().into_owned());
+    names
+}
+
+fn links(folder: &str, real: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let of = paths.filter(|path| path != real && fs::canonicalize(path).is_ok_and(|path| path == real));
+    of.map(|path| path.to_string_lossy().into_owned()).collect()
+}
+
+/// Whether something has a block device for itself, also what is seen in no table: a mount of another namespace. It is claimed for
+/// a moment to find out, so this is asked only where nothing else speaks against formatting it.
+fn is_claimed(device: &str) -> bool {
+    let flags = OFlags::RDONLY | OFlags::EXCL | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(device, flags, Mode::empty()).err() == Some(rustix::io::Errno::BUSY)
+}
+
+/// The names of the devices of the Btrfs that a device is part of.
+fn with_it_in_btrfs(own: &Path) -> Vec<OsString> {
+    let Some(name) = own.file_name() else { return vec![] };
+    let filesystems = fs::read_dir("/sys/fs/btrfs").into_iter().flatten().flatten();
+    for folder in filesystems.map(|entry| entry.path().join("devices")) {
+        let devices = fs::read_dir(folder).into_iter().flatten().flatten();
+        let devices: Vec<_> = devices.map(|entry| entry.file_name()).collect();
+        if devices.iter().any(|device| device == name) {
+            return devices;
+        }
+    }
+    vec![]
 }
 
 /// What is made of a block device: names of holders, and of partitions.
@@ -103,10 +151,19 @@ fn mounted(device: &str, numbers: Option<&str>) -> Option<String> {
         let name = source.strip_prefix("/dev/")?;
         fs::read_to_string(format!("/sys/block/{name}/loop/backing_file")).ok()
     };
+    let together = own.as_deref().map(with_it_in_btrfs).unwrap_or_default();
     for mount in super::mount::all(&info) {
+        let is_part = || {
+            let source = real(&mount.source);
+            mount.kind == "btrfs"
+                && source
+                    .as_deref()
+                    .and_then(Path::file_name)
+                    .is_some_and(|name| together.iter().any(|one| one == name))
+        };
         let by_file = || backing(&mount.source).is_some_and(|file| real(file.trim_end()) == own);
         let by_path = || mount.source.starts_with('/') && real(&mount.source) == own;
-        if numbers == Some(mount.numbers.as_str()) || own.is_some() && (by_path() || by_file()) {
+        if numbers == Some(mount.numbers.as_str()) || own.is_some() && (by_path() || by_file() || is_part()) {
             return Some(mount.path);
         }
     }
@@ -231,19 +288,106 @@ pub fn look(device: &str) -> Result<String, String> {
         }
         ("btrfs", _) => {
             let shown = probe(&["btrfs", "filesystem", "show", "--raw", device], None, SOON);
-            size_of_btrfs(&String::from_utf8_lossy(shown.stdout.bytes()), device)
+            let own = fs::canonicalize(device).ok();
+            let is_it = |path: &str| path == device || own.is_some() && fs::canonicalize(path).ok() == own;
+            let of = of_btrfs(&String::from_utf8_lossy(shown.stdout.bytes()), is_it);
+            of.iter().for_each(|(devid, _)| add("devid", &devid.to_string()));
+            of.map(|(_, size)| size)
         }
         (kind, _) => size_of(kind, &head),
     };
     filesystem.iter().for_each(|size| add("filesystem_size", &size.to_string()));
     place.iter().for_each(|place| add("mounted", place));
-    numbers.iter().flat_map(|numbers| users(numbers)).for_each(|user| add("used", &user));
+    let users = numbers.as_deref().map(users).unwrap_or_default();
+    if types.is_empty() && place.is_none() && users.is_empty() && numbers.is_some() && is_claimed(device) {
+        add("used", "the kernel");
+    }
+    users.iter().for_each(|user| add("used", user));
+    numbers.iter().flat_map(|_| names(device)).for_each(|name| add("name", &name));
     Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A loop device of an empty file, with another name for it.
+    struct Loop {
+        folder: tempfile::TempDir,
+        device: String,
+    }
+
+    impl Loop {
+        fn new() -> Self {
+            assert!(rustix::process::geteuid().is_root(), "these tests make devices: run them as root");
+            let folder = tempfile::tempdir().unwrap();
+            let image = folder.path().join("img");
+            fs::File::create(&image).unwrap().set_len(256 << 20).unwrap();
+            let device = sh(&format!("losetup --find --show {}", image.display()));
+            std::os::unix::fs::symlink(&device, folder.path().join("alias")).unwrap();
+            Self { folder, device }
+        }
+
+        fn alias(&self) -> String {
+            self.folder.path().join("alias").to_str().unwrap().into()
+        }
+
+        fn told(&self) -> String {
+            look(&self.alias()).unwrap()
+        }
+    }
+
+    impl Drop for Loop {
+        fn drop(&mut self) {
+            sh(&format!("losetup --detach {}", self.device));
+        }
+    }
+
+    fn sh(script: &str) -> String {
+        let done = std::process::Command::new("sh").args(["-ec", script]).output().unwrap();
+        assert!(done.status.success(), "{script}: {done:?}");
+        String::from_utf8(done.stdout).unwrap().trim().into()
+    }
+
+    #[test]
+    fn a_device_is_in_use_by_whichever_name_it_is_asked_for() {
+        let one = Loop::new();
+        let told = one.told();
+        let name = format!("name={}\n", one.device);
+        assert!(told.starts_with("kind=device\nsize=268435456\n") && told.ends_with(&name), "{told}");
+        assert!(!told.contains("used=") && !told.contains("mounted="), "{told}");
+        // Mounted where this process does not see it, with the signature taken away while it is.
+        let mut holder = std::process::Command::new("unshare")
+            .args(["--mount", "sh", "-ec", "mount --make-rprivate /; mkfs.ext4 -q $1; mount $1 /mnt; wipefs -qaf $1; echo up; read x || true", "sh"])
+            .arg(&one.device)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut up = [0; 3];
+        holder.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+        let told = one.told();
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+        assert!(told.contains("used=the kernel\n") && !told.contains("found="), "{told}");
+    }
+
+    #[test]
+    fn each_device_of_a_btrfs_is_mounted_and_has_its_number() {
+        let (one, two) = (Loop::new(), Loop::new());
+        let place = one.folder.path().join("on");
+        fs::create_dir(&place).unwrap();
+        sh(&format!("mkfs.btrfs -q {} {}; mount {} {}", one.device, two.device, one.device, place.display()));
+        let told = [one.told(), two.told()];
+        sh(&format!("umount {}", place.display()));
+        for (told, devid) in told.iter().zip(["devid=1\n", "devid=2\n"]) {
+            assert!(
+                told.contains(devid) && told.contains(&format!("mounted={}\n", place.display())),
+                "{told}"
+            );
+            assert!(told.contains("filesystem_size=268435456\n"), "{told}");
+        }
+    }
 
     #[test]
     fn what_the_programs_print_is_read() {
@@ -264,8 +408,8 @@ log      =internal log           bsize=4096   blocks=1566, version=2\n";
 \tTotal devices 2 FS bytes used 147456
 \tdevid    1 size 1073741824 used 8388608 path /dev/vdb
 \tdevid    2 size 2147483648 used 0 path /dev/vdc\n";
-        assert_eq!(size_of_btrfs(btrfs, "/dev/vdc"), Some(2147483648));
-        assert_eq!(size_of_btrfs(btrfs, "/dev/vd"), None);
+        assert_eq!(of_btrfs(btrfs, |path| path == "/dev/vdc"), Some((2, 2147483648)));
+        assert_eq!(of_btrfs(btrfs, |path| path == "/dev/vd"), None);
     }
 
     #[test]

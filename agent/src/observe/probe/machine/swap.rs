@@ -71,11 +71,18 @@ pub fn look(path: &str, wanted: u64) -> Result<String, String> {
     }
     let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
     let swaps: Vec<Active> = swaps.lines().skip(1).filter_map(parse).collect();
-    let active = swaps.iter().find(|swap| swap.path == path);
+    // By whichever name it was taken into use.
+    let number = |meta: &fs::Metadata| (meta.dev(), meta.ino());
+    let own_number = meta.as_ref().map(number);
+    let is_own = |swap: &Active| {
+        let there = fs::metadata(&swap.path).ok();
+        swap.path == path || own_number.is_some() && there.as_ref().map(number) == own_number
+    };
+    let active = swaps.iter().find(|swap| is_own(swap));
     add("active", yes(active.is_some()));
     if let Some(active) = active {
         add("priority", &active.priority.to_string());
-        let others: Vec<&Active> = swaps.iter().filter(|swap| swap.path != path).collect();
+        let others: Vec<&Active> = swaps.iter().filter(|swap| !is_own(swap)).collect();
         let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         add("fits", yes(fits(active, &others, available(&meminfo))));
     }
