@@ -8,7 +8,7 @@ use self::{
     spec::{Spec, Wanted},
 };
 use super::shared::{
-    HostPath,
+    HostPath, device,
     fstab::{self, Entry},
     observe_bytes,
     unit::{output, run},
@@ -37,6 +37,8 @@ struct Live {
     is_wanted: bool,
     kind: Option<String>,
     options: Option<Options>,
+    /// A program is behind it.
+    is_fuse: bool,
 }
 
 #[derive(Clone, Default)]
@@ -84,7 +86,14 @@ fn is_type(wanted: &str, found: &str) -> bool {
         || wanted == "nfs" && found == "nfs4"
         || matches!(wanted, "ext2" | "ext3") && found == "ext4"
         || found.strip_prefix("fuse.") == Some(wanted)
+        // Not every program says its name to the kernel.
+        || found == "fuse" && wanted.starts_with("fuse.")
+        || wanted == "fuse" && found.starts_with("fuse.")
         || wanted == "ntfs-3g" && found == "fuseblk"
+}
+
+fn is_fuse(kind: &str) -> bool {
+    matches!(kind, "fuse" | "fuseblk") || kind.starts_with("fuse.")
 }
 
 fn live(spec: &Spec, told: &HashMap<&str, &str>) -> Option<Live> {
@@ -97,6 +106,7 @@ fn live(spec: &Spec, told: &HashMap<&str, &str>) -> Option<Live> {
         is_wanted: spec.src.is_none() || value("is") == "wanted",
         kind: None,
         options: None,
+        is_fuse: is_fuse(value("type")),
     };
     if value("type") == "autofs" && spec.automount() {
         // It is mounted as soon as somebody looks into it.
@@ -106,7 +116,9 @@ fn live(spec: &Spec, told: &HashMap<&str, &str>) -> Option<Live> {
         let found = value("type");
         let kind = |wanted| if is_type(wanted, found) { wanted } else { found };
         live.kind = spec.visible_type().map(|wanted| kind(wanted).into());
-        live.options = Some(Options::read(value("options")).where_named(&spec.visible()));
+        let options = Options::read(value("options")).where_named(&spec.visible());
+        live.options =
+            Some(if live.is_fuse { options.less_added(&spec.visible(), &spec.opts) } else { options });
     }
     if live.is_wanted && spec.is_wanted() {
         live.source = spec.src().into();
@@ -146,9 +158,7 @@ mount:
     fn footprint(spec: &Spec) -> Footprint {
         let kept = spec.is_kept().then(|| Area::Path(fstab::PATH.into()));
         let live = spec.is_live().then(|| spec.path.area());
-        let named = spec.src().contains('=') && !spec.src().starts_with('/');
-        let from = if named { "/dev" } else { spec.src() };
-        let reads = (from.starts_with('/') && !from.starts_with("//")).then(|| Area::Path(from.into()));
+        let reads = device::area(spec.src());
         // Helpers such as mount.nfs come with packages.
         Footprint::writes(live.into_iter().chain(kept)).and_reads(reads.into_iter().chain([Area::Packages]))
     }
@@ -209,6 +219,7 @@ mount:
             is_wanted: true,
             kind: spec.visible_type().map(Into::into),
             options: Some(spec.visible()),
+            is_fuse: from.live.as_ref().is_some_and(|live| live.is_fuse),
         };
         let entry = (spec.is_kept() && spec.is_wanted()).then(|| spec.entry());
         Ok(MountState {
@@ -239,7 +250,13 @@ mount:
                 && before.options.as_ref() != Some(after)
             {
                 let how = if spec.bind() { "remount,bind," } else { "remount," };
-                ops.push(patient(&["mount", "-o", &format!("{how}{}", after.remount()), &path]));
+                // The helper of a program would start another one.
+                let (words, more) = match live.is_fuse {
+                    true => (after.remount_asked(&spec.opts), &["-i"][..]),
+                    false => (after.remount(), &[][..]),
+                };
+                let options = format!("{how}{words}");
+                ops.push(patient(&[&["mount"], more, &["-o", &options, &path]].concat()));
             }
         }
         // Last, so that what the kernel refuses does not keep the host from booting.

@@ -62,6 +62,28 @@ impl Options {
         self
     }
 
+    /// Of a filesystem in a program: whose mounts are less trusted, the kernel or the helper adds what nobody asked for. It counts
+    /// as far as the task says a word of it.
+    pub fn less_added(mut self, asked: &Self, words: &str) -> Self {
+        if !names(words, "suid") {
+            self.nosuid = asked.nosuid;
+        }
+        if !names(words, "dev") {
+            self.nodev = asked.nodev;
+        }
+        self
+    }
+
+    /// As [`Self::remount`], without what [`Self::less_added`] leaves as it is.
+    pub fn remount_asked(&self, words: &str) -> String {
+        let all = self.remount();
+        let stays = |word: &&str| {
+            let of = |name: &str| word.trim_start_matches("no") == name && !names(words, name);
+            !of("suid") && !of("dev")
+        };
+        all.split(',').filter(stays).collect::<Vec<_>>().join(",")
+    }
+
     /// Of what is no tmpfs.
     pub fn without_size(mut self) -> Self {
         self.size = None;
@@ -98,6 +120,15 @@ impl Options {
     }
 }
 
+/// Whether these words say something of `suid` or `dev`.
+fn names(words: &str, name: &str) -> bool {
+    let says = |word: &str| {
+        word.strip_prefix("no").unwrap_or(word) == name
+            || matches!(word, "user" | "users" | "owner" | "group")
+    };
+    words.split(',').any(says)
+}
+
 /// KiB in whole pages. Parts of the memory, `50%`, are not known here.
 fn kib(size: &str) -> Option<u64> {
     let (number, unit) = match size.char_indices().last()? {
@@ -113,6 +144,25 @@ fn kib(size: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_asked_for_of_a_program_stays() {
+        let seen = "rw,nosuid,nodev,relatime,user_id=0,group_id=0,allow_other";
+        for (asked, shown, remount) in [
+            ("defaults", "rw", "rw,exec,async"),
+            ("suid", "rw,nosuid", "rw,suid,exec,async"),
+            ("nosuid,ro", "rw,nosuid", "ro,nosuid,exec,async"),
+            ("user", "rw,nosuid,nodev", "rw,nosuid,nodev,noexec,async"),
+        ] {
+            let wanted = Options::read(asked);
+            let found = Options::read(seen).where_named(&wanted).less_added(&wanted, asked);
+            assert_eq!(
+                (found.shown().as_str(), wanted.remount_asked(asked).as_str()),
+                (shown, remount),
+                "{asked}"
+            );
+        }
+    }
 
     #[test]
     fn what_is_wanted_and_what_is_shown_meet() {

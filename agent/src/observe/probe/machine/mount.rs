@@ -15,7 +15,7 @@ pub struct Mount {
     pub numbers: String,
     pub path: String,
     options: Vec<String>,
-    kind: String,
+    pub kind: String,
     pub source: String,
 }
 
@@ -118,6 +118,14 @@ fn is_wanted(mount: &Mount, path: &str, source: &str, wanted: Option<&PathBuf>, 
         let same = |a: &fs::Metadata, b: &fs::Metadata| a.dev() == b.dev() && a.ino() == b.ino();
         return matches!((fs::metadata(wanted), fs::metadata(path)), (Ok(a), Ok(b)) if same(&a, &b));
     }
+    if mount.kind == "fuse" || mount.kind.starts_with("fuse.") {
+        // What the program says it is of: its source, or just its own name.
+        let source = source.split_once('#').map_or(source, |(_, source)| source);
+        let real = |path: &str| fs::canonicalize(path).ok();
+        return mount.source.trim_end_matches('/') == source.trim_end_matches('/')
+            || mount.kind.strip_prefix("fuse.") == Some(&mount.source)
+            || source.starts_with('/') && real(&mount.source).is_some_and(|path| real(source) == Some(path));
+    }
     if wanted.is_absolute() {
         let Ok(meta) = fs::metadata(wanted) else { return false };
         if meta.file_type().is_block_device() {
@@ -210,6 +218,19 @@ mod tests {
         assert!(!is_wanted(&nfs, "/n", "host:/other", resolve("host:/other").as_ref(), false));
         let here = tempfile::tempdir().unwrap();
         let path = here.path().to_str().unwrap();
+        let of_program = |kind: &str, source: &str, wanted: &str| {
+            let mount =
+                parse(&format!("70 46 0:39 / /b rw,nosuid,nodev,relatime - {kind} {source} rw,user_id=0"))
+                    .unwrap();
+            is_wanted(&mount, "/b", wanted, resolve(wanted).as_ref(), false)
+        };
+        assert!(of_program("fuse", path, path) && of_program("fuse", path, &format!("bindfs#{path}/")));
+        assert!(
+            of_program("fuse.sshfs", "a@host:/x", "a@host:/x")
+                && of_program("fuse.sshfs", "a@host:", "sshfs#a@host:")
+        );
+        assert!(of_program("fuse.s3fs", "s3fs", "bucket"));
+        assert!(!of_program("fuse", "/", path) && !of_program("fuse.sshfs", "a@host:/x", "a@host:/y"));
         assert!(is_wanted(&nfs, path, path, resolve(path).as_ref(), true), "the same folder");
         assert!(!is_wanted(&nfs, "/", path, resolve(path).as_ref(), true));
     }
