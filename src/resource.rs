@@ -211,6 +211,10 @@ pub trait Resource: Sized + 'static {
     fn part_of(_: &Self::Spec) -> Option<Address> {
         None
     }
+    /// What else it owns: of several files that one task writes, those beside the first.
+    fn also_owns(_spec: &Self::Spec) -> Vec<Address> {
+        vec![]
+    }
     fn footprint(spec: &Self::Spec) -> Footprint;
     /// The state on the host, from the answers seen so far.
     ///

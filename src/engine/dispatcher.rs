@@ -370,12 +370,13 @@ fn owners<'a>(
         if matches!(plan.tasks[at], TaskPlan::Skipped { .. }) {
             continue;
         }
-        let address = prepared.as_ref().and_then(|p| p.address().map(|a| (a, p.acts())));
-        let Some((address, false)) = address else { continue };
-        if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at)
-            && !(tasks[at].handler && tasks[first].source == tasks[at].source)
-        {
-            return Some((&tasks[at], &tasks[first], address));
+        let Some(prepared) = prepared.as_ref().filter(|prepared| !prepared.acts()) else { continue };
+        for address in prepared.addresses() {
+            if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at)
+                && !(tasks[at].handler && tasks[first].source == tasks[at].source)
+            {
+                return Some((&tasks[at], &tasks[first], address));
+            }
         }
     }
     for (at, prepared) in plan.prepared.iter().enumerate() {

@@ -52,6 +52,10 @@ pub trait Prepared: Send + Sync {
     fn part_of(&self) -> Option<Address> {
         None
     }
+    /// With what else it owns.
+    fn addresses(&self) -> Vec<Address> {
+        self.address().into_iter().collect()
+    }
     fn footprint(&self) -> Footprint;
     fn acts(&self) -> bool;
     fn counts_as_change(&self) -> bool;
@@ -85,6 +89,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn part_of(&self) -> Option<Address> {
         R::part_of(&self.0)
+    }
+
+    fn addresses(&self) -> Vec<Address> {
+        R::address(&self.0).into_iter().chain(R::also_owns(&self.0)).collect()
     }
 
     fn footprint(&self) -> Footprint {

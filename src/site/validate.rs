@@ -130,18 +130,20 @@ impl HostTasks {
             if let Some(address) = prepared.part_of().filter(|_| !task.is_rescue()) {
                 parts.push((&task.place, address, task));
             }
-            let Some(address) = prepared.address() else { continue };
             // What mends may own what it mends.
             if task.is_rescue() {
                 continue;
             }
-            if let Some(first) = owners.get(&(&task.place, address.clone())) {
-                // A handler that is flushed is there more than once.
-                if task.handler && first.source == task.source {
-                    continue;
+            for address in prepared.addresses() {
+                if let Some(first) = owners.get(&(&task.place, address.clone())) {
+                    // A handler that is flushed is there more than once.
+                    if task.handler && first.source == task.source {
+                        continue;
+                    }
+                    errors.push(two_owners(&address, first, task));
+                    // One is enough of a task that owns several.
+                    break;
                 }
-                errors.push(two_owners(&address, first, task));
-            } else {
                 owners.insert((&task.place, address), task);
             }
         }

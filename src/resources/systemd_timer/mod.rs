@@ -81,6 +81,12 @@ systemd_timer:
         Some(Address(format!("path:{}", path(spec, "timer"))))
     }
 
+    /// The service that it runs; and whether the timer runs is its own `state`.
+    fn also_owns(spec: &Spec) -> Vec<Address> {
+        let own = [format!("path:{}", path(spec, "service")), format!("service:{}", spec.unit("timer"))];
+        own.map(Address).into()
+    }
+
     fn footprint(spec: &Spec) -> Footprint {
         let paths = KINDS.map(|kind| Area::Path(path(spec, kind)));
         let units = KINDS.map(|kind| Area::Unit(spec.unit(kind)));
