@@ -187,6 +187,10 @@ impl Open for Keeping {
         self.links.is_local(host, seat)
     }
 
+    fn own_boot(&self) -> Option<String> {
+        self.links.own_boot()
+    }
+
     fn look<'a>(
         &'a self,
         host: &'a str,

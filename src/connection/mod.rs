@@ -120,3 +120,9 @@ pub fn raise_open_files() -> u64 {
     let raised = setrlimit(Resource::Nofile, limit).is_ok();
     (if raised { limit.maximum } else { before }).unwrap_or(u64::MAX)
 }
+
+/// The boot of the kernel that this program runs on; `None` where there is no such thing.
+pub fn own_boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_string()).filter(|id| !id.is_empty())
+}

@@ -122,6 +122,10 @@ impl Open for SshLinks {
         self.target(host, seat).is_ok_and(|(target, _)| matches!(target.way, Way::Local { .. }))
     }
 
+    fn own_boot(&self) -> Option<String> {
+        connection::own_boot()
+    }
+
     fn look<'a>(
         &'a self,
         host: &'a str,

@@ -109,6 +109,9 @@ pub trait Open: Send + Sync {
     /// Whether that is a process on this machine.
     fn is_local(&self, host: &str, seat: &Seat) -> bool;
 
+    /// The boot of the kernel that this program runs on.
+    fn own_boot(&self) -> Option<String>;
+
     /// Asks over a connection of its own, which does not act.
     fn look<'a>(
         &'a self,

@@ -46,16 +46,23 @@ impl HostRun {
     /// The boot that the host runs now.
     ///
     /// # Errors
-    /// On this machine, which cannot wait for itself, and when the host does not tell.
+    /// On this machine, which cannot wait for itself, by whichever way it is reached, and when the host does not tell.
     pub(super) async fn boot(&self, task: &HostTask) -> Result<String, ActError> {
         let at = self.seat_of[task.id.0 as usize];
+        let refused = |message: &str| {
+            let fault = Fault::new(message).hint("run it from another machine, or leave this host out");
+            ActError::Link(task_failure(task, &fault))
+        };
         if self.open.is_local(&self.host, &self.seats[at]) {
-            let fault = Fault::new("this machine cannot be rebooted by a run on itself");
-            let fault = fault.hint("run it from another machine, or leave this host out");
-            return Err(ActError::Link(task_failure(task, &fault)));
+            return Err(refused("this machine cannot be rebooted by a run on itself"));
         }
         let answers = self.link(at).ask(question()).await.map_err(ActError::Link)?;
-        boot_id(&answers).map_err(ActError::Link)
+        let boot = boot_id(&answers).map_err(ActError::Link)?;
+        // Over ssh to itself, in a container on it, or from one: it is one kernel, and this program would go down with it.
+        if self.open.own_boot().is_some_and(|own| own == boot) {
+            return Err(refused("the host runs on the same kernel as this run, which would end with it"));
+        }
+        Ok(boot)
     }
 
     /// Waits for the host, which was told to start anew while it ran the boot `before`, and opens new links in the place of those that

@@ -130,3 +130,13 @@ fn only_what_asks_for_it_is_rebooted_and_never_this_machine() {
     let project = Project::tasks("    - {name: it, reboot: {}}\n");
     project.check().exits(20).has(&["this machine cannot be rebooted by a run on itself", "site.yml:3:"]);
 }
+
+#[test]
+fn a_host_on_the_kernel_that_the_run_is_on_is_not_rebooted() {
+    let sshd = Sshd::start();
+    // Nothing but the way there tells it from another machine.
+    boot(&sshd, fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim());
+    let project = Project::ssh(&sshd, "    - {name: it, reboot: {}, become: true}\n");
+    project.go().exits(40).has(&["the host runs on the same kernel as this run, which would end with it"]);
+    assert_eq!(told(&sshd), "");
+}
