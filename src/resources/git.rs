@@ -1,6 +1,6 @@
 //! `git`: a work tree at a branch, a tag or a commit.
 
-use super::shared::HostPath;
+use super::shared::{HostPath, remote};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
@@ -34,6 +34,9 @@ pub struct Spec {
     /// Throws local changes and local commits away.
     #[serde(default)]
     force: bool,
+    /// `false`: leaves out the submodules, which are at the commits that the repository says otherwise.
+    #[serde(default = "yes")]
+    recursive: bool,
     /// `false`: does nothing where there is no work tree yet.
     #[serde(default = "yes")]
     clone: bool,
@@ -63,6 +66,8 @@ pub struct Tree {
     origin: Option<String>,
     changed: u64,
     unpushed: u64,
+    /// Submodules that are not at the commit that is recorded.
+    submodules: Vec<String>,
     files: Vec<String>,
     /// In what is observed: where it should be. `None` when it stays as it is.
     wanted: Option<Wanted>,
@@ -81,6 +86,7 @@ impl State for Tree {
         put("commit", self.commit.clone());
         put("branch", self.branch.clone());
         put("origin", self.origin.clone());
+        put("submodules", (!self.submodules.is_empty()).then(|| self.submodules.join(", ")));
         let count =
             |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}{}", if n == 1 { "" } else { "s" }));
         put("local changes", count(self.changed, "file"));
@@ -99,6 +105,7 @@ impl Tree {
                 "origin" => tree.origin = Some(value.into()),
                 "changed" => tree.changed = value.parse().unwrap_or(0),
                 "unpushed" => tree.unpushed = value.parse().unwrap_or(0),
+                "submodule" => tree.submodules.push(value.into()),
                 "file" => tree.files.push(value.into()),
                 _ => {}
             }
@@ -138,6 +145,15 @@ impl Spec {
         Ok(())
     }
 
+    fn source(&self) -> GitRemote {
+        GitRemote {
+            repo: self.repo.clone(),
+            version: self.version.clone(),
+            key_file: self.key_file.as_ref().map(ToString::to_string),
+            accept_hostkey: self.accept_hostkey,
+        }
+    }
+
     fn commit(&self) -> Option<&str> {
         let is_hex = self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
         (is_hex && matches!(self.version.len(), 40 | 64)).then_some(&self.version)
@@ -148,13 +164,7 @@ impl Spec {
         if let Some(commit) = self.commit() {
             return Ok(Wanted { commit: commit.to_lowercase(), branch: None });
         }
-        let remote = GitRemote {
-            repo: self.repo.clone(),
-            version: self.version.clone(),
-            key_file: self.key_file.as_ref().map(ToString::to_string),
-            accept_hostkey: self.accept_hostkey,
-        };
-        let said = seen.run(Probe::GitRemote(remote))?;
+        let said = seen.run(Probe::GitRemote(self.source()))?;
         if said.code != 0 {
             return Err(not_told(&said, &format!("cannot ask {} for `{}`", self.repo, self.version)));
         }
@@ -234,8 +244,9 @@ git:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        let looks = spec.key_file.iter().map(HostPath::area).chain([Area::Packages, Area::Network]);
-        Footprint::writes([spec.dest.area()]).and_reads(looks)
+        // Whose home it is that holds the known hosts, the task does not say.
+        let home = remote::is_ssh(&spec.repo).then(|| Area::Path("/home".into()));
+        Footprint::writes([spec.dest.area()]).and_reads(remote::areas(&spec.source()).into_iter().chain(home))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Tree> {
@@ -255,9 +266,12 @@ git:
         };
         if there.is_none() && !spec.clone || there.is_some() && !spec.update {
             // What is not looked after is not shown either.
-            return Ok(Tree { changed: 0, unpushed: 0, ..there.unwrap_or_default() });
+            return Ok(Tree { changed: 0, unpushed: 0, submodules: vec![], ..there.unwrap_or_default() });
         }
         let mut tree = there.unwrap_or_default();
+        if !spec.recursive {
+            tree.submodules.clear();
+        }
         if tree.changed > 0 && !spec.force {
             let files = tree.files.join(", ");
             let more = if tree.changed as usize > tree.files.len() { ", ..." } else { "" };
@@ -295,6 +309,16 @@ git:
 
     fn ops(spec: &Spec, from: &Tree, to: &Tree) -> Vec<Op> {
         let (Some(commit), true) = (&to.commit, from.facets() != to.facets()) else { return vec![] };
+        let mut submodules = vec![];
+        if spec.recursive {
+            submodules.push(spec.git(&["submodule", "--quiet", "sync", "--recursive"]));
+            let mut update = vec!["submodule", "--quiet", "update", "--init", "--recursive"];
+            update.extend(spec.force.then_some("--force"));
+            submodules.push(spec.git(&update));
+        }
+        if (Tree { submodules: vec![], ..from.clone() }).facets() == to.facets() {
+            return submodules;
+        }
         let mut ops = vec![];
         if from.commit.is_none() && from.origin.is_none() {
             let init = Op::Exec { exec: Exec::new(["git", "init", "--quiet", "--", &spec.dest]), ok: vec![] };
@@ -326,6 +350,7 @@ git:
             _ => checkout.extend(["--detach", commit, "--"]),
         }
         ops.push(spec.git(&checkout));
+        ops.extend(submodules);
         ops
     }
 }

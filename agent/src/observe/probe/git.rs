@@ -46,7 +46,7 @@ pub fn tree(path: &str, branch: &str) -> Output {
         };
     }
     let at = |args: &[&str]| git(&[&["-C", path, "-c", "core.fsmonitor=false"], args].concat(), &[], LOCAL);
-    let status = at(&["status", "--porcelain=v1", "--untracked-files=no"]);
+    let status = at(&["status", "--porcelain=v1", "--untracked-files=no", "--ignore-submodules=all"]);
     if status.code != 0 {
         return failed(2, status.stderr.bytes());
     }
@@ -66,6 +66,18 @@ pub fn tree(path: &str, branch: &str) -> Output {
     }
     let refs: Vec<&str> = refs.iter().map(String::as_str).collect();
     line("unpushed", &at(&[&["rev-list", "--count"], &refs[..], &["--not", "--remotes", "--tags"]].concat()));
+    if folder.join(".gitmodules").exists() {
+        // `-` is not there, `+` is at another commit, `U` is in conflict.
+        let submodules = at(&["submodule", "status", "--recursive"]);
+        let told = String::from_utf8_lossy(submodules.stdout.bytes()).into_owned();
+        let off = told.lines().filter(|line| line.starts_with(['-', '+', 'U']));
+        lines.extend(off.filter_map(|line| {
+            let (_, path) = line.split_once(' ')?;
+            let path =
+                path.rsplit_once(" (").filter(|(_, rest)| rest.ends_with(')')).map_or(path, |(path, _)| path);
+            Some(format!("submodule {path}\n"))
+        }));
+    }
     let changed = text(&status);
     let names: Vec<&str> = changed.lines().filter_map(|line| line.get(3..)).collect();
     lines.push_str(&format!("changed {}\n", names.len()));
@@ -165,6 +177,23 @@ mod tests {
         let told = said(&tree(&at("down"), "main"));
         assert!(told.contains("unpushed 1") && !told.contains("branch "), "{told}");
         assert!(said(&tree(&at("down"), "other")).contains("unpushed 0"));
+    }
+
+    #[test]
+    fn submodules_that_are_elsewhere_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        sh(
+            folder.path(),
+            "git init -q -b main part; cd part; git commit -q --allow-empty -m one; part=$PWD; cd ..
+             git init -q -b main up; cd up; git -c protocol.file.allow=always submodule --quiet add $part 'a part'; git commit -qm one
+             git clone -q . ../down",
+        );
+        let told = || said(&tree(folder.path().join("down").to_str().unwrap(), "main"));
+        assert!(told().contains("\nsubmodule a part\n"), "{}", told());
+        sh(folder.path(), "cd down; git -c protocol.file.allow=always submodule --quiet update --init");
+        assert!(!told().contains("submodule"), "{}", told());
+        sh(folder.path(), "cd 'down/a part'; git commit -q --allow-empty -m two");
+        assert!(told().contains("\nsubmodule a part\n") && told().contains("\nchanged 0"), "{}", told());
     }
 
     #[test]
