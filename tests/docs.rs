@@ -243,6 +243,34 @@ fn the_hints_know_the_modules_that_the_guide_names() {
     }
 }
 
+/// Each type stands in the guide, and the table of Ansible's modules is sorted and names only what is there.
+#[test]
+fn the_guide_has_every_type() {
+    let guide = fs::read_to_string(root().join("docs/from-ansible.md")).unwrap();
+    let section = guide.split("\n## ").find(|section| section.starts_with("Modules\n")).unwrap();
+    let is_type = |name: &str| TABLE.iter().any(|row| row.name == name);
+    let table = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows: Vec<Vec<&str>> = table
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 100, "only {} rows", rows.len());
+    assert!(
+        rows.is_sorted_by(|a, b| a[0].trim_matches('`') < b[0].trim_matches('`')),
+        "not sorted, or a module twice"
+    );
+    for row in &rows {
+        assert_eq!(row.len(), 3, "{row:?}");
+        let names: Vec<&str> = row[1].split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty() || ["not there", "keyword"].contains(&row[1]), "{row:?}");
+        assert!(names.iter().all(|name| is_type(name)), "no such type: {row:?}");
+        let short = row[0].trim_matches('`').rsplit('.').next().unwrap();
+        assert!(!is_type(short) || names.contains(&short), "there is such a type: {row:?}");
+    }
+    let left: Vec<_> = TABLE.iter().filter(|row| !section.contains(&format!("`{}`", row.name))).collect();
+    assert!(left.is_empty(), "not in the guide: {:?}", left.iter().map(|row| row.name).collect::<Vec<_>>());
+}
+
 /// All Markdown files of `docs/` and those beside it.
 fn markdown() -> Vec<PathBuf> {
     fn find(folder: &Path, found: &mut Vec<PathBuf>) {
