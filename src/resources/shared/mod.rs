@@ -10,6 +10,7 @@ pub mod dotenv;
 mod edit;
 mod file;
 pub mod fstab;
+mod lines;
 mod list;
 mod merge;
 mod path;
@@ -31,6 +32,7 @@ pub use file::{
     FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, owners, parent_there,
     roots,
 };
+pub use lines::own_lines;
 pub use list::OneOrMany;
 pub use merge::merge;
 pub use path::HostPath;

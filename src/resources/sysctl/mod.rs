@@ -1,0 +1,224 @@
+//! `sysctl`: a kernel parameter, at once and after a reboot.
+
+mod boot;
+
+use super::shared::{
+    Edited, FileState, HostPath, Presence, content_ops, own_lines,
+    unit::{output, run},
+};
+use crate::{
+    model::{Address, Area, Footprint},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+};
+use agent::wire::{Answer, Attrs, Op, Probe, Query};
+use boot::AtBoot;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Bytes.
+const LIMIT: u64 = 1 << 20;
+
+pub struct Sysctl;
+
+/// Sets a kernel parameter: in the running kernel, and by one line of a file for the next boot.
+///
+/// Where a file that is read later at boot says otherwise, the task fails and names it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// E.g. `vm.overcommit_memory`.
+    name: String,
+    /// The value, as `sysctl` shows it. Not needed with `absent`.
+    value: Option<String>,
+    /// The file that holds the line; its other lines stay. Default: `/etc/sysctl.d/60-NAME.conf`.
+    file: Option<HostPath>,
+    /// `present` (default), or `absent`: the line goes from the file, and the file if nothing is left in it. The running kernel keeps its
+    /// value until the next boot.
+    #[serde(default)]
+    state: Presence,
+}
+
+impl Spec {
+    fn file(&self) -> HostPath {
+        let own = || format!("/etc/sysctl.d/60-{}.conf", self.name.replace('/', "."));
+        self.file.clone().unwrap_or_else(|| HostPath::new(&own()).expect("the name was checked"))
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+        let starts = self.name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !starts || !self.name.chars().all(good) || self.name.contains("..") {
+            let name = self.name.escape_debug();
+            let fault = Fault::new(format!("`{name}` is not the name of a kernel parameter"));
+            return Err(fault.hint("as `sysctl -a` prints it, e.g. `net.ipv4.ip_forward`"));
+        }
+        let Some(value) = &self.value else {
+            let fault = Fault::new("`value` is missing");
+            return match self.state {
+                Presence::Present => {
+                    Err(fault.hint("as `sysctl` shows it, or `state: absent` takes the line out"))
+                }
+                Presence::Absent => Ok(()),
+            };
+        };
+        if value.chars().any(|c| c.is_control() && c != '\t') {
+            let fault = Fault::new(format!("the value of `{}` must be one line", self.name));
+            return Err(fault.hint("several numbers are separated by spaces"));
+        }
+        Ok(())
+    }
+
+    /// The value that is wanted.
+    fn wanted(&self) -> Option<String> {
+        self.value.as_deref().filter(|_| self.state == Presence::Present).map(plain)
+    }
+
+    /// Refuses what the next boot would undo.
+    fn check_boot(&self, seen: &Seen, value: &str) -> Observe<Vec<String>> {
+        let (file, name) = (self.file(), &self.name);
+        let later = match boot::look(seen, &file, name, value)? {
+            AtBoot::Read(None) => return Ok(vec![]),
+            AtBoot::Read(Some(later)) => later,
+            AtBoot::Unread => return Ok(vec![format!("systemd does not read {file} at boot")]),
+        };
+        let path = &later.path;
+        let fault = Fault::new(format!(
+            "`{name}` would be `{}` after the next boot: {path}:{} comes later, and the last line wins",
+            later.value, later.line
+        ));
+        Err(if path.starts_with("/etc/") {
+            fault.hint(format!(
+                "change that line, by `file: {path}`; or take it out first: `sysctl: {{name: {name}, state: absent, file: {path}}}`"
+            ))
+        } else {
+            fault.hint("a `file` in /etc/sysctl.d whose name is behind it in the alphabet")
+        }
+        .into())
+    }
+}
+
+fn edited(path: &HostPath) -> Edited<'_> {
+    Edited { path, attrs: Attrs::default(), secret: false, create: true, validate: None }
+}
+
+#[derive(Clone)]
+pub struct SysctlState {
+    live: Option<String>,
+    file: FileState,
+    notes: Vec<String>,
+}
+
+impl State for SysctlState {
+    fn facets(&self) -> Facets {
+        let mut facets = Facets::new();
+        if let Some(live) = &self.live {
+            facets.insert("live value".into(), live.as_str().into());
+        }
+        if let Some(file) = &self.file.content {
+            facets.insert("file".into(), file.clone());
+        }
+        facets
+    }
+}
+
+/// The kernel separates words by tabs: `4096 87380 6291456` is the same value.
+fn plain(value: &str) -> String {
+    value.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Resource for Sysctl {
+    const NAME: &'static str = "sysctl";
+    const TOPIC: Topic = Topic::System;
+    const EXAMPLE: &'static str =
+        "name: Redis asks for it\nsysctl:\n  name: vm.overcommit_memory\n  value: 1\n";
+    type Spec = Spec;
+    type State = SysctlState;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.check()
+    }
+
+    /// A line that goes from a file may stand in another one.
+    fn address(spec: &Spec) -> Option<Address> {
+        let name = boot::path_of(&spec.name).replace('/', ".");
+        Some(Address(match (&spec.file, spec.state) {
+            (Some(file), Presence::Absent) => format!("sysctl:{name}:{file}"),
+            _ => format!("sysctl:{name}"),
+        }))
+    }
+
+    fn footprint(spec: &Spec) -> Footprint {
+        let file = spec.file().area();
+        if spec.state == Presence::Absent {
+            return Footprint::writes([file]);
+        }
+        let read = boot::FOLDERS.into_iter().chain([boot::MAIN]);
+        Footprint::writes([Area::Sysctl(spec.name.clone()), file])
+            .and_reads(read.map(|path| Area::Path(path.into())))
+    }
+
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<SysctlState> {
+        spec.check()?;
+        let path = spec.file();
+        let Some(value) = spec.wanted() else {
+            return Ok(SysctlState { live: None, file: edited(&path).look(seen)?, notes: vec![] });
+        };
+        let probe = Probe::Sysctl { key: spec.name.clone() };
+        let ours = [Query::Run(probe.clone()), file_query(&path)];
+        seen.each(ours.into_iter().chain(boot::questions()))?;
+        let output = seen.run(probe)?;
+        let live = (output.code == 0).then(|| plain(&String::from_utf8_lossy(output.stdout.bytes())));
+        if live.is_none() {
+            // It may come with a module, the program with a package.
+            seen.presume(match output.code {
+                127 => "there is no program `sysctl` (package procps)".to_string(),
+                _ => format!("the kernel has no parameter `{}`", spec.name),
+            })?;
+        }
+        let file = edited(&path).observe(seen)?;
+        let notes = spec.check_boot(seen, &value)?;
+        Ok(SysctlState { live, file, notes })
+    }
+
+    fn desired(spec: &Spec, observed: &SysctlState) -> Result<SysctlState, Fault> {
+        let (path, value, name) = (spec.file(), spec.wanted(), boot::path_of(&spec.name));
+        let edited = edited(&path);
+        let before = edited.text(&observed.file)?;
+        let form =
+            |line: &str| boot::assignment(line).filter(|(key, _)| *key == name).map(|(_, value)| value);
+        let line = value.as_ref().map(|value| format!("{} = {value}", spec.name));
+        let after = own_lines(before, form, line.as_slice());
+        let file = match value {
+            None if after == before => observed.file.clone(),
+            None if after.trim().is_empty() => FileState::default(),
+            _ => edited.with(&observed.file, after),
+        };
+        Ok(SysctlState { live: value, file, ..observed.clone() })
+    }
+
+    fn ops(spec: &Spec, from: &SysctlState, to: &SysctlState) -> Vec<Op> {
+        let (mut ops, path) = (vec![], spec.file());
+        if let Some(value) = to.live.as_ref().filter(|value| from.live.as_ref() != Some(value)) {
+            // First, so that a value which the kernel refuses is not kept for the next boot.
+            ops.push(run(["sysctl", "-q", "-w", &format!("{}={value}", spec.name)]));
+        }
+        match to.file.read() {
+            Some(content) => ops.extend(content_ops(&path, content, None, &from.file, &to.file)),
+            None if from.file.what.is_some() => {
+                ops.push(Op::Remove { path: path.to_string(), recursive: false });
+            }
+            None => {}
+        }
+        ops
+    }
+
+    fn effects(spec: &Spec, _: &SysctlState, to: &SysctlState, _: &[Op]) -> Vec<Effect> {
+        let Some(live) = &to.live else { return vec![] };
+        let answer = Answer::Output(output(0, &format!("{live}\n")));
+        vec![Effect::Answer(Query::Run(Probe::Sysctl { key: spec.name.clone() }), answer)]
+    }
+
+    fn notes(_: &Spec, state: &SysctlState) -> Vec<String> {
+        state.notes.clone()
+    }
+}
