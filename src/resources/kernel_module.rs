@@ -1,6 +1,6 @@
 //! `kernel_module`: a module of the kernel, now and at boot.
 
-use super::shared::{HostPath, READ_LIMIT, observe_bytes, unit::output};
+use super::shared::{HostPath, READ_LIMIT, observe_bytes, own_lines, unit::output};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
@@ -11,6 +11,9 @@ use agent::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// Run in place of loading a module: it is not loaded.
+const NOTHING: [&str; 4] = ["/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true"];
 
 pub struct KernelModule;
 
@@ -25,7 +28,8 @@ enum Presence {
 
 /// Loads a module of the kernel, now and at boot, or keeps it out.
 ///
-/// The list for the boot is `/etc/modules-load.d/NAME.conf`, parameters stand in `/etc/modprobe.d/NAME.conf`; both files are this task's.
+/// It is listed for the boot in `/etc/modules-load.d/NAME.conf`; parameters and the blacklist stand in `/etc/modprobe.d/NAME.conf`. Of both
+/// files only lines about this module are changed, and none about what the task does not name.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -35,11 +39,11 @@ pub struct Spec {
     #[serde(default)]
     state: Presence,
     /// Parameters with blanks between them, `max_loop=64`. They take effect when the module is loaded: one that is loaded already goes
-    /// on with its own until then. Default: none.
+    /// on with its own until then. Empty: none. Left out: whatever there is stays.
     params: Option<String>,
-    /// With `absent`: nothing may load it any more, neither by itself nor `modprobe`.
-    #[serde(default)]
-    blacklist: bool,
+    /// With `absent`: nothing may load it any more, neither by itself nor `modprobe`; `false` takes that back. Left out: whatever there
+    /// is stays. A module that is `present` is on no blacklist.
+    blacklist: Option<bool>,
 }
 
 pub struct ModuleState {
@@ -81,7 +85,7 @@ impl Spec {
             return Err(Fault::new(format!("`{bad}` is no parameter of a module")).hint("e.g. `max_loop=64`"));
         }
         match self.state {
-            Presence::Present if self.blacklist => {
+            Presence::Present if self.blacklist == Some(true) => {
                 Err(Fault::new("`blacklist` keeps a module out, `state` wants it")
                     .hint("write `state: absent`, or leave `blacklist` out"))
             }
@@ -101,16 +105,47 @@ impl Spec {
         format!("/etc/modprobe.d/{}.conf", self.name)
     }
 
-    fn settings(&self) -> Option<Content> {
+    fn is_ours(&self, name: &str) -> bool {
+        name.replace('-', "_") == self.name.replace('-', "_")
+    }
+
+    /// The list for the boot, with the module or without it.
+    fn boot(&self, before: Option<&Content>) -> Result<Option<Content>, Fault> {
+        let wanted = (self.state == Presence::Present).then(|| self.name.clone());
+        let form = |line: &str| self.is_ours(line.trim()).then(String::new);
+        edited(&self.boot_file(), before, |text| own_lines(text, form, wanted.as_slice()))
+    }
+
+    fn settings(&self, before: Option<&Content>) -> Result<Option<Content>, Fault> {
         let name = &self.name;
-        let params: Vec<&str> = self.params.as_deref().unwrap_or_default().split_whitespace().collect();
-        let text = match self.state {
-            Presence::Present if !params.is_empty() => format!("options {name} {}\n", params.join(" ")),
+        let options = self.params.as_deref().map(|params| {
+            let params: Vec<&str> = params.split_whitespace().collect();
+            let line = (!params.is_empty()).then(|| format!("options {name} {}", params.join(" ")));
+            line.into_iter().collect::<Vec<_>>()
+        });
+        let is_out = if self.state == Presence::Present { Some(false) } else { self.blacklist };
+        let blacklist = is_out.map(|is_out| match is_out {
             // The first line is for what would load it by itself, the second for all others.
-            Presence::Absent if self.blacklist => format!("blacklist {name}\ninstall {name} /bin/false\n"),
-            _ => return None,
+            true => vec![format!("blacklist {name}"), format!("install {name} /bin/false")],
+            false => vec![],
+        });
+        let form = |line: &str, of_options: bool| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (verb, ours) = (*words.first()?, self.is_ours(words.get(1)?));
+            let is_kind = match verb {
+                "options" => of_options,
+                "blacklist" => !of_options,
+                "install" => !of_options && words[2..].first().is_some_and(|does| NOTHING.contains(does)),
+                _ => false,
+            };
+            (ours && is_kind).then(|| format!("{verb} {}", words[2..].join(" ")))
         };
-        Some(Content::from(text.as_str()))
+        edited(&self.settings_file(), before, |text| {
+            let options = options.map(|lines| own_lines(text, |line| form(line, true), &lines));
+            let text = options.unwrap_or_else(|| text.into());
+            let blacklist = blacklist.map(|lines| own_lines(&text, |line| form(line, false), &lines));
+            blacklist.unwrap_or(text)
+        })
     }
 
     /// There while it is loaded; what is built into the kernel does not have it.
@@ -121,6 +156,22 @@ impl Spec {
     fn info(&self) -> Probe {
         Probe::Machine(MachineProbe::Module { name: self.name.clone() })
     }
+}
+
+/// A file after an edit; none when nothing is left in it.
+fn edited(
+    path: &str,
+    before: Option<&Content>,
+    edit: impl FnOnce(&str) -> String,
+) -> Result<Option<Content>, Fault> {
+    let text = std::str::from_utf8(before.map_or(&b""[..], Content::bytes));
+    let text = text.map_err(|_| Fault::new(format!("{path} is not UTF-8 text")))?;
+    let after = edit(text);
+    Ok(if after == text {
+        before.cloned()
+    } else {
+        (!after.trim().is_empty()).then(|| Content::from(after.as_str()))
+    })
 }
 
 fn content(path: &str, seen: &Seen) -> Observe<Option<Content>> {
@@ -175,10 +226,12 @@ impl Resource for KernelModule {
         Ok(ModuleState { loaded, boot, settings })
     }
 
-    fn desired(spec: &Spec, _: &ModuleState) -> Result<ModuleState, Fault> {
-        let present = spec.state == Presence::Present;
-        let boot = present.then(|| Content::from(format!("{}\n", spec.name).as_str()));
-        Ok(ModuleState { loaded: present, boot, settings: spec.settings() })
+    fn desired(spec: &Spec, observed: &ModuleState) -> Result<ModuleState, Fault> {
+        Ok(ModuleState {
+            loaded: spec.state == Presence::Present,
+            boot: spec.boot(observed.boot.as_ref())?,
+            settings: spec.settings(observed.settings.as_ref())?,
+        })
     }
 
     fn ops(spec: &Spec, from: &ModuleState, to: &ModuleState) -> Vec<Op> {
