@@ -78,7 +78,7 @@ pub enum Probe {
     Timers { calendar: Vec<String>, spans: Vec<String> },
     /// `sshd -T` of these options (in lower case), on copies: `now`, `then` when `/etc/ssh/sshd_config.d/NAME` has this content (none: no
     /// file), and `first`, were that content read before all else. Then the lines of other files that name one of them. All as
-    /// `now<tab>port 22`, `other<tab>FILE:LINE<tab>port 22`. Not 0 when sshd would not take it.
+    /// `now<tab>port 22`, `other<tab>FILE:LINE<tab>port 22`; `unread<tab>FILE` when the main file includes none of the folder. Not 0 when sshd would not take it.
     Sshd { name: String, content: Option<String>, keys: Vec<String> },
     /// `sha256sum` or `sha512sum` of a regular file: the digest in hexadecimal. Exit 1 when there is no such file.
     Checksum { path: String, algorithm: Algorithm },

@@ -1,6 +1,6 @@
 //! What sshd says of its configuration.
 
-use super::spec::{Spec, names};
+use super::spec::{FOLDER, Spec, names};
 use crate::resource::Fault;
 
 /// Of an answer to [`agent::wire::Probe::Sshd`].
@@ -11,6 +11,8 @@ pub struct Judged {
     first: Vec<String>,
     /// Place and line in other files.
     others: Vec<(String, String)>,
+    /// The main file, when it does not read our folder.
+    unread: Option<String>,
 }
 
 impl Judged {
@@ -21,6 +23,7 @@ impl Judged {
                 ["now", line] => judged.now.push(line.into()),
                 ["then", line] => judged.then.push(line.into()),
                 ["first", line] => judged.first.push(line.into()),
+                ["unread", main] => judged.unread = Some(main.into()),
                 ["other", place, line] => judged.others.push((place.into(), line.into())),
                 _ => {}
             }
@@ -79,6 +82,16 @@ impl Judged {
         {
             let fault = Fault::new(format!("sshd would listen on port {other} as well: {place} says so"));
             return Err(fault.hint("take that line out first, e.g. by `lineinfile`"));
+        }
+        if let Some(main) = &self.unread {
+            let fault = Fault::new(format!("none of this would hold: {main} does not read {FOLDER}"));
+            return Err(fault.hint(format!(
+                "as its first line it needs `Include {FOLDER}/*.conf`, e.g. by `lineinfile` with `insertbefore: BOF`"
+            )));
+        }
+        if let Some(port) = spec.port.filter(|port| !Self::ports(&self.then).contains(port)) {
+            let fault = Fault::new(format!("sshd would not listen on port {port}"));
+            return Err(fault.hint("`sshd -T` says on which it would; look for `Match` before an `Include`"));
         }
         for key in spec.options.keys() {
             let names = names(key);
@@ -161,6 +174,17 @@ mod tests {
         assert_eq!(other.ports_to_name(&spec(r#"{"port": 2222}"#)), [2222]);
         let fault = other.check(&spec(r#"{"port": 2222, "drop_old_port": true}"#)).unwrap_err();
         assert!(fault.message.contains("/etc/ssh/sshd_config:5"), "{}", fault.message);
+    }
+
+    #[test]
+    fn a_port_on_which_nothing_would_listen_is_refused() {
+        let wanted = spec(r#"{"port": 2222, "drop_old_port": true}"#);
+        let fault = Judged::read("now\tport 22\nthen\tport 22\nunread\t/etc/ssh/sshd_config\n");
+        let fault = fault.check(&wanted).unwrap_err();
+        assert!(fault.message.contains("does not read /etc/ssh/sshd_config.d"), "{}", fault.message);
+        let fault = Judged::read("now\tport 22\nthen\tport 22\n").check(&wanted).unwrap_err();
+        assert_eq!(fault.message, "sshd would not listen on port 2222");
+        assert!(Judged::read("now\tport 22\nthen\tport 2222\n").check(&wanted).is_ok());
     }
 
     #[test]

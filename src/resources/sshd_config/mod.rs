@@ -19,7 +19,12 @@ use judged::Judged;
 use spec::{FOLDER, Spec};
 
 const TOKEN: &str = "sshd";
-const SOCKET: &str = "ssh.socket";
+/// Debian's unit, and what it is called elsewhere.
+const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
+/// Nothing but the socket starts the service then: without the first step nothing would listen after a reboot.
+const NO_SOCKET: &str = "before this task, in this order: `service: {name: ssh, enabled: true}`; \
+    `service: {name: ssh.socket, state: stopped, enabled: false}`; and `service: {name: ssh, state: restarted}` only where the \
+    second has changed something";
 
 pub struct SshdConfig;
 
@@ -35,6 +40,8 @@ pub struct Config {
     /// Whether the last change was confirmed; `None` when there is no doubt.
     confirmed: Option<bool>,
     notes: Vec<String>,
+    /// The unit that is reloaded.
+    service: String,
 }
 
 impl State for Config {
@@ -48,6 +55,20 @@ impl State for Config {
         }
         facets
     }
+}
+
+/// The unit of sshd on this host.
+fn service(spec: &Spec, seen: &Seen) -> Observe<String> {
+    let [usual, other] = UNITS;
+    let is_there = |name: &str| -> Observe<bool> {
+        let asked = seen.run(Probe::UnitState { unit: name.into() })?;
+        Ok(asked.code == 0 && unit(seen, name)?.found)
+    };
+    Ok(match &spec.service {
+        Some(service) => service.clone(),
+        None if is_there(usual)? || !is_there(other)? => usual.into(),
+        None => other.into(),
+    })
 }
 
 /// What sshd says; `None` when it is not there yet.
@@ -66,18 +87,24 @@ fn ask(spec: &Spec, seen: &Seen, content: Option<String>) -> Observe<Option<Judg
     }
 }
 
-fn judge(spec: &Spec, seen: &Seen) -> Observe<(Option<Judged>, Option<Content>)> {
+/// What may listen in place of the service.
+fn socket(service: &str) -> String {
+    service.replace(".service", ".socket")
+}
+
+fn judge(spec: &Spec, service: &str, seen: &Seen) -> Observe<(Option<Judged>, Option<Content>)> {
     if !spec.is_present() {
         return Ok((ask(spec, seen, None)?, None));
     }
     let text = match spec.port {
         None => spec.text(&[]),
         Some(port) => {
-            if unit(seen, SOCKET)?.runs() {
-                let fault = Fault::new(format!("`{SOCKET}` listens in place of sshd: `port` has no effect"));
-                return Err(fault
-                    .hint("`service: {name: ssh.socket, state: stopped, enabled: false}` first")
-                    .into());
+            let socket = socket(service);
+            if unit(seen, &socket)?.runs() {
+                let fault = Fault::new(format!(
+                    "`{socket}` listens in place of sshd: a `port` would hold only once the socket is started anew"
+                ));
+                return Err(fault.hint(NO_SOCKET).into());
             }
             // What is in use now, whatever the file will say.
             let now = ask(spec, seen, None)?;
@@ -111,7 +138,10 @@ sshd_config:
 
     fn footprint(spec: &Spec) -> Footprint {
         let path = Area::Path(format!("{FOLDER}/{}", spec.file_name()));
-        Footprint::writes([path, Area::Unit(spec.service.clone())]).and_reads([
+        let units = spec.service.iter().cloned().map(Area::Unit);
+        let either = UNITS.into_iter().filter(|_| spec.service.is_none()).map(|unit| Area::Unit(unit.into()));
+        let sockets = UNITS.into_iter().filter(|_| spec.port.is_some()).map(|unit| Area::Unit(socket(unit)));
+        Footprint::writes([path].into_iter().chain(units).chain(either)).and_reads(sockets).and_reads([
             Area::Path("/etc/ssh".into()),
             Area::Packages,
             Area::Accounts,
@@ -122,16 +152,17 @@ sshd_config:
         spec.check()?;
         let path = spec.path();
         let unconfirmed = Probe::Unconfirmed { token: TOKEN.into() };
-        let socket = spec.port.map(|_| unit_query(SOCKET));
         let ours = [file_query(&path), Query::Run(unconfirmed.clone())];
-        seen.each(ours.into_iter().chain(socket))?;
+        let usual = spec.service.is_none().then(|| unit_query(UNITS[0]));
+        seen.each(ours.into_iter().chain(usual))?;
+        let service = service(spec, seen)?;
         let attrs = if spec.is_present() { roots(0o644) } else { Attrs::default() };
         let file = observe_bytes(&path, &attrs, false, seen)?;
         if file.what.is_none() && spec.is_present() {
             parent_there(&path, seen)?;
         }
         let meta = seen.meta(&path)?;
-        let (judged, content) = judge(spec, seen)?;
+        let (judged, content) = judge(spec, &service, seen)?;
         let pending = !seen.run(unconfirmed)?.stdout.bytes().is_empty();
         let then = judged.as_ref().map(Judged::then);
         Ok(Config {
@@ -141,6 +172,7 @@ sshd_config:
             confirmed: pending.then_some(false),
             file,
             meta,
+            service,
         })
     }
 
@@ -163,7 +195,7 @@ sshd_config:
         let mut ops = vec![];
         // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
         if rewritten || from.confirmed.is_some() {
-            let reload = run(["systemctl", "try-reload-or-restart", "--", &spec.service]);
+            let reload = run(["systemctl", "try-reload-or-restart", "--", &from.service]);
             ops.push(armed::arm(TOKEN, spec.confirm_within, &path, &from.file, from.meta.as_ref(), [reload]));
         }
         match (&to.file.what, to.file.read()) {
@@ -176,7 +208,7 @@ sshd_config:
             _ => {}
         }
         if rewritten {
-            ops.push(systemctl("reload", Some(&spec.service)));
+            ops.push(systemctl("reload", Some(&from.service)));
         }
         ops
     }

@@ -32,9 +32,8 @@ pub struct Spec {
     /// It listens on `port` alone.
     #[serde(default)]
     pub drop_old_port: bool,
-    /// The unit that is reloaded.
-    #[serde(default = "ssh")]
-    pub service: String,
+    /// The unit that is reloaded. Default: `ssh.service`, or `sshd.service` where only that one is there.
+    pub service: Option<String>,
     /// `present` (default) or `absent`.
     #[serde(default)]
     pub state: account::Wanted,
@@ -45,10 +44,6 @@ pub struct Spec {
 
 fn provision() -> String {
     "00-provision".into()
-}
-
-fn ssh() -> String {
-    "ssh.service".into()
 }
 
 fn minute() -> u32 {
@@ -134,8 +129,10 @@ impl Spec {
             ));
             return Err(fault.hint("letters, digits, `_`, `-` and `.`; `.conf` is put behind it"));
         }
-        if full_name(&self.service)? != self.service {
-            let fault = Fault::new(format!("`{}` is not the full name of a unit", self.service));
+        if let Some(service) = &self.service
+            && full_name(service)? != *service
+        {
+            let fault = Fault::new(format!("`{service}` is not the full name of a unit"));
             return Err(fault.hint("`ssh.service`, or `sshd.service` elsewhere than on Debian"));
         }
         if !self.is_present() {

@@ -18,15 +18,27 @@ fn option(line: &str) -> Option<(String, &str)> {
     (!line.starts_with('#')).then(|| (line[..end].to_ascii_lowercase(), rest))
 }
 
+/// Whether a pattern of `Include` is of the folder: what of it.
+fn of_folder(pattern: &str) -> Option<&str> {
+    let plain = pattern.trim_matches('"');
+    let name = plain.strip_prefix(FOLDER).or_else(|| plain.strip_prefix("sshd_config.d"));
+    name.filter(|name| name.starts_with('/'))
+}
+
+/// Whether the main file reads those of the folder.
+fn includes(main: &str) -> bool {
+    let is_one = |(keyword, patterns): (String, &str)| {
+        keyword == "include" && patterns.split_whitespace().any(|pattern| of_folder(pattern).is_some())
+    };
+    main.lines().filter_map(option).any(is_one)
+}
+
 /// Leads what the main file includes from the folder to copies.
 fn redirect(main: &str, copies: &str) -> String {
     let line = |line: &str| match option(line) {
         Some((keyword, patterns)) if keyword == "include" => {
             let lead = |pattern: &str| {
-                let plain = pattern.trim_matches('"');
-                let name = plain.strip_prefix(FOLDER).or_else(|| plain.strip_prefix("sshd_config.d"));
-                name.filter(|name| name.starts_with('/'))
-                    .map_or_else(|| pattern.to_string(), |name| format!("{copies}{name}"))
+                of_folder(pattern).map_or_else(|| pattern.to_string(), |name| format!("{copies}{name}"))
             };
             let patterns: Vec<String> = patterns.split_whitespace().map(lead).collect();
             format!("Include {}\n", patterns.join(" "))
@@ -113,6 +125,9 @@ pub fn sshd(name: &str, content: Option<&str>, keys: &[String]) -> Result<Output
         let text = String::from_utf8_lossy(said.stdout.bytes()).into_owned();
         lines.extend(text.lines().map(|line| format!("{when}\t{line}")));
     }
+    if !includes(&main) {
+        lines.push(format!("unread\t{MAIN}"));
+    }
     let paths = others.iter().map(|(file, text)| (format!("{FOLDER}/{file}"), text));
     for (path, text) in paths.chain([(MAIN.to_string(), &main)]) {
         lines.extend(named(&path, text, keys).into_iter().map(|line| format!("other\t{line}")));
@@ -133,6 +148,12 @@ mod tests {
             redirect(MAIN, "/run/c/d").lines().skip(1).take(3).collect::<Vec<_>>(),
             ["Include /run/c/d/*.conf /etc/x", "Include /run/c/d/a.conf", "Port=22"]
         );
+    }
+
+    #[test]
+    fn a_file_that_includes_none_is_told() {
+        assert!(includes(MAIN));
+        assert!(!includes("#Include /etc/ssh/sshd_config.d/*.conf\nInclude /etc/ssh/other.d/*\nPort 22\n"));
     }
 
     #[test]
