@@ -6,9 +6,11 @@
 //! * [`wire`]: questions, answers, ops, and the requests that carry them
 //! * [`secret`]: values that travel but are never shown
 //! * [`frame`]: how a message becomes bytes
+//! * [`folders`]: which folders nothing removes
 //! * [`glob`]: patterns for paths
 //! * `child` runs commands, `observe` answers queries, `act` performs ops, `serve` is the session (feature `bin`)
 
+pub mod folders;
 pub mod frame;
 pub mod glob;
 pub mod secret;

@@ -6,7 +6,10 @@ use crate::{
     resource::{Fault, Observe, Pause, Resource, Seen, Topic},
     yaml::Mode,
 };
-use agent::wire::{Answer, Attrs, Op, Query};
+use agent::{
+    folders,
+    wire::{Answer, Attrs, MachineProbe, Op, Probe, Query},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,11 +51,38 @@ impl Spec {
         attrs(self.mode, self.owner.as_ref(), self.group.as_ref())
     }
 
+    /// What can be told without asking the host.
+    fn check(&self) -> Result<(), Fault> {
+        let is_absent = self.state == Wanted::Absent;
+        if self.recursive && !is_absent {
+            let fault = Fault::new(
+                "`recursive` removes a directory with all that is in it: it goes with `state: absent`",
+            );
+            return Err(fault.hint(
+                "leave it out; of the files in a directory, `synchronize` or a task of `command: chown -R ...` sets owner and mode",
+            ));
+        }
+        if is_absent && (folders::SYSTEM.contains(&&*self.path) || &*self.path == "/") {
+            let fault = Fault::new(format!("cannot remove {}: it is a folder of the system", self.path));
+            return Err(fault.hint("name what is in it and is to go"));
+        }
+        Ok(())
+    }
+
     fn removable(&self, seen: &Seen) -> Observe<()> {
+        let path = self.path.to_string();
+        let mounts = Probe::Machine(MachineProbe::MountsIn { path: path.clone() });
+        let list = (!self.recursive).then(|| Query::List { path: path.clone() });
+        seen.each([Query::Run(mounts.clone())].into_iter().chain(list))?;
+        let mounts = seen.run(mounts)?;
+        if let Some(mount) = String::from_utf8_lossy(mounts.stdout.bytes()).lines().next() {
+            let fault = Fault::new(format!("cannot remove {path}: {mount} is a mount point"));
+            return Err(fault.hint("`mount` with `state: absent` takes it off first").into());
+        }
         if self.recursive {
             return Ok(());
         }
-        match seen.get(Query::List { path: self.path.to_string() })? {
+        match seen.get(Query::List { path })? {
             Answer::Names(Some(names)) if !names.is_empty() => {
                 let fault = Fault::new(format!("the directory {} is not empty", self.path));
                 Err(fault.hint("`recursive: true` removes it with all that is in it").into())
@@ -77,6 +107,10 @@ file:
 
     type Spec = Spec;
     type State = FileState;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.check()
+    }
 
     fn address(spec: &Spec) -> Option<Address> {
         Some(spec.path.address())

@@ -103,6 +103,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Machine(MachineProbe::Locales) => "locales".into(),
         Probe::Machine(MachineProbe::Filesystem { device }) => format!("filesystem {device}"),
         Probe::Machine(MachineProbe::Swap { path, size }) => format!("swap {path} {size}"),
+        Probe::Machine(MachineProbe::MountsIn { path }) => format!("mounts-in {path}"),
         Probe::Machine(MachineProbe::Module { name }) => format!("module {name}"),
         Probe::LoginUser => "login-user".into(),
         Probe::Sudoers { name, .. } => format!("sudoers {name}"),

@@ -2,48 +2,13 @@
 
 use super::file::{kind, look, sync_folder};
 use super::walk::place;
-use crate::reason;
+use crate::{folders, reason};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// Folders without which there is no system.
-const SYSTEM: &[&str] = &[
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/home",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/media",
-    "/mnt",
-    "/opt",
-    "/proc",
-    "/root",
-    "/run",
-    "/sbin",
-    "/srv",
-    "/sys",
-    "/tmp",
-    "/usr",
-    "/usr/bin",
-    "/usr/lib",
-    "/usr/local",
-    "/usr/sbin",
-    "/usr/share",
-    "/var",
-    "/var/cache",
-    "/var/lib",
-    "/var/log",
-    "/var/spool",
-    "/var/tmp",
-];
 
 /// Removes what is at `path`; nothing there is not an error. With `kept`, a folder is moved there
 /// where that can be.
@@ -57,7 +22,7 @@ pub fn remove(path: &str, recursive: bool, kept: Option<&Path>) -> Result<(), St
     };
     let Some(now) = look(&place).map_err(failed)? else { return Ok(()) };
     let real = place.real_path().map_err(|error| refused(&reason(error)))?;
-    if SYSTEM.iter().any(|folder| real == Path::new(folder)) {
+    if folders::SYSTEM.iter().any(|folder| real == Path::new(folder)) {
         return Err(refused("it is a folder of the system"));
     }
     if let Some(mount) = mounts().into_iter().find(|mount| mount.starts_with(&real)) {

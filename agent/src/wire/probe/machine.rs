@@ -23,6 +23,8 @@ pub enum MachineProbe {
     /// `filesystem=TYPE` of what it is on; `room=yes|no`: whether there is space for the size wanted; `fits=yes|no`: whether what is
     /// swapped out into it has its place in memory and other swap.
     Swap { path: String, size: u64 },
+    /// What is mounted on a path or below it, links of its folder resolved: a path on each line.
+    MountsIn { path: String },
     /// `modinfo -F filename NAME`: where a module of the running kernel is; `(builtin)`.
     Module { name: String },
 }
