@@ -3,7 +3,7 @@
 use super::shared::{
     FileState, HostPath, What, attrs,
     checksum::{self, shown},
-    observe_entry, owners, parent_there,
+    file_path, observe_entry, owners, parent_there,
     url::{check_headers, check_url},
 };
 use crate::{
@@ -28,6 +28,7 @@ pub struct Spec {
     /// Where it is fetched from. A password does not belong here: it goes into `headers`.
     url: String,
     /// The file on the host. Its folder must be there.
+    #[serde(deserialize_with = "file_path")]
     dest: HostPath,
     /// `sha256:` or `sha512:` and the digest in hexadecimal.
     checksum: String,

@@ -1,6 +1,6 @@
 //! `template`: a file whose content is rendered from a template.
 
-use super::shared::{FileState, HostPath, Words, attrs, content_ops, observe_content, owners};
+use super::shared::{FileState, HostPath, Words, attrs, content_ops, file_path, observe_content, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
@@ -17,6 +17,7 @@ pub struct Template;
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The file on the host. Its folder must be there.
+    #[serde(deserialize_with = "file_path")]
     dest: HostPath,
     /// The content, rendered. Usually given as `src`: the name of a file in `templates/`.
     content: Text,

@@ -35,7 +35,7 @@ pub use file::{
 pub use lines::own_lines;
 pub use list::OneOrMany;
 pub use merge::merge;
-pub use path::HostPath;
+pub use path::{HostPath, file_path};
 pub use pattern::{check_groups, expand, pattern, pattern_of_lines};
 pub use run::{CommandLine, GUARDS, LOOKS, Params};
 pub use touch::Touch;

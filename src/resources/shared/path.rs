@@ -65,6 +65,23 @@ impl fmt::Display for HostPath {
     }
 }
 
+/// The path of a file: a slash at its end would name a folder.
+///
+/// # Errors
+/// That it does, and what to write instead.
+pub fn file_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HostPath, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let path = HostPath::new(&text).map_err(de::Error::custom)?;
+    if text.ends_with('/') {
+        let folder = if &*path == "/" { "" } else { &*path };
+        return Err(de::Error::custom(format!(
+            "`{}` names a directory, not the file\nhint: write the file's name too: `{folder}/NAME`",
+            text.escape_debug()
+        )));
+    }
+    Ok(path)
+}
+
 impl<'de> Deserialize<'de> for HostPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
