@@ -221,7 +221,8 @@ impl Lookup for Answers {
         if let Query::Run(Probe::UnitState { unit }) = query {
             let others = "LoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nNeedDaemonReload=no\n";
             let own = "LoadState=loaded\nActiveState=active\nSubState=exited\nUnitFileState=enabled\nNeedDaemonReload=no\n";
-            let text = if unit == "firewalld.service" { others } else { own };
+            let is_other = matches!(unit.as_str(), "firewalld.service" | "ufw.service");
+            let text = if is_other { others } else { own };
             return Look::Known(Answer::Output(Output { code: 0, stdout: text.into(), stderr: "".into() }));
         }
         self.0.get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))

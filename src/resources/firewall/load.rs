@@ -127,3 +127,10 @@ pub fn revert(spec: &Spec, from: &super::FirewallState) -> Vec<Exec> {
     revert.push(Exec::new(["systemctl", "daemon-reload"]));
     revert
 }
+
+/// Whether ufw, as configured by this, has rules of its own in force.
+pub fn has_ufw(conf: Option<&Content>) -> bool {
+    let text = String::from_utf8_lossy(conf.map_or(&b""[..], Content::bytes)).into_owned();
+    let enabled = text.lines().rev().find_map(|line| line.trim().strip_prefix("ENABLED="));
+    enabled.is_some_and(|word| word.trim_matches(['"', '\'']).eq_ignore_ascii_case("yes"))
+}

@@ -28,6 +28,12 @@ const FIREWALLD: &str = "firewalld.service";
 const ONE_OF_BOTH: &str = "keep it, and open ports with `command: firewall-cmd ...`; or let it go in a task before: \
     `service: {name: firewalld, state: stopped, enabled: false}`";
 
+const UFW: &str = "ufw.service";
+/// Its service is active on every Ubuntu; this says whether it has rules.
+const UFW_CONF: &str = "/etc/ufw/ufw.conf";
+const UFW_OR_THIS: &str = "keep it, and open ports with `command: ufw allow ...`; or let it go in a task before: \
+    `service: {name: ufw, state: stopped, enabled: false}`";
+
 pub struct Firewall;
 
 /// Closes all ports but those named, on IPv4 and IPv6, also those that Docker publishes.
@@ -37,7 +43,8 @@ pub struct Firewall;
 /// host are not affected. Changing the rules starts a timer on the host first, which puts the old ones back unless a
 /// new connection could be made in time: one cannot lock oneself out. A reboot meanwhile puts them back as well.
 ///
-/// Where firewalld is active, the task fails and changes nothing: it and this would each undo what the other does.
+/// Where firewalld or ufw is active, the task fails and changes nothing: the one would undo what this does, and the other keeps closed what
+/// this opens.
 ///
 /// `nft flush ruleset` (also in Debian's own `/etc/nftables.conf`) would remove the table: its unit is loaded after
 /// `nftables.service` and restarted with it.
@@ -207,7 +214,8 @@ impl Resource for Firewall {
         let paths =
             [spec.rules_path(), load::record_path(&spec.rules_path()), spec.unit_path()].map(Area::Path);
         Footprint::writes([Area::Firewall, Area::Unit(spec.unit_name())].into_iter().chain(paths))
-            .and_reads([Area::Packages, Area::Unit(FIREWALLD.into())])
+            .and_reads([Area::Packages, Area::Path(UFW_CONF.into())])
+            .and_reads([FIREWALLD, UFW].map(|unit| Area::Unit(unit.into())))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FirewallState> {
@@ -233,12 +241,21 @@ impl Resource for Firewall {
             crate::resource::file_query(folder),
             unit_query(&unit_name),
             unit_query(FIREWALLD),
+            unit_query(UFW),
             Query::Run(listing.clone()),
             Query::Run(unconfirmed.clone()),
         ])?;
-        if seen.run(Probe::UnitState { unit: FIREWALLD.into() })?.code == 0 && unit(seen, FIREWALLD)?.runs() {
+        let runs = |name: &str| -> Observe<bool> {
+            let asked = seen.run(Probe::UnitState { unit: name.into() })?;
+            Ok(asked.code == 0 && unit(seen, name)?.runs())
+        };
+        if runs(FIREWALLD)? {
             let fault = Fault::new("firewalld is active on this host, and is left alone");
             return Err(fault.hint(ONE_OF_BOTH).into());
+        }
+        if runs(UFW)? && load::has_ufw(seen.content(UFW_CONF, LIMIT, false)?.as_ref()) {
+            let fault = Fault::new("ufw is active on this host: what it does not allow stays closed");
+            return Err(fault.hint(UFW_OR_THIS).into());
         }
         let pending = !seen.run(unconfirmed)?.stdout.bytes().is_empty();
         let record = seen.content(&record_path, LIMIT, false)?;
