@@ -1,14 +1,15 @@
 //! `reboot`: the host starts anew, and the run goes on when it has.
 
+use super::shared::unit::output;
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Reboot as Reboots, Resource, Seen, State, Topic},
 };
-use agent::wire::{Answer, Exec, Op, Query};
+use agent::wire::{Answer, DnfQuestion, Exec, Op, Probe, Query};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Where Debian's packages ask for it.
+/// Where packages of Debian ask for it.
 const REQUIRED: &str = "/run/reboot-required";
 
 pub struct Reboot;
@@ -20,7 +21,8 @@ pub struct Reboot;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Reboots only where a package asked for it: when `/run/reboot-required` is there. Default: always.
+    /// Reboots only where a package asked for it: when `/run/reboot-required` is there, or, on a host with dnf, when
+    /// `dnf needs-restarting -r` says so. Default: always.
     #[serde(default)]
     only_if_required: bool,
     /// Seconds that the host is waited for; then it counts as unreachable.
@@ -54,6 +56,27 @@ impl State for RebootState {
     fn facets(&self) -> Facets {
         let facet = self.reboots.then(|| ("reboot".to_string(), "now".into()));
         facet.into_iter().collect()
+    }
+}
+
+/// Where the packages of the host say so.
+fn is_required(seen: &Seen) -> Observe<bool> {
+    let (file, dnf) = (Query::There { path: REQUIRED.into() }, Probe::Dnf(DnfQuestion::RebootNeeded));
+    seen.all([file.clone(), Query::Run(dnf.clone())])?;
+    if seen.get(file)? == Answer::There(true) {
+        return Ok(true);
+    }
+    let said = seen.run(dnf)?;
+    match said.code {
+        // A host of apt.
+        127 => Ok(false),
+        0 => Ok(said.stdout.bytes().starts_with(b"yes")),
+        _ => {
+            let fault = Fault::new("dnf cannot say whether the host needs a reboot");
+            Err(fault
+                .hint("`package: dnf-plugins-core` (`dnf5-plugins` with dnf 5) brings `dnf needs-restarting`")
+                .into())
+        }
     }
 }
 
@@ -93,10 +116,7 @@ reboot:
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<RebootState> {
-        let is_due = match spec.only_if_required {
-            true => seen.get(Query::There { path: REQUIRED.into() })? == Answer::There(true),
-            false => true,
-        };
+        let is_due = !spec.only_if_required || is_required(seen)?;
         Ok(RebootState { is_due, reboots: false })
     }
 
@@ -116,7 +136,9 @@ reboot:
     /// What is on disk stays. What is not is looked at again by each task after it.
     fn effects(_: &Spec, _: &RebootState, _: &RebootState, _: &[Op]) -> Vec<Effect> {
         let required = Effect::Answer(Query::There { path: REQUIRED.into() }, Answer::There(false));
-        vec![Effect::Unknown(Area::Path("/run".into())), Effect::Unknown(Area::Path("/tmp".into())), required]
+        let dnf = Query::Run(Probe::Dnf(DnfQuestion::RebootNeeded));
+        let paths = ["/run", "/tmp"].map(|path| Effect::Unknown(Area::Path(path.into())));
+        paths.into_iter().chain([required, Effect::Answer(dnf, Answer::Output(output(127, "")))]).collect()
     }
 
     fn acts(_: &Spec) -> bool {

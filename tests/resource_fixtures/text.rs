@@ -53,6 +53,7 @@ pub fn probe(probe: &Probe) -> String {
             format!("dnf-upgrades {}", names.join(" ")).trim().into()
         }
         Probe::Dnf(DnfQuestion::RequiredBy { names }) => format!("dnf-required-by {}", names.join(" ")),
+        Probe::Dnf(DnfQuestion::RebootNeeded) => "dnf-reboot-needed".into(),
         Probe::Dnf(DnfQuestion::Unneeded) => "dnf-unneeded".into(),
         Probe::UnitState { unit } => format!("unit-state {unit}"),
         Probe::Sysctl { key } => format!("sysctl {key}"),

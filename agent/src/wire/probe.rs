@@ -130,6 +130,8 @@ pub enum DnfQuestion {
     RequiredBy { names: Vec<String> },
     /// What was installed for others that are gone.
     Unneeded,
+    /// `dnf needs-restarting -r`, `yes` or `no`; exit 2 when it has no such command.
+    RebootNeeded,
 }
 
 /// A compose project as it will be when the files are in place. The agent writes private copies (0700 folder,

@@ -128,15 +128,34 @@ fn steps(text: &str) -> String {
     kept
 }
 
+/// The exit code of an unknown command is that of "yes": only the words tell them apart.
+fn reboot_needed(text: &str) -> Option<&'static str> {
+    let has = |words: &str| text.contains(words);
+    match (has("Reboot is required"), has("Reboot should not be necessary")) {
+        (true, _) => Some("yes\n"),
+        (_, true) => Some("no\n"),
+        _ => None,
+    }
+}
+
 /// `-C`: from what was fetched before.
 fn dnf(question: &DnfQuestion) -> Output {
+    if *question == DnfQuestion::RebootNeeded {
+        let said = probe(&["dnf", "-C", "needs-restarting", "-r"], None, LONG);
+        let found = reboot_needed(&String::from_utf8_lossy(said.stdout.bytes()));
+        return match found {
+            Some(word) => output(0, word),
+            None if said.code == 127 => said,
+            None => Output { code: 2, ..said },
+        };
+    }
     let mut argv = vec!["dnf", "-q", "-C", "repoquery", "--qf", "|%{name} %{evr}|"];
     let none: &[String] = &[];
     let (option, names): (&[&str], &[String]) = match question {
         DnfQuestion::Available { names } => (&["--available"], names),
         DnfQuestion::Upgrades { names } => (&["--upgrades", "--latest-limit=1"], names),
         DnfQuestion::RequiredBy { names } => (&["--installed", "--recursive"], names),
-        DnfQuestion::Unneeded => (&["--unneeded"], none),
+        DnfQuestion::Unneeded | DnfQuestion::RebootNeeded => (&["--unneeded"], none),
     };
     argv.extend(option);
     let joined = names.join(",");
@@ -185,6 +204,16 @@ mod tests {
             provided(all, &names),
             "default-mta\tpostfix\t3.7.11\t\nmail-transport-agent\tpostfix\t3.7.11\t\ntls\tpostfix\t3.7.11\t1:2\n"
         );
+    }
+
+    #[test]
+    fn a_reboot_that_is_needed_is_told_by_words() {
+        let four = "Core libraries or services have been updated since boot-up:\n  * kernel\n\n\
+                    Reboot is required to fully utilize these updates.\nMore information: https://x.example\n";
+        assert_eq!(reboot_needed(four), Some("yes\n"));
+        let none = "No core libraries or services have been updated since boot-up.\nReboot should not be necessary.\n";
+        assert_eq!(reboot_needed(none), Some("no\n"));
+        assert_eq!(reboot_needed("No such command: needs-restarting.\n"), None);
     }
 
     #[test]
