@@ -4,7 +4,7 @@ use super::shared::{
     FileState, HostPath, What, attrs,
     checksum::{self, shown},
     file_path, observe_entry, owners, parent_there,
-    url::{check_headers, check_url},
+    url::{check_headers, check_no_login, check_url},
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -112,6 +112,7 @@ get_url:
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Fetched> {
         let wanted = spec.wanted()?;
+        check_no_login(&spec.url)?;
         check_url(&spec.url)?;
         check_headers(&spec.headers)?;
         let file = Query::File { path: spec.dest.to_string() };

@@ -19,6 +19,19 @@ pub fn check_url(url: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Refuses a name or password in a URL, which is shown and logged. It is not repeated.
+///
+/// # Errors
+/// A fault that says where it belongs.
+pub fn check_no_login(url: &str) -> Result<(), Fault> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
+        let fault = Fault::new("the URL holds a login: it would be shown and logged");
+        return Err(fault.hint("`headers: {Authorization: \"Basic {{b64_encode login}}\"}`, with `login` of a vault as `user:password`"));
+    }
+    Ok(())
+}
+
 /// Whether this is a word as HTTP has them: a method, the name of a header.
 pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
