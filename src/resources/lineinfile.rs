@@ -43,6 +43,9 @@ pub struct Spec {
     backrefs: bool,
     /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`.
     validate: Option<Validate>,
+    /// Shows keys but no values of the file.
+    #[serde(default)]
+    secret: bool,
     /// Permission bits, quoted: `"0644"`.
     mode: Option<Mode>,
     /// Name or number of the owner.
@@ -58,7 +61,7 @@ impl Spec {
         Edited {
             path: &self.path,
             attrs: attrs(self.mode, self.owner.as_ref(), self.group.as_ref()),
-            secret: self.line.as_ref().is_some_and(Text::is_secret),
+            secret: self.secret || self.line.as_ref().is_some_and(Text::is_secret),
             create: self.create,
             validate: self.validate.as_ref(),
         }
