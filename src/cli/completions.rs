@@ -102,7 +102,8 @@ fn playbook(matches: &ArgMatches) -> Option<Playbook> {
     let named = path(matches, "playbook");
     let inventory = path(matches, "inventory");
     let path = named.or_else(|| super::project::playbook_near(&inventory?)).filter(|path| path.is_file())?;
-    let types: Vec<_> = TABLE.iter().map(|row| KnownType { name: row.name, free: row.free }).collect();
+    let types: Vec<_> =
+        TABLE.iter().map(|row| KnownType { name: row.name, free: row.free, theirs: row.theirs }).collect();
     let files = Disk { passwords: Arc::new(Passwords::default()) };
     Some(Playbook::load(&path, &types, &files, &mut Diagnostics::default()))
 }

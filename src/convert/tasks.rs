@@ -188,7 +188,11 @@ impl Editor {
             let strangers = strangers(short, &entry.node).into_iter().flatten();
             for (name, entry) in strangers.filter(|(name, _)| !is_shown(short, name)) {
                 let message = format!("`{short}` has no parameter `{name}` here");
-                self.report(&entry.key, message, &format!("`lustores-provision doc {short}` shows them"));
+                let hint = match known.and_then(|known| known.theirs.instead(name)) {
+                    Some(hint) => hint.to_owned(),
+                    None => format!("`lustores-provision doc {short}` shows them"),
+                };
+                self.report(&entry.key, message, &hint);
             }
         }
         if known.is_some_and(|known| known.free.is_none())
@@ -260,8 +264,11 @@ fn strangers<'n>(resource: &str, node: &'n Node) -> Option<Vec<(&'n String, &'n 
     let found = resources::find(resource)?;
     let schema = (found.schema)().to_value();
     let known = schema["properties"].as_object()?;
-    let is_stranger =
-        |name: &str| !known.contains_key(name) && found.sources.iter().all(|source| source.key != name);
+    let is_stranger = |name: &str| {
+        !known.contains_key(name)
+            && found.sources.iter().all(|source| source.key != name)
+            && found.theirs.aliases().all(|(theirs, _)| theirs != name)
+    };
     Some(node.as_map()?.iter().filter(|(name, _)| is_stranger(name)).collect())
 }
 

@@ -19,6 +19,7 @@ mod rolling;
 mod task;
 #[cfg(test)]
 mod tests;
+mod theirs;
 mod vocabulary;
 mod words;
 
@@ -29,6 +30,7 @@ pub use library::types_in;
 pub use names::{done_here, instead_of, is_play_key, is_task_key, other_name, other_names};
 pub use prompts::Prompt;
 pub use rolling::{Rolling, Size};
+pub use theirs::{Names as ParameterNames, OtherNames, Theirs};
 pub use vocabulary::{Keyword, Level, Shape};
 pub use words::parameters_in;
 pub(crate) use words::quoted;
@@ -45,6 +47,8 @@ pub struct KnownType<'a> {
     pub name: &'a str,
     /// The parameter that a bare string stands for.
     pub free: Option<&'a str>,
+    /// Ansible's names of its parameters.
+    pub theirs: OtherNames,
 }
 
 #[derive(Debug)]

@@ -152,7 +152,6 @@ const OTHER_NAME: &[(&str, &str)] = &[
     ("pam_limits", "limits"),
     ("nftables", "firewall"),
     ("ufw", "firewall"),
-    ("firewalld", "firewall"),
     ("iptables", "firewall"),
     ("raw", "shell"),
     ("ini_file", "ini"),
@@ -163,6 +162,42 @@ const OTHER_NAME: &[(&str, &str)] = &[
     ("postgresql_db", "postgres_db"),
     ("postgresql_ext", "postgres_db"),
     ("postgresql_query", "postgres_query"),
+];
+
+/// Modules of Ansible that are not there, and what to do instead.
+const INSTEAD: &[(&str, &str)] = &[
+    ("add_host", "name the host in the inventory"),
+    ("alternatives", "`command: {argv: [update-alternatives, --set, NAME, PATH], unless: ...}`"),
+    ("find", "a task of `command` that runs find, with `register`; `stat` for one file"),
+    (
+        "firewalld",
+        "`firewall` does it on hosts where firewalld does not run; elsewhere `command: firewall-cmd ...` with `unless`",
+    ),
+    ("gem", "a task of `command`, with `unless`"),
+    ("get_certificate", "`certificate` looks at it by itself"),
+    ("group_by", "`when`, or groups in the inventory"),
+    ("known_hosts", "`lineinfile` with a line of /etc/ssh/ssh_known_hosts"),
+    ("npm", "a task of `command`, with `creates` or `unless`"),
+    ("package_facts", "a task of `command` that runs dpkg-query, with `register`"),
+    ("ping", "leave it out: each host is reached before anything is done"),
+    (
+        "pip",
+        "a task of `command`, with `creates` or `unless`; Python's packages of the distribution by `package`",
+    ),
+    ("rpm_key", "`command: {argv: [rpm, --import, FILE], unless: ...}`"),
+    ("seboolean", "a task of `command` that runs setsebool, with `unless`"),
+    ("selinux", "a line of /etc/selinux/config, by `lineinfile`"),
+    ("service_facts", "a task of `command` that runs systemctl, with `register`"),
+    ("set_stats", "`set_fact`"),
+    ("setup", "leave it out: facts are always there, as `facts.NAME`"),
+    ("slurp", "`command: cat FILE` with `register`; `fetch` brings a file here"),
+    ("snap", "`command: {argv: [snap, install, NAME], unless: ...}`"),
+    ("tempfile", "`command: mktemp` with `register`; `script` needs none"),
+    (
+        "wait_for_connection",
+        "leave it out: each host is reached before anything is done, and `reboot` waits until it is back",
+    ),
+    ("yum_repository", "a file in /etc/yum.repos.d, by `copy`"),
 ];
 
 /// What of that resource it is, where its name does not say so.
@@ -196,8 +231,12 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
             Diagnostic::error(format!("`{key}` cannot stand in an import"))
                 .hint(format!("use `{include}` with `loop`"))
         } else if let Some(hint) = later {
-            let diagnostic = Diagnostic::error(format!("`{key}` is not supported yet"));
-            if hint.is_empty() { diagnostic } else { diagnostic.hint(hint) }
+            match hint {
+                "" => Diagnostic::error(format!("`{key}` is not supported yet")),
+                hint => Diagnostic::error(format!("`{key}` is not there")).hint(hint),
+            }
+        } else if let Some(hint) = instead_of_module(builtin(key).unwrap_or(key)) {
+            Diagnostic::error(format!("unknown resource `{key}`")).hint(hint)
         } else if let Some(short) = builtin(key).filter(|short| all().any(|name| name == *short)) {
             Diagnostic::error(format!("unknown key `{key}` in {what}")).hint(format!("write `{short}`"))
         } else if let Some((theirs, _)) = OTHER_NAME
@@ -256,7 +295,11 @@ pub fn is_play_key(key: &str) -> bool {
 
 /// What to do instead of a keyword of Ansible, or of what it writes like a module, that is not there; empty when there is nothing.
 pub fn instead_of(key: &str) -> Option<&'static str> {
-    LATER.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint)
+    LATER.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint).or_else(|| instead_of_module(key))
+}
+
+fn instead_of_module(key: &str) -> Option<&'static str> {
+    INSTEAD.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint)
 }
 
 /// Modules of Ansible whose work a resource of another name does, with that name.
@@ -271,7 +314,7 @@ pub fn other_name(module: &str) -> Option<&'static str> {
 
 /// The same as a hint.
 pub fn done_here(module: &str) -> Option<String> {
-    let ours = other_name(module)?;
+    let Some(ours) = other_name(module) else { return instead_of_module(module).map(Into::into) };
     let part = PART.iter().find(|(theirs, _)| *theirs == module);
     Some(format!(
         "`{ours}` does this here{}",

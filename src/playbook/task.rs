@@ -170,10 +170,15 @@ impl Loader<'_> {
             ));
             self.errors.push(error.at(&entry.key).hint("give the program another name"));
         }
-        let params = self.params(resource, entry);
+        let params = self.params(resource, entry).and_then(|params| {
+            match self.types.iter().find(|row| row.name == resource) {
+                Some(row) => self.errors.take(row.theirs.in_our_names(&params)),
+                None => Some(params),
+            }
+        });
         let repeat = self.repeat(map);
         // Without its items nothing can be told of what it renders.
-        let is_lost = repeat.is_none() && map.contains_key("loop");
+        let is_lost = repeat.is_none() && map.keys().any(|key| key == "loop" || key.starts_with("with_"));
         let origin = map.get("name").map_or(&entry.key, |e| &e.node.origin).clone();
         let mut task = Task {
             index: 0,

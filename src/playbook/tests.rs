@@ -40,11 +40,11 @@ impl Files for Disk {
 }
 
 const TYPES: &[KnownType] = &[
-    KnownType { name: "file", free: None },
-    KnownType { name: "package", free: None },
-    KnownType { name: "template", free: None },
-    KnownType { name: "service", free: None },
-    KnownType { name: "command", free: Some("cmd") },
+    KnownType { name: "file", free: None, theirs: OtherNames(&[]) },
+    KnownType { name: "package", free: None, theirs: OtherNames(&[]) },
+    KnownType { name: "template", free: None, theirs: OtherNames(&[]) },
+    KnownType { name: "service", free: None, theirs: OtherNames(&[]) },
+    KnownType { name: "command", free: Some("cmd"), theirs: OtherNames(&[]) },
 ];
 
 /// Loads `site.yml` of a project made of these files; the errors are rendered.
@@ -294,7 +294,7 @@ fn all_mistakes_are_named_at_once() {
     has(&errors, &["here are `file` and `command`", "site.yml:8:7", "the first one"]);
     has(&errors, &["a task without a resource", "site.yml:9:7"]);
     has(&errors, &["expected the parameters of `file`, found a string", "site.yml:10:13"]);
-    has(&errors, &["`with_items` is not supported yet", "use `loop`", "site.yml:12:7"]);
+    has(&errors, &["`with_items` is not there", "use `loop`", "site.yml:12:7"]);
     assert_eq!(errors.matches("error:").count(), 6, "{errors}");
 }
 

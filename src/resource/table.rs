@@ -3,6 +3,7 @@
 use super::{Fault, Manner, Prepared, Resource, SourceParam, Topic, Typed, at_once};
 use crate::{
     diag::Diagnostic,
+    playbook::{OtherNames, ParameterNames},
     yaml::{Node, from_node},
 };
 use schemars::Schema;
@@ -17,9 +18,18 @@ pub struct ResourceType {
     pub free: Option<&'static str>,
     pub sources: &'static [SourceParam],
     pub result: &'static [(&'static str, &'static str)],
+    /// Ansible's names of parameters.
+    pub theirs: OtherNames,
     /// Reads the parameters; [`SourceParam`]s were replaced by contents before.
     pub prepare: fn(&Node) -> Result<Box<dyn Prepared>, Diagnostic>,
     pub schema: fn() -> Schema,
+}
+
+impl ResourceType {
+    /// The row with Ansible's names of its parameters.
+    pub const fn theirs(self, theirs: &'static [ParameterNames]) -> Self {
+        Self { theirs: OtherNames(theirs), ..self }
+    }
 }
 
 /// Whether a parameter is given by the program alone, which a field's schema says as `x-internal`.
@@ -37,6 +47,7 @@ pub const fn row<R: Resource>() -> ResourceType {
         free: R::FREE,
         sources: R::SOURCES,
         result: R::RESULT,
+        theirs: OtherNames(&[]),
         prepare: |node| {
             let spec = from_node(node)?;
             R::check(&spec).map_err(|fault| refused(node, fault))?;

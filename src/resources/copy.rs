@@ -1,12 +1,17 @@
 //! `copy`: a file with this content.
 
-use super::shared::{FileState, HostPath, Words, attrs, content_ops, file_path, observe_content, owners};
+use super::shared::{
+    FileState, HostPath, Words, attrs, content_ops, file_path, observe_content, observe_entry, owners,
+};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
     yaml::{Mode, Text},
 };
-use agent::{secret::Content, wire::Op};
+use agent::{
+    secret::Content,
+    wire::{Attrs, Op},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -29,9 +34,16 @@ pub struct Spec {
     group: Option<String>,
     /// A command that must succeed on the new content before it takes effect; `{}` is its file: `nginx -t -c {}`.
     validate: Option<Words>,
+    /// `false`: writes only where nothing is; what is there stays as it is, mode and owner too.
+    #[serde(default = "yes")]
+    force: bool,
     /// Treats the content as secret, wherever it comes from.
     #[serde(default)]
     secret: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Spec {
@@ -70,11 +82,20 @@ copy:
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
         let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
+        if !spec.force {
+            let (state, _) = observe_entry(&spec.dest, &Attrs::default(), seen)?;
+            if state.what.is_some() {
+                return Ok(state);
+            }
+        }
         observe_content(&spec.dest, &spec.wanted(), &named, seen)
     }
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
         let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
+        if !spec.force && observed.what.is_some() {
+            return Ok(observed.clone());
+        }
         Ok(observed.with_content(&spec.wanted(), &named))
     }
 

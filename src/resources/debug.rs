@@ -17,7 +17,7 @@ pub struct Debug;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The message. A secret in it is masked.
+    /// The message. A secret in it is masked. Or `var`: the name of a variable, which is shown with its value as JSON.
     msg: Text,
 }
 

@@ -30,12 +30,9 @@ pub struct Spec {
     /// A user, `@group`, `%group`, `*`, or numbers of users such as `1000:`.
     domain: String,
     /// `soft`: what a session has; `hard`: up to what it may raise that; `-`: both.
-    #[serde(rename = "type", alias = "limit_type")]
-    #[schemars(extend("x-aliases" = ["limit_type"]))]
+    #[serde(rename = "type")]
     kind: Kind,
     /// E.g. `nofile`, `nproc`, `memlock`; see limits.conf(5).
-    #[serde(alias = "limit_item")]
-    #[schemars(extend("x-aliases" = ["limit_item"]))]
     item: Item,
     /// A number, in the unit of the item (KiB for `memlock`), or `unlimited`. Not needed with `absent`.
     value: Option<String>,

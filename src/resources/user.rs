@@ -1,6 +1,6 @@
 //! `user`: an account.
 
-use super::shared::{HostPath, account, unit::run};
+use super::shared::{HostPath, Names, account, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -23,8 +23,8 @@ pub struct Spec {
     uid: Option<u32>,
     /// Primary group by name. It must exist. Default for a new account: a group of its own.
     group: Option<String>,
-    /// Further groups. They must exist.
-    groups: Option<Vec<String>>,
+    /// Further groups, as a list or with commas between them. They must exist.
+    groups: Option<Names>,
     /// `true` (default): the account stays in other groups too. `false`: `groups` are all it is in.
     #[serde(default = "yes")]
     append: bool,
@@ -109,7 +109,8 @@ impl Resource for User {
         for (field, value) in fields {
             account::check_field(field, value.unwrap_or_default())?;
         }
-        let groups: Vec<&String> = spec.group.iter().chain(spec.groups.iter().flatten()).collect();
+        let groups: Vec<&String> =
+            spec.group.iter().chain(spec.groups.iter().flat_map(|groups| &groups.0)).collect();
         let query = |name: &&String| Query::Group { name: (*name).clone() };
         let user = Query::User { name: spec.name.clone() };
         let own = Query::Group { name: spec.name.clone() };
@@ -159,7 +160,7 @@ impl Resource for User {
         set(&mut user.home, spec.home.as_deref());
         set(&mut user.shell, spec.shell.as_deref());
         set(&mut user.comment, spec.comment.as_deref());
-        if let Some(groups) = &spec.groups {
+        if let Some(Names(groups)) = &spec.groups {
             if !spec.append {
                 user.groups.clear();
             }

@@ -38,6 +38,9 @@ pub struct Spec {
     /// `started` or `present` (the default): until it is there; `stopped` or `absent`: until it is gone.
     #[serde(default)]
     state: Wanted,
+    /// Seconds before the first look, which are a part of `timeout`.
+    #[serde(default)]
+    delay: u32,
     /// Seconds until it is given up.
     #[serde(default = "timeout")]
     timeout: u32,
@@ -60,6 +63,11 @@ fn interval() -> u32 {
 
 impl Spec {
     fn until(&self) -> Result<(Until, String), Fault> {
+        if self.delay > 0 && self.delay >= self.timeout {
+            let fault =
+                Fault::new(format!("`delay` leaves nothing of the {} seconds of `timeout`", self.timeout));
+            return Err(fault.hint("`timeout` counts from the beginning: make it longer than `delay`"));
+        }
         let gone = matches!(self.state, Wanted::Stopped | Wanted::Absent);
         check_host(&self.host)?;
         let host = self.host.clone();
@@ -84,6 +92,10 @@ impl Spec {
                     .hint("leave `state` out, and turn the command round: `! ...`"));
             }
             _ => {
+                if (self.port, &self.path, &self.succeeds) == (None, &None, &None) {
+                    return Err(Fault::new("one of `port`, `path` and `succeeds` is missing")
+                        .hint("to wait for a time alone: `pause: {seconds: 10}`"));
+                }
                 return Err(Fault::new("give one of `port`, `path` and `succeeds`")
                     .hint("one task waits for one thing"));
             }
@@ -124,8 +136,14 @@ wait_for:
 
     fn ops(spec: &Spec, _: &Act, _: &Act) -> Vec<Op> {
         let until = spec.until().map(|(until, _)| until);
-        let wait = |until| Wait { until, timeout_s: spec.timeout, interval_ms: spec.interval_ms };
-        until.into_iter().map(|until| Op::Wait(wait(until))).collect()
+        let wait = |until, timeout_s| Op::Wait(Wait { until, timeout_s, interval_ms: spec.interval_ms });
+        let sleep = format!("sleep {}", spec.delay);
+        let first = Until::Succeeds(Exec::new(["/bin/sh", "-c", &sleep]));
+        // Some seconds more: it is not the sleep that is given up.
+        let first = wait(first, spec.delay.saturating_add(30));
+        let first = (spec.delay > 0).then_some(first);
+        let then = until.into_iter().map(|until| wait(until, spec.timeout.saturating_sub(spec.delay)));
+        first.into_iter().chain(then).collect()
     }
 
     fn acts(_: &Spec) -> bool {

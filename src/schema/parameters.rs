@@ -38,7 +38,7 @@ pub fn of(row: &ResourceType) -> Json {
             whole.insert("oneOf".into(), either.into());
         }
     }
-    aliases(&mut whole);
+    aliases(row, &mut whole);
     let needs_none = whole.get("required").and_then(Json::as_array).is_none_or(Vec::is_empty)
         && !whole.contains_key("oneOf")
         && !whole.contains_key("allOf");
@@ -58,25 +58,21 @@ pub fn requires(raw: &Json, name: &str) -> bool {
     raw["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
 }
 
-/// The other names of parameters, which serde knows and a field's schema lists as `x-aliases`.
-fn aliases(whole: &mut Map<String, Json>) {
+/// The other names of parameters.
+fn aliases(row: &ResourceType, whole: &mut Map<String, Json>) {
     let Some(Json::Object(properties)) = whole.get_mut("properties") else { return };
-    let mut known: Vec<(String, Json, Vec<String>)> = vec![];
-    for (name, property) in properties.iter_mut() {
-        let Some(Json::Array(others)) =
-            property.as_object_mut().and_then(|property| property.remove("x-aliases"))
-        else {
-            continue;
-        };
-        let others = others.iter().filter_map(Json::as_str).map(str::to_owned).collect();
-        known.push((name.clone(), property.clone(), others));
-    }
-    for (_, property, others) in &known {
-        others.iter().for_each(|other| _ = properties.insert(other.clone(), property.clone()));
+    let mut known: Vec<(String, Vec<String>)> = vec![];
+    for (theirs, ours) in row.theirs.aliases() {
+        let Some(property) = properties.get(ours).cloned() else { continue };
+        properties.insert(theirs.into(), property);
+        match known.iter_mut().find(|(name, _)| name == ours) {
+            Some((_, others)) => others.push(theirs.into()),
+            None => known.push((ours.into(), vec![theirs.into()])),
+        }
     }
     let Some(Json::Array(required)) = whole.get_mut("required") else { return };
     let mut either: Vec<Json> = vec![];
-    for (name, _, others) in &known {
+    for (name, others) in &known {
         let count = required.len();
         required.retain(|required| required != name);
         if required.len() < count {

@@ -53,6 +53,14 @@ impl TypeInfo {
         }
     }
 
+    /// Parameters of Ansible's that are not there, with what to do instead.
+    pub fn strangers(&self, params: &Node) -> Diagnostics {
+        match &self.kind {
+            Kind::Ours(row) => Diagnostics(row.theirs.strangers(row.name, params)),
+            Kind::External(_) => Diagnostics::default(),
+        }
+    }
+
     pub fn parameters(&self) -> &[String] {
         self.parameters.get_or_init(|| match &self.kind {
             Kind::Ours(row) => {

@@ -203,8 +203,11 @@ impl Site {
         let mut errors = Diagnostics::default();
         let folder =
             options.playbook.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let known: Vec<KnownType> =
-            options.types.iter().map(|t| KnownType { name: t.name, free: t.free }).collect();
+        let known: Vec<KnownType> = options
+            .types
+            .iter()
+            .map(|t| KnownType { name: t.name, free: t.free, theirs: t.theirs })
+            .collect();
         // Beside each other: opening vaults takes some milliseconds.
         let (inventory, playbook) = std::thread::scope(|scope| {
             let read = || {

@@ -74,6 +74,17 @@ pub(super) fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
     Diagnostic { message, ..diagnostic }.hint(hint)
 }
 
+/// Names the files that a task may bring among what it may give.
+pub(super) fn unknown(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
+    let is_list = |hint: &&String| hint.starts_with("known here: ");
+    let own =
+        |hint: &&String| kind.sources().iter().any(|source| hint.contains(&format!("`{}`", source.into)));
+    let Some(hint) = diagnostic.hint.as_ref().filter(is_list).filter(own) else { return diagnostic };
+    let more = kind.sources().iter().filter(|source| !hint.contains(&format!("`{}`", source.key)));
+    let hint = more.fold(hint.clone(), |hint, source| format!("{hint}, `{}`", source.key));
+    Diagnostic { hint: Some(hint), ..diagnostic }
+}
+
 /// A value without the secrets in it.
 pub(super) fn shown_json(node: &Node) -> serde_json::Value {
     match &node.value {

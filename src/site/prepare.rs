@@ -4,7 +4,7 @@ use super::{
     HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, facts,
     later::Ended,
     loops::{Items, is_included, items_of},
-    parameters::{given_parameters, known_parameters, missing, refuse_secrets, shown_json},
+    parameters::{given_parameters, known_parameters, missing, refuse_secrets, shown_json, unknown},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
@@ -153,6 +153,7 @@ impl HostTasks {
         let kind = self.shared.type_of(task);
         let mut errors = Diagnostics::default();
         let written = task.params.as_map().expect("the playbook gives a mapping");
+        kind.strangers(&task.params).into_result(())?;
         errors.take(given_parameters(kind, &task.params));
         let mut rest = written.clone();
         let mut brought = vec![];
@@ -254,7 +255,7 @@ impl HostTasks {
         match kind.prepare(&params, host_task.no_log) {
             Ok(prepared) => Ok(Preparation::Ready(Arc::from(prepared))),
             Err(errors) => Err(Diagnostics(
-                errors.0.into_iter().map(|error| placed(missing(error, kind), task)).collect(),
+                errors.0.into_iter().map(|error| placed(unknown(missing(error, kind), kind), task)).collect(),
             )),
         }
     }

@@ -192,7 +192,9 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
     let noted =
         |notes: Vec<String>| same("notes", json.get("notes").unwrap_or(&Json::Array(vec![])), &notes.into());
     let nothing = |unchanged| Ok(Ran { changed: BTreeSet::new(), unchanged });
-    let prepared = match (row.prepare)(&task) {
+    let task = row.theirs.in_our_names(&task);
+    let strangers = |task: &Node| row.theirs.strangers(row.name, task).into_iter().next().map_or(Ok(()), Err);
+    let prepared = match task.and_then(|task| strangers(&task).and_then(|()| (row.prepare)(&task))) {
         Ok(prepared) => prepared,
         Err(error) => {
             outcome("refused", &diag::render(&error, false))?;

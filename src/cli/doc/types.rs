@@ -179,6 +179,11 @@ pub(super) fn notes(row: &ResourceType) -> Vec<String> {
     if !theirs.is_empty() {
         notes.push(format!("In Ansible: {}; docs/from-ansible.md has the differences.", theirs.join(", ")));
     }
+    let aliases: Vec<_> =
+        row.theirs.aliases().map(|(theirs, ours)| format!("`{theirs}` for `{ours}`")).collect();
+    if !aliases.is_empty() {
+        notes.push(format!("Ansible's names are taken too: {}.", aliases.join(", ")));
+    }
     if HELPERS.iter().any(|helper| helper.name == row.name) {
         notes.push(format!("There is a helper of that name too: `doc helpers {}`.", row.name));
     }

@@ -26,7 +26,7 @@ pub struct Spec {
     /// one is refused without `allow_downgrade`.
     pub version: Option<String>,
     /// `present` (default), `latest` (the newest that the host's sources offer), `absent` (configuration files stay, as with `apt-get remove`) or
-    /// `purged` (they go as well).
+    /// `purged` (they go as well). `installed` and `removed` are other words for `present` and `absent`.
     #[serde(default)]
     pub state: Wanted,
     /// `true` keeps upgrades of the whole system from these packages (`apt-mark hold`), `false` lets them. Default: as it is. A held
@@ -68,10 +68,13 @@ fn ten_minutes() -> u32 {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(extend("enum" = ["present", "latest", "absent", "purged", "installed", "removed"]))]
 pub enum Wanted {
     #[default]
+    #[serde(alias = "installed")]
     Present,
     Latest,
+    #[serde(alias = "removed")]
     Absent,
     Purged,
 }

@@ -33,7 +33,7 @@ pub use file::{
     roots,
 };
 pub use lines::own_lines;
-pub use list::OneOrMany;
+pub use list::{Names, OneOrMany};
 pub use merge::merge;
 pub use path::{HostPath, file_path};
 pub use pattern::{check_groups, expand, pattern, pattern_of_lines};

@@ -1,0 +1,156 @@
+//! Of files and what is in them.
+
+use crate::playbook::{
+    ParameterNames as Names,
+    Theirs::{Is, Not, Shown, Word},
+};
+
+const BACKUP: &str = "leave it out: what was there is kept on the host, in the folder of the run below /var/lib/provision-agent/runs";
+const LABEL: &str = "a task of `command` that runs semanage and restorecon sets the label for good";
+const ENCODING: &str = "leave it out: the file is read and written as UTF-8";
+
+/// Of all that writes files.
+pub const FILES: Names = &[
+    ("attr", Not("a task of `command` that runs chattr")),
+    ("attributes", Not("a task of `command` that runs chattr")),
+    ("backup", Not(BACKUP)),
+    ("selevel", Not(LABEL)),
+    ("serole", Not(LABEL)),
+    ("setype", Not(LABEL)),
+    ("seuser", Not(LABEL)),
+    ("unsafe_writes", Not("leave it out: a file is always replaced as a whole")),
+];
+
+/// Of all that edits a file.
+pub const EDITED: Names =
+    &[("dest", Is("path")), ("destfile", Is("path")), ("name", Is("path")), ("encoding", Not(ENCODING))];
+
+pub const PATH: Names = &[("dest", Is("path")), ("name", Is("path"))];
+
+pub const COPY: Names = &[
+    ("checksum", Not("leave it out: the content is compared anyway")),
+    ("decrypt", Not("leave it out: vaults open by themselves")),
+    ("directory_mode", Not("a whole folder is brought by `synchronize`, with `directory_mode`")),
+    ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
+    (
+        "remote_src",
+        Not("what is on the host is copied by `command: {argv: [cp, -a, FROM, TO], creates: TO}`"),
+    ),
+];
+
+pub const TEMPLATE: Names = &[
+    ("lstrip_blocks", Not("leave it out: a line with nothing but a block's braces vanishes as a whole")),
+    ("trim_blocks", Not("leave it out: a line with nothing but a block's braces vanishes as a whole")),
+    ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
+    ("newline_sequence", Not("leave it out: lines end as they do in the template")),
+    ("output_encoding", Not("leave it out: it is written as UTF-8")),
+];
+
+const TREE: &str = "a whole folder: `synchronize` sets owner and mode of one that is brought along, else a task of `command` that runs `chown -R` does, with `unless`";
+
+pub const FILE: Names = &[
+    ("access_time", Not("a task of `command` that runs touch")),
+    ("force", Not("what is in the way is removed by a task with `state: absent` before it")),
+    ("modification_time", Not("a task of `command` that runs touch")),
+    ("recurse", Not(TREE)),
+    ("src", Not("a link is a resource of its own: `link: {path: NEW, target: OLD}`")),
+    ("state", Word("hard", "a task of `command` that runs ln, with `creates`")),
+    ("state", Word("link", "a link is a resource of its own: `link: {path: NEW, target: OLD}`")),
+    ("state", Word("touch", "an empty file is made by `copy: {dest: FILE, content: \"\", force: false}`")),
+];
+
+pub const LINK: Names = &[
+    ("src", Is("target")),
+    ("mode", Not("a link has no mode; that of its target is set by `file`")),
+    ("owner", Not("the owner of the target is set by `file`")),
+    ("group", Not("the group of the target is set by `file`")),
+    ("state", Word("hard", "a task of `command` that runs ln, with `creates`")),
+    ("state", Word("link", "leave it out: `present` is the default")),
+];
+
+pub const LINE: Names = &[
+    ("regex", Is("regexp")),
+    ("value", Is("line")),
+    ("firstmatch", Not("a more exact `regexp`, that only one line fits")),
+    ("search_string", Not("`regexp`, with a backslash before each of its signs that mean something there")),
+];
+
+pub const BLOCK: Names = &[("content", Is("block"))];
+
+pub const INI: Names = &[
+    ("follow", Not("name the file that the link points to")),
+    ("ignore_spaces", Not("leave it out: a line that has the value keeps its spacing")),
+    (
+        "modify_inactive_option",
+        Not("leave it out: an option that is commented out stays, and gets a line below"),
+    ),
+    ("section_has_values", Not("name the section in `section`: its name must be the only one")),
+];
+
+pub const GET_URL: Names = &[
+    ("force", Not("leave it out: `checksum` says what the content is to be")),
+    ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
+    ("url_password", Not("a header: `headers: {Authorization: ...}`")),
+    ("url_username", Not("a header: `headers: {Authorization: ...}`")),
+    ("use_proxy", Not("`environment` of the task, with the variables of the proxy")),
+    ("validate_certs", Not("leave it out: `checksum` protects the content")),
+];
+
+pub const UNARCHIVE: Names = &[
+    ("copy", Not("`remote_src: true` where it is false")),
+    ("extra_opts", Not("`strip_components`, `include` and `exclude` are what there is")),
+    ("validate_certs", Not("leave it out; what comes by a URL is fetched by `get_url` before it")),
+];
+
+pub const SYNCHRONIZE: Names = &[
+    ("archive", Not("leave it out; `mode`, `owner` and `group` say what the files get")),
+    ("mode", Word("pull", "a file is brought here by `fetch`")),
+    ("mode", Word("push", "leave it out: it is always from here to the host")),
+    ("recursive", Not("leave it out: a folder comes with all that is in it")),
+    ("rsync_opts", Not("`exclude` and `delete` are what there is")),
+    ("rsync_path", Not("leave it out: no rsync is needed")),
+];
+
+pub const FETCH: Names = &[("validate_checksum", Not("leave it out: it is always checked"))];
+
+pub const STAT: Names = &[
+    ("attributes", Is("get_attributes")),
+    ("checksum", Is("checksum_algorithm")),
+    ("checksum_algo", Is("checksum_algorithm")),
+    ("mime", Is("get_mime")),
+];
+
+pub const ACL: Names = &[("entry", Not("a list: `entries: [\"user:app:rwx\"]`"))];
+
+pub const DEBUG: Names =
+    &[("var", Shown("msg")), ("verbosity", Not("`when`, with a variable of the command line"))];
+
+pub const ASSERT: Names = &[
+    ("fail_msg", Is("msg")),
+    ("quiet", Not("leave it out: nothing is shown of what holds")),
+    ("success_msg", Not("a task of `debug` behind it")),
+];
+
+pub const HTTP: Names = &[
+    ("ca_path", Is("ca")),
+    ("status_code", Is("status")),
+    ("body_format", Not("`body: \"{{to_json name}}\"`, with the type in `headers`")),
+    ("dest", Not("a file is fetched by `get_url`")),
+    ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
+    ("password", Not("a header: `headers: {Authorization: ...}`")),
+    ("return_content", Not("leave it out; `contains` says what must be in the answer")),
+    ("url_password", Not("a header: `headers: {Authorization: ...}`")),
+    ("url_username", Not("a header: `headers: {Authorization: ...}`")),
+    ("user", Not("a header: `headers: {Authorization: ...}`")),
+    ("validate_certs", Not("leave it out; where it is false, `insecure: true`")),
+];
+
+pub const WAIT_FOR: Names = &[
+    ("active_connection_states", Not("`succeeds`, with a command that looks at them")),
+    ("connect_timeout", Not("leave it out; `timeout` is for all of it")),
+    ("exclude_hosts", Not("`succeeds`, with a command that looks at the connections")),
+    ("msg", Not("leave it out: the failure says what was waited for")),
+    ("search_regex", Not("`succeeds: grep -q TEXT FILE`")),
+    ("sleep", Not("`interval_ms`, in milliseconds")),
+    ("state", Word("drained", "`succeeds`, with a command that looks at the connections")),
+];

@@ -1,0 +1,97 @@
+//! Of programs: commands, Docker, PostgreSQL, Git.
+
+use crate::playbook::{
+    ParameterNames as Names,
+    Theirs::{Is, Not, Word},
+};
+
+pub const SCRIPT: Names = &[
+    ("cmd", Not("`src` for the file, and the arguments as a list in `args`")),
+    ("decrypt", Not("leave it out: vaults open by themselves")),
+];
+
+pub const COMMAND: Names = &[
+    ("expand_argument_vars", Not("leave it out: no variables are put in without a shell")),
+    ("stdin_add_newline", Not("write the line's end into `stdin`")),
+    ("strip_empty_ends", Not("leave it out: the last line's end is always taken away")),
+    ("warn", Not("leave it out: no command is warned of")),
+];
+
+pub const SHELL: Names = &[
+    ("stdin_add_newline", Not("write the line's end into `stdin`")),
+    ("warn", Not("leave it out: no command is warned of")),
+];
+
+pub const COMPOSE: Names =
+    &[("env_files", Is("env_file")), ("project_name", Is("project")), ("project_src", Is("directory"))];
+
+pub const NETWORK: Names = &[
+    ("driver_options", Is("options")),
+    ("enable_ipv6", Is("ipv6")),
+    ("network_name", Is("name")),
+    ("connected", Not("containers say in their Compose file which networks they are in")),
+    ("force", Not("`recreate: true`")),
+    ("ipam_config", Not("`subnet`, `gateway` and `ip_range`")),
+];
+
+pub const VOLUME: Names = &[("driver_options", Is("driver_opts")), ("volume_name", Is("name"))];
+
+pub const IMAGE: Names = &[
+    ("load_path", Is("archive")),
+    (
+        "build",
+        Not(
+            "a task of `compose`, with a part build in the Compose file; better is an image that is built elsewhere",
+        ),
+    ),
+    ("force_source", Not("`force_pull: true`")),
+    ("repository", Not("an image is pushed by a task of `command`")),
+    ("tag", Not("behind the name: `name: \"app:1.2\"`")),
+];
+
+pub const LOGIN: Names = &[
+    ("config_path", Is("config")),
+    ("registry_url", Is("registry")),
+    ("reauthorize", Not("leave it out: a password that differs is written")),
+];
+
+const SERVER: &str =
+    "the server is reached on its own host: by its socket, `socket`, or in its container, `container`";
+const PASSWORD: &str = "leave it out: `login_user` needs no password on the server's own host";
+
+/// Of all that talks to a server.
+pub const POSTGRES: Names = &[
+    ("login_unix_socket", Is("socket")),
+    ("unix_socket", Is("socket")),
+    ("login_port", Is("port")),
+    ("ca_cert", Not(SERVER)),
+    ("login_host", Not(SERVER)),
+    ("login_password", Not(PASSWORD)),
+    ("ssl_mode", Not(SERVER)),
+];
+
+pub const ROLE: Names = &[
+    ("conn_limit", Is("connection_limit")),
+    ("expires", Is("valid_until")),
+    ("role", Is("name")),
+    ("user", Is("name")),
+    ("db", Not("rights are given by a task of `postgres_query`")),
+    ("encrypted", Not("leave it out: a password is never stored in clear")),
+    ("no_password_changes", Not("leave `password` out")),
+    ("priv", Not("rights are given by a task of `postgres_query`")),
+    ("role_attr_flags", Not("each by its own name: `login: true`, `createdb: true`, `superuser: false`")),
+];
+
+pub const DATABASE: Names = &[
+    ("db", Is("name")),
+    ("force", Not("`destroy: true` with `state: absent`")),
+    ("state", Word("dump", "a task of `command` that runs pg_dump")),
+    ("state", Word("restore", "a task of `command` that runs pg_restore")),
+];
+
+pub const QUERY: Names = &[
+    ("login_db", Is("db")),
+    ("positional_args", Is("args")),
+    ("named_args", Not("`args`, in the order of `$1`, `$2`")),
+    ("path_to_script", Not("the text of the file: `query: \"{{file 'name.sql'}}\"`")),
+];
