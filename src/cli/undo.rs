@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_run_says_when_it_began() {
         assert_eq!(utc(seconds("0-aa")), "1970-01-01 00:00:00 UTC");
-        assert_eq!(utc(seconds("65e12e7f-0a0b0c")), "2024-03-01 01:25:51 UTC");
+        assert_eq!(utc(seconds("65e12e7f-0a0b0c")), "2024-03-01 01:25:19 UTC");
         assert_eq!(seconds("by hand"), 0);
     }
 
@@ -281,7 +281,7 @@ mod tests {
         ];
         assert_eq!(
             list(&all),
-            "65e12e7f-0a0b0c  2024-03-01 01:25:51 UTC  web1 (3 paths, 1 that cannot be undone)\n0-aa  1970-01-01 00:00:00 UTC  web1 (1 path)\n"
+            "65e12e7f-0a0b0c  2024-03-01 01:25:19 UTC  web1 (3 paths, 1 that cannot be undone)\n0-aa  1970-01-01 00:00:00 UTC  web1 (1 path)\n"
         );
     }
 }

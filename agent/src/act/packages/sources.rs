@@ -30,31 +30,44 @@ pub fn begun(work: &Work) -> Result<(), String> {
     let (PackageTool::AptGet, Some(source)) = (work.tool, only(work.args)) else { return Ok(()) };
     let Some(mark) = mark(work.journal.state(), source) else { return Ok(()) };
     private_folder(&marks(work.journal.state()))?;
-    private_file(&mark, OFlags::WRONLY).map(drop)
+    private_file(&mark, OFlags::WRONLY | OFlags::TRUNC).map(drop)
 }
 
 /// After an update that went well. One of all sources was one of each.
 pub fn fetched(work: &Work, all: bool) {
     let state = work.journal.state();
     if all {
-        let _ = fs::remove_dir_all(marks(state));
-    } else if let Some(mark) = only(work.args).and_then(|source| mark(state, source)) {
-        let _ = fs::remove_file(mark);
+        let marked = fs::read_dir(marks(state)).into_iter().flatten().flatten().map(|entry| entry.path());
+        marked.filter(|mark| !is_done(mark)).for_each(|mark| drop(fs::remove_file(mark)));
+    } else if let Some((source, mark)) = only(work.args).and_then(|one| Some((one, mark(state, one)?))) {
+        // Of a source that offers nothing, and that nobody signed, apt keeps nothing.
+        let done = if lacks_lists(source) { fs::write(&mark, DONE) } else { fs::remove_file(&mark) };
+        drop(done);
     }
+}
+
+const DONE: &[u8] = b"fetched\n";
+
+fn is_done(mark: &Path) -> bool {
+    fs::read(mark).is_ok_and(|text| text == DONE)
 }
 
 /// Whether the lists of this source are still to be fetched: an update of it has failed, or there are none.
 pub fn is_unfetched(source: &str) -> bool {
-    let failed = state::path().is_ok_and(|state| mark(&state, source).is_some_and(|mark| mark.exists()));
-    failed || {
-        let list = format!("Dir::Etc::SourceList={source}");
-        // Not `-qq`: it would print nothing.
-        let argv = ["apt-get", "-o", &list, "-o", "Dir::Etc::SourceParts=-", "--print-uris", "update"];
-        let said = child::probe(&argv, None, Duration::from_secs(60));
-        let lists = fs::read_dir(APT_LISTS).into_iter().flatten().flatten();
-        let lists: Vec<String> = lists.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        said.code == 0 && is_missing(&String::from_utf8_lossy(said.stdout.bytes()), &lists)
+    match state::path().ok().and_then(|state| mark(&state, source)).filter(|mark| mark.exists()) {
+        Some(mark) => !is_done(&mark),
+        None => lacks_lists(source),
     }
+}
+
+fn lacks_lists(source: &str) -> bool {
+    let list = format!("Dir::Etc::SourceList={source}");
+    // Not `-qq`: it would print nothing.
+    let argv = ["apt-get", "-o", &list, "-o", "Dir::Etc::SourceParts=-", "--print-uris", "update"];
+    let said = child::probe(&argv, None, Duration::from_secs(60));
+    let lists = fs::read_dir(APT_LISTS).into_iter().flatten().flatten();
+    let lists: Vec<String> = lists.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    said.code == 0 && is_missing(&String::from_utf8_lossy(said.stdout.bytes()), &lists)
 }
 
 /// From what apt says it would fetch: `'URI' NAME SIZE`. Only what each suite has for certain is looked for: what begins as its index.
