@@ -152,6 +152,7 @@ const OTHER_NAME: &[(&str, &str)] = &[
     ("pam_limits", "limits"),
     ("nftables", "firewall"),
     ("ufw", "firewall"),
+    ("firewalld", "firewall"),
     ("iptables", "firewall"),
     ("raw", "shell"),
     ("ini_file", "ini"),
@@ -164,7 +165,7 @@ const OTHER_NAME: &[(&str, &str)] = &[
     ("postgresql_query", "postgres_query"),
 ];
 
-/// Modules of Ansible that are not there, and what to do instead.
+/// Modules of Ansible that are not there, or not as a whole, and what to do instead.
 const INSTEAD: &[(&str, &str)] = &[
     ("add_host", "name the host in the inventory"),
     ("alternatives", "`command: {argv: [update-alternatives, --set, NAME, PATH], unless: ...}`"),
@@ -314,7 +315,10 @@ pub fn other_name(module: &str) -> Option<&'static str> {
 
 /// The same as a hint.
 pub fn done_here(module: &str) -> Option<String> {
-    let Some(ours) = other_name(module) else { return instead_of_module(module).map(Into::into) };
+    if let Some(hint) = instead_of_module(module) {
+        return Some(hint.into());
+    }
+    let ours = other_name(module)?;
     let part = PART.iter().find(|(theirs, _)| *theirs == module);
     Some(format!(
         "`{ours}` does this here{}",
