@@ -1,5 +1,6 @@
 //! Looks at the machine itself.
 
+mod device;
 mod filesystem;
 mod mount;
 mod swap;
