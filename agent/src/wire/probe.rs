@@ -130,7 +130,7 @@ pub enum DnfQuestion {
     RequiredBy { names: Vec<String> },
     /// What was installed for others that are gone.
     Unneeded,
-    /// `dnf needs-restarting -r`, `yes` or `no`; exit 2 when it has no such command.
+    /// `dnf needs-restarting -r`, `yes` or `no`; exit 2 when it has no such command, 127 on a host of apt.
     RebootNeeded,
 }
 

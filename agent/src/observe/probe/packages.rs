@@ -2,7 +2,7 @@
 
 use super::{SOON, output, with_names};
 use crate::act::packages::{lists_are_old, unfinished};
-use crate::child::probe;
+use crate::child::{probe, which};
 use crate::secret::Content;
 use crate::wire::{AptPlan, DnfQuestion, Output, Probe};
 use std::time::Duration;
@@ -141,6 +141,9 @@ fn reboot_needed(text: &str) -> Option<&'static str> {
 /// `-C`: from what was fetched before.
 fn dnf(question: &DnfQuestion) -> Output {
     if *question == DnfQuestion::RebootNeeded {
+        if which("apt-get").is_some() {
+            return output(127, ""); // dnf may be there, but it is not what brings the kernel
+        }
         let said = probe(&["dnf", "-C", "needs-restarting", "-r"], None, LONG);
         let found = reboot_needed(&String::from_utf8_lossy(said.stdout.bytes()));
         return match found {
