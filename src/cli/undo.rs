@@ -8,6 +8,7 @@ use crate::{
     model::BecomeMethod,
     plan::Seat,
     site::{Place, Prepare, Site},
+    template::strftime_utc,
     undo::{HostUndo, Kept},
 };
 use agent::wire::{Answer, Facts, Probe, Query};
@@ -218,18 +219,10 @@ fn list(known: &[Known]) -> String {
     if text.is_empty() { "no run is known on these hosts that changed anything\n".into() } else { text }
 }
 
-/// `2026-11-28 20:14:03 UTC`, after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
+/// `2026-11-28 20:14:03 UTC`.
 fn utc(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", second / 3600, second / 60 % 60, second % 60)
+    let time = i64::try_from(seconds).ok().and_then(|time| strftime_utc(time, "%F %T UTC").ok());
+    time.unwrap_or_else(|| seconds.to_string())
 }
 
 /// The hosts on which something is undone.

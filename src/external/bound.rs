@@ -8,10 +8,8 @@ use super::{
 use crate::{
     diag::Diagnostic,
     model::{Address, Area, Footprint, path_within},
-    resource::{
-        Change, Effect, Facet, Facets, Fault, Interlude, Look, Lookup, Mask, Outcome, Prepared, Reboot,
-    },
-    yaml::{Map, Node, Value},
+    resource::{Change, Effect, Facet, Facets, Fault, Look, Lookup, Mask, Outcome, Prepared},
+    yaml::{Node, Value},
 };
 use agent::{
     frame,
@@ -270,38 +268,6 @@ impl Prepared for Bound {
 
     fn footprint(&self) -> Footprint {
         self.footprint.clone()
-    }
-
-    fn acts(&self) -> bool {
-        false
-    }
-
-    fn counts_as_change(&self) -> bool {
-        true
-    }
-
-    fn is_command(&self) -> bool {
-        false
-    }
-
-    fn look(&self) -> Option<Query> {
-        None
-    }
-
-    fn job(&self) -> Option<String> {
-        None
-    }
-
-    fn reboots(&self) -> Option<Reboot> {
-        None
-    }
-
-    fn found(&self, _: &dyn Lookup) -> Map {
-        Map::new()
-    }
-
-    fn interlude(&self) -> Option<Interlude> {
-        None
     }
 
     fn digest(&self) -> [u8; 32] {

@@ -57,15 +57,32 @@ pub trait Prepared: Send + Sync {
         self.address().into_iter().collect()
     }
     fn footprint(&self) -> Footprint;
-    fn acts(&self) -> bool;
-    fn counts_as_change(&self) -> bool;
-    fn is_command(&self) -> bool;
-    fn look(&self) -> Option<Query>;
-    fn job(&self) -> Option<String>;
-    fn reboots(&self) -> Option<Reboot>;
+    // What is no state has more to say.
+    fn acts(&self) -> bool {
+        false
+    }
+    fn counts_as_change(&self) -> bool {
+        true
+    }
+    fn is_command(&self) -> bool {
+        false
+    }
+    fn look(&self) -> Option<Query> {
+        None
+    }
+    fn job(&self) -> Option<String> {
+        None
+    }
+    fn reboots(&self) -> Option<Reboot> {
+        None
+    }
     /// What a task that registers its result keeps of what it saw, once it is planned on the same answers.
-    fn found(&self, lookup: &dyn Lookup) -> Map;
-    fn interlude(&self) -> Option<Interlude>;
+    fn found(&self, _: &dyn Lookup) -> Map {
+        Map::new()
+    }
+    fn interlude(&self) -> Option<Interlude> {
+        None
+    }
     /// A digest of the parameters: tasks of one type that have the same are the same.
     fn digest(&self) -> [u8; 32];
     /// Plans on the answers of `lookup`.

@@ -21,6 +21,7 @@ mod unrendered;
 mod variable;
 
 pub use asked::PRINTS;
+pub(crate) use helpers::strftime_utc;
 pub use helpers::{HELPERS, Helper};
 pub use hosts::Hosts;
 pub use names::{names_in, names_in_text};

@@ -2,11 +2,7 @@
 
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{
-        Change, Effect, Facet, Facets, Fault, Interlude, Lookup, Mask, Observe, Outcome, Pause, Prepared,
-        Reboot, Seen,
-    },
-    yaml::Map,
+    resource::{Change, Effect, Facet, Facets, Fault, Lookup, Mask, Observe, Outcome, Pause, Prepared, Seen},
 };
 use agent::{
     frame,
@@ -221,40 +217,10 @@ pub struct Left {
     pub others: Vec<String>,
 }
 
-macro_rules! plain {
-    () => {
-        fn acts(&self) -> bool {
-            false
-        }
-        fn counts_as_change(&self) -> bool {
-            true
-        }
-        fn is_command(&self) -> bool {
-            false
-        }
-        fn look(&self) -> Option<Query> {
-            None
-        }
-        fn job(&self) -> Option<String> {
-            None
-        }
-        fn reboots(&self) -> Option<Reboot> {
-            None
-        }
-        fn found(&self, _: &dyn Lookup) -> Map {
-            Map::default()
-        }
-        fn interlude(&self) -> Option<Interlude> {
-            None
-        }
-        fn type_name(&self) -> &str {
-            "undo"
-        }
-    };
-}
-
 impl Prepared for Restore {
-    plain!();
+    fn type_name(&self) -> &str {
+        "undo"
+    }
 
     fn address(&self) -> Option<Address> {
         // Two users' agents may have changed one file.
@@ -302,7 +268,9 @@ impl Prepared for Restore {
 }
 
 impl Prepared for Left {
-    plain!();
+    fn type_name(&self) -> &str {
+        "undo"
+    }
 
     fn address(&self) -> Option<Address> {
         None

@@ -12,7 +12,7 @@ use std::{
 
 /// A folder of alice's with all that the tasks below find there.
 fn before(sshd: &Sshd) -> PathBuf {
-    let work = sshd.home("alice").join("work");
+    let work = sshd.home("alice").join("kept");
     let put = |name: &str, content: &[u8], mode: u32| {
         fs::write(work.join(name), content).unwrap();
         fs::set_permissions(work.join(name), fs::Permissions::from_mode(mode)).unwrap();
@@ -78,12 +78,12 @@ fn what_a_run_did_to_files_is_taken_back_byte_for_byte_and_so_is_an_undo() {
     let checked = undo(&project, &["--check"]);
     checked.exits(10).has(&[
         "bring back ",
-        "/work/text",
+        "/kept/text",
         "-new line",
         "+old line",
         "-appended",
         "take away ",
-        "/work/made/a/b/new",
+        "/kept/made/a/b/new",
         "what cannot be undone",
         "stays: `/bin/sh ...` (command)",
     ]);
@@ -143,7 +143,7 @@ fn content_that_is_no_longer_what_was_kept_is_not_put_back() {
         }
     }
     let ran = undo(&project, &["--yes"]);
-    ran.exits(40).has(&["what was kept of ", "/work/gone is no longer what it was"]);
+    ran.exits(40).has(&["what was kept of ", "/kept/gone is no longer what it was"]);
     assert_eq!(tree(&work), is);
 }
 
@@ -177,7 +177,7 @@ fn an_undo_that_is_killed_in_the_middle_is_taken_up_by_the_next() {
             names.join(", ")
         ),
     );
-    let work = sshd.home("alice").join("work");
+    let work = sshd.home("alice").join("kept");
     for name in &names {
         fs::write(work.join(name), "old").unwrap();
         chown(work.join(name), Some(47001), Some(47000)).unwrap();

@@ -12,7 +12,7 @@ mod time;
 mod version;
 
 pub use table::HELPERS;
-pub(super) use time::strftime_utc;
+pub(crate) use time::strftime_utc;
 
 use crate::yaml::{Map, Node, Value};
 

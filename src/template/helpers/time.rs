@@ -62,7 +62,7 @@ pub(super) fn duration(args: &Args) -> Result<Value, Fault> {
 ///
 /// # Errors
 /// A letter that is not known, a time beyond the year 9999.
-pub(in crate::template) fn strftime_utc(epoch: i64, format: &str) -> Result<String, String> {
+pub(crate) fn strftime_utc(epoch: i64, format: &str) -> Result<String, String> {
     if !KNOWN.contains(&epoch) {
         return Err("the time is not in the years 1 to 9999".into());
     }
