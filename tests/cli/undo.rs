@@ -12,7 +12,7 @@ use std::{
 
 /// A folder of alice's with all that the tasks below find there.
 fn before(sshd: &Sshd) -> PathBuf {
-    let work = sshd.home("alice").join("kept");
+    let work = sshd.home("alice").join("work");
     let put = |name: &str, content: &[u8], mode: u32| {
         fs::write(work.join(name), content).unwrap();
         fs::set_permissions(work.join(name), fs::Permissions::from_mode(mode)).unwrap();
@@ -76,14 +76,15 @@ fn what_a_run_did_to_files_is_taken_back_byte_for_byte_and_so_is_an_undo() {
     listed.exits(0).has(&[" UTC  web1 (13 paths, 1 that cannot be undone)"]);
     assert_eq!(listed.out.lines().count(), 1, "{}", listed.out);
     let checked = undo(&project, &["--check"]);
+    let at = |name: &str| work.join(name).display().to_string();
     checked.exits(10).has(&[
         "bring back ",
-        "/kept/text",
+        &at("text"),
         "-new line",
         "+old line",
         "-appended",
         "take away ",
-        "/kept/made/a/b/new",
+        &at("made/a/b/new"),
         "what cannot be undone",
         "stays: `/bin/sh ...` (command)",
     ]);
@@ -143,7 +144,8 @@ fn content_that_is_no_longer_what_was_kept_is_not_put_back() {
         }
     }
     let ran = undo(&project, &["--yes"]);
-    ran.exits(40).has(&["what was kept of ", "/kept/gone is no longer what it was"]);
+    let gone = work.join("gone");
+    ran.exits(40).has(&[&format!("what was kept of {} is no longer what it was", gone.display())]);
     assert_eq!(tree(&work), is);
 }
 
@@ -177,7 +179,7 @@ fn an_undo_that_is_killed_in_the_middle_is_taken_up_by_the_next() {
             names.join(", ")
         ),
     );
-    let work = sshd.home("alice").join("kept");
+    let work = sshd.home("alice").join("work");
     for name in &names {
         fs::write(work.join(name), "old").unwrap();
         chown(work.join(name), Some(47001), Some(47000)).unwrap();
