@@ -76,8 +76,13 @@ impl Project {
     /// The hosts and their variables, whatever the playbook holds.
     ///
     /// # Errors
-    /// All that is wrong with the inventory.
+    /// All that is wrong with the inventory; a choice of tasks, which are not looked at.
     pub fn hosts_only(&self) -> Result<Site, Diagnostics> {
+        if !self.tags.is_empty() || !self.skip_tags.is_empty() || self.start_at_task.is_some() {
+            let error =
+                Diagnostic::error("tasks cannot be chosen here: what a run did is brought back whole");
+            return Err(error.hint("`--limit` chooses hosts; leave tags and `--start-at-task` out").into());
+        }
         let near = playbook_near(&self.inventory);
         let playbook =
             self.playbook.clone().or(near).unwrap_or_else(|| self.inventory.with_file_name("site.yml"));

@@ -75,6 +75,9 @@ fn what_a_run_did_to_files_is_taken_back_byte_for_byte_and_so_is_an_undo() {
     let listed = undo(&project, &["--list"]);
     listed.exits(0).has(&[" UTC  web1 (13 paths, 1 that cannot be undone)"]);
     assert_eq!(listed.out.lines().count(), 1, "{}", listed.out);
+    for choice in [["--tags", "x"], ["--skip-tags", "x"], ["--start-at-task", "text"]] {
+        undo(&project, &choice).exits(20).has(&["tasks cannot be chosen here"]);
+    }
     let checked = undo(&project, &["--check"]);
     let at = |name: &str| work.join(name).display().to_string();
     checked.exits(10).has(&[
