@@ -17,7 +17,9 @@ pub fn is_ssh(repo: &str) -> bool {
 }
 
 pub fn areas(remote: &GitRemote) -> Vec<Area> {
-    let mut areas = vec![Area::Packages, Area::Network];
+    let mut areas = vec![Area::Packages];
+    // One on the host itself needs nobody else.
+    areas.extend(path(&remote.repo).is_none().then_some(Area::Network));
     let mut add = |path: &str| areas.push(Area::Path(path.into()));
     path(&remote.repo).into_iter().for_each(&mut add);
     remote.key_file.as_deref().into_iter().for_each(&mut add);
