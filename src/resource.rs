@@ -286,6 +286,11 @@ pub trait Resource: Sized + 'static {
         None
     }
 
+    /// The path here of what is kept of its change.
+    fn kept(_spec: &Self::Spec) -> Option<String> {
+        None
+    }
+
     /// What happens on the controller, in place of ops on the host.
     fn interlude(_spec: &Self::Spec) -> Option<Interlude> {
         None

@@ -133,7 +133,12 @@ impl Project {
             tags: &self.tags,
             skip_tags: &self.skip_tags,
             start_at_task: self.start_at_task.as_deref(),
-            controller: Controller { now: now.cast_signed(), env: env.collect(), facts },
+            controller: Controller {
+                now: now.cast_signed(),
+                folder: std::env::current_dir().unwrap_or_default(),
+                env: env.collect(),
+                facts,
+            },
         });
         found.extend(odd);
         Ok((site, found))

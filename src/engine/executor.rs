@@ -310,6 +310,8 @@ impl HostRun {
         if let (Some(register_as), Some(result)) = (&task.register, done.result) {
             register(&mut self.registered.lock().expect("no panic holds it"), register_as, result);
         }
+        // Whatever came of it: who takes it along looks for it.
+        self.registered.lock().expect("no panic holds it").bring(task, false);
         if task.once.is_some() || task.in_step.is_some() {
             let registered = self.registered.lock().expect("no panic holds it").clone();
             self.meeting.over(&self.host, task, done.status, registered.of(task));

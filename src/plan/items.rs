@@ -14,7 +14,7 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
     match preparation {
         Preparation::Ready(prepared) => prepared.plan(lookup, mask),
         Preparation::Items(items) => of_items(items, lookup, mask),
-        Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(_) => {
+        Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(_) | Preparation::Awaits(..) => {
             Ok(Outcome::Unchanged { asked: vec![], notes: vec![] })
         }
     }
@@ -25,7 +25,7 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
     let (mut changes, mut not_yet) = (0, None);
     for item in items {
         match &item.preparation {
-            Preparation::NotYet(why) => not_yet = not_yet.or(Some(why.clone())),
+            Preparation::NotYet(why) | Preparation::Awaits(why, _) => not_yet = not_yet.or(Some(why.clone())),
             preparation => match outcome(preparation, lookup, mask)? {
                 Outcome::Need(queries) => needs.extend(queries),
                 Outcome::NotYet(why) => not_yet = not_yet.or(Some(why)),

@@ -90,7 +90,7 @@ impl Planner {
         let mut results = vec![None; tasks.len()];
         let mut once = HashMap::new();
         let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
-        let any_register = tasks.iter().any(|t| t.register.is_some() || !t.sets.is_empty());
+        let any_register = tasks.iter().any(|t| t.names().next().is_some());
         let mut settled = true;
         for id in graph.order().iter().copied() {
             let at = id.0 as usize;
@@ -147,7 +147,9 @@ impl Planner {
                 _ if task.handler && notified == Notified::No => {
                     TaskPlan::Skipped { why: "nothing notifies it".into() }
                 }
-                Preparation::NotYet(why) => TaskPlan::Deferred { why: why.clone(), after: behind.clone() },
+                Preparation::NotYet(why) | Preparation::Awaits(why, _) => {
+                    TaskPlan::Deferred { why: why.clone(), after: behind.clone() }
+                }
                 Preparation::Sets(values) => {
                     registered.set(values);
                     TaskPlan::Unchanged { asked: vec![], notes: vec![] }
@@ -258,6 +260,7 @@ impl Planner {
                 TaskPlan::Skipped { .. } => registered.unset.extend(task.sets.iter().cloned()),
                 TaskPlan::Unchanged { .. } => {}
             }
+            registered.bring(task, matches!(plan, TaskPlan::Change(_) | TaskPlan::Deferred { .. }));
             if let (Some(register), Some(node)) = (&task.register, result) {
                 // An uncalled rescue leaves what the main part registered.
                 if !task.is_rescue() || !registered.results.contains_key(&register.name) {
@@ -375,6 +378,7 @@ fn same_preparation(a: &Preparation, b: &Preparation) -> bool {
         }
         // What is set is compared with the results.
         (Preparation::Sets(_), Preparation::Sets(_)) => true,
+        (Preparation::Awaits(_, a), Preparation::Awaits(_, b)) => a.digest() == b.digest(),
         (Preparation::Skip(_), Preparation::Skip(_)) | (Preparation::NotYet(_), Preparation::NotYet(_)) => {
             true
         }

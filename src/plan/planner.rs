@@ -265,7 +265,7 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
         return Footprint::everything();
     }
     let mut footprint = match preparation {
-        Preparation::Ready(prepared) => prepared.footprint(),
+        Preparation::Ready(prepared) | Preparation::Awaits(_, prepared) => prepared.footprint(),
         Preparation::Items(items) => {
             let mut all = Footprint::default();
             for item in items.iter() {
@@ -289,5 +289,7 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
 fn registers(task: &HostTask) -> Vec<(String, usize)> {
     const ITEMS: usize = 1 << 40;
     let register = task.register.iter().map(|register| (register.name.clone(), task.source));
-    register.chain(task.sets.iter().map(|name| (name.clone(), ITEMS + task.id.0 as usize))).collect()
+    let files = task.brings.iter().map(|name| (name.clone(), task.source));
+    let sets = task.sets.iter().map(|name| (name.clone(), ITEMS + task.id.0 as usize));
+    register.chain(files).chain(sets).collect()
 }

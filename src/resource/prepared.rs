@@ -83,6 +83,10 @@ pub trait Prepared: Send + Sync {
     fn interlude(&self) -> Option<Interlude> {
         None
     }
+    /// The path of a file that it keeps on the machine that the run is started on.
+    fn kept(&self) -> Option<String> {
+        None
+    }
     /// A digest of the parameters: tasks of one type that have the same are the same.
     fn digest(&self) -> [u8; 32];
     /// Plans on the answers of `lookup`.
@@ -146,6 +150,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn interlude(&self) -> Option<Interlude> {
         R::interlude(&self.0)
+    }
+
+    fn kept(&self) -> Option<String> {
+        R::kept(&self.0)
     }
 
     fn digest(&self) -> [u8; 32] {

@@ -169,6 +169,10 @@ fetch:
         from.other.as_ref().map(|content| Keep { path: from.path.clone(), content: content.clone() })
     }
 
+    fn kept(spec: &Spec) -> Option<String> {
+        spec.here_path.clone()
+    }
+
     /// What it changes is here: the host is not looked at again.
     fn acts(_: &Spec) -> bool {
         true

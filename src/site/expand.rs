@@ -121,6 +121,7 @@ impl HostTasks {
         let host = name.to_string();
         let mut host_tasks = Self { shared: shared.clone(), host, tasks, scopes, pending, late, ready };
         host_tasks.find_reads();
+        host_tasks.find_brought();
         host_tasks.check_inputs(name, &wanted, offline, &mut errors);
         let errors = host_tasks.hide(errors);
         (host_tasks, errors)
@@ -244,6 +245,8 @@ impl Expander<'_> {
             judged: task.judging.any(),
             tries,
             sets,
+            brings: None,
+            brought_by: vec![],
             ends,
             only_looks,
             ignore_unreachable,

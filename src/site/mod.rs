@@ -6,6 +6,7 @@
 //! * [`Site::validate`]: all of it offline, so that mistakes are found before the first connection
 
 mod answers;
+mod brought;
 mod expand;
 mod extra;
 mod facts;

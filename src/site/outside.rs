@@ -20,6 +20,8 @@ use std::{
 pub struct Controller {
     /// Seconds since 1970.
     pub now: i64,
+    /// The working folder.
+    pub folder: PathBuf,
     /// The environment.
     pub env: BTreeMap<String, String>,
     /// Facts of hosts from earlier runs, fresh enough to be used.

@@ -1,7 +1,9 @@
 //! One task with what is known by now: its conditions, then its parameters.
 
 use super::{
-    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered, facts,
+    HostTask, HostTasks, Judgement, Preparation, Prepare, Registered,
+    brought::Coming,
+    facts,
     later::Ended,
     loops::{Items, is_included, items_of},
     parameters::{given_parameters, known_parameters, missing, refuse_secrets, shown_json, unknown},
@@ -140,7 +142,7 @@ impl HostTasks {
         let preparation = match task.resource.0.as_str() {
             "set_fact" => self.facts(task, &scope)?,
             "meta" if task.is_meta("end_host") => self.end(host_task),
-            _ => self.resource(host_task, task, &scope)?,
+            _ => self.resource(host_task, task, &scope, self.coming(host_task, registered))?,
         };
         let preparation = unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string()));
         if let (Preparation::Ready(prepared), true) = (&preparation, registered.is_empty()) {
@@ -149,14 +151,20 @@ impl HostTasks {
         Ok(preparation)
     }
 
-    fn resource(&self, host_task: &HostTask, task: &Task, scope: &Scope) -> Result<Preparation, Diagnostics> {
+    fn resource(
+        &self,
+        host_task: &HostTask,
+        task: &Task,
+        scope: &Scope,
+        coming: Option<Coming>,
+    ) -> Result<Preparation, Diagnostics> {
         let kind = self.shared.type_of(task);
         let mut errors = Diagnostics::default();
         let written = task.params.as_map().expect("the playbook gives a mapping");
         kind.strangers(&task.params).into_result(())?;
         errors.take(given_parameters(kind, &task.params));
         let mut rest = written.clone();
-        let mut brought = vec![];
+        let (mut brought, mut awaits) = (vec![], None);
         let on_host = match written.get("remote_src").filter(|_| kind.has("remote_src")) {
             Some(entry) => errors
                 .take(render(&entry.node, scope))
@@ -173,7 +181,15 @@ impl HostTasks {
                     let node = Node::new(Value::str(own), entry.node.origin.clone());
                     rest.insert(name, Entry { node, ..entry.clone() });
                 }
-                let content = self.source(task, param, &entry.node, scope);
+                let mut content = self.source(host_task, param, &entry.node, scope);
+                if let Some(Coming { why, .. }) = coming.as_ref().filter(|c| c.is_sure || content.is_err()) {
+                    awaits = Some(why.to_string());
+                    let stand_in = match param.is_folder() {
+                        true => Value::Unknown(why.clone()),
+                        false => Value::Bytes([].into()),
+                    };
+                    content = content.or(Ok(Node::new(stand_in, entry.node.origin.clone())));
+                }
                 brought.extend(errors.take(content).map(|node| (param, Entry { node, ..entry })));
             }
         }
@@ -253,21 +269,33 @@ impl HostTasks {
             return Ok(Preparation::NotYet(why.to_string()));
         }
         match kind.prepare(&params, host_task.no_log) {
-            Ok(prepared) => Ok(Preparation::Ready(Arc::from(prepared))),
-            Err(errors) => Err(Diagnostics(
-                errors.0.into_iter().map(|error| placed(unknown(missing(error, kind), kind), task)).collect(),
-            )),
+            Ok(prepared) => Ok(match awaits {
+                None => Preparation::Ready(Arc::from(prepared)),
+                Some(why) => Preparation::Awaits(why, Arc::from(prepared)),
+            }),
+            // It may be about what is not there yet.
+            Err(errors) => awaits.map(Preparation::NotYet).ok_or_else(|| {
+                Diagnostics(
+                    errors
+                        .0
+                        .into_iter()
+                        .map(|error| placed(unknown(missing(error, kind), kind), task))
+                        .collect(),
+                )
+            }),
         }
     }
 
     /// The content of a file that the task brings along.
     fn source(
         &self,
-        task: &Task,
+        host_task: &HostTask,
         param: &SourceParam,
         name: &Node,
         scope: &Scope,
     ) -> Result<Node, Diagnostics> {
+        let task = self.shared.task(host_task.source);
+        let is_brought = !host_task.brought_by.is_empty();
         let name = render(name, scope)?;
         if let Value::Unknown(_) = name.value {
             return Ok(name);
@@ -280,7 +308,7 @@ impl HostTasks {
             let exclude = exclude.map(|entry| render(&entry.node, scope)).transpose()?;
             let patterns = exclude.as_ref().and_then(Node::as_seq).into_iter().flatten();
             let patterns: Vec<String> = patterns.filter_map(|node| node.as_str().map(Into::into)).collect();
-            return self.tree(task, param, &name, &patterns);
+            return self.tree(task, param, &name, &patterns, is_brought);
         }
         let places = self.shared.places(task);
         let sources = &self.shared.sources;
@@ -295,6 +323,9 @@ impl HostTasks {
                 error
             }
         })?;
+        if is_brought {
+            sources.renew(&path);
+        }
         if !param.render {
             return sources.bytes(&path);
         }

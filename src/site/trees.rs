@@ -23,6 +23,7 @@ impl HostTasks {
         param: &SourceParam,
         name: &Node,
         exclude: &[String],
+        is_brought: bool,
     ) -> Result<Node, Diagnostics> {
         let wanted = name.expect_str("the name of a folder")?;
         let files = self.shared.sources.files();
@@ -59,6 +60,9 @@ impl HostTasks {
             let there: Vec<String> = there.flat_map(|above| files.list(above)).collect();
             return Err(error.suggest(wanted, there.iter().map(String::as_str)).into());
         };
+        if is_brought {
+            self.shared.sources.renew(folder);
+        }
         let mut map = Map::new();
         self.walk(folder, "", exclude, &name.origin, &mut map)?;
         Ok(Node::new(Value::Map(map), name.origin.clone()))

@@ -67,6 +67,11 @@ pub struct HostTask {
     pub tries: Option<Tries>,
     /// The variables that it sets for the tasks behind it.
     pub sets: Vec<String>,
+    /// The name under which it is kept that the files are there which it makes on the machine that the run is started on; none where no
+    /// later task takes one along.
+    pub brings: Option<String>,
+    /// The tasks that make the files which this one takes along, as far as tasks make them.
+    pub brought_by: Vec<TaskId>,
     /// What may have ended the play for this host before it: its `end_host`.
     pub ends: Vec<TaskId>,
     /// `check_mode: true`: it only tells what it would do, also when applying.
@@ -114,7 +119,7 @@ impl HostTask {
 
     /// The names under which later tasks read what it comes to.
     pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.register.iter().map(|register| &register.name).chain(&self.sets)
+        self.register.iter().map(|register| &register.name).chain(&self.sets).chain(&self.brings)
     }
 
     /// The blocks in whose part of that kind it stands.
@@ -158,6 +163,13 @@ impl Registered {
         known.map(|(name, node)| (name.clone(), entry(node))).collect()
     }
 
+    /// Whether the files are there that a task makes on this machine for later ones. `pending`: it is still to make them.
+    pub fn bring(&mut self, task: &HostTask, pending: bool) {
+        let Some(name) = &task.brings else { return };
+        let value = if pending { Value::Unknown(task.files_why().into()) } else { Value::Bool(true) };
+        self.results.insert(name.clone(), Node::new(value, task.origin.clone()));
+    }
+
     /// What a task sets is not known yet.
     pub fn set_unknown(&mut self, task: &HostTask, why: &str) {
         for name in task.names() {
@@ -179,6 +191,8 @@ pub enum Preparation {
     Skip(String),
     /// A condition or parameter is not known yet: what it waits for.
     NotYet(String),
+    /// What it takes along is not there yet, or will be something else. All else of it is as in this.
+    Awaits(String, Arc<dyn Prepared>),
 }
 
 /// An item of a loop whose list is known only when a task has run.

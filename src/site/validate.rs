@@ -114,7 +114,9 @@ impl HostTasks {
         };
         for (task, preparation) in self.tasks().iter().zip(prepared) {
             let preparation = errors.take(preparation);
-            let Some(Preparation::Ready(prepared)) = preparation else { continue };
+            let Some(Preparation::Ready(prepared) | Preparation::Awaits(_, prepared)) = preparation else {
+                continue;
+            };
             let place = match &task.place {
                 Place::Host => &self.host,
                 Place::Delegate(other) => other,

@@ -58,6 +58,8 @@ impl HostUndo {
 
     fn add(&mut self, run: &str, name: String, user: Option<String>, prepared: Arc<dyn Prepared>) {
         self.tasks.push(HostTask {
+            brings: None,
+            brought_by: vec![],
             id: TaskId(self.tasks.len() as u32),
             name,
             resource: prepared.type_name().into(),

@@ -1,7 +1,14 @@
 //! What is brought to hosts and from them: scripts, archives and folders of `files/`, and files that are kept here.
 
 use crate::project::Project;
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    process::Command,
+    sync::mpsc,
+};
 
 const YES: &[&str] = &["apply", "inventory.yml", "--yes"];
 const CHECK: &[&str] = &["apply", "inventory.yml", "--check"];
@@ -169,4 +176,124 @@ fn several_large_archives_and_files_go_over_one_link_at_once() {
         );
     }
     assert_eq!(project.run(CHECK).code, Some(0));
+}
+
+/// Answers every request with the same text, or with the part of it that is asked for; the first one as far as `cut` bytes. Sends
+/// what each asked for, by its first byte.
+fn serve(text: &'static str, cut: usize) -> (u16, mpsc::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, asked) = mpsc::channel();
+    std::thread::spawn(move || {
+        for (at, stream) in listener.incoming().flatten().enumerate() {
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            let range = lines.iter().find_map(|line| line.strip_prefix("Range: bytes=")?.strip_suffix('-'));
+            let from: usize = range.map_or(0, |from| from.parse().unwrap());
+            let (status, rest) = (if from > 0 { "206 Partial Content" } else { "200 OK" }, &text[from..]);
+            let (length, whole) = (rest.len(), text.len());
+            let sent = if at == 0 { &rest[..rest.len().min(cut)] } else { rest };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nContent-Range: bytes {from}-{}/{whole}\r\n\r\n",
+                whole - 1
+            );
+            let _ = (&stream).write_all((head + sent).as_bytes());
+            let _ = told.send(from);
+        }
+    });
+    (port, asked)
+}
+
+const HELLO: &str = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+
+#[test]
+fn a_file_is_fetched_by_the_host_or_by_this_machine_to_which_it_is_delegated() {
+    let sshd = crate::sshd::Sshd::start();
+    let project = Project::ssh(&sshd, "");
+    let ((port, asked), here) = (serve("hello\n", 6), project.path("here"));
+    fs::create_dir_all(&here).unwrap();
+    let url = format!("http://127.0.0.1:{port}/x");
+    project.write(
+        "site.yml",
+        &crate::project::play(&format!(
+            "    - name: here\n      get_url: {{url: \"{url}\", dest: {}/x, checksum: \"{HELLO}\"}}\n      delegate_to: localhost\n    \
+             - {{name: there, get_url: {{url: \"{url}\", dest: \"{{{{home}}}}/x\", checksum: \"{HELLO}\"}}}}\n",
+            here.display()
+        )),
+    );
+    project.check().exits(10);
+    assert!(!here.join("x").exists() && asked.try_recv().is_err(), "a check fetches nothing");
+    project.go().exits(0);
+    assert_eq!(fs::read_to_string(here.join("x")).unwrap(), "hello\n");
+    assert_eq!(fs::read_to_string(sshd.home("alice").join("work/x")).unwrap(), "hello\n");
+    assert_eq!(asked.try_iter().count(), 2);
+    project.check().exits(0);
+    assert!(asked.try_recv().is_err(), "where it is there nothing is asked of the network");
+}
+
+#[test]
+fn what_was_cut_off_on_this_machine_goes_on_where_it_stopped() {
+    let sshd = crate::sshd::Sshd::start();
+    let project = Project::ssh(&sshd, "");
+    let ((port, asked), here) = (serve("hello\n", 4), project.path("here"));
+    fs::create_dir_all(&here).unwrap();
+    project.write(
+        "site.yml",
+        &crate::project::play(&format!(
+            "    - get_url: {{url: \"http://127.0.0.1:{port}/x\", dest: {}/x, checksum: \"{HELLO}\"}}\n      delegate_to: localhost\n",
+            here.display()
+        )),
+    );
+    project.go().exits(40).has(&["cannot fetch http://127.0.0.1"]);
+    assert!(!here.join("x").exists());
+    project.go().exits(0).has(&["4 bytes of it are here from an earlier try"]);
+    assert_eq!(fs::read_to_string(here.join("x")).unwrap(), "hello\n");
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), [0, 4]);
+    project.check().exits(0);
+}
+
+#[test]
+fn a_file_that_a_task_brings_to_this_machine_goes_on_to_the_host() {
+    let sshd = crate::sshd::Sshd::start();
+    let project = Project::ssh(&sshd, "");
+    let ((port, _asked), here) = (serve("hello\n", 6), project.path("here"));
+    fs::create_dir_all(&here).unwrap();
+    let (here, made) = (here.display(), project.path("files/made"));
+    fs::create_dir_all(made.parent().unwrap()).unwrap();
+    project.write("version", "1\n");
+    project.write(
+        "site.yml",
+        &crate::project::play(&format!(
+            "    - get_url: {{url: \"http://127.0.0.1:{port}/x\", dest: {here}/x, checksum: \"{HELLO}\"}}\n      delegate_to: localhost\n    \
+             - {{name: sent, copy: {{src: {here}/x, dest: \"{{{{home}}}}/x\"}}}}\n    \
+             - {{name: build, delegate_to: localhost, shell: \"test \\\"$(cat {made})\\\" = \\\"$(cat {version})\\\" || cp {version} {made}\", touches: [{made}]}}\n    \
+             - {{name: built, copy: {{src: made, dest: \"{{{{home}}}}/made\"}}}}\n    \
+             - {{name: other, copy: {{content: x, dest: \"{{{{home}}}}/other\"}}}}\n    \
+             - {{name: back, fetch: {{src: \"{{{{home}}}}/made\", dest: kept, flat: true}}}}\n    \
+             - {{name: again, copy: {{src: {kept}, dest: \"{{{{home}}}}/again\"}}}}\n",
+            made = made.display(),
+            version = project.path("version").display(),
+            kept = project.path("kept").display(),
+        )),
+    );
+    project.run(&["validate", "inventory.yml"]);
+    let check = project.run(CHECK);
+    assert_eq!(check.code, Some(10), "{}{}", check.out, check.err);
+    assert!(check.out.contains("brings to this machine") && check.out.contains("other"), "{}", check.out);
+    project.go().exits(0);
+    let there = |name: &str| fs::read_to_string(sshd.home("alice").join("work").join(name)).unwrap();
+    assert_eq!([there("x"), there("made"), there("again")], ["hello\n", "1\n", "1\n"]);
+    // What is here by then is not what was here when it was planned.
+    project.write("version", "2\n");
+    project.go().exits(0);
+    assert_eq!([there("made"), there("again")], ["2\n", "2\n"]);
+}
+
+#[test]
+fn a_file_that_no_task_brings_is_missing_all_the_same() {
+    let project = Project::tasks(
+        "    - {copy: {src: /nowhere/x, dest: \"{{home}}/x\"}}\n    \
+             - {command: \"true\", delegate_to: localhost, touches: [/nowhere]}\n",
+    );
+    project.check().exits(20).has(&["no such file: `/nowhere/x`"]);
 }
