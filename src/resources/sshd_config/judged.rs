@@ -52,6 +52,27 @@ impl Judged {
         Self::values(lines, &names("port")).iter().filter_map(|port| port.parse().ok()).collect()
     }
 
+    /// The ports on which it listens: to an address with a port of its own `Port` is nothing.
+    fn listening(lines: &[String]) -> Vec<u16> {
+        let addresses = Self::values(lines, &names("listenaddress"));
+        let mut ports: Vec<u16> = addresses.iter().filter_map(|address| port_of(address)).collect();
+        if ports.is_empty() {
+            ports = Self::ports(lines);
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
+    /// Where an address with a port of its own is named: one with this port, if there is one.
+    fn address_line(&self, wanted: Option<u16>) -> Option<&str> {
+        let named = self.others.iter().find(|(_, line)| {
+            let port = line.strip_prefix("listenaddress ").and_then(port_of);
+            port.is_some() && (wanted.is_none() || port == wanted)
+        });
+        named.map(|(place, _)| place.as_str())
+    }
+
     fn of_others(&self) -> Vec<(&str, u16)> {
         let port = |(place, line): &'_ (String, String)| -> Option<u16> {
             let _ = place;
@@ -89,9 +110,23 @@ impl Judged {
                 "as its first line it needs `Include {FOLDER}/*.conf`, e.g. by `lineinfile` with `insertbefore: BOF`"
             )));
         }
-        if let Some(port) = spec.port.filter(|port| !Self::ports(&self.then).contains(port)) {
+        let listening = Self::listening(&self.then);
+        if let Some(port) = spec.port.filter(|port| !listening.contains(port)) {
             let fault = Fault::new(format!("sshd would not listen on port {port}"));
-            return Err(fault.hint("`sshd -T` says on which it would; look for `Match` before an `Include`"));
+            return Err(if Self::ports(&self.then).contains(&port) {
+                let place = self.address_line(None).unwrap_or("`ListenAddress` of this task");
+                fault
+                    .hint(format!("{place} names an address with a port of its own: take the port out there"))
+            } else {
+                fault.hint("`sshd -T` says on which it would; look for `Match` before an `Include`")
+            });
+        }
+        if let Some(port) = spec.port.filter(|_| spec.drop_old_port)
+            && let Some(other) = listening.iter().find(|other| **other != port)
+        {
+            let place = self.address_line(Some(*other)).unwrap_or("`ListenAddress` of this task");
+            let fault = Fault::new(format!("sshd would listen on port {other} as well: {place} says so"));
+            return Err(fault.hint("take the port out of that address, so that `port` is the one it has"));
         }
         for key in spec.options.keys() {
             let names = names(key);
@@ -125,7 +160,7 @@ impl Judged {
     fn port_notes(&self, spec: &Spec) -> Vec<String> {
         let Some(port) = spec.port.filter(|_| !spec.drop_old_port) else { return vec![] };
         let old: Vec<String> =
-            Self::ports(&self.now).iter().filter(|other| **other != port).map(u16::to_string).collect();
+            Self::listening(&self.now).iter().filter(|other| **other != port).map(u16::to_string).collect();
         if old.is_empty() {
             return vec![];
         }
@@ -134,6 +169,14 @@ impl Judged {
             "sshd keeps listening on port {old}: set `ansible_port` to {port}, then say `drop_old_port: true`"
         )]
     }
+}
+
+/// The port of an address: `0.0.0.0:22`, `[::]:22 rdomain x`.
+fn port_of(address: &str) -> Option<u16> {
+    let address = address.split_whitespace().next()?.trim_matches('"');
+    let (host, port) = address.rsplit_once(':')?;
+    // Of an IPv6 address without one, that is a part.
+    (!host.contains(':') || host.ends_with(']')).then(|| port.parse().ok())?
 }
 
 #[cfg(test)]
@@ -174,6 +217,32 @@ mod tests {
         assert_eq!(other.ports_to_name(&spec(r#"{"port": 2222}"#)), [2222]);
         let fault = other.check(&spec(r#"{"port": 2222, "drop_old_port": true}"#)).unwrap_err();
         assert!(fault.message.contains("/etc/ssh/sshd_config:5"), "{}", fault.message);
+    }
+
+    /// As `sshd -T` prints them.
+    #[test]
+    fn an_address_with_a_port_of_its_own_is_told() {
+        let lines = |when: &str, lines: &str| -> String {
+            lines.split(';').map(|line| format!("{when}\t{line}\n")).collect()
+        };
+        let own = "other\t/etc/ssh/sshd_config:9\tlistenaddress 10.0.0.1:22\n";
+        let now = lines("now", "port 22;listenaddress 10.0.0.1:22");
+        let stuck = now.clone() + &lines("then", "port 2222;listenaddress 10.0.0.1:22") + own;
+        let fault = Judged::read(&stuck).check(&spec(r#"{"port": 2222}"#)).unwrap_err();
+        assert_eq!(fault.message, "sshd would not listen on port 2222");
+        assert!(fault.hint.unwrap().starts_with("/etc/ssh/sshd_config:9 names an address"));
+        let both = now + &lines("then", "port 2222;listenaddress 10.0.0.1:22;listenaddress [::]:2222") + own;
+        let fault = Judged::read(&both).check(&spec(r#"{"port": 2222, "drop_old_port": true}"#)).unwrap_err();
+        assert_eq!(fault.message, "sshd would listen on port 22 as well: /etc/ssh/sshd_config:9 says so");
+        assert!(Judged::read(&both).check(&spec(r#"{"port": 2222}"#)).is_ok());
+        let notes = Judged::read(&both).notes(&spec(r#"{"port": 2222}"#));
+        assert!(notes[0].contains("keeps listening on port 22"), "{notes:?}");
+        let usual = lines("then", "port 2222;listenaddress [::]:2222;listenaddress 0.0.0.0:2222");
+        assert!(Judged::read(&usual).check(&spec(r#"{"port": 2222, "drop_old_port": true}"#)).is_ok());
+        assert_eq!(
+            ["::", "fe80::1", "[::1]:22", "host:22", "[::]:22 rdomain a", "*"].map(port_of),
+            [None, None, Some(22), Some(22), Some(22), None]
+        );
     }
 
     #[test]

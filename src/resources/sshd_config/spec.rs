@@ -108,7 +108,9 @@ impl Spec {
     /// Keywords of this file as `sshd -T` may write them.
     pub fn keys(&self) -> Vec<String> {
         let keys = self.options.keys().flat_map(|key| names(key));
-        let mut keys: Vec<String> = keys.chain(["port".to_string()]).collect();
+        // An address may have a port of its own.
+        let addresses = self.port.map(|_| "listenaddress".to_string());
+        let mut keys: Vec<String> = keys.chain(["port".to_string()]).chain(addresses).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
