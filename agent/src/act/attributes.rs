@@ -1,6 +1,6 @@
 //! Extended attributes, and access control lists.
 
-use super::walk::{Held, Place, each, place};
+use super::walk::{self, Held, Place, each};
 use super::{Failed, ended};
 use crate::secret::Content;
 use crate::wire::Exec;
@@ -16,8 +16,11 @@ pub(super) fn set(path: &str, name: &str, value: Option<&Content>) -> Result<(),
         Errno::OPNOTSUPP => format!("the filesystem of {path} keeps no attribute {name}"),
         error => format!("cannot set {name} of {path}: {}", reason(error)),
     };
-    let place = place(path).map_err(|why| format!("cannot set {name} of {path}: {why}"))?;
-    let (_held, through) = hold(&place).map_err(failed)?;
+    let held = walk::hold(path)?;
+    if FileType::from_raw_mode(held.stat.st_mode) == FileType::Symlink {
+        return Err(format!("{path} is a link, and is not followed"));
+    }
+    let through = held.through();
     let done = match value {
         Some(value) => rustix::fs::setxattr(through, name, value.bytes(), XattrFlags::empty()),
         None => rustix::fs::removexattr(through, name),

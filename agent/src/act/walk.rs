@@ -7,7 +7,7 @@
 
 mod held;
 
-pub use self::held::{Held, each};
+pub use self::held::{Held, each, hold};
 
 use crate::reason;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};

@@ -31,6 +31,26 @@ impl Held {
     }
 }
 
+/// Holds what is at a path, itself not followed.
+///
+/// # Errors
+/// A message for a person: an unsafe link on the way, or that nothing is there.
+pub fn hold(path: &str) -> Result<Held, String> {
+    let file = first(path)?;
+    let stat = rustix::fs::fstat(&file).map_err(|error| failed(Path::new(path), error))?;
+    Ok(Held { file: Rc::new(file), stat, path: path.into() })
+}
+
+fn first(path: &str) -> Result<OwnedFd, String> {
+    // `/` has no folder that holds it.
+    if path == "/" {
+        return rustix::fs::open("/", AS_PLACE, Mode::empty())
+            .map_err(|error| failed(Path::new(path), error));
+    }
+    let place = place(path).map_err(|why| format!("cannot look at {path}: {why}"))?;
+    open(&place.folder, &place.name).map_err(|error| failed(Path::new(path), error))
+}
+
 /// Visits what is at a path, and with `recursive` all that is below it, a folder before what is in it. Links are passed over.
 ///
 /// # Errors
@@ -40,13 +60,7 @@ pub fn each(
     recursive: bool,
     visit: &mut dyn FnMut(Held) -> Result<(), String>,
 ) -> Result<(), String> {
-    // `/` has no folder that holds it.
-    let first = if path == "/" {
-        rustix::fs::open("/", AS_PLACE, Mode::empty()).map_err(|error| failed(Path::new(path), error))?
-    } else {
-        let place = place(path).map_err(|why| format!("cannot look at {path}: {why}"))?;
-        open(&place.folder, &place.name).map_err(|error| failed(Path::new(path), error))?
-    };
+    let first = first(path)?;
     let mut waiting: Vec<(Rc<OwnedFd>, PathBuf)> = vec![];
     let mut next = Some((first, PathBuf::from(path)));
     loop {

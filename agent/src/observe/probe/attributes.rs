@@ -1,11 +1,11 @@
 //! Extended attributes, and the access control lists (POSIX) that are kept in them.
 
 use super::output;
-use crate::act::walk::each;
+use crate::act::walk::{each, hold};
 use crate::reason;
 use crate::secret::Content;
 use crate::wire::Output;
-use rustix::fs::{Stat, getxattr, lgetxattr, lstat};
+use rustix::fs::{Stat, getxattr, lstat};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,14 +19,17 @@ const DEFAULT: &str = "system.posix_acl_default";
 
 /// Code 1: there is no such attribute; 2: nothing is at the path.
 pub fn xattr(path: &str, name: &str, secret: bool) -> Result<Output, String> {
+    if matches!(lstat(path), Err(Errno::NOENT | Errno::NOTDIR)) {
+        return Ok(output(2, ""));
+    }
     let mut value = vec![0; LARGEST];
-    match lgetxattr(path, name, &mut value[..]) {
+    let held = hold(path)?;
+    match getxattr(held.through(), name, &mut value[..]) {
         Ok(length) => {
             value.truncate(length);
             Ok(Output { code: 0, stdout: Content::new(value, secret), stderr: Content::from("") })
         }
         Err(Errno::NODATA) => Ok(output(1, "")),
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(output(2, "")),
         Err(Errno::OPNOTSUPP) => Err(format!("the filesystem of {path} keeps no attribute {name}")),
         Err(error) => Err(format!("cannot read {name} of {path}: {}", reason(error))),
     }
@@ -165,6 +168,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc", folder.path().join("way")).unwrap();
         let path = folder.path().join("way/passwd");
         assert!(acl(path.to_str().unwrap(), false).unwrap_err().contains("is not followed"));
+        let read = xattr(path.to_str().unwrap(), "user.no", false);
+        assert!(read.unwrap_err().contains("is not followed"));
         let link = acl(folder.path().join("way").to_str().unwrap(), true).unwrap();
         assert_eq!((link.code, link.stdout.bytes()), (0, &b""[..]));
     }
