@@ -1,6 +1,6 @@
 //! `unarchive`: a folder with what an archive holds.
 
-use super::shared::{HostPath, checksum, owners};
+use super::shared::{HostPath, Names, checksum, owners};
 use crate::{
     model::{Address, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
@@ -39,12 +39,12 @@ pub struct Spec {
     #[serde(default)]
     strip_components: u32,
     /// Patterns for the paths to unpack, as they are in the archive. `*` is anything, `?` one character; a folder is all that is in it.
-    /// Default: everything.
+    /// A list, or one text with commas between them. Default: everything.
     #[serde(default)]
-    include: Vec<String>,
-    /// Patterns for the paths to leave out.
+    include: Names,
+    /// Patterns for the paths to leave out, likewise.
     #[serde(default)]
-    exclude: Vec<String>,
+    exclude: Names,
     /// Permission bits of the files, quoted: `"0644"`; whoever may read a folder may also enter it. Default: as in the archive, without
     /// set-id bits; folders that are there stay as they are.
     mode: Option<Mode>,
@@ -74,7 +74,7 @@ impl Spec {
     }
 
     fn wish(&self) -> Result<Unpack, Fault> {
-        for pattern in self.include.iter().chain(&self.exclude) {
+        for pattern in self.include.0.iter().chain(&self.exclude.0) {
             if pattern.starts_with('/') || pattern.is_empty() {
                 let fault = Fault::new(format!("`{}` matches no path in an archive", pattern.escape_debug()));
                 return Err(fault.hint("write it as the archive has it, without a `/` in front: `doc/*`"));
@@ -84,8 +84,8 @@ impl Spec {
             from: self.from()?,
             dest: self.dest.to_string(),
             strip: self.strip_components,
-            include: self.include.clone(),
-            exclude: self.exclude.clone(),
+            include: self.include.0.clone(),
+            exclude: self.exclude.0.clone(),
             checksum: self.checksum.as_deref().map(checksum::read).transpose()?,
             mode: self.mode.map(|mode| mode.0),
             owner: self.owner.clone(),
