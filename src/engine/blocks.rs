@@ -127,7 +127,7 @@ impl HostRun {
         let before = self.plan.graph.before(id).filter(move |(_, why)| match why {
             Why::Declared => true,
             // A handler that is owed runs all the same.
-            Why::Footprint(_) | Why::Result(_) => !handler,
+            Why::Footprint(_) | Why::Start(_) | Why::Result(_) => !handler,
             Why::Order(_) | Why::Replaced(_) | Why::Notify | Why::Block | Why::Item => false,
         });
         before.map(|(before, _)| before).filter(move |before| self.stops(*before, id, course))

@@ -324,9 +324,13 @@ impl HostRun {
         for (next, why) in self.plan.graph.after(id) {
             let at = next.0 as usize;
             // A result moves nothing on the host.
-            if moved && !why.is_order_only() && !matches!(why, Why::Result(_)) {
-                dirty[at] = true;
-            }
+            let shows = match why {
+                Why::Result(_) => false,
+                // What is as wanted stays so; what acts may find its guard moved, and looks again then.
+                Why::Start(_) => matches!(self.plan.tasks[at], TaskPlan::Change(_)),
+                why => why.may_show(),
+            };
+            dirty[at] |= moved && shows;
             if let Progress::Waiting(left) = &mut progress[at] {
                 *left -= 1;
                 if *left == 0 {

@@ -7,6 +7,7 @@ mod areas;
 mod blocks;
 mod picture;
 mod results;
+mod starts;
 
 pub use picture::{dot, mermaid, text};
 
@@ -29,6 +30,8 @@ pub enum Why {
     Footprint(Area),
     /// The later one writes what the earlier one reads: order only, no dependence.
     Order(Area),
+    /// The later one starts or stops something, which finds what the earlier one writes.
+    Start(Area),
     /// The later one reads what the earlier one registers under this name.
     Result(String),
     /// The later one registers anew what the earlier one registers or reads: order only.
@@ -46,6 +49,11 @@ impl Why {
     pub fn is_order_only(&self) -> bool {
         matches!(self, Self::Order(_) | Self::Replaced(_) | Self::Block | Self::Item)
     }
+
+    /// What the earlier one does may show where the later one looks.
+    pub fn may_show(&self) -> bool {
+        !self.is_order_only() && !matches!(self, Self::Start(_))
+    }
 }
 
 impl std::fmt::Display for Why {
@@ -54,6 +62,7 @@ impl std::fmt::Display for Why {
             Self::Declared => f.write_str("needs"),
             Self::Footprint(area) => write!(f, "{area}"),
             Self::Order(area) => write!(f, "{area} is read before"),
+            Self::Start(area) => write!(f, "{area} before what starts"),
             Self::Result(name) => write!(f, "result `{name}`"),
             Self::Replaced(name) => write!(f, "result `{name}` is replaced"),
             Self::Notify => f.write_str("notify"),
@@ -119,6 +128,7 @@ impl TaskGraph {
             // The strongest reason stays: a declared one, then a dependence, then mere order.
             match graph.find_edge(from, to) {
                 Some(edge) if matches!(graph[edge], Why::Order(_)) => graph[edge] = why,
+                Some(edge) if matches!(graph[edge], Why::Start(_)) && why.may_show() => graph[edge] = why,
                 Some(_) => {}
                 None => {
                     graph.add_edge(from, to, why);

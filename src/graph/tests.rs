@@ -137,7 +137,8 @@ fn a_look_from_outside_comes_after_what_changes_what_answers() {
         on(1, &[], &[Area::Network]),
     ];
     // Neither changes nor looks wait for each other; a later change waits for the looks, and is waited for.
-    let expected = [(0, 3), (0, 4), (0, 6), (1, 3), (1, 4), (1, 6), (3, 5), (4, 5), (5, 6)];
+    // The file is behind the unit, and before the project, for what they find.
+    let expected = [(0, 2), (0, 3), (0, 4), (0, 6), (1, 3), (1, 4), (1, 6), (2, 5), (3, 5), (4, 5), (5, 6)];
     assert_eq!(edges(&nodes), expected);
     let graph = TaskGraph::build(&nodes).unwrap();
     let why = |task, before| {
@@ -162,6 +163,87 @@ fn a_look_from_outside_waits_also_behind_a_look_at_everything() {
     ];
     let found = edges(&nodes);
     assert!(found.contains(&(0, 1)) && found.contains(&(1, 2)) && found.contains(&(1, 3)), "{found:?}");
+}
+
+/// `a` is the unit `a`, what begins with a slash a path.
+fn writes(areas: &[&str]) -> Node {
+    let area = |text: &&str| match *text {
+        "accounts" => Area::Accounts,
+        "packages" => Area::Packages,
+        path if path.starts_with('/') => Area::Path(path.into()),
+        unit => Area::Unit(unit.into()),
+    };
+    Node { footprint: Footprint::writes(areas.iter().map(area)), ..Node::default() }
+}
+
+#[test]
+fn what_starts_comes_behind_what_it_may_find_and_before_what_is_written_later() {
+    let nodes = [
+        writes(&["/etc/chrony/chrony.conf"]),
+        writes(&["accounts"]),
+        writes(&["packages"]),
+        writes(&["chrony.service"]),
+        writes(&["/srv/app"]),
+        writes(&["nginx.service"]),
+        writes(&["cron.service"]),
+        writes(&["/srv/app/x"]),
+    ];
+    // Neither those who write nor those who start wait for each other.
+    let expected = [
+        [(0, 3), (0, 5), (0, 6)].as_slice(),
+        &[(1, 3), (1, 5), (1, 6), (3, 4), (4, 5), (4, 6)],
+        &[(4, 7), (5, 7), (6, 7)],
+    ]
+    .concat();
+    assert_eq!(edges(&nodes), expected);
+    let graph = TaskGraph::build(&nodes).unwrap();
+    let why = |task, before| {
+        let found = graph.before(TaskId(task)).find(|(id, _)| *id == TaskId(before));
+        found.map(|(_, why)| why.clone()).unwrap()
+    };
+    let path = |path: &str| Area::Path(path.into());
+    assert_eq!(why(3, 0), Why::Start(path("/etc/chrony/chrony.conf")));
+    assert!(!why(3, 0).may_show() && !why(3, 0).is_order_only());
+    assert_eq!(why(3, 0).to_string(), "/etc/chrony/chrony.conf before what starts");
+    assert_eq!(why(4, 3), Why::Order(path("/srv/app")));
+    // A unit that is written and started comes behind those before it, and each other machine has its own.
+    let other = Node { machine: 1, ..writes(&["/etc/z"]) };
+    let nodes =
+        [writes(&["/a/x", "x.service"]), other, writes(&["/a/y", "y.service"]), writes(&["z.service"])];
+    assert_eq!(edges(&nodes), [(0, 2), (0, 3), (2, 3)]);
+    let graph = TaskGraph::build(&nodes).unwrap();
+    assert!(graph.before(TaskId(2)).all(|(_, why)| *why == Why::Start(path("/a/x"))));
+}
+
+#[test]
+fn mounts_and_the_packet_filter_start_nothing() {
+    let mut filter = writes(&["nftables.service"]);
+    filter.footprint.writes.push(Area::Firewall);
+    let nodes = [writes(&["/etc/x"]), filter, writes(&["srv-db.mount"]), writes(&["/etc/y"])];
+    assert!(edges(&nodes).is_empty());
+}
+
+#[test]
+fn a_dependence_or_a_declared_need_is_more_than_what_a_start_finds() {
+    let mut nodes = [writes(&["/etc/x"]), writes(&["x.service"]), writes(&["y.service"])];
+    nodes[1].footprint.reads.push(Area::Path("/etc/x".into()));
+    nodes[2].needs.push(TaskId(0));
+    let graph = TaskGraph::build(&nodes).unwrap();
+    let why = |task| graph.before(TaskId(task)).next().unwrap().1.clone();
+    assert_eq!((why(1), why(2)), (Why::Footprint(Area::Path("/etc/x".into())), Why::Declared));
+}
+
+#[test]
+fn many_who_write_and_start_have_few_edges() {
+    let write = |n: usize| writes(&[&format!("/srv/{n}")]);
+    let start = |n: usize| writes(&[&format!("{n}.service")]);
+    let by_turns: Vec<_> = (0..1000).map(|n| if n % 2 == 0 { write(n) } else { start(n) }).collect();
+    let at_first: Vec<_> = (0..1000).map(|n| if n < 500 { write(n) } else { start(n) }).collect();
+    for nodes in [by_turns, at_first] {
+        let graph = TaskGraph::build(&nodes).unwrap();
+        let count: usize = (0..nodes.len() as u32).map(|task| graph.before(TaskId(task)).count()).sum();
+        assert!(count < 130 * nodes.len(), "{count}");
+    }
 }
 
 #[test]

@@ -97,10 +97,10 @@ impl Planner {
             let task = &tasks[at];
             let behind_by =
                 |matters: fn(&Why) -> bool| behind(id, matters, &graph, &plans, &after, &preparations);
-            let behind = behind_by(|why| !why.is_order_only());
+            let behind = behind_by(Why::may_show);
             // A result is nothing that a host could be asked for.
-            let on_host = behind_by(|why| !why.is_order_only() && !matches!(why, Why::Result(_)));
-            let mut before = graph.before(id).filter(|(_, why)| !why.is_order_only());
+            let on_host = behind_by(|why| why.may_show() && !matches!(why, Why::Result(_)));
+            let mut before = graph.before(id).filter(|(_, why)| why.may_show());
             open[at] = before.any(|(before, _)| open[before.0 as usize]);
             if any_register {
                 match self.prepare(task, &registered) {

@@ -1,17 +1,17 @@
-//! `service`: whether a systemd unit runs, and whether it starts at boot.
+//! `service`: whether a systemd unit runs, whether it starts at boot, and whether it may start at all.
 
-use super::shared::unit::{Unit, definitions, full_name, systemctl, unit};
+use super::shared::unit::{Unit, definitions, full_name, masked, run, systemctl, unit, unit_query};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, file_query},
 };
-use agent::wire::Op;
+use agent::wire::{Kind, Op};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub struct Service;
 
-/// Starts, stops, restarts or reloads a systemd unit, and sets whether it starts at boot.
+/// Starts, stops, restarts or reloads a systemd unit, and sets whether it starts at boot, or may start at all.
 ///
 /// `started` and `stopped` are states: nothing is done when they hold. `restarted` and `reloaded` always act, so they
 /// belong into handlers. A unit that has failed is started again.
@@ -24,6 +24,9 @@ pub struct Spec {
     state: Option<Wanted>,
     /// Whether it starts at boot. A unit without an install section (`static`) stays as it is.
     enabled: Option<bool>,
+    /// `true`: nothing can start it, by hand, at boot or as what another unit needs, until `false` says that it may. It goes on running
+    /// unless `state: stopped` stands beside it. The unit need not be there yet, so that a package does not start it.
+    masked: Option<bool>,
     /// Makes systemd read unit files again when they are newer than what it has loaded. Before a start or restart that
     /// is done anyway.
     #[serde(default)]
@@ -39,12 +42,37 @@ enum Wanted {
     Reloaded,
 }
 
+impl Spec {
+    fn starts(&self) -> bool {
+        !matches!(self.state, None | Some(Wanted::Stopped))
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        full_name(&self.name)?;
+        if self.masked == Some(true) && (self.starts() || self.enabled == Some(true)) {
+            let fault = Fault::new("`masked: true` says that it starts by no means, and the task starts it");
+            return Err(fault.hint("beside `masked: true` are `state: stopped` and `enabled: false`"));
+        }
+        if self.masked == Some(true) && self.daemon_reload {
+            let fault = Fault::new("`daemon_reload` says nothing with `masked: true`");
+            return Err(fault.hint("leave it out: masking has systemd read its files again"));
+        }
+        Ok(())
+    }
+}
+
+/// Where an administrator's own file of a unit is, and its mask.
+fn own_file(name: &str) -> String {
+    format!("/etc/systemd/system/{name}")
+}
+
 pub struct ServiceState {
     name: String,
     unit: Unit,
     /// The word that is shown for the run state, where the task is about it.
     run: Option<String>,
     boot: Option<String>,
+    masked: Option<&'static str>,
     /// The definition, where the task is about it.
     definition: Option<&'static str>,
 }
@@ -58,6 +86,7 @@ impl State for ServiceState {
             }
         };
         add("definition", self.definition);
+        add("masked", self.masked);
         add("at boot", self.boot.as_deref());
         add("state", self.run.as_deref());
         facets
@@ -85,27 +114,50 @@ impl Resource for Service {
         let name = full_name(&spec.name).unwrap_or_else(|_| spec.name.clone());
         // Docker is one that others see through: its daemon is not there while the unit does not run.
         let docker = matches!(name.as_str(), "docker.service" | "docker.socket").then_some(Area::Docker);
-        Footprint::writes([Area::Unit(name.clone())].into_iter().chain(docker))
+        let mask = spec.masked.map(|_| Area::Path(own_file(&name)));
+        Footprint::writes([Area::Unit(name.clone())].into_iter().chain(docker).chain(mask))
             .and_reads([Area::Packages])
             .and_reads(definitions(&name))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<ServiceState> {
+        spec.check()?;
         let name = full_name(&spec.name)?;
+        let own = own_file(&name);
+        let looks = (spec.masked == Some(true)).then(|| file_query(&own));
+        seen.each([unit_query(&name)].into_iter().chain(looks))?;
         let unit = unit(seen, &name)?;
-        let wants_it = !matches!(spec.state, None | Some(Wanted::Stopped)) || spec.enabled == Some(true);
+        if spec.masked == Some(true)
+            && seen.meta(&own)?.is_some_and(|meta| matches!(meta.kind, Kind::File { .. }))
+        {
+            let fault = Fault::new(format!("unit `{name}` cannot be masked: its own file is at {own}"));
+            let hint = "the mask would be there: remove the file, `systemd_unit: {state: absent}`, or stop and disable the unit";
+            return Err(fault.hint(hint).into());
+        }
+        let wants_it = spec.starts() || spec.enabled == Some(true);
         if !unit.found && wants_it {
             seen.presume(format!("the host has no unit `{name}`"))?;
         }
         let run = spec.state.map(|_| unit.run_word().to_string());
-        let boot = spec.enabled.map(|_| unit.boot_word().to_string());
+        // Of what is masked, systemd does not say whether it is enabled besides.
+        let boot = spec.enabled.filter(|_| spec.masked != Some(true)).map(|_| unit.boot_word().to_string());
         let definition =
             spec.daemon_reload.then_some(if unit.needs_reload { "changed on disk" } else { "loaded" });
-        Ok(ServiceState { name, unit, run, boot, definition })
+        let masked = spec.masked.map(|_| unit.masked_word());
+        Ok(ServiceState { name, unit, run, boot, masked, definition })
     }
 
     fn desired(spec: &Spec, observed: &ServiceState) -> Result<ServiceState, Fault> {
-        let unit = &observed.unit;
+        let mut unit = observed.unit.clone();
+        if unit.masked_word() != "no" {
+            match spec.masked {
+                // What it will be then is told by whether it was enabled before it was masked: nobody knows.
+                Some(false) => unit.file_state = "disabled".into(),
+                None if spec.starts() => return Err(masked(&observed.name)),
+                _ => {}
+            }
+        }
+        let unit = &unit;
         let run = spec.state.map(|wanted| match wanted {
             Wanted::Started => "running",
             Wanted::Stopped if unit.runs() => "stopped",
@@ -115,12 +167,16 @@ impl Resource for Service {
             Wanted::Reloaded => "reloaded",
         });
         let boot = match spec.enabled {
+            _ if observed.boot.is_none() => None,
             Some(enabled) => Some(unit.boot_wanted(&observed.name, enabled)?.to_string()),
             None => None,
         };
         let mut after = Unit { found: true, ..unit.clone() };
         if let Some(boot) = &boot {
             after.file_state.clone_from(boot);
+        }
+        if spec.masked == Some(true) {
+            after.file_state = "masked".into();
         }
         match spec.state {
             Some(Wanted::Stopped) if unit.runs() => after.active = "inactive".into(),
@@ -132,6 +188,7 @@ impl Resource for Service {
             name: observed.name.clone(),
             run: run.map(Into::into),
             boot,
+            masked: spec.masked.map(|masked| if masked { "yes" } else { "no" }),
             definition: spec.daemon_reload.then_some("loaded"),
             unit: after,
         })
@@ -140,7 +197,19 @@ impl Resource for Service {
     fn ops(spec: &Spec, from: &ServiceState, to: &ServiceState) -> Vec<Op> {
         let name = Some(from.name.as_str());
         let mut ops = vec![];
-        if from.boot != to.boot {
+        let unmasks = from.masked != to.masked && spec.masked == Some(false);
+        if unmasks {
+            ops.push(systemctl("unmask", name));
+            ops.push(run(["systemctl", "--runtime", "unmask", "--", from.name.as_str()]));
+        }
+        if from.masked != to.masked && spec.masked == Some(true) {
+            if spec.enabled == Some(false) && from.unit.boot_word() == "enabled" {
+                ops.push(systemctl("disable", name));
+            }
+            ops.push(systemctl("mask", name));
+        }
+        // What was enabled before it was masked is so again.
+        if from.boot != to.boot || unmasks && spec.enabled == Some(false) {
             let verb = if to.boot.as_deref() == Some("enabled") { "enable" } else { "disable" };
             ops.push(systemctl(verb, name));
         }
@@ -163,8 +232,9 @@ impl Resource for Service {
         ops
     }
 
-    fn effects(_: &Spec, _: &ServiceState, to: &ServiceState, _: &[Op]) -> Vec<Effect> {
-        vec![to.unit.effect(&to.name)]
+    fn effects(_: &Spec, from: &ServiceState, to: &ServiceState, _: &[Op]) -> Vec<Effect> {
+        let mask = (from.masked != to.masked).then(|| Effect::Unknown(Area::Path(own_file(&to.name))));
+        [to.unit.effect(&to.name)].into_iter().chain(mask).collect()
     }
 
     fn acts(spec: &Spec) -> bool {

@@ -90,6 +90,59 @@ fn tasks_mean_what_they_mean_one_by_one() {
 }
 
 #[test]
+fn what_starts_comes_behind_the_files_before_it_and_before_those_behind_it() {
+    let start = |name: &str, unit: &str, cmd: &str| {
+        format!("    - {{name: {name}, shell: {{cmd: \"{cmd}\", touches: [\"unit:{unit}\"]}}}}\n")
+    };
+    let project = Project::tasks(
+        &[
+            "    - {name: slow, shell: {cmd: \"sleep 1; echo new > {{home}}/conf\", touches: [\"{{home}}/conf\"]}}\n",
+            &start("starts", "a", "cp {{home}}/conf {{home}}/found"),
+            &start("also starts", "b", "sleep 1; test ! -e {{home}}/later"),
+            "    - {name: later, copy: {dest: \"{{home}}/later\", content: x}}\n",
+        ]
+        .concat(),
+    );
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/found"), "new\n");
+    // What was to be there is not: nothing starts without it; what comes later waits, and is done all the same.
+    let project = Project::tasks(
+        &[
+            "    - {name: fails, shell: {cmd: \"exit 1\", touches: [\"{{home}}/conf\"]}}\n",
+            &start("starts", "a", "touch {{home}}/started"),
+            "    - {name: later, copy: {dest: \"{{home}}/later\", content: x}}\n",
+        ]
+        .concat(),
+    );
+    project.go().exits(40).has(&["a blocked starts", "a changed later"]);
+    assert!(!project.has("h/a/started"));
+}
+
+#[test]
+fn a_file_that_changes_leaves_nothing_unknown_of_what_starts() {
+    let tasks = |unless: &str| {
+        format!(
+            "    - {{name: conf, copy: {{dest: \"{{{{home}}}}/conf\", content: \"{{{{text}}}}\"}}}}\n    \
+             - {{name: starts, shell: {{cmd: \"echo x >> {{{{home}}}}/starts\", unless: \"test -e {{{{home}}}}/starts\", \
+             touches: [\"unit:a\"{unless}]}}}}\n"
+        )
+    };
+    let project = Project::tasks(&tasks(""));
+    project.apply(&["--check", "-e", "text=1"]).exits(10).has(&["a: 2 would change"]);
+    project.apply(&["--yes", "-e", "text=1"]).exits(0).row("a 0 2 0 0 0 0");
+    project.apply(&["--check", "-e", "text=2"]).exits(10).has(&["a: 1 would change"]).lacks(&["starts"]);
+    project.apply(&["--yes", "-e", "text=2"]).exits(0).row("a 1 1 0 0 0 0");
+    assert_eq!(project.read("h/a/starts"), "x\n");
+    // Where it says that it does depend on the file, that is another thing.
+    let project = Project::tasks(&tasks(", \"{{home}}/conf\""));
+    project.apply(&["--yes", "-e", "text=1"]).exits(0);
+    project
+        .apply(&["--check", "-e", "text=2"])
+        .exits(10)
+        .has(&["its condition depends on what `conf` changes"]);
+}
+
+#[test]
 fn what_counts_as_no_change_notifies_nobody_and_is_no_change_to_those_who_ask() {
     let project = Project::local(
         &["a"],

@@ -106,6 +106,15 @@ impl Unit {
         }
     }
 
+    /// Whether it is kept from starting: for good, or until the next boot.
+    pub fn masked_word(&self) -> &'static str {
+        match self.file_state.as_str() {
+            "masked" => "yes",
+            "masked-runtime" => "until the next boot",
+            _ => "no",
+        }
+    }
+
     /// The word that [`Self::boot_word`] will be once `enabled` is as wanted. What has no install section of its own
     /// (`static`, `generated`, ...) is started by others: it stays as it is.
     ///
@@ -113,8 +122,7 @@ impl Unit {
     /// A fault when a masked unit is to be enabled.
     pub fn boot_wanted(&self, name: &str, enabled: bool) -> Result<&str, Fault> {
         match self.boot_word() {
-            "masked" | "masked-runtime" if enabled => Err(Fault::new(format!("unit `{name}` is masked"))
-                .hint(format!("`systemctl unmask {name}` lets it be enabled again"))),
+            "masked" | "masked-runtime" if enabled => Err(masked(name)),
             "enabled" | "disabled" => Ok(if enabled { "enabled" } else { "disabled" }),
             other => Ok(other),
         }
@@ -122,7 +130,11 @@ impl Unit {
 
     /// What systemd will answer once the unit is in this state.
     pub fn effect(&self, name: &str) -> Effect {
-        let load = if self.found { "loaded" } else { "not-found" };
+        let load = match (self.masked_word(), self.found) {
+            ("no", true) => "loaded",
+            ("no", false) => "not-found",
+            _ => "masked",
+        };
         let reload = if self.needs_reload { "yes" } else { "no" };
         let text = format!(
             "LoadState={load}\nActiveState={}\nSubState=\nUnitFileState={}\nNeedDaemonReload={reload}\n",
@@ -130,6 +142,12 @@ impl Unit {
         );
         Effect::Answer(unit_query(name), Answer::Output(output(0, &text)))
     }
+}
+
+/// The fault of a unit that is to start, now or at boot, and is masked.
+pub fn masked(name: &str) -> Fault {
+    let hint = format!("`service: {{name: {name}, masked: false}}` lets it start again");
+    Fault::new(format!("unit `{name}` is masked")).hint(hint)
 }
 
 /// What a command will have printed.

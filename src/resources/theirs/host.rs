@@ -51,7 +51,6 @@ pub const SERVICE: Names = &[
     ("arguments", Not("a drop-in of the unit, by `copy`")),
     ("daemon_reexec", Not("a task of `command` that runs `systemctl daemon-reexec`")),
     ("force", Not("leave it out")),
-    ("masked", Not("a task of `command` that runs `systemctl mask`, with `unless`")),
     ("no_block", Not("`command: {argv: [systemctl, start, --no-block, NAME]}`")),
     ("pattern", Not("leave it out: systemd says whether it runs")),
     ("runlevel", Not("`enabled`")),
