@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         Verb::Lab(lab) => lab.run().map(|()| Exit::Done),
         Verb::Convert(convert) => convert.run(cli.color),
         Verb::Doc(doc) => doc.run(cli.color),
-        Verb::Schema(schema) => schema.run(),
+        Verb::Schema(schema) => schema.run(cli.color),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
     };

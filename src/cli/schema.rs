@@ -1,10 +1,11 @@
 //! `schema`: JSON Schemas for editors.
 
+use super::{Color, complain, files::Disk, vault_args::VaultArgs};
 use crate::{
-    diag::{Diagnostic, Diagnostics, Exit},
+    diag::{Diagnostic, Diagnostics, Exit, Severity},
     schema::Kind,
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 pub struct Schema {
@@ -14,6 +15,8 @@ pub struct Schema {
     /// Write all schemas into this folder, as `playbook.json`, `tasks.json`, ...
     #[arg(long, value_name = "DIR", conflicts_with = "kind")]
     dir: Option<PathBuf>,
+    #[command(flatten)]
+    vault: VaultArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -35,8 +38,12 @@ impl Schema {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn run(self) -> Result<Exit, Diagnostics> {
-        let own = super::doc::own_types();
+    pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        let files = Arc::new(Disk { passwords: Arc::new(self.vault.passwords()?) });
+        let (own, mut wrong) = super::doc::own(&files);
+        // What is wrong with one of the project's types or roles leaves that one open.
+        wrong.0.iter_mut().for_each(|error| error.severity = Severity::Warning);
+        complain(&wrong, color);
         let text = |kind: Kind| format!("{:#}\n", kind.schema(&own));
         if let Some(folder) = &self.dir {
             let failed = |path: &PathBuf, error| {

@@ -45,6 +45,15 @@ impl Role {
         let mut loader = Loader::new(&[], files, folder.to_path_buf(), errors);
         loader.read_role(&name, folder.to_path_buf(), &RoleFiles::default())
     }
+
+    /// The names that it, or one that it depends on, knows.
+    pub fn known(&self, files: &dyn Files) -> Vec<String> {
+        let beside = self.folder.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        let (mut errors, mut known) = (Diagnostics::default(), vec![]);
+        let mut loader = Loader::new(&[], files, beside.to_path_buf(), &mut errors);
+        loader.declared(self, &mut known, &mut vec![]);
+        known
+    }
 }
 
 /// Imports inside of imports, and all of them: a file that is another name for itself, by a link, must come to an end.

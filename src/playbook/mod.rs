@@ -129,6 +129,11 @@ impl Role {
         let own = self.meta.inputs.iter().map(|inputs| ("main", inputs));
         own.chain(self.meta.specs.iter().map(|(name, inputs)| (name.as_str(), inputs)))
     }
+
+    /// Whether it has `meta/inputs.yml`: nothing else is given to it then.
+    pub fn says_all(&self) -> bool {
+        self.meta.inputs.is_some()
+    }
 }
 
 impl RoleUse {

@@ -1,6 +1,6 @@
 //! Inventories and files of variables.
 
-use super::{TEMPLATE, asked};
+use super::{Own, TEMPLATE, asked};
 use crate::{
     inventory::{REFUSED, SHORT_NAMES},
     playbook::RESERVED,
@@ -45,8 +45,10 @@ pub(super) fn inventory() -> Json {
     })
 }
 
-pub(super) fn variables() -> Json {
-    set_of(connection())
+pub(super) fn variables(own: &Own) -> Json {
+    let mut known = own.inputs();
+    known.extend(connection());
+    set_of(known)
 }
 
 fn text(property: &Json) -> &str {

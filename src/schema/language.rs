@@ -3,7 +3,7 @@
 //! What an item of a list is shows in its keys (`block`, `import_tasks`, ...), so the schema branches with `if`: an editor then tells
 //! the one key that is wrong, where a plain list of alternatives would only say that none of them fits.
 
-use super::{TEMPLATE, closed, parameters};
+use super::{Own, TEMPLATE, closed, parameters};
 use crate::{
     playbook::{Level, RESERVED, Shape},
     resources::TABLE,
@@ -19,7 +19,7 @@ const KINDS: [(&str, Level); 5] = [
     ("include_role", Level::IncludeRole),
 ];
 
-pub(super) fn playbook(own: &[String]) -> Json {
+pub(super) fn playbook(own: &Own) -> Json {
     let mut definitions = definitions(own);
     definitions.insert("play".into(), level(Level::Play, &["hosts"]));
     definitions.insert("import_playbook".into(), level(Level::ImportPlaybook, &["import_playbook"]));
@@ -37,25 +37,33 @@ pub(super) fn playbook(own: &[String]) -> Json {
     })
 }
 
-pub(super) fn tasks(own: &[String]) -> Json {
+pub(super) fn tasks(own: &Own) -> Json {
     let mut definitions = definitions(own);
     // A file does not say whether it holds tasks or handlers.
     definitions.insert("task".into(), item("handler"));
     json!({"type": ["array", "null"], "items": {"$ref": "#/definitions/task"}, "definitions": definitions})
 }
 
-fn definitions(own: &[String]) -> Map<String, Json> {
+fn definitions(own: &Own) -> Map<String, Json> {
     let mut all = Map::new();
     all.insert("task".into(), item("plain_task"));
     all.insert("handlers".into(), item("handler"));
     all.insert("plain_task".into(), with_resource(Level::Task, own));
     all.insert("handler".into(), with_resource(Level::Handler, own));
     for (key, kind) in KINDS {
-        all.insert(key.into(), level(kind, &[key]));
+        let mut schema = level(kind, &[key]);
+        let rules = if key.ends_with("_role") { own.of_tasks(key) } else { vec![] };
+        if !rules.is_empty() {
+            schema["allOf"] = rules.into();
+        }
+        all.insert(key.into(), schema);
     }
-    all.insert("role".into(), role());
+    all.insert("role".into(), role(own));
     for row in TABLE {
         all.insert(format!("resource.{}", row.name), parameters::of(row));
+    }
+    for (name, schema) in own.types() {
+        all.insert(format!("resource.{name}"), schema.clone());
     }
     all
 }
@@ -79,17 +87,14 @@ fn item(plain: &str) -> Json {
 }
 
 /// A task: keywords, and exactly one resource.
-fn with_resource(at: Level, own: &[String]) -> Json {
+fn with_resource(at: Level, own: &Own) -> Json {
     let mut properties = keywords(at);
-    for row in TABLE {
-        properties.insert(row.name.into(), json!({"$ref": format!("#/definitions/resource.{}", row.name)}));
-    }
-    for name in own {
-        properties.insert(name.clone(), json!({"description": "A resource type of this project."}));
+    let names = || TABLE.iter().map(|row| row.name).chain(own.types().map(|(name, _)| name));
+    for name in names() {
+        properties.insert(name.into(), json!({"$ref": format!("#/definitions/resource.{name}")}));
     }
     let mut schema = closed(properties);
-    let names = TABLE.iter().map(|row| row.name).chain(own.iter().map(String::as_str));
-    let one: Vec<Json> = names.map(|name| json!({"required": [name]})).collect();
+    let one: Vec<Json> = names().map(|name| json!({"required": [name]})).collect();
     schema.insert("oneOf".into(), one.into());
     schema.into()
 }
@@ -110,12 +115,17 @@ pub(super) fn keywords(at: Level) -> Map<String, Json> {
 }
 
 /// A role where it is used: by name, or with keywords and the variables that it declares beside them.
-fn role() -> Json {
-    json!({
+fn role(own: &Own) -> Json {
+    let mut schema = json!({
         "type": ["string", "object"],
         "properties": keywords(Level::Role),
         "anyOf": [{"required": ["role"]}, {"required": ["name"]}, {"type": "string"}],
-    })
+    });
+    let rules = own.of_plays();
+    if !rules.is_empty() {
+        schema["allOf"] = rules.into();
+    }
+    schema
 }
 
 fn shape(shape: Shape) -> Map<String, Json> {

@@ -6,10 +6,12 @@
 mod inputs;
 mod inventory;
 mod language;
+mod own;
 mod parameters;
 
 use serde_json::{Map, Value as Json, json};
 
+pub use own::Own;
 pub use parameters::{lowered, plainly, requires};
 
 /// What a text with a template in it looks like: it may stand where something else than a text is wanted.
@@ -44,14 +46,14 @@ impl Kind {
         }
     }
 
-    /// The schema. `own` are the names of resource types that the project brings along: what they take, only their programs know.
-    pub fn schema(self, own: &[String]) -> Json {
+    /// The schema, for a project that brings this along.
+    pub fn schema(self, own: &Own) -> Json {
         let (title, body) = match self {
             Self::Playbook => ("A playbook", language::playbook(own)),
             Self::Tasks => ("Tasks or handlers", language::tasks(own)),
             Self::Inventory => ("An inventory", inventory::inventory()),
             Self::RoleInputs => ("What a role takes", inputs::inputs()),
-            Self::Vars => ("Variables", inventory::variables()),
+            Self::Vars => ("Variables", inventory::variables(own)),
         };
         let mut schema = json!({"$schema": "http://json-schema.org/draft-07/schema#", "title": title});
         let (Json::Object(whole), Json::Object(body)) = (&mut schema, body) else { return schema };
@@ -104,7 +106,9 @@ mod tests {
     #[test]
     fn schemas_are_draft_07_and_every_reference_leads_somewhere() {
         for kind in Kind::ALL {
-            let schema = kind.schema(&["own_type".to_owned()]);
+            let mut own = Own::default();
+            own.add_type("own_type", None);
+            let schema = kind.schema(&own);
             walk(&schema, "#", &mut |path, inner| {
                 let Some(map) = inner.as_object() else { return };
                 if let Some(reference) = map.get("$ref").and_then(Json::as_str) {

@@ -6,7 +6,7 @@ use lustores_provision::{
     model::Source,
     resource::{ResourceType, is_internal},
     resources::TABLE,
-    schema::Kind,
+    schema::{Kind, Own},
     yaml,
 };
 use serde_json::{Value as Json, json};
@@ -30,7 +30,7 @@ fn read(name: &str, text: &str) -> Json {
 /// What a validator says of each: paths and messages.
 fn validate(cases: &[(Kind, Json)]) -> Vec<Vec<(String, String)>> {
     let schemas: serde_json::Map<_, _> =
-        Kind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.schema(&[]))).collect();
+        Kind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.schema(&Own::default()))).collect();
     let cases: Vec<Json> = cases.iter().map(|(kind, instance)| json!([kind.name(), instance])).collect();
     let mut command = Command::new("python3");
     command.arg("-W").arg("ignore").arg(root().join("tests/schema/validate.py"));

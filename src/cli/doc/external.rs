@@ -46,18 +46,27 @@ pub(super) fn page(name: &str, files: &Arc<Disk>) -> Result<Option<String>, Diag
 
 /// The types of the project by name, with their programs.
 pub(super) fn all(files: &Arc<Disk>) -> Vec<(String, PathBuf)> {
-    let roles = ROLES.iter().flat_map(|roles| {
-        files.list(Path::new(roles)).into_iter().map(move |role| Path::new(roles).join(role).join("library"))
-    });
     let mut found: Vec<(String, PathBuf)> = vec![];
-    for folder in FOLDERS.iter().map(PathBuf::from).chain(roles) {
-        for (name, path) in types_in(&folder, &**files) {
-            if crate::resources::find(&name).is_none() && found.iter().all(|(known, _)| *known != name) {
-                found.push((name, path));
-            }
+    for (name, path) in every(files) {
+        if found.iter().all(|(known, _)| *known != name) {
+            found.push((name, path));
         }
     }
     found
+}
+
+/// Whether there is one program of that name.
+pub(super) fn is_one(name: &str, files: &Arc<Disk>) -> bool {
+    every(files).iter().filter(|(known, _)| known == name).count() == 1
+}
+
+fn every(files: &Arc<Disk>) -> Vec<(String, PathBuf)> {
+    let roles = ROLES.iter().flat_map(|roles| {
+        files.list(Path::new(roles)).into_iter().map(move |role| Path::new(roles).join(role).join("library"))
+    });
+    let folders = FOLDERS.iter().map(PathBuf::from).chain(roles);
+    let found = folders.flat_map(|folder| types_in(&folder, &**files));
+    found.filter(|(name, _)| crate::resources::find(name).is_none()).collect()
 }
 
 fn find(name: &str, files: &Arc<Disk>) -> Option<(String, PathBuf)> {

@@ -14,7 +14,10 @@ mod wrap;
 use super::{Color, completions, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
+    external::External,
+    playbook::Role,
     resources::TABLE,
+    schema::Own,
     template::HELPERS,
 };
 use clap_complete::ArgValueCompleter;
@@ -125,10 +128,26 @@ pub(super) fn summary(row: &crate::resource::ResourceType) -> String {
     wrap::first_sentence(&parameters::about(row))
 }
 
-/// The names of the resource types that the project here brings along.
-pub(super) fn own_types() -> Vec<String> {
-    let files = Arc::new(Disk { passwords: Arc::default() });
-    external::all(&files).into_iter().map(|(name, _)| name).collect()
+/// What the project here brings along, and what is wrong with it. Where there are two of one name, it depends on the playbook which
+/// counts.
+pub(super) fn own(files: &Arc<Disk>) -> (Own, Diagnostics) {
+    let (mut own, mut errors) = (Own::default(), Diagnostics::default());
+    for (name, path) in external::all(files) {
+        let external = External::new(&name, &path, files.clone());
+        let description = external::is_one(&name, files).then(|| external.description());
+        let description = description.and_then(|description| errors.take(description));
+        own.add_type(&name, description);
+    }
+    for folder in roles::folders(files) {
+        let mut wrong = Diagnostics::default();
+        let role = Role::load(&folder, &**files, &mut wrong);
+        if wrong.has_errors() {
+            errors.extend(wrong);
+        } else {
+            own.add_role(&role, &**files);
+        }
+    }
+    (own, errors)
 }
 
 /// The roles that `doc role` finds here.

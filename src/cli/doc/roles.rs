@@ -53,6 +53,18 @@ fn find(name: &str, files: &Disk) -> Result<PathBuf, Diagnostic> {
     })
 }
 
+/// The folders of the roles here, of those whose name no other has.
+pub(super) fn folders(files: &Disk) -> Vec<PathBuf> {
+    let listed = |folder: &'static str| {
+        let folder = PathBuf::from(folder);
+        files.list(&folder).into_iter().map(move |name| folder.join(name))
+    };
+    let all: Vec<PathBuf> = FOLDERS.into_iter().flat_map(listed).filter(|role| role.is_dir()).collect();
+    let is_alone =
+        |role: &&PathBuf| all.iter().filter(|other| other.file_name() == role.file_name()).count() == 1;
+    all.iter().filter(is_alone).cloned().collect()
+}
+
 /// The names of the roles here.
 pub(super) fn names() -> Vec<String> {
     let folder = FOLDERS.iter().map(Path::new).find(|folder| folder.is_dir());
