@@ -275,13 +275,8 @@ impl HostTasks {
             }),
             // It may be about what is not there yet.
             Err(errors) => awaits.map(Preparation::NotYet).ok_or_else(|| {
-                Diagnostics(
-                    errors
-                        .0
-                        .into_iter()
-                        .map(|error| placed(unknown(missing(error, kind), kind), task))
-                        .collect(),
-                )
+                let place = |error| placed(unknown(missing(error, kind), kind), task);
+                Diagnostics(errors.0.into_iter().map(place).collect())
             }),
         }
     }

@@ -94,7 +94,7 @@ fn compare(wanted: &Facets, found: &Facets) -> Vec<String> {
 
 /// What the cases work with, at once: each installation is slow where machines are emulated.
 const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
-    acl attr busybox-static cron curl docker.io docker-cli dosfstools git kmod locales logrotate openssl python3 unattended-upgrades \
+    acl attr bindfs busybox-static cron curl docker.io docker-cli dosfstools fuse3 git kmod locales logrotate openssl python3 unattended-upgrades \
     unzip xz-utils zip zstd";
 
 /// The cases in groups: cases of one type are often about the same thing, so each group has one of a type.
