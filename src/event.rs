@@ -1,93 +1,133 @@
 //! What happened, as data. The engine sends events, the report shows them; they meet only here.
 //!
-//! Every type here derives `Serialize`, so none can hold a secret. `--json` prints events as they are, one a line.
+//! Every type here derives `Serialize`, so none can hold a secret. `--json` prints them, and a run is kept, as [`Recorded`]
+//! events, one a line.
 
 use crate::model::{Diff, TaskId};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of what follows, which the first event of a run says. It is raised when something that was there means something else or
+/// is gone; events and fields that are added do not raise it, so whoever reads them leaves out what they do not know.
+pub const SCHEMA: u32 = 1;
+
+/// An event with its time: a line of `--json`, and of a run that is kept.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Recorded {
+    /// Milliseconds since the run began.
+    pub at: u64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What kind of run it is, and whose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct About {
+    /// The version of the program.
+    pub program: String,
+    /// `apply` or `undo`.
+    pub verb: String,
+    /// The inventory, as it was written.
+    pub inventory: String,
+    /// The playbook; none where no tasks are read from one.
+    pub playbook: Option<String>,
+    /// The folder in which the program was started.
+    pub folder: String,
+    /// `user@machine (pid n)`.
+    pub who: String,
+    /// When it began, in seconds since 1970, by the controller's clock.
+    pub started: u64,
+}
 
 /// One thing that happened in a run. Within a host: `HostConnecting`, `HostConnected` or `HostFailed`, `HostPlanned`, then for each
 /// task at most one `TaskStarted` and exactly one `TaskFinished`, then `HostFinished`. `RunFinished` is the last of all.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// The first event of all.
     RunStarted {
+        /// The version of these events.
+        schema: u32,
+        /// The name of the run: `runs show`, `undo` and the journals of the hosts know it.
         run: String,
+        /// Nothing is changed.
         check: bool,
+        /// The hosts, in the order of the inventory.
         hosts: Vec<String>,
+        about: About,
     },
-    HostConnecting {
-        host: String,
-    },
+    /// An ssh connection is being made.
+    HostConnecting { host: String },
+    /// The agent is there and answers.
     HostConnected {
         host: String,
+        /// The name of the operating system, for people.
         os: String,
+        /// `x86_64`, `aarch64`.
         arch: String,
+        /// The agent had to be brought there.
         uploaded: bool,
     },
     /// The host keeps the run waiting before it answers, and says for whom: an installation that an earlier run has left at work.
-    /// Said again while that lasts, also between `HostConnecting` and `HostConnected`.
-    HostWaiting {
-        host: String,
-        message: String,
-    },
-    /// The host could not be worked on at all. Last event of that host but for `HostFinished`.
-    HostFailed {
-        host: String,
-        failure: Failure,
-    },
+    /// Said again while that lasts, also between `host_connecting` and `host_connected`.
+    HostWaiting { host: String, message: String },
+    /// The host could not be worked on at all. Last event of that host but for `host_finished`.
+    HostFailed { host: String, failure: Failure },
+    /// Every task of the host has a verdict.
     HostPlanned {
         host: String,
+        /// In the order of the files; `task` counts them from 0.
         tasks: Vec<PlannedTask>,
     },
     /// The plan of all hosts is complete; what follows acts (never under `--check`).
     PlanComplete {
+        /// Tasks that change something, over all hosts.
         changes: usize,
+        /// Tasks of which that shows only on the way.
         deferred: usize,
     },
     /// With `serial`: these hosts are worked on now, as batch `number` of `of`, counted from 1.
-    BatchStarted {
-        number: usize,
-        of: usize,
-        hosts: Vec<String>,
-    },
-    TaskStarted {
-        host: String,
-        task: TaskId,
-        name: String,
-    },
+    BatchStarted { number: usize, of: usize, hosts: Vec<String> },
+    /// A task of which it is not known already that there is nothing to do.
+    TaskStarted { host: String, task: TaskId, name: String },
     /// A line that a command printed. Goes through the redactor.
-    TaskOutput {
-        host: String,
-        task: TaskId,
-        line: String,
-    },
+    TaskOutput { host: String, task: TaskId, line: String },
+    /// How a task came out.
     TaskFinished {
         host: String,
         task: TaskId,
         name: String,
         status: Status,
+        /// What it changed, or would.
         diff: Option<Diff>,
         failure: Option<Failure>,
+        /// How long it took, in milliseconds.
         millis: u64,
     },
+    /// The last event of a host.
     HostFinished {
         host: String,
         summary: Summary,
         /// Over all links of the host; what ssh needs to connect is not among them.
         round_trips: u64,
     },
+    /// The last event of all.
     RunFinished {
+        /// The exit code of the program.
         exit: u8,
+        /// How long the run took, in milliseconds.
         millis: u64,
     },
+    /// Something odd that is no failure.
     Warning {
+        /// `null`: it is about the run as a whole.
         host: Option<String>,
         message: String,
     },
 }
 
 /// A task as the plan has it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedTask {
     pub task: TaskId,
     /// `role : name`, or the resource and its address when it has none.
@@ -97,39 +137,32 @@ pub struct PlannedTask {
     pub place: String,
     pub verdict: Verdict,
     /// What a person should know of it, also when nothing is to do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 pub enum Verdict {
+    /// As wanted already.
     Unchanged,
-    Change {
-        diff: Diff,
-    },
+    /// Not as wanted.
+    Change { diff: Diff },
     /// Cannot be known before `after` (names of tasks) has run.
-    Deferred {
-        why: String,
-        after: Vec<String>,
-    },
+    Deferred { why: String, after: Vec<String> },
     /// An action that will run because of what changes (`why`), or always.
-    Run {
-        why: String,
-        diff: Diff,
-    },
+    Run { why: String, diff: Diff },
     /// `when` is false, or a handler that nothing notifies.
-    Skipped {
-        why: String,
-    },
+    Skipped { why: String },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// As wanted already.
     Ok,
     Changed,
+    /// `when` is false, or a handler that nothing notified.
     Skipped,
     Failed,
     /// Not tried because something it depends on failed.
@@ -141,7 +174,7 @@ pub enum Status {
 }
 
 /// Why something failed, for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     pub message: String,
     pub causes: Vec<String>,
@@ -155,12 +188,13 @@ pub struct Failure {
     /// The end of what the failing command printed.
     pub output: Vec<String>,
     /// What else is wrong, found at the same time.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<Self>,
 }
 
-/// Counts per host for the closing table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// How many tasks of a host came out how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Summary {
     /// Failed, and what the block's `rescue` did about it went well: not among `failed`.
     pub rescued: usize,

@@ -86,7 +86,9 @@ impl BecomeMethod {
 }
 
 /// Number of a task in its host's list: file order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct TaskId(pub u32);
 
 /// The parts of a block that has a `rescue` or an `always`.
@@ -249,23 +251,25 @@ impl Footprint {
 }
 
 /// Differences between two states, facet by facet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diff {
     pub facets: Vec<FacetDiff>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FacetDiff {
+    /// What differs: `mode`, `content`, `state`, ...
     pub facet: String,
     pub before: Shown,
     pub after: Shown,
 }
 
 /// A value as it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     Absent,
+    /// A value that is shown as it is.
     Scalar(String),
     /// A text to be diffed line by line. Of a secret text, keys and structure with a tag in place of each value.
     Text(String),

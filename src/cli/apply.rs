@@ -1,10 +1,11 @@
 //! `apply`.
 
 use super::{
-    Color,
+    Color, complain,
     keep::keep,
     programs,
     project::{Project, now},
+    runs,
     somebody::AtTerminal,
     undo::Wish,
 };
@@ -12,7 +13,7 @@ use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
     engine::{Approve, Doing, Events, Hosts, RunOptions, Somebody, SshLinks, run},
-    event::Event,
+    event::{About, Event},
     report::{Format, Redactor, Reporter},
     resource::Mask,
     site::Site,
@@ -116,6 +117,7 @@ impl Apply {
         let out = Box::new(std::io::stdout());
         let reporter = Reporter::new(format, color.on(terminal), Redactor::new(&secrets), out);
         let _ = late.set(reporter.clone());
+        let seconds = now();
         let events: Events = {
             let reporter = reporter.clone();
             Arc::new(move |event: Event| reporter.show(event))
@@ -124,15 +126,28 @@ impl Apply {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|e| Diagnostic::error("no random numbers from the system").cause(e).exit(Exit::Bug))?;
         let key: [u8; 32] = random[..32].try_into().expect("32 bytes");
-        let seconds = now();
         let run_id = format!("{seconds:x}-{:02x}{:02x}{:02x}", random[32], random[33], random[34]);
+        match runs::begin(&run_id) {
+            Ok(file) => reporter.record(Box::new(file)),
+            Err(why) => complain(&Diagnostic::warning("this run is not kept").cause(why).into(), color),
+        }
+        let who = who();
+        let about = About {
+            program: env!("CARGO_PKG_VERSION").into(),
+            verb: if undo.is_some() { "undo" } else { "apply" }.into(),
+            inventory: self.project.inventory.display().to_string(),
+            playbook: undo.is_none().then(|| site.playbook().path.display().to_string()),
+            folder: std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default(),
+            who: who.clone(),
+            started: seconds,
+        };
         let site = Arc::new(site);
         let links = SshLinks::new(
             site.clone(),
             connection::Options {
                 connect_timeout: Duration::from_secs(self.connect_timeout.into()),
                 session: if self.check { Session::ReadOnly } else { Session::ReadWrite },
-                who: who(),
+                who,
                 run: run_id.clone(),
                 heartbeat: Duration::from_secs(30),
                 control_dir: connection::control_dir(),
@@ -154,6 +169,7 @@ impl Apply {
         };
         let options = RunOptions {
             run: run_id,
+            about,
             check: self.check,
             forks: self.forks.into(),
             rolling: site.playbook().rolling().cloned(),

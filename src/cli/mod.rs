@@ -19,6 +19,8 @@ mod order;
 pub mod programs;
 pub mod project;
 pub mod prompts;
+pub mod replay;
+pub mod runs;
 pub mod schema;
 mod somebody;
 pub mod undo;
@@ -66,6 +68,11 @@ enum Verb {
     Apply(apply::Apply),
     /// Bring back the files that a run has changed (`--check`: only show; `--list`: the runs)
     Undo(undo::Undo),
+    /// The runs of this machine: each is kept, without secrets
+    #[command(subcommand)]
+    Runs(runs::Runs),
+    /// Show a run that was recorded with `apply --json`
+    Replay(replay::Replay),
     /// Find every mistake that can be found without a connection
     Validate(validate::Validate),
     /// Show the hosts, groups and variables of an inventory, and why a variable has its value
@@ -101,6 +108,8 @@ pub fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Apply(apply) => apply.run(cli.color),
         Verb::Undo(undo) => undo.run(cli.color),
+        Verb::Runs(runs) => runs.run(cli.color),
+        Verb::Replay(replay) => replay.run(cli.color),
         Verb::Validate(validate) => validate.run(cli.color),
         Verb::Inventory(inventory) => inventory.run(cli.color),
         Verb::Graph(graph) => graph.run(cli.color),

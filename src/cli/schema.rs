@@ -3,7 +3,7 @@
 use super::{Color, complain, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit, Severity},
-    schema::Kind,
+    schema::{Kind, events},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -31,6 +31,8 @@ enum Which {
     RoleInputs,
     /// Files of variables: `group_vars/`, `host_vars/`, `defaults/`, `vars/`
     Vars,
+    /// What a run tells: a line of `apply --json`, and of a run that is kept
+    Events,
 }
 
 impl Schema {
@@ -55,16 +57,15 @@ impl Schema {
                 std::fs::write(&path, text(kind)).map_err(|error| failed(&path, error))?;
             }
         }
-        let kind = self.kind.map(|kind| match kind {
-            Which::Playbook => Kind::Playbook,
-            Which::Tasks => Kind::Tasks,
-            Which::Inventory => Kind::Inventory,
-            Which::RoleInputs => Kind::RoleInputs,
-            Which::Vars => Kind::Vars,
+        let printed = self.kind.map(|kind| match kind {
+            Which::Playbook => text(Kind::Playbook),
+            Which::Tasks => text(Kind::Tasks),
+            Which::Inventory => text(Kind::Inventory),
+            Which::RoleInputs => text(Kind::RoleInputs),
+            Which::Vars => text(Kind::Vars),
+            Which::Events => format!("{:#}\n", events()),
         });
-        if let Some(kind) = kind {
-            anstream::print!("{}", text(kind));
-        }
+        printed.iter().for_each(|schema| anstream::print!("{schema}"));
         Ok(Exit::Done)
     }
 }

@@ -38,6 +38,40 @@ pub enum Exit {
 }
 
 impl Exit {
+    const ALL: [Self; 10] = [
+        Self::Done,
+        Self::Bug,
+        Self::Pending,
+        Self::Config,
+        Self::Unreachable,
+        Self::TaskFailed,
+        Self::HostChanged,
+        Self::NotConverged,
+        Self::LockHeld,
+        Self::Cancelled,
+    ];
+
+    /// The one with this code.
+    pub fn of(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| *exit as u8 == code)
+    }
+
+    /// What it means, for a list.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Bug => "a bug",
+            Self::Pending => "changes pending",
+            Self::Config => "bad configuration",
+            Self::Unreachable => "unreachable",
+            Self::TaskFailed => "failed",
+            Self::HostChanged => "host changed",
+            Self::NotConverged => "did not converge",
+            Self::LockHeld => "lock held",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// How grave it is: of several hosts' ends the gravest is the run's. The codes themselves are in no such order, since a bug
     /// is 1 by custom.
     const fn rank(self) -> u8 {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    event::{Event, Failure, Status, Summary},
+    event::{About, Event, Failure, SCHEMA, Status, Summary},
     model::BecomeMethod,
     plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
     playbook::Rolling,
@@ -54,6 +54,7 @@ pub trait Somebody: Send + Sync {
 
 pub struct RunOptions {
     pub run: String,
+    pub about: About,
     /// Plan and show only.
     pub check: bool,
     /// Hosts worked on at a time.
@@ -79,7 +80,13 @@ pub async fn run(
 ) -> Exit {
     let started = Instant::now();
     let names = hosts.names();
-    events(Event::RunStarted { run: options.run.clone(), check: options.check, hosts: names.clone() });
+    events(Event::RunStarted {
+        schema: SCHEMA,
+        run: options.run.clone(),
+        check: options.check,
+        hosts: names.clone(),
+        about: options.about.clone(),
+    });
     let forks = Arc::new(Semaphore::new(options.forks.max(1)));
     let mut exits = vec![];
     let left = watch::Sender::new(names.len());

@@ -3,14 +3,16 @@
 
 mod diff;
 mod plan;
+mod record;
 mod redact;
 mod table;
 
 pub use diff::lines as diff_lines;
+pub use record::{Bad, Lines};
 pub use redact::Redactor;
 
 use crate::{
-    event::{Event, Failure, Status, Summary, Verdict},
+    event::{Event, Failure, Recorded, Status, Summary, Verdict},
     model::TaskId,
 };
 use agent::secret::Secret;
@@ -21,7 +23,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How to show a run.
@@ -59,7 +61,11 @@ struct Inner {
     /// The excerpts that were shown.
     excerpts: BTreeSet<String>,
     /// What came while somebody is being asked.
-    held: Option<Vec<Event>>,
+    held: Option<Vec<Recorded>>,
+    /// When the first event came.
+    began: Option<Instant>,
+    /// Where the run is kept.
+    record: Option<Box<dyn Write + Send>>,
 }
 
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
@@ -94,8 +100,21 @@ impl Reporter {
             width: 0,
             excerpts: BTreeSet::new(),
             held: None,
+            began: None,
+            record: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// Also writes every event there, as a line, as soon as it comes.
+    pub fn record(&self, to: Box<dyn Write + Send>) {
+        self.inner.lock().expect("no panic holds it").record = Some(to);
+    }
+
+    /// For events that are over: nothing moves.
+    pub fn still(&self) {
+        let inner = self.inner.lock().expect("no panic holds it");
+        inner.progress.set_draw_target(ProgressDrawTarget::hidden());
     }
 
     /// Never shows this from now on.
@@ -103,8 +122,16 @@ impl Reporter {
         self.inner.lock().expect("no panic holds it").redactor.add(std::slice::from_ref(secret));
     }
 
+    /// Shows what happens now.
     pub fn show(&self, event: Event) {
-        self.inner.lock().expect("no panic holds it").show(event);
+        let mut inner = self.inner.lock().expect("no panic holds it");
+        let began = *inner.began.get_or_insert_with(Instant::now);
+        inner.take(Recorded { at: began.elapsed().as_millis() as u64, event });
+    }
+
+    /// Shows what happened at another time.
+    pub fn replay(&self, recorded: Recorded) {
+        self.inner.lock().expect("no panic holds it").take(recorded);
     }
 
     /// Leaves the terminal to whoever is asked there; what happens meanwhile is shown afterwards.
@@ -124,24 +151,33 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut inner = self.0.inner.lock().expect("no panic holds it");
         inner.progress.set_draw_target(ProgressDrawTarget::stderr());
-        inner.held.take().into_iter().flatten().for_each(|event| inner.show(event));
+        inner.held.take().into_iter().flatten().for_each(|recorded| inner.show(recorded));
     }
 }
 
 impl Inner {
-    fn show(&mut self, event: Event) {
-        if let Some(held) = &mut self.held {
-            return held.push(event);
-        }
-        if self.format == Format::Json {
-            // Text by text, as each is: written as JSON, a secret that is quoted in a text would be in no known form.
-            if let Ok(mut json) = serde_json::to_value(&event) {
-                self.redactor.redact_json(&mut json);
-                self.line(&json.to_string());
+    fn take(&mut self, recorded: Recorded) {
+        if let Some(record) = &mut self.record {
+            let line = record::line(&recorded, &self.redactor);
+            // What is not kept is no reason to stop working on hosts; but it is said, once.
+            if let Err(error) = record.write_all(line.as_bytes()) {
+                self.record = None;
+                let message = format!("the run is not kept from here on: {error}");
+                self.take(Recorded { at: recorded.at, event: Event::Warning { host: None, message } });
             }
-            return;
         }
-        match event {
+        match &mut self.held {
+            Some(held) => held.push(recorded),
+            None => self.show(recorded),
+        }
+    }
+
+    fn show(&mut self, recorded: Recorded) {
+        if self.format == Format::Json {
+            let line = record::line(&recorded, &self.redactor);
+            return self.out(&line);
+        }
+        match recorded.event {
             Event::RunStarted { check, hosts, .. } => {
                 self.check = check;
                 self.width = hosts.iter().map(String::len).max().unwrap_or(0);
@@ -328,7 +364,11 @@ impl Inner {
         if text.is_empty() {
             return;
         }
-        let text = self.redactor.redact(text);
+        let text = self.redactor.redact(text).into_owned();
+        self.out(&text);
+    }
+
+    fn out(&mut self, text: &str) {
         // A reader that went away (`| head`) is no reason to stop working on hosts.
         let out = &mut self.out;
         self.progress.suspend(|| {

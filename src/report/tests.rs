@@ -28,6 +28,11 @@ fn change(mode: &str) -> Verdict {
     Verdict::Change { diff: Diff { facets: vec![facet] } }
 }
 
+fn started(hosts: Vec<String>) -> Event {
+    let about = crate::event::About::default();
+    Event::RunStarted { schema: 1, run: "r".into(), check: true, hosts, about }
+}
+
 fn planned(verdict: Verdict) -> Vec<PlannedTask> {
     let (name, resource, place) = ("base : motd".into(), "file".into(), "site.yml:3:5".into());
     vec![PlannedTask { task: TaskId(0), name, resource, place, verdict, notes: vec![] }]
@@ -48,7 +53,7 @@ fn hosts_that_agree_share_one_diff() {
     let text = show(
         Format::Plain,
         vec![
-            Event::RunStarted { run: "r".into(), check: true, hosts },
+            started(hosts),
             Event::HostPlanned { host: "a".into(), tasks: planned(change("0600")) },
             Event::HostPlanned { host: "c".into(), tasks: planned(change("0640")) },
             Event::HostPlanned { host: "b".into(), tasks: planned(change("0600")) },

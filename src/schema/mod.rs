@@ -3,6 +3,7 @@
 //!
 //! A schema knows keys and the shapes of values, not names: that a handler, a variable or a host is there, `validate` says.
 
+mod events;
 mod inputs;
 mod inventory;
 mod language;
@@ -11,6 +12,7 @@ mod parameters;
 
 use serde_json::{Map, Value as Json, json};
 
+pub use events::events;
 pub use own::Own;
 pub use parameters::{lowered, plainly, requires};
 

@@ -30,6 +30,7 @@ mod project;
 mod prompts;
 mod reboot;
 mod roles;
+mod runs;
 mod secrets;
 mod set_fact;
 mod show;

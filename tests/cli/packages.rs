@@ -63,7 +63,7 @@ fn an_installation_whose_run_was_killed_is_waited_for_aloud() {
     running.end();
     until("the lease is free", || !project.check().text().contains("held by another run"));
     for (json, begin) in [
-        (true, "{\"event\":\"host_waiting\",\"host\":\"web1\",\"message\":\"waiting for `apt-get install "),
+        (true, "\"event\":\"host_waiting\",\"host\":\"web1\",\"message\":\"waiting for `apt-get install "),
         (false, "web1 waiting for `apt-get install "),
     ] {
         let next = project.start(if json { &["--yes", "--json"] } else { &["--yes"] });

@@ -6,7 +6,7 @@ use lustores_provision::{
     model::Source,
     resource::{ResourceType, is_internal},
     resources::TABLE,
-    schema::{Kind, Own},
+    schema::{Kind, Own, events},
     yaml,
 };
 use serde_json::{Value as Json, json};
@@ -29,9 +29,12 @@ fn read(name: &str, text: &str) -> Json {
 
 /// What a validator says of each: paths and messages.
 fn validate(cases: &[(Kind, Json)]) -> Vec<Vec<(String, String)>> {
-    let schemas: serde_json::Map<_, _> =
+    let schemas =
         Kind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.schema(&Own::default()))).collect();
-    let cases: Vec<Json> = cases.iter().map(|(kind, instance)| json!([kind.name(), instance])).collect();
+    judge(schemas, cases.iter().map(|(kind, instance)| json!([kind.name(), instance])).collect())
+}
+
+fn judge(schemas: serde_json::Map<String, Json>, cases: Vec<Json>) -> Vec<Vec<(String, String)>> {
     let mut command = Command::new("python3");
     command.arg("-W").arg("ignore").arg(root().join("tests/schema/validate.py"));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -294,4 +297,75 @@ fn values_that_are_known_later_are_accepted() {
     for ((_, text), said) in texts.iter().zip(validate(&cases)) {
         assert!(said.is_empty(), "{text}{said:?}");
     }
+}
+
+/// What a run tells of every kind of event that a run without a network has.
+const PLAY: &str = r#"
+- hosts: all
+  tasks:
+    - {name: motd, copy: {dest: "{{home}}/motd", content: "hello\n"}, notify: told}
+    - {name: asks, command: "printf 'one\ntwo\n'", register: said, touches: [nothing]}
+    - {name: link, link: {path: "{{home}}/l", target: motd}, when: 'eq said.stdout "x"'}
+    - {name: secret, copy: {dest: "{{home}}/s", content: x, mode: "0600"}, no_log: true}
+    - {name: bad, command: "false", ignore_errors: true, touches: [nothing]}
+    - {name: worse, command: "false"}
+    - {name: never, debug: {msg: x}}
+  handlers:
+    - {name: told, command: "true"}
+"#;
+
+/// Every line that is printed, and kept, is as the schema says; a schema that let anything pass would say nothing.
+#[test]
+fn events_are_as_their_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let hosts = format!(
+        "all: {{vars: {{ansible_connection: local, home: {}}}, hosts: {{a: , gone: {{ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}}}}}}\n",
+        path("h").display()
+    );
+    fs::create_dir(path("h")).unwrap();
+    fs::write(path("inventory.yml"), hosts).unwrap();
+    fs::write(path("site.yml"), PLAY).unwrap();
+    let mut lines: Vec<Json> = vec![];
+    for more in ["--check", "--yes"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lustores-provision"));
+        command.args(["apply", "inventory.yml", "--json", more]).current_dir(folder.path()).env_clear();
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", path("home"))
+            .env("XDG_RUNTIME_DIR", path("r"));
+        fs::create_dir_all(path("home")).unwrap();
+        fs::create_dir_all(path("r")).unwrap();
+        let output =
+            command.env("PROVISION_AGENT_STATE", path("state")).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        lines.extend(text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()));
+    }
+    let seen: std::collections::BTreeSet<&str> =
+        lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let all = events();
+    let named = all["oneOf"].as_array().unwrap().iter();
+    let named: Vec<&str> =
+        named.map(|event| event["properties"]["event"]["const"].as_str().unwrap()).collect();
+    // What only an installation that is under way, a rolling run and something odd bring about.
+    let missing: Vec<_> = named.iter().filter(|name| !seen.contains(*name)).collect();
+    assert_eq!(missing, [&"host_waiting", &"batch_started", &"warning"], "{seen:?}");
+    let schemas = || serde_json::Map::from_iter([("event".to_owned(), all.clone())]);
+    let told = judge(schemas(), lines.iter().map(|line| json!(["event", line])).collect());
+    let wrong: Vec<_> = told.iter().zip(&lines).filter(|(told, _)| !told.is_empty()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Each lacks each of its fields once.
+    let mut lacking = vec![];
+    for line in &lines {
+        for field in line.as_object().unwrap().keys() {
+            let mut less = line.clone();
+            less.as_object_mut().unwrap().remove(field);
+            if !line[field].is_null() {
+                lacking.push(json!(["event", less]));
+            }
+        }
+    }
+    let told = judge(schemas(), lacking.clone());
+    let passed: Vec<_> = lacking.iter().zip(&told).filter(|(_, told)| told.is_empty()).collect();
+    assert!(passed.is_empty(), "{passed:#?}");
 }

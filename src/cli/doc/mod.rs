@@ -1,5 +1,6 @@
 //! `doc`: the documentation of resource types, keywords, helpers, facts and roles, from the same source as the code.
 
+mod events;
 mod external;
 mod facts;
 mod helpers;

@@ -1,7 +1,7 @@
 //! The pages of `docs/` that are written from the code, all at once: `doc --markdown docs`.
 
 use super::{
-    facts, helpers, keywords,
+    events, facts, helpers, keywords,
     parameters::{Parameter, about, parameters},
     types::{example, notes, of_topic, results},
     wrap::first_sentence,
@@ -21,6 +21,7 @@ const MARK: &str = "<!-- Written by `lustores-provision doc --markdown docs`: ch
 /// Every page that is written from the code, with its path below `folder`, which is `docs/`.
 pub fn pages(folder: &Path) -> Vec<(String, String)> {
     let mut all = vec![
+        ("events.md".into(), events::markdown()),
         ("facts.md".into(), facts::markdown()),
         ("helpers.md".into(), helpers::markdown()),
         ("keywords.md".into(), keywords::markdown()),

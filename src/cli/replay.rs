@@ -1,0 +1,104 @@
+//! `replay`: shows the events of a recorded run.
+
+use super::{Color, complain};
+use crate::{
+    diag::{Diagnostic, Diagnostics, Exit},
+    event::SCHEMA,
+    report::{Bad, Format, Lines, Redactor, Reporter},
+};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, IsTerminal},
+    path::PathBuf,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// What `apply --json` printed; `-` is standard input
+    file: PathBuf,
+    #[command(flatten)]
+    view: View,
+}
+
+/// How to show it.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct View {
+    /// As in a terminal, as where there is none (with a line for each step), or the events themselves
+    #[arg(long, value_enum, default_value_t)]
+    view: Which,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    #[default]
+    Terminal,
+    Plain,
+    Json,
+}
+
+impl Replay {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no run.
+    pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        if self.file.as_os_str() == "-" {
+            return show(std::io::stdin().lock(), "standard input", self.view, color);
+        }
+        let name = self.file.display().to_string();
+        let file = File::open(&self.file)
+            .map_err(|error| Diagnostic::error(format!("cannot read {name}")).cause(error))?;
+        show(BufReader::new(file), &name, self.view, color)
+    }
+}
+
+/// Shows the run that these lines are; what is odd about them is told behind it.
+///
+/// # Errors
+/// When they are no run.
+pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<Exit, Diagnostics> {
+    let terminal = std::io::stdout().is_terminal();
+    let format = match view.view {
+        Which::Terminal => Format::Terminal,
+        Which::Plain => Format::Plain,
+        Which::Json => Format::Json,
+    };
+    // What was secret is in none of it.
+    let reporter =
+        Reporter::new(format, color.on(terminal), Redactor::default(), Box::new(std::io::stdout()));
+    reporter.still();
+    let (mut odd, mut unknown) = (Diagnostics::default(), vec![]);
+    for (line, read) in Lines::new(from) {
+        let no_run = |why: String| Diagnostic::error(format!("{name} is no recorded run")).cause(why);
+        match read {
+            Ok(recorded) => reporter.replay(recorded),
+            Err(Bad::Unknown(event)) => unknown.push(event),
+            Err(Bad::Cut) => {
+                let cut = format!("{name} ends in the middle of line {}", line);
+                odd.push(Diagnostic::warning(cut).hint("the run was killed, or the disk was full"));
+            }
+            Err(Bad::NoRun(why)) => {
+                return Err(no_run(why)
+                    .hint("`apply --json` prints one, `runs list` names those that are kept")
+                    .into());
+            }
+            Err(Bad::Later(schema)) => {
+                let why = format!("it is of version {schema} of the events, and this program knows {SCHEMA}");
+                return Err(no_run(why)
+                    .hint("show it with the program that made it, or with a later one")
+                    .into());
+            }
+            Err(Bad::Unreadable(why)) => {
+                return Err(Diagnostic::error(format!("cannot read {name}")).cause(why).into());
+            }
+        }
+    }
+    unknown.sort();
+    unknown.dedup();
+    if !unknown.is_empty() {
+        let left_out = format!("left out: {}, of a later program", unknown.join(", "));
+        odd.push(Diagnostic::warning(left_out));
+    }
+    complain(&odd, color);
+    Ok(Exit::Done)
+}
