@@ -196,10 +196,13 @@ pub(super) fn documented(current: &OsStr) -> Vec<CompletionCandidate> {
         ("keywords", "what plays and tasks may say"),
         ("helpers", "what templates may call"),
         ("facts", "what is known of every host"),
+        ("topics", "pages on everything else"),
         ("role", "what a role takes"),
     ];
     let types = TABLE.iter().map(|row| (row.name.to_owned(), doc::summary(row)));
-    beginning(current, "", types.chain(words.map(|(name, about)| (name.to_owned(), about.to_owned()))))
+    let words = words.map(|(name, about)| (name.to_owned(), about.to_owned()));
+    let topics = doc::topic_names().into_iter().filter(|(name, _)| crate::resources::find(name).is_none());
+    beginning(current, "", types.chain(words).chain(topics))
 }
 
 /// What `doc WORD` has inside.
@@ -214,6 +217,7 @@ pub(super) fn documented_inside(current: &OsStr) -> Vec<CompletionCandidate> {
             let all: BTreeSet<_> = Level::ALL.iter().flat_map(|level| level.names()).collect();
             beginning(current, "", all.into_iter().map(plain))
         }
+        Some("topics") => beginning(current, "", doc::topic_names()),
         Some("role") => beginning(current, "", doc::role_names().iter().map(|name| plain(name))),
         _ => vec![],
     }

@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = &[
     ("playbooks/site.yml, site.yml", "the playbook, looked for upwards from the inventory"),
     ("group_vars/, host_vars/", "variables, beside the inventory and beside the playbook"),
     ("roles/", "roles, beside the playbook or one folder up"),
+    ("library/", "resource types of the project, there too or in a role"),
 ];
 
 impl Manual {
@@ -103,7 +104,7 @@ fn ends(page: &mut Vec<u8>) -> std::io::Result<()> {
     }
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman(
-        "lustores-provision doc: the resource types, the keywords, the helpers and the facts.",
+        "lustores-provision doc: the resource types, the keywords, the helpers, the facts, and pages on all else (doc topics).",
     )]);
     roff.to_writer(page)
 }

@@ -87,7 +87,7 @@ enum Verb {
     Lab(lab::Lab),
     /// Turn the Jinja2 expressions of an Ansible role into ours, and list what could not be turned
     Convert(convert::Convert),
-    /// Documentation of resource types, keywords, template helpers, facts and roles
+    /// Documentation of resource types, keywords, template helpers, facts, roles and all else (`doc topics`)
     Doc(doc::Doc),
     /// JSON Schemas of playbooks, tasks, inventories and variables, for editors
     Schema(schema::Schema),

@@ -28,6 +28,7 @@ pub struct Spec {
     /// The file on the host. Its folder must be there.
     dest: HostPath,
     /// The folder with the fragments, one file each: in `files/`, or with `remote_src` one on the host.
+    /// Needed unless `fragments` are given.
     src: Option<HostPath>,
     /// Given with `src`: the name of a folder in `files/`.
     #[schemars(extend("x-internal" = true))]
@@ -37,23 +38,23 @@ pub struct Spec {
     remote_src: bool,
     /// The fragments themselves, in this order, instead of `src`.
     fragments: Option<Vec<Text>>,
-    /// A line between two fragments.
+    /// A line between two fragments. Default: none.
     delimiter: Option<String>,
-    /// Only files of the folder whose names match.
+    /// Only files of the folder whose names match. Default: all.
     regexp: Option<String>,
     /// Leaves out files of the folder whose names begin with a dot.
     #[serde(default)]
     ignore_hidden: bool,
-    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`.
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`. Default: none.
     validate: Option<Validate>,
     /// Treats the content as secret, wherever it comes from.
     #[serde(default)]
     secret: bool,
-    /// Permission bits, quoted: `"0644"`. A new file has `0644`, or `0600` when its content is secret.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
 }
 

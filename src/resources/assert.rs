@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Condition {
 pub struct Spec {
     /// A condition, or a list of them: all must hold.
     that: OneOrMany<Condition>,
-    /// Said when one does not.
+    /// Said when one does not. Default: none.
     msg: Option<String>,
 }
 

@@ -38,7 +38,7 @@ pub struct Spec {
     state: Presence,
     /// Where a new block goes: after the last line that matches, or `EOF` (the default). A block that is there stays where it is.
     insertafter: Option<String>,
-    /// Where a new block goes: before the last line that matches, or `BOF`.
+    /// Where a new block goes: before the last line that matches, or `BOF`. Default: not so, but as `insertafter` says.
     insertbefore: Option<String>,
     /// An empty line before the block, unless it is at the top.
     #[serde(default)]
@@ -49,16 +49,16 @@ pub struct Spec {
     /// Makes the file when it is missing.
     #[serde(default)]
     create: bool,
-    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`.
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`. Default: none.
     validate: Option<Validate>,
     /// Shows keys but no values of the file.
     #[serde(default)]
     secret: bool,
-    /// Permission bits, quoted: `"0644"`.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
 }
 

@@ -26,13 +26,13 @@ pub struct Spec {
     dest: HostPath,
     /// The content. Or `src`: the name of a file in `files/`.
     content: Text,
-    /// Permission bits, quoted: `"0644"`. A new file has `0644`, or `0600` when its content is secret.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
-    /// A command that must succeed on the new content before it takes effect; `{}` is its file: `nginx -t -c {}`.
+    /// A command that must succeed on the new content before it takes effect; `{}` is its file: `nginx -t -c {}`. Default: none.
     validate: Option<Words>,
     /// `false`: writes only where nothing is; what is there stays as it is, mode and owner too.
     #[serde(default = "yes")]

@@ -7,7 +7,7 @@ use crate::{
 };
 use agent::wire::{Op, docker::DockerProbe};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub struct DockerImage;
@@ -21,13 +21,13 @@ pub struct DockerImage;
 pub struct Spec {
     /// `redis:7`, `registry.example:5000/team/app:1.2`, or with a digest: `redis@sha256:...`. Without either: `latest`.
     name: String,
-    /// `sha256:...`: the image of this digest, whatever the tag is.
+    /// `sha256:...`: the image of this digest, whatever the tag is. Default: whichever the tag has.
     digest: Option<String>,
     /// `pull` (default): from its registry. `load`: from `archive`.
     #[serde(default)]
     source: Source,
     /// With `load`: a file on the host that `docker save` made. When its image of this name is another one than docker holds, it is
-    /// loaded again.
+    /// loaded again. Needed with `load`.
     archive: Option<HostPath>,
     /// Pulls it every time, also when there is one of that tag.
     #[serde(default)]
@@ -37,7 +37,7 @@ pub struct Spec {
     state: Wanted,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Source {
     #[default]

@@ -31,7 +31,7 @@ pub struct Spec {
     registry: Option<String>,
     /// The account at the registry. A login needs it.
     username: Option<String>,
-    /// Given to docker on its standard input.
+    /// Given to docker on its standard input. Needed for a login.
     password: Option<Text>,
     /// The folder of docker's `config.json`: that of the account which pulls.
     #[serde(default = "of_root")]

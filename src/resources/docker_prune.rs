@@ -10,7 +10,7 @@ use agent::wire::{
     docker::{DockerProbe, Images, Removable},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub struct DockerPrune;
@@ -30,14 +30,14 @@ pub struct Spec {
     /// `dangling`: images without a name; `all`: all of which no container is made; `none` (default).
     #[serde(default)]
     images: Which,
-    /// Only what was made so long ago: `30m`, `24h`, `7d`.
+    /// Only what was made so long ago: `30m`, `24h`, `7d`. Default: however old.
     until: Option<String>,
     /// Only what has all of these labels: `key`, `key=value`; with a `!` in front: what has it not.
     #[serde(default)]
     labels: Vec<String>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Which {
     #[default]

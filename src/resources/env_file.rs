@@ -12,11 +12,11 @@ use agent::{
 };
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub struct EnvFile;
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Quoting {
@@ -42,13 +42,13 @@ pub struct Spec {
     /// Keeps variables that the file holds and `values` does not name.
     #[serde(default)]
     keep: bool,
-    /// A comment at the top of the file.
+    /// A comment at the top of the file. Default: none.
     comment: Option<String>,
     /// Permission bits, quoted. `"0600"` if left out.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
 }
 

@@ -11,11 +11,11 @@ use agent::{
     wire::{Answer, Attrs, MachineProbe, Op, Probe, Query},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub struct File;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Wanted {
@@ -35,11 +35,11 @@ pub struct Spec {
     /// `directory` makes it, with missing parents; `file` must exist already; `absent` removes what is there.
     #[serde(default)]
     state: Wanted,
-    /// Permission bits, quoted: `"0755"`. A new directory has `0755`.
+    /// Permission bits, quoted: `"0755"`. Default: as it is; a new directory has `0755`.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new directory belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
     /// With `absent`: removes a directory with all that is in it.
     #[serde(default)]

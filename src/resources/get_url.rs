@@ -32,20 +32,20 @@ pub struct Spec {
     dest: HostPath,
     /// `sha256:` or `sha512:` and the digest in hexadecimal.
     checksum: String,
-    /// Permission bits, quoted: `"0644"`. A new file has `0644`.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
     /// Sent with the request; the place for a secret. After a redirect to another host all but `Authorization` and `Cookie` are
-    /// sent there too. Where the host has wget and no curl, redirects are not followed with headers or from HTTPS.
+    /// sent there too. Where the host has wget and no curl, redirects are not followed with headers or from HTTPS. Default: none.
     #[serde(default)]
     headers: IndexMap<String, Text>,
     /// Seconds that the server may be silent: while connecting, and later.
     #[serde(default = "half_a_minute")]
     timeout: u32,
-    /// Added to the environment of curl or wget, as the task's `environment` is: `https_proxy` is the usual one.
+    /// Added to the environment of curl or wget, as the task's `environment` is: `https_proxy` is the usual one. Default: none.
     #[serde(default)]
     env: IndexMap<String, Text>,
 }

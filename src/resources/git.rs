@@ -29,7 +29,7 @@ pub struct Spec {
     /// A branch, a tag or all digits of a commit. Default: the branch that the repository says.
     #[serde(default = "head")]
     version: String,
-    /// Fetches only so many of the last commits.
+    /// Fetches only so many of the last commits. Default: all of them.
     depth: Option<u32>,
     /// Throws local changes and local commits away.
     #[serde(default)]
@@ -43,7 +43,7 @@ pub struct Spec {
     /// `false`: leaves a work tree that is there as it is.
     #[serde(default = "yes")]
     update: bool,
-    /// The private key for ssh, on the host.
+    /// The private key for ssh, on the host. Default: that of the account's ssh.
     key_file: Option<HostPath>,
     /// Takes the key of an ssh server that is not known yet.
     #[serde(default)]

@@ -27,22 +27,22 @@ pub struct Spec {
     /// The method of the request.
     #[serde(default = "get")]
     method: String,
-    /// Headers of the request. A secret may stand here.
+    /// Headers of the request. A secret may stand here. Default: none.
     #[serde(default)]
     headers: IndexMap<String, Text>,
-    /// The body of the request. The place for a secret.
+    /// The body of the request. The place for a secret. Default: none.
     body: Option<Text>,
     /// The status wanted, or a list of them.
     #[serde(default = "ok")]
     status: OneOrMany<u16>,
-    /// A text that the answer must hold.
+    /// A text that the answer must hold. Default: any.
     contains: Option<String>,
-    /// A PEM file with the authority to trust, where the task runs.
+    /// A PEM file with the authority to trust, where the task runs. Default: those that the system trusts.
     ca: Option<HostPath>,
     /// Does not check the certificate.
     #[serde(default)]
     insecure: bool,
-    /// The address to connect to instead of the one that the name in `url` resolves to: `HOST` or `HOST:PORT`.
+    /// The address to connect to instead of the one that the name in `url` resolves to: `HOST` or `HOST:PORT`. Default: that one.
     connect_to: Option<String>,
     /// Seconds to keep trying in all.
     #[serde(default = "timeout")]

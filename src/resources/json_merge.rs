@@ -30,11 +30,11 @@ pub struct Spec {
     /// Shows keys but no values of the file.
     #[serde(default)]
     secret: bool,
-    /// Permission bits, quoted: `"0644"`.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
 }
 

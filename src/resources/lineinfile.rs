@@ -23,17 +23,17 @@ pub struct LineInFile;
 pub struct Spec {
     /// The file on the host.
     path: HostPath,
-    /// The line, without a line break.
+    /// The line, without a line break. Needed, but with `absent` and a `regexp`.
     line: Option<Text>,
     /// The last line that matches is replaced by `line`; with `absent`, all that match go. Must match the new line too, or
-    /// no more than one line.
+    /// no more than one line. Left out: `line` itself is looked for.
     regexp: Option<String>,
     /// `present` (default) or `absent`: whether the line is to be there.
     #[serde(default)]
     state: Presence,
     /// Where a new line goes: after the last line that matches, or `EOF` (the default).
     insertafter: Option<String>,
-    /// Where a new line goes: before the last line that matches, or `BOF`.
+    /// Where a new line goes: before the last line that matches, or `BOF`. Default: not so, but as `insertafter` says.
     insertbefore: Option<String>,
     /// Makes the file when it is missing.
     #[serde(default)]
@@ -41,16 +41,16 @@ pub struct Spec {
     /// `\1` or `\g<name>` in `line` stand for groups of `regexp`; nothing is added when it does not match.
     #[serde(default)]
     backrefs: bool,
-    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`.
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`. Default: none.
     validate: Option<Validate>,
     /// Shows keys but no values of the file.
     #[serde(default)]
     secret: bool,
-    /// Permission bits, quoted: `"0644"`.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
     #[serde(skip)]
     compiled: OnceLock<Result<Regex, Fault>>,

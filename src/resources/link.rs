@@ -7,11 +7,11 @@ use crate::{
 };
 use agent::wire::{Attrs, Op};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub struct Link;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Presence {
@@ -26,7 +26,7 @@ enum Presence {
 pub struct Spec {
     /// The link itself.
     path: HostPath,
-    /// What it points to, as it is written into the link: absolute, or relative to the link's folder.
+    /// What it points to, as it is written into the link: absolute, or relative to the link's folder. Needed with `present`.
     target: Option<String>,
     /// `present` (default) or `absent`: whether the link is to be there.
     #[serde(default)]

@@ -15,7 +15,7 @@ use agent::{
 };
 use indexmap::{IndexMap, IndexSet};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const LIST: &str = "/etc/locale.gen";
 const SUPPORTED: &str = "/usr/share/i18n/SUPPORTED";
@@ -26,7 +26,7 @@ const BUILT_IN: [&str; 3] = ["C", "POSIX", "C.UTF-8"];
 
 pub struct Locale;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Presence {

@@ -31,39 +31,39 @@ pub struct Spec {
     paths: OneOrMany<String>,
     /// How often. Default: as `/etc/logrotate.conf` has it.
     frequency: Option<Frequency>,
-    /// How many old ones are kept.
+    /// How many old ones are kept. Default: as `/etc/logrotate.conf` has it.
     rotate: Option<u32>,
-    /// Rotates when it is larger than this, however old: `100M`.
+    /// Rotates when it is larger than this, however old: `100M`. Default: by time alone.
     size: Option<String>,
-    /// Not before it is this large.
+    /// Not before it is this large. Default: as `/etc/logrotate.conf` has it.
     minsize: Option<String>,
-    /// Also before its time when it is larger than this.
+    /// Also before its time when it is larger than this. Default: as `/etc/logrotate.conf` has it.
     maxsize: Option<String>,
-    /// Days after which old ones go.
+    /// Days after which old ones go. Default: as `/etc/logrotate.conf` has it.
     maxage: Option<u32>,
-    /// Whether old ones are compressed.
+    /// Whether old ones are compressed. Default: as `/etc/logrotate.conf` has it.
     compress: Option<bool>,
-    /// Whether that waits until the next rotation.
+    /// Whether that waits until the next rotation. Default: as `/etc/logrotate.conf` has it.
     delaycompress: Option<bool>,
-    /// `true`: that there is no log is no error.
+    /// `true`: that there is no log is no error. Default: as `/etc/logrotate.conf` has it.
     missingok: Option<bool>,
-    /// `true`: an empty log is left as it is.
+    /// `true`: an empty log is left as it is. Default: as `/etc/logrotate.conf` has it.
     notifempty: Option<bool>,
-    /// Whether the log is copied and emptied, for programs that hold it open.
+    /// Whether the log is copied and emptied, for programs that hold it open. Default: as `/etc/logrotate.conf` has it.
     copytruncate: Option<bool>,
-    /// Whether old ones are named by their day.
+    /// Whether old ones are named by their day. Default: as `/etc/logrotate.conf` has it.
     dateext: Option<bool>,
-    /// Whether scripts run once for all logs.
+    /// Whether scripts run once for all logs. Default: as `/etc/logrotate.conf` has it.
     sharedscripts: Option<bool>,
-    /// How the new log is made: `0640 root adm`. `false`: it is not made.
+    /// How the new log is made: `0640 root adm`. `false`: it is not made. Default: as `/etc/logrotate.conf` has it.
     create: Option<Create>,
-    /// As whom it rotates: `app app`.
+    /// As whom it rotates: `app app`. Default: as `/etc/logrotate.conf` has it.
     su: Option<String>,
-    /// The folder for old ones.
+    /// The folder for old ones. Default: as `/etc/logrotate.conf` has it.
     olddir: Option<HostPath>,
-    /// Shell script that runs before a rotation.
+    /// Shell script that runs before a rotation. Default: none.
     prerotate: Option<String>,
-    /// Shell script that runs after a rotation.
+    /// Shell script that runs after a rotation. Default: none.
     postrotate: Option<String>,
     /// Any other directives, as in logrotate(8): `[shred, dateformat -%Y%m%d]`.
     #[serde(default)]

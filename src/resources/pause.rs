@@ -19,11 +19,11 @@ pub struct Pause;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// So many seconds.
+    /// So many seconds. Left out, with no `minutes` either: until a key is pressed.
     seconds: Option<u32>,
     /// So many minutes, in place of `seconds`.
     minutes: Option<u32>,
-    /// What is shown. Default: `Press Enter to continue`.
+    /// What is shown. Default: `Press Enter to continue`, or how long it waits.
     prompt: Option<String>,
     /// `false`: what is typed does not show, and is a secret from then on.
     #[serde(default = "yes")]

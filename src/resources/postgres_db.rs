@@ -33,9 +33,9 @@ pub struct Spec {
     owner: Option<String>,
     /// E.g. `UTF8`. Default for a new one, as for both locales: that of the template.
     encoding: Option<String>,
-    /// The order of texts, e.g. `C.UTF-8`.
+    /// The order of texts, e.g. `C.UTF-8`. Default for a new one: that of the template.
     lc_collate: Option<String>,
-    /// What is a letter, e.g. `C.UTF-8`.
+    /// What is a letter, e.g. `C.UTF-8`. Default for a new one: that of the template.
     lc_ctype: Option<String>,
     /// What a new one is a copy of. Default: `template1`; `template0` where encoding or locale is given.
     template: Option<String>,

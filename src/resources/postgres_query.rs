@@ -29,14 +29,16 @@ pub struct Spec {
     /// One statement that returns rows: `SELECT ...`.
     query: String,
     /// Values for `$1`, `$2`, ..., bound as text: write `$1::int` where another type is wanted. `null` is NULL. May be secret.
+    /// Default: none.
     #[serde(default)]
     args: Vec<Option<Text>>,
     /// The database that is asked.
     #[serde(default = "postgres_db")]
     db: String,
     /// The rows that must come, in this order: each a mapping of columns. Columns that are not named may hold anything.
+    /// Left out: they are not compared.
     rows: Option<Vec<Map<String, Value>>>,
-    /// How many rows must come.
+    /// How many rows must come. Left out: any number.
     count: Option<usize>,
     /// The rows are secret. They are in any case when one of `args` is.
     #[serde(default)]

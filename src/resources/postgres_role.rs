@@ -36,26 +36,28 @@ pub struct Spec {
     /// What it is called.
     name: String,
     /// ASCII. Also what another server keeps of it: `SCRAM-SHA-256$...`. One that the server keeps as MD5 is set anew.
+    /// Default: as it is; a new role has none.
     password: Option<Text>,
     /// May log in. Default for a new role: yes; the others: no, but `inherit`.
     login: Option<bool>,
-    /// Passes all checks of permissions.
+    /// Passes all checks of permissions. Default: as it is; for a new role, no.
     superuser: Option<bool>,
-    /// May create databases.
+    /// May create databases. Default: as it is; for a new role, no.
     createdb: Option<bool>,
-    /// May create, change and remove roles.
+    /// May create, change and remove roles. Default: as it is; for a new role, no.
     createrole: Option<bool>,
-    /// May connect for replication, as standbys and base backups do.
+    /// May connect for replication, as standbys and base backups do. Default: as it is; for a new role, no.
     replication: Option<bool>,
-    /// Has the privileges of the roles it is a member of without `SET ROLE`.
+    /// Has the privileges of the roles it is a member of without `SET ROLE`. Default: as it is; for a new role, yes.
     inherit: Option<bool>,
-    /// Is not held back by row security.
+    /// Is not held back by row security. Default: as it is; for a new role, no.
     bypassrls: Option<bool>,
-    /// Sessions at once; -1: any number.
+    /// Sessions at once; -1: any number. Default: as it is; for a new role, any number.
     connection_limit: Option<i32>,
     /// Until when the password is good, in UTC: `2027-01-31`, `2027-01-31T12:00:00Z`, or `infinity`.
+    /// Default: as it is; for a new role, `infinity`.
     valid_until: Option<String>,
-    /// The roles it is a member of: these and no others. They must exist.
+    /// The roles it is a member of: these and no others. They must exist. Default: as it is.
     member_of: Option<Vec<String>>,
     /// `present` (default) or `absent`.
     #[serde(default)]

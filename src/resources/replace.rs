@@ -28,20 +28,20 @@ pub struct Spec {
     regexp: String,
     /// What comes in its place: `\1` or `\g<name>` stand for groups of `regexp`, `\n` for a line break. Left out: the match goes.
     replace: Option<Text>,
-    /// Only what comes after the first match of this is looked at. A dot is also a line break here.
+    /// Only what comes after the first match of this is looked at. A dot is also a line break here. Left out: from the beginning.
     after: Option<String>,
-    /// Only what comes before this is looked at: its first match after `after`, or without that its last in the file.
+    /// Only what comes before this is looked at: its first match after `after`, or without that its last in the file. Left out: up to the end.
     before: Option<String>,
-    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`.
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`. Default: none.
     validate: Option<Validate>,
     /// Shows keys but no values of the file.
     #[serde(default)]
     secret: bool,
-    /// Permission bits, quoted: `"0644"`.
+    /// Permission bits, quoted: `"0644"`. Default: as it is.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
     #[serde(skip)]
     compiled: OnceLock<Result<Patterns, Fault>>,

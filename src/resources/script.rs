@@ -33,19 +33,19 @@ pub struct Spec {
     args: Vec<String>,
     /// What runs the script, with arguments of its own if need be: `/bin/bash -x`. Default: what its first line says.
     executable: Option<Words>,
-    /// The folder to run in.
+    /// The folder to run in. Default: `/`.
     chdir: Option<HostPath>,
-    /// Runs only while this path does not exist.
+    /// Runs only while this path does not exist. Left out: no such condition.
     creates: Option<HostPath>,
-    /// Runs only while this path exists.
+    /// Runs only while this path exists. Left out: no such condition.
     removes: Option<HostPath>,
-    /// A shell command that only looks; runs also under `--check`. When it succeeds, the script is not needed.
+    /// A shell command that only looks; runs also under `--check`. When it succeeds, the script is not needed. Left out: no such condition.
     unless: Option<String>,
-    /// A shell command that only looks; runs also under `--check`. When it fails, the script is not needed.
+    /// A shell command that only looks; runs also under `--check`. When it fails, the script is not needed. Left out: no such condition.
     onlyif: Option<String>,
-    /// Given on standard input. The place for a secret.
+    /// Given on standard input. The place for a secret. Default: none.
     stdin: Option<Text>,
-    /// Added to the script's environment.
+    /// Added to the script's environment. Default: none.
     #[serde(default)]
     env: IndexMap<String, Text>,
     /// Seconds until the script is ended. 0: an hour.
@@ -62,7 +62,7 @@ pub struct Spec {
     poll_s: Option<u32>,
     /// What the script changes. Left out: it may change anything, so it runs alone, in its place in the file.
     touches: Option<Vec<Touch>>,
-    /// What the script looks at, if `touches` is given.
+    /// What the script looks at, if `touches` is given. Default: nothing else.
     #[serde(default)]
     reads: Vec<Touch>,
     /// Every exit code is as good as 0; a registered result has it in `rc`. A task with `failed_when` needs not say so.

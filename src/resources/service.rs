@@ -21,11 +21,13 @@ pub struct Spec {
     /// The unit; without a suffix `.service` is meant.
     name: String,
     /// `started`, `stopped`, `restarted`, or `reloaded` (which restarts what cannot reload, and starts what does not run).
+    /// Default: as it is.
     state: Option<Wanted>,
-    /// Whether it starts at boot. A unit without an install section (`static`) stays as it is.
+    /// Whether it starts at boot. A unit without an install section (`static`) stays as it is. Default: as it is.
     enabled: Option<bool>,
     /// `true`: nothing can start it, by hand, at boot or as what another unit needs, until `false` says that it may. It goes on running
     /// unless `state: stopped` stands beside it. The unit need not be there yet, so that a package does not start it.
+    /// Default: as it is.
     masked: Option<bool>,
     /// Makes systemd read unit files again when they are newer than what it has loaded. Before a start or restart that
     /// is done anyway.

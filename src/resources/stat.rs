@@ -8,12 +8,12 @@ use crate::{
 };
 use agent::wire::{Checksum, FileType, Moving, Op, Stat as Found};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub struct Stat;
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline, extend("enum" = ["md5", "sha1", "sha", "sha224", "sha256", "sha384", "sha512"]))]
 enum Algorithm {

@@ -34,9 +34,9 @@ pub struct Spec {
     name: String,
     /// The whole text, in place of `user`, `group`, `commands` and what belongs to them.
     content: Option<Text>,
-    /// Who may. Or give `group`.
+    /// Who may. Needed unless `group` or `content` is given.
     user: Option<String>,
-    /// Whose members may.
+    /// Whose members may. Needed unless `user` or `content` is given.
     group: Option<String>,
     /// What they may run, with full paths; `ALL` is everything. A `,`, `:`, `=` or `#` among the arguments needs no backslash.
     #[serde(default)]

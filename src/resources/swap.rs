@@ -15,7 +15,7 @@ use agent::{
     wire::{Answer, Attrs, MachineProbe, Op, Probe, Query},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const SYSTEMD: &str = "/run/systemd/system";
@@ -27,7 +27,7 @@ const UNFIT: [&str; 5] = ["tmpfs", "ramfs", "overlay", "nfs", "zfs"];
 
 pub struct Swap;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Presence {

@@ -13,7 +13,7 @@ use agent::{
     wire::{Attrs, Op, Query},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where an administrator's units are.
 const FOLDER: &str = "/etc/systemd/system";
@@ -33,9 +33,9 @@ pub struct Spec {
     /// `present` (default), or `absent`: stopped, disabled and removed.
     #[serde(default)]
     state: Wanted,
-    /// Whether it starts at boot. Needs an `[Install]` section.
+    /// Whether it starts at boot. Needs an `[Install]` section. Default: as it is.
     enabled: Option<bool>,
-    /// Whether it runs.
+    /// Whether it runs. Default: as it is.
     started: Option<bool>,
     /// Restart it when its file has changed while it runs. Default: true.
     #[serde(default = "yes")]
@@ -46,7 +46,7 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Wanted {
     #[default]

@@ -21,7 +21,7 @@ pub struct Unarchive;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The archive: the name of a file in `files/`, or with `remote_src` the path of one on the host.
+    /// The archive: the name of a file in `files/`, or with `remote_src` the path of one on the host. Needed.
     src: Option<HostPath>,
     /// Given with `src`.
     #[schemars(extend("x-internal" = true))]
@@ -33,7 +33,7 @@ pub struct Spec {
     dest: HostPath,
     /// Nothing is done when this path exists. Without it, the folder is compared with the archive.
     creates: Option<HostPath>,
-    /// `sha256:` or `sha512:` and the digest in hexadecimal that the archive must have.
+    /// `sha256:` or `sha512:` and the digest in hexadecimal that the archive must have. Default: none; it is not held against one.
     checksum: Option<String>,
     /// Leading names that are taken off each path: 1 for `tool-1.2/bin/tool` to become `bin/tool`.
     #[serde(default)]
@@ -42,7 +42,7 @@ pub struct Spec {
     /// A list, or one text with commas between them. Default: everything.
     #[serde(default)]
     include: Names,
-    /// Patterns for the paths to leave out, likewise.
+    /// Patterns for the paths to leave out, likewise. Default: none.
     #[serde(default)]
     exclude: Names,
     /// Permission bits of the files, quoted: `"0644"`; whoever may read a folder may also enter it. Default: as in the archive, without
@@ -50,7 +50,7 @@ pub struct Spec {
     mode: Option<Mode>,
     /// Name or number of the owner of all of it. Default: who unpacks owns what is new.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as the owner.
     group: Option<String>,
 }
 

@@ -23,7 +23,7 @@ pub struct Spec {
     uid: Option<u32>,
     /// Primary group by name. It must exist. Default for a new account: a group of its own.
     group: Option<String>,
-    /// Further groups, as a list or with commas between them. They must exist.
+    /// Further groups, as a list or with commas between them. They must exist. Default: as it is.
     groups: Option<Names>,
     /// `true` (default): the account stays in other groups too. `false`: `groups` are all it is in.
     #[serde(default = "yes")]
@@ -32,9 +32,9 @@ pub struct Spec {
     home: Option<HostPath>,
     /// Whether a new account's home is made. Default: true, for a system account false.
     create_home: Option<bool>,
-    /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`.
+    /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`. Default: as it is.
     shell: Option<HostPath>,
-    /// The name of the person, or what the account is for.
+    /// The name of the person, or what the account is for. Default: as it is.
     comment: Option<String>,
     /// A new account gets a number from the system's range.
     #[serde(default)]

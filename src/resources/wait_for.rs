@@ -7,11 +7,11 @@ use crate::{
 };
 use agent::wire::{Exec, Op, Until, Wait};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub struct WaitFor;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Wanted {
@@ -26,14 +26,14 @@ enum Wanted {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// A TCP port that accepts connections.
+    /// A TCP port that accepts connections. One of `port`, `path` and `succeeds` is needed.
     port: Option<u16>,
     /// Where the port is.
     #[serde(default = "local")]
     host: String,
-    /// A path that exists.
+    /// A path that exists. Needed unless `port` or `succeeds` is given.
     path: Option<HostPath>,
-    /// A shell command that only looks and succeeds.
+    /// A shell command that only looks and succeeds. Needed unless `port` or `path` is given.
     succeeds: Option<String>,
     /// `started` or `present` (the default): until it is there; `stopped` or `absent`: until it is gone.
     #[serde(default)]

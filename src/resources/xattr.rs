@@ -12,14 +12,14 @@ use agent::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Bytes: what the kernel keeps.
 const LARGEST: usize = 64 << 10;
 
 pub struct Xattr;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Namespace {
@@ -41,7 +41,7 @@ pub struct Spec {
     namespace: Namespace,
     /// The name of the attribute, without its namespace.
     key: String,
-    /// The value. One that begins with `0x` is hexadecimal, one that begins with `0s` base64, as `setfattr` has it.
+    /// The value. One that begins with `0x` is hexadecimal, one that begins with `0s` base64, as `setfattr` has it. Needed with `present`.
     value: Option<Text>,
     /// `absent` removes the attribute.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! `doc`: the documentation of resource types, keywords, helpers, facts and roles, from the same source as the code.
+//! `doc`: the documentation of resource types, keywords, helpers, facts and roles, from the same source as the code, and the pages of docs/.
 
 mod events;
 mod external;
@@ -9,6 +9,7 @@ pub mod pages;
 mod parameters;
 mod roles;
 mod search;
+mod topics;
 mod types;
 mod wrap;
 
@@ -26,13 +27,14 @@ use std::{path::PathBuf, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 pub struct Doc {
-    /// A resource type, a helper, a keyword, a fact (`facts.os`), or `keywords`, `helpers`, `facts` or `role`; without it, the list of types
+    /// A resource type, a helper, a keyword, a fact (`facts.os`), a page (`undo`, `vault`, `check`), or `keywords`, `helpers`, `facts`, `topics` or
+    /// `role`; without it, the list of types
     #[arg(add = ArgValueCompleter::new(completions::documented))]
     name: Option<String>,
-    /// With `keywords`, `helpers`, `facts` or `role`: one of these; a role by its name or its folder
+    /// With `keywords`, `helpers`, `facts`, `topics` or `role`: one of these; a role by its name or its folder
     #[arg(add = ArgValueCompleter::new(completions::documented_inside))]
     item: Option<String>,
-    /// Look for words in types, parameters, helpers, facts and keywords
+    /// Look for words in types, parameters, helpers, facts, keywords and pages
     #[arg(short, long, value_name = "WORDS", num_args = 1.., conflicts_with_all = ["name", "markdown"])]
     search: Vec<String>,
     /// As Markdown: a type, `keywords`, `helpers` or `facts`; with a folder instead of a name, all pages are written there
@@ -104,24 +106,46 @@ impl Doc {
             }),
             (Some("facts"), None) => Ok(facts::list()),
             (Some("facts"), Some(path)) => facts::page(path),
+            (Some("topics"), None) => Ok(topics::list()),
+            (Some("topics"), Some(topic)) => topics::page(topic),
             (Some(name), Some(item)) => {
                 let error = Diagnostic::error(format!("`doc {name}` takes no `{item}`"));
-                Err(error.hint("a second word goes with `keywords`, `helpers`, `facts` and `role`"))
+                Err(error.hint("a second word goes with `keywords`, `helpers`, `facts`, `topics` and `role`"))
             }
-            (Some(name), None) => match crate::resources::find(name) {
-                Some(found) => Ok(types::page(found)),
-                None if name.starts_with("facts.") => facts::page(name),
-                None => match helpers::page(name) {
-                    Some(page) if keywords::is_known(name) => {
-                        Ok(page + &format!("\nThere is a keyword of that name too: `doc keywords {name}`.\n"))
-                    }
-                    Some(page) => Ok(page),
-                    None if keywords::is_known(name) => keywords::page(name),
-                    None => Err(unknown(name)),
-                },
-            },
+            (Some(name), None) => self::one(name),
         }
     }
+}
+
+/// What a word stands for, and where else it is found.
+fn one(name: &str) -> Result<String, Diagnostic> {
+    let mut others = vec![];
+    let found = if let Some(row) = crate::resources::find(name) {
+        Some(types::page(row))
+    } else if name.starts_with("facts.") {
+        Some(facts::page(name)?)
+    } else if let Some(page) = helpers::page(name) {
+        if keywords::is_known(name) {
+            others.push(format!("There is a keyword of that name too: `doc keywords {name}`."));
+        }
+        Some(page)
+    } else if keywords::is_known(name) {
+        Some(keywords::page(name)?)
+    } else {
+        None
+    };
+    let Some(found) = found else {
+        return if topics::find(name).is_some() { topics::page(name) } else { Err(unknown(name)) };
+    };
+    if topics::find(name).is_some_and(|topic| topic.name == name) {
+        others.push(format!("There is a page of that name too: `doc topics {name}`."));
+    }
+    Ok(others.into_iter().fold(found, |found, other| found + &format!("\n{other}\n")))
+}
+
+/// The names of the pages that people wrote, with their titles.
+pub(super) fn topic_names() -> Vec<(String, String)> {
+    topics::TOPICS.iter().map(|topic| (topic.name.to_owned(), topic.title().to_owned())).collect()
 }
 
 /// The first sentence of a type's documentation.
@@ -180,7 +204,7 @@ fn is_known(name: &str) -> bool {
     let own = crate::resources::find(name).is_some() || helpers::page(name).is_some();
     own || keywords::is_known(name)
         || name.starts_with("facts.")
-        || ["keywords", "helpers", "facts", "role"].contains(&name)
+        || ["keywords", "helpers", "facts", "topics", "role"].contains(&name)
 }
 
 fn unknown(name: &str) -> Diagnostic {
@@ -188,13 +212,14 @@ fn unknown(name: &str) -> Diagnostic {
         .iter()
         .map(|t| t.name)
         .chain(HELPERS.iter().map(|helper| helper.name))
-        .chain(["keywords", "helpers", "facts", "role"]);
+        .chain(topics::TOPICS.iter().map(|topic| topic.name))
+        .chain(["keywords", "helpers", "facts", "topics", "role"]);
     let error = Diagnostic::error(format!("unknown resource type, helper or keyword `{name}`"));
     match crate::playbook::done_here(name) {
         // A name that only looks like it would be of no use.
         Some(hint) => error.hint(hint),
         None => error
-            .hint("`doc` alone lists the types, `doc --search WORDS` looks for words")
+            .hint("`doc` alone lists the types, `doc topics` the pages, `doc --search WORDS` looks for words")
             .suggest(name, known),
     }
 }
@@ -239,6 +264,11 @@ mod tests {
         );
         assert!(doc(&["file"]).unwrap().contains("`doc helpers file`"));
         assert!(doc(&["lower"]).unwrap().starts_with("lower text\n"));
+        assert!(doc(&["undo"]).unwrap().starts_with("# Undoing a run\n"));
+        assert_eq!(doc(&["check"]).unwrap(), doc(&["topics", "apply"]).unwrap());
+        assert!(doc(&["shell"]).unwrap().contains("`doc topics shell`"));
+        assert!(doc(&["topics", "shell"]).unwrap().starts_with("# The shell"));
+        assert!(doc(&["topics"]).unwrap().contains("vault  "));
         assert!(doc(&[]).unwrap().contains("`doc helpers`"));
         for level in crate::playbook::Level::ALL {
             for keyword in level.keywords() {
@@ -265,7 +295,7 @@ mod tests {
                 assert!(page.contains(&format!("\n  {}: ", parameter.name)), "{}: {page}", parameter.name);
             }
         }
-        for words in [&[][..], &["keywords"], &["keywords", "serial"]] {
+        for words in [&[][..], &["keywords"], &["keywords", "serial"], &["topics"]] {
             assert!(doc(words).unwrap().lines().all(|line| line.chars().count() <= 80), "{words:?}");
         }
     }
@@ -278,6 +308,8 @@ mod tests {
             (&["facts", "memroy"], "`memory`"),
             (&["facts.os.codname"], "`os.codename`"),
             (&["helper"], "`helpers`"),
+            (&["vualt"], "`vault`"),
+            (&["topics", "vualt"], "`vault`"),
             (&["copy", "x"], "a second word"),
             (&["keywords", "notfiy"], "`notify`"),
             (&["apt"], "`package` does this"),

@@ -1,7 +1,8 @@
-//! `doc --search`: types, parameters, helpers, facts and keywords, the best first.
+//! `doc --search`: types, parameters, helpers, facts, keywords and pages, the best first.
 
 use super::{
     parameters::{Parameter, about, parameters},
+    topics::TOPICS,
     wrap::{first_sentence, flow},
 };
 use crate::{
@@ -73,6 +74,12 @@ fn entries() -> Vec<Entry> {
         entry.more = fact.path.replace('.', " ");
         found.push(entry);
     }
+    for topic in TOPICS {
+        let mut entry = Entry::new("page", &topic.asked(), topic.name, &topic.about());
+        entry.others = topic.others.to_vec();
+        entry.more = topic.headings();
+        found.push(entry);
+    }
     let mut told: Vec<(&str, &str)> = vec![];
     for level in Level::ALL {
         for keyword in level.keywords() {
@@ -92,7 +99,7 @@ fn fit(entry: &Entry, word: &str) -> u32 {
     let of_kind = match entry.kind {
         "type" => 3,
         "keyword" | "helper" => 2,
-        "fact" => 1,
+        "fact" | "page" => 1,
         _ => 0,
     };
     let parts = |text: &str| {
@@ -152,9 +159,9 @@ pub(super) fn search(words: &[String]) -> Result<String, Diagnostic> {
         let near = words.iter().find_map(|word| did_you_mean(word, names.iter().copied()));
         return Err(match near {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => {
-                error.hint("`doc` lists the types, `doc helpers`, `doc facts` and `doc keywords` the rest")
-            }
+            None => error.hint(
+                "`doc` lists the types, `doc helpers`, `doc facts`, `doc keywords` and `doc topics` the rest",
+            ),
         });
     }
     let mut out = String::new();
@@ -190,6 +197,10 @@ mod tests {
             ("docker_compose", "compose (type)"),
             ("serial", "serial (keyword)"),
             ("upper", "upper text (helper)"),
+            ("undo", "undo (page)"),
+            ("rollback", "undo (page)"),
+            ("shell", "shell (type)"),
+            ("library", "external-resources (page)"),
             ("notify", "notify (keyword)"),
             ("copy owner", "copy: owner (parameter)"),
             ("memory total", "facts.memory.total_mb (fact)"),

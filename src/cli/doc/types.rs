@@ -39,7 +39,7 @@ pub(super) fn list() -> String {
         out.push('\n');
     }
     let more = "`doc TYPE` shows a type, `doc keywords` what plays and tasks may say, `doc helpers` the helpers of templates, `doc facts` \
-         what is known of every host, `doc role NAME` what a role takes. `doc --search WORDS` looks through all of it.";
+         what is known of every host, `doc role NAME` what a role takes, `doc topics` the pages on everything else. `doc --search WORDS` looks through all of it.";
     flow(more, 0, 0, &mut out);
     out
 }

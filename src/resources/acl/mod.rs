@@ -31,9 +31,10 @@ pub struct Spec {
     /// One entry in parts: the name of the user or group. Left out: the file's owner, its group.
     #[serde(default)]
     entity: String,
-    /// What kind of entry it is.
+    /// What kind of entry it is. Left out: the entries are those in `entries`.
     etype: Option<Kinds>,
     /// Its rights: letters out of `rwxX`, or one octal digit. `X` is `x` for directories and what somebody may execute already.
+    /// Needed with `etype`, but with `absent`.
     permissions: Option<String>,
     /// It is for what is made in the directory from now on.
     #[serde(default)]

@@ -16,7 +16,7 @@ use agent::{
     wire::{Attrs, Op, PackageTool, Probe, Query},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of a key or a source.
 const LIMIT: u64 = 1 << 20;
@@ -33,10 +33,10 @@ pub struct AptRepository;
 pub struct Spec {
     /// Name of the files that are made: letters, digits, `-`, `_` and `.`.
     name: String,
-    /// Where it is: one URI or several with the same content.
+    /// Where it is: one URI or several with the same content. Needed with `present`.
     #[serde(default)]
     uris: OneOrMany<String>,
-    /// E.g. `bookworm`.
+    /// E.g. `bookworm`. Needed with `present`.
     #[serde(default)]
     suites: OneOrMany<String>,
     /// E.g. `main`, `stable`. None when the suite is a path that ends in `/`.
@@ -49,11 +49,11 @@ pub struct Spec {
     #[serde(default)]
     architectures: OneOrMany<String>,
     /// The public key: text that begins with `-----BEGIN PGP PUBLIC KEY BLOCK-----`. Or `key_src`: a file in `files/`, which may
-    /// also be binary.
+    /// also be binary. Default: none; with `present` one of `key`, `key_url` and `signed_by` is needed, unless the source is `trusted`.
     key: Option<Text>,
-    /// Where the host fetches the key: `https://...`, instead of `key`.
+    /// Where the host fetches the key: `https://...`, instead of `key`. Default: none.
     key_url: Option<String>,
-    /// What `key_url` must give: `sha256:` and 64 hexadecimal digits.
+    /// What `key_url` must give: `sha256:` and 64 hexadecimal digits. Needed with `key_url`.
     key_checksum: Option<String>,
     /// Whether `key_url` gives a key as text (`armored`) or `binary`. Default: `binary` where it ends in `.gpg`, `.pgp` or `.bin`.
     key_format: Option<Format>,
@@ -65,7 +65,7 @@ pub struct Spec {
     /// `false` keeps the source written down, and unused. Default: true.
     #[serde(default = "yes")]
     enabled: bool,
-    /// Which packages are preferred from here, or not.
+    /// Which packages are preferred from here, or not. Default: none.
     pin: Option<Pin>,
     /// `present` (default) or `absent`.
     #[serde(default)]
@@ -85,7 +85,7 @@ struct Pin {
     priority: i32,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Wanted {
     #[default]

@@ -36,7 +36,7 @@ pub struct Spec {
     #[serde(default = "default_renew")]
     pub renew_before: u32,
     /// With `keep`: a certificate whose issuer contains this text is not kept but replaced (`(STAGING)`, for one from the
-    /// test service of Let's Encrypt).
+    /// test service of Let's Encrypt). Default: none.
     pub replace_issuer: Option<String>,
     /// With `supplied`: the certificate in PEM form. Or `content_src`: a file in `files/`.
     pub content: Option<Text>,
@@ -44,7 +44,7 @@ pub struct Spec {
     pub key_content: Option<Text>,
     /// Owner of the private key. Default: as it is; a new one belongs to the user the task runs as.
     pub owner: Option<String>,
-    /// Group of the private key.
+    /// Group of the private key. Default: as it is.
     pub group: Option<String>,
     /// Mode of the private key. Default: `"0600"`.
     #[serde(default = "private")]

@@ -17,7 +17,7 @@ use crate::{
 };
 use agent::wire::{Exec, Op, Probe, Until, Wait};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub struct Compose;
 
@@ -62,7 +62,7 @@ pub struct Spec {
     start_stopped: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Pull {
     #[default]

@@ -35,16 +35,17 @@ pub struct Spec {
     /// What the job is called, in one line. With `env`, the name of the variable.
     name: String,
     /// The command, in one line, for `/bin/sh`. cron takes a `%` without a `\` before it for a line break. With `env`, the value.
+    /// Needed with `present`.
     job: Option<Text>,
     /// `0` to `59`. Default: `*`, as of all five fields, which take `1-5`, `*/15` and several with commas as well.
     minute: Option<String>,
-    /// `0` to `23`.
+    /// `0` to `23`. Default: `*`.
     hour: Option<String>,
-    /// Of the month.
+    /// Of the month. Default: `*`.
     day: Option<String>,
-    /// `1` to `12`, or `jan`, `feb`, ...
+    /// `1` to `12`, or `jan`, `feb`, ... Default: `*`.
     month: Option<String>,
-    /// `0` to `7` (0 and 7 are Sunday), or `mon`, `tue`, ...
+    /// `0` to `7` (0 and 7 are Sunday), or `mon`, `tue`, ... Default: `*`.
     weekday: Option<String>,
     /// In place of the five fields.
     special_time: Option<Special>,

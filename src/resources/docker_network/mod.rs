@@ -38,11 +38,11 @@ pub struct Spec {
     gateway: Option<OneOrMany<String>>,
     /// The parts of the subnets that containers get addresses from. Default: all.
     ip_range: Option<OneOrMany<String>>,
-    /// No way out of it.
+    /// No way out of it. Default: as it is; a new one: no.
     internal: Option<bool>,
-    /// Containers may join it that are no part of a swarm's service.
+    /// Containers may join it that are no part of a swarm's service. Default: as it is; a new one: no.
     attachable: Option<bool>,
-    /// Containers get IPv6 addresses too.
+    /// Containers get IPv6 addresses too. Default: as it is; a new one: no.
     ipv6: Option<bool>,
     /// Labels that it must have. Others stay.
     #[serde(default)]

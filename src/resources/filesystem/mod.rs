@@ -33,7 +33,7 @@ pub struct Spec {
     label: Option<String>,
     /// The number that a new one gets: of vfat `1A2B-3C4D`. Default: any. One that is there keeps its own.
     uuid: Option<String>,
-    /// More words for `mkfs` when it is made, `-m 1`.
+    /// More words for `mkfs` when it is made, `-m 1`. Default: none.
     opts: Option<Words>,
     /// Grows it to the size of the device: ext4 at any time, XFS and Btrfs while they are mounted.
     #[serde(default)]

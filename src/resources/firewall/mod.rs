@@ -54,16 +54,16 @@ pub struct Spec {
     /// Name of the table.
     #[serde(default = "default_table")]
     table: String,
-    /// TCP ports that everyone may reach: `[80, 443]`.
+    /// TCP ports that everyone may reach: `[80, 443]`. Default: none.
     #[serde(default)]
     public: Ports,
-    /// Further ports, with who may reach them.
+    /// Further ports, with who may reach them. Default: none.
     #[serde(default)]
     allow: Vec<Allow>,
     /// Interfaces whose traffic is trusted and behind which others are protected. Default: Docker's bridges (`docker0`, `br-*`).
     #[serde(default = "default_trusted")]
     trusted: Vec<String>,
-    /// What may be forwarded to trusted interfaces from outside.
+    /// What may be forwarded to trusted interfaces from outside. Default: nothing but what is public.
     #[serde(default)]
     forward: Forward,
     /// Whether ping and other ICMP are answered. Default: true. IPv6 neighbour discovery always is.

@@ -3,7 +3,7 @@
 use crate::resource::Fault;
 use schemars::JsonSchema;
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{self, Visitor},
 };
 use std::{fmt, fmt::Write as _, net::IpAddr};
@@ -22,7 +22,7 @@ pub struct Allow {
     pub from: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Proto {
     #[default]

@@ -29,11 +29,11 @@ pub struct Spec {
     section: Option<String>,
     /// The option. Left out, with no `options` either: the section itself.
     option: Option<String>,
-    /// Its value, in one line.
+    /// Its value, in one line. Needed with `option` and `present`, unless `values` are given.
     value: Option<Text>,
-    /// Its values, for an option that may stand several times: a line for each.
+    /// Its values, for an option that may stand several times: a line for each. Default: none; one `value`.
     values: Option<Vec<Text>>,
-    /// Several options at once: names and values. Nothing as value (`null`) removes the option.
+    /// Several options at once: names and values. Nothing as value (`null`) removes the option. Default: none.
     #[serde(default)]
     options: IndexMap<String, Option<Text>>,
     /// `absent` removes the option, or without one the section with all that is in it.
@@ -51,16 +51,16 @@ pub struct Spec {
     /// Makes the file when it is missing.
     #[serde(default = "yes")]
     create: bool,
-    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `testparm -s %s`.
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `testparm -s %s`. Default: none.
     validate: Option<Validate>,
     /// Shows keys but no values of the file.
     #[serde(default)]
     secret: bool,
-    /// Permission bits, quoted: `"0644"`.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
     mode: Option<Mode>,
-    /// Name or number of the owner.
+    /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
 }
 

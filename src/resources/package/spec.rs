@@ -3,7 +3,7 @@
 use super::super::shared::OneOrMany;
 use crate::resource::Fault;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Seconds after which lists that were asked for with `update_cache: true` count as old.
 const SOON: u32 = 600;
@@ -20,10 +20,11 @@ const DAY: u32 = 24 * 3600;
 pub struct Spec {
     /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`. With apt a name that only others provide
     /// (`mail-transport-agent`) counts as installed where one of them is; `latest` and `hold` are then about that one.
+    /// Needed, but in a task with `upgrade` or `update_cache`.
     #[serde(default)]
     pub name: OneOrMany<String>,
     /// The version of the only name; `*` and `?` stand for any text and any letter, of what fits the newest is taken. One that is lower than the installed
-    /// one is refused without `allow_downgrade`.
+    /// one is refused without `allow_downgrade`. Default: any that is installed, else the newest.
     pub version: Option<String>,
     /// `present` (default), `latest` (the newest that the host's sources offer), `absent` (configuration files stay, as with `apt-get remove`) or
     /// `purged` (they go as well). `installed` and `removed` are other words for `present` and `absent`.
@@ -36,7 +37,7 @@ pub struct Spec {
     #[serde(default)]
     pub autoremove: bool,
     /// Brings all packages up to date: `safe` removes none, `full` may (`dist-upgrade`; with dnf `--allowerasing`). With dnf both replace
-    /// what a newer package declares obsolete. In a task without `name`. The diff lists them.
+    /// what a newer package declares obsolete. In a task without `name`. The diff lists them. Default: nothing but the packages named.
     pub upgrade: Option<Upgrade>,
     /// Whether the package lists are updated before something is installed. Default: only when they are empty or do not
     /// know one of the packages, or when installing fails without (it is tried once more then); for `latest` and `upgrade` when they
@@ -46,7 +47,7 @@ pub struct Spec {
     pub cache_valid_time: Option<u32>,
     /// `false` leaves out what a package merely recommends. Default: as the host is configured.
     pub install_recommends: Option<bool>,
-    /// The release whose versions are preferred, e.g. `bookworm-backports`. For apt.
+    /// The release whose versions are preferred, e.g. `bookworm-backports`. For apt. Default: as the host is configured.
     pub default_release: Option<String>,
     /// `true` allows a version that is lower than the installed one.
     #[serde(default)]
@@ -66,7 +67,7 @@ fn ten_minutes() -> u32 {
     600
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(extend("enum" = ["present", "latest", "absent", "purged", "installed", "removed"]))]
 pub enum Wanted {
@@ -86,7 +87,7 @@ pub enum Upgrade {
     Full,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Manager {
     #[default]

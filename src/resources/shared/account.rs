@@ -2,12 +2,12 @@
 
 use crate::resource::Fault;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Stands in predictions for a number that the host will choose.
 pub const UNKNOWN_ID: u32 = u32::MAX;
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Wanted {
     #[default]

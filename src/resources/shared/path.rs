@@ -2,11 +2,11 @@
 
 use crate::model::{Address, Area};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use std::{fmt, ops::Deref};
 
 /// An absolute path on the host: no `..`, no doubled or trailing slash, no line break.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize)]
 #[schemars(inline)]
 pub struct HostPath(String);
 

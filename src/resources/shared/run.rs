@@ -33,22 +33,24 @@ pub trait CommandLine {
 #[serde(bound = "C: serde::de::DeserializeOwned")]
 pub struct Params<C> {
     /// The command line. `command` splits it into words by quotes, without a shell; `shell` gives it to `/bin/sh -c`.
+    /// Needed unless `argv` is given.
     pub cmd: Option<C>,
     /// `command` only: the program and its arguments as a list, instead of `cmd`.
     pub argv: Option<Vec<String>>,
-    /// The folder to run in.
+    /// The folder to run in. Default: `/`.
     pub chdir: Option<HostPath>,
-    /// Runs only while this path does not exist.
+    /// Runs only while this path does not exist. Left out: no such condition.
     pub creates: Option<HostPath>,
-    /// Runs only while this path exists.
+    /// Runs only while this path exists. Left out: no such condition.
     pub removes: Option<HostPath>,
     /// A shell command that only looks; runs also under `--check`. When it succeeds, the command is not needed.
+    /// Left out: no such condition.
     pub unless: Option<String>,
-    /// A shell command that only looks; runs also under `--check`. When it fails, the command is not needed.
+    /// A shell command that only looks; runs also under `--check`. When it fails, the command is not needed. Left out: no such condition.
     pub onlyif: Option<String>,
-    /// Given on standard input. The place for a secret.
+    /// Given on standard input. The place for a secret. Default: none.
     pub stdin: Option<Text>,
-    /// Added to the command's environment.
+    /// Added to the command's environment. Default: none.
     #[serde(default)]
     pub env: IndexMap<String, Text>,
     /// Seconds until the command is ended. 0: an hour.
@@ -65,7 +67,7 @@ pub struct Params<C> {
     pub poll_s: Option<u32>,
     /// What the command changes. Left out: it may change anything, so it runs alone, in its place in the file.
     pub touches: Option<Vec<Touch>>,
-    /// What the command looks at, if `touches` is given.
+    /// What the command looks at, if `touches` is given. Default: nothing else.
     #[serde(default)]
     pub reads: Vec<Touch>,
     /// `false`: the command only looks. It runs also under `--check`, and counts as no change.

@@ -24,10 +24,10 @@ pub struct Spec {
     /// The file, without `.conf`. Files are read in the order of their names, before the rest of `sshd_config`.
     #[serde(default = "provision")]
     pub name: String,
-    /// Keywords of sshd_config(5) with their values: `PasswordAuthentication: no`. Of a list each item gets a line.
+    /// Keywords of sshd_config(5) with their values: `PasswordAuthentication: no`. Of a list each item gets a line. Default: none.
     #[serde(default)]
     pub options: IndexMap<String, Value>,
-    /// A port to listen on, beside those in use.
+    /// A port to listen on, beside those in use. Default: none is added.
     pub port: Option<u16>,
     /// It listens on `port` alone.
     #[serde(default)]

@@ -38,13 +38,13 @@ pub struct Spec {
     /// in it.
     #[serde(default)]
     exclude: Vec<String>,
-    /// Permission bits of all files, quoted: `"0640"`.
+    /// Permission bits of all files, quoted: `"0640"`. Default: `0644`, for what may be run `0755`; when it is secret `0600` and `0700`.
     mode: Option<Mode>,
     /// Permission bits of all folders, quoted. Default: `0755` for new ones; others stay as they are.
     directory_mode: Option<Mode>,
     /// Name or number of the owner of all of it. Default: who brings it owns what is new.
     owner: Option<String>,
-    /// Name or number of the group.
+    /// Name or number of the group. Default: as it is.
     group: Option<String>,
 }
 

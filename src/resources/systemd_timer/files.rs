@@ -6,7 +6,7 @@ use crate::{
 };
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Runs a command at given times: a timer and its service in `/etc/systemd/system`, loaded, enabled and started as one change.
 ///
@@ -20,9 +20,9 @@ pub struct Spec {
     pub command: Option<Words>,
     /// As whom. Default: root.
     pub user: Option<String>,
-    /// What it is for, in one line.
+    /// What it is for, in one line. Default: the timer's name.
     pub description: Option<String>,
-    /// Where it runs.
+    /// Where it runs. Default: `/`.
     pub working_directory: Option<HostPath>,
     /// Added to its environment. Others can read it: no place for secrets.
     #[serde(default)]
@@ -30,13 +30,13 @@ pub struct Spec {
     /// When: `daily`, `Mon..Fri 03:15`, `*-*-01 04:00`, as in systemd.time(7). One or a list.
     #[serde(default)]
     pub on_calendar: OneOrMany<String>,
-    /// So long after the host came up: `10min`.
+    /// So long after the host came up: `10min`. Needed unless `on_calendar` is given.
     pub on_boot: Option<String>,
-    /// So long after it ran last: `1h`. Beside it, `on_boot` or `on_calendar` says when it runs first.
+    /// So long after it ran last: `1h`. Beside it, `on_boot` or `on_calendar` says when it runs first. Default: none.
     pub on_unit_active: Option<String>,
     /// Whether a time of `on_calendar` that was missed is caught up with. Default: false.
     pub persistent: Option<bool>,
-    /// Each run waits up to so long, by chance: `15min`.
+    /// Each run waits up to so long, by chance: `15min`. Default: no such wait.
     pub randomized_delay: Option<String>,
     /// How late it may be so that runs of several timers fall together. Default: systemd's, `1min`.
     pub accuracy: Option<String>,
@@ -52,7 +52,7 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Wanted {

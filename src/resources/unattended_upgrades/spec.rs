@@ -18,20 +18,21 @@ pub struct Spec {
     #[serde(default = "one")]
     pub update_lists: u32,
     /// From where updates are installed, in place of the package's own list: `origin=Debian,codename=${distro_codename}-security`.
+    /// Default: as the package's own settings have it.
     pub origins: Option<Vec<String>>,
-    /// Packages that are left alone, as regular expressions.
+    /// Packages that are left alone, as regular expressions. Default: as the package's own settings have it.
     pub blacklist: Option<Vec<String>>,
-    /// Whether it reboots when an update asks for it.
+    /// Whether it reboots when an update asks for it. Default: as the package's own settings have it.
     pub automatic_reboot: Option<bool>,
-    /// When it reboots: `02:00`, or `now`.
+    /// When it reboots: `02:00`, or `now`. Default: as the package's own settings have it.
     pub reboot_time: Option<String>,
-    /// Whether it reboots though somebody is logged in.
+    /// Whether it reboots though somebody is logged in. Default: as the package's own settings have it.
     pub reboot_with_users: Option<bool>,
-    /// Who gets a mail about it.
+    /// Who gets a mail about it. Default: as the package's own settings have it.
     pub mail: Option<String>,
-    /// When there is a mail.
+    /// When there is a mail. Default: as the package's own settings have it.
     pub mail_report: Option<Report>,
-    /// Whether packages that nothing needs any more are removed.
+    /// Whether packages that nothing needs any more are removed. Default: as the package's own settings have it.
     pub remove_unused: Option<bool>,
     /// Seconds to wait for the lock that another apt or dpkg holds.
     #[serde(default = "ten_minutes")]
