@@ -111,6 +111,9 @@ pub enum Event {
         /// Over all links of the host; what ssh needs to connect is not among them.
         round_trips: u64,
     },
+    /// With `--prove`: everything went well, and all hosts are looked at once more. What follows, again from `host_connecting` on, changes
+    /// nothing.
+    ProofStarted {},
     /// The last event of all.
     RunFinished {
         /// The exit code of the program.

@@ -38,6 +38,9 @@ pub struct Apply {
     /// Do not ask before applying
     #[arg(short, long)]
     yes: bool,
+    /// When all went well, look at all hosts again: exit code 42 when anything is left to do
+    #[arg(long, conflicts_with = "check")]
+    prove: bool,
     /// Hosts to work on at a time
     #[arg(short, long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     forks: u16,
@@ -127,10 +130,6 @@ impl Apply {
             .map_err(|e| Diagnostic::error("no random numbers from the system").cause(e).exit(Exit::Bug))?;
         let key: [u8; 32] = random[..32].try_into().expect("32 bytes");
         let run_id = format!("{seconds:x}-{:02x}{:02x}{:02x}", random[32], random[33], random[34]);
-        match runs::begin(&run_id) {
-            Ok(file) => reporter.record(Box::new(file)),
-            Err(why) => complain(&Diagnostic::warning("this run is not kept").cause(why).into(), color),
-        }
         let who = who();
         let about = About {
             program: env!("CARGO_PKG_VERSION").into(),
@@ -142,24 +141,24 @@ impl Apply {
             started: seconds,
         };
         let site = Arc::new(site);
-        let links = SshLinks::new(
-            site.clone(),
-            connection::Options {
+        let links = |session| {
+            let options = connection::Options {
                 connect_timeout: Duration::from_secs(self.connect_timeout.into()),
-                session: if self.check { Session::ReadOnly } else { Session::ReadWrite },
-                who,
+                session,
+                who: who.clone(),
                 run: run_id.clone(),
                 heartbeat: Duration::from_secs(30),
                 control_dir: connection::control_dir(),
                 reuse: !self.fresh,
                 first: vec![],
                 told: connection::Told::default(),
-            },
-            self.ssh_config.clone(),
-            become_password,
-        )
-        .telling(events.clone());
-        let links = self.project.facts.around(Arc::new(links), seconds, events.clone());
+            };
+            let (config, password) = (self.ssh_config.clone(), become_password.clone());
+            let links = SshLinks::new(site.clone(), options, config, password).telling(events.clone());
+            self.project.facts.around(Arc::new(links), seconds, events.clone())
+        };
+        let prove = self.prove.then(|| links(Session::ReadOnly));
+        let links = links(if self.check { Session::ReadOnly } else { Session::ReadWrite });
         let hosts: Arc<dyn Hosts> = match undo {
             None => site.clone(),
             Some(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {
@@ -167,10 +166,15 @@ impl Apply {
                 None => return Ok(Exit::Done),
             },
         };
+        match runs::begin(&run_id) {
+            Ok(file) => reporter.record(Box::new(file)),
+            Err(why) => complain(&Diagnostic::warning("this run is not kept").cause(why).into(), color),
+        }
         let options = RunOptions {
             run: run_id,
             about,
             check: self.check,
+            prove,
             forks: self.forks.into(),
             rolling: site.playbook().rolling().cloned(),
             mask: Mask::new(key),

@@ -188,11 +188,12 @@ fn row(path: &Path) -> Option<Row> {
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
     let mut tail = BufReader::new(file.take(TAIL));
-    let (mut summary, mut end) = (Summary::default(), None);
+    let (mut summary, mut end, mut is_proof) = (Summary::default(), None, false);
     let mut line = vec![];
     while tail.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         match serde_json::from_slice::<Recorded>(&line).map(|recorded| recorded.event) {
-            Ok(Event::HostFinished { summary: host, .. }) => {
+            Ok(Event::ProofStarted {}) => is_proof = true,
+            Ok(Event::HostFinished { summary: host, .. }) if !is_proof => {
                 summary.changed += host.changed;
                 summary.failed += host.failed + usize::from(host.unreachable);
             }

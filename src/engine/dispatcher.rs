@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    event::{About, Event, Failure, SCHEMA, Status, Summary},
+    event::{About, Event, Failure, Status, Summary},
     model::BecomeMethod,
     plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
     playbook::Rolling,
@@ -20,7 +20,6 @@ use agent::{secret::Content, wire::Facts};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, atomic::AtomicU64},
-    time::Instant,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -57,6 +56,8 @@ pub struct RunOptions {
     pub about: About,
     /// Plan and show only.
     pub check: bool,
+    /// Links over which a second pass looks whether anything is left to do.
+    pub prove: Option<Arc<dyn Open>>,
     /// Hosts worked on at a time.
     pub forks: usize,
     /// Hosts are worked on in batches; all at once without it.
@@ -70,23 +71,16 @@ pub struct RunOptions {
     pub somebody: Option<Arc<dyn Somebody>>,
 }
 
-/// Runs everything. The last event is `RunFinished`.
-pub async fn run(
-    hosts: Arc<dyn Hosts>,
-    open: Arc<dyn Open>,
-    options: RunOptions,
-    events: Events,
+/// Plans all hosts and, unless it only looks, acts on them.
+pub(super) async fn pass(
+    hosts: &Arc<dyn Hosts>,
+    open: &Arc<dyn Open>,
+    check: bool,
+    options: &RunOptions,
+    events: &Events,
     approve: &dyn Approve,
 ) -> Exit {
-    let started = Instant::now();
     let names = hosts.names();
-    events(Event::RunStarted {
-        schema: SCHEMA,
-        run: options.run.clone(),
-        check: options.check,
-        hosts: names.clone(),
-        about: options.about.clone(),
-    });
     let forks = Arc::new(Semaphore::new(options.forks.max(1)));
     let mut exits = vec![];
     let left = watch::Sender::new(names.len());
@@ -132,15 +126,15 @@ pub async fn run(
     // What is planned only when it is called for changes things too.
     let rescues: usize = planned.iter().map(HostRun::rescues).sum();
     let acts = planned.iter().any(HostRun::acts);
-    if options.check {
-        exits.extend(planned.iter().map(|host| host.report_check(&events)));
+    if check {
+        exits.extend(planned.iter().map(|host| host.report_check(events)));
     } else if options.somebody.is_none() && planned.iter().any(|host| host.asks().is_some()) {
         for host in &planned {
             if let Some(task) = host.asks().map(|id| &host.prepare.tasks()[id.0 as usize]) {
                 let failure = Failure { exit: Exit::Config as u8, ..task_failure(task, &nobody()) };
                 events(Event::HostFailed { host: host.host.clone(), failure });
             }
-            host.report_refused(&events);
+            host.report_refused(events);
         }
         exits.push(Exit::Config);
     } else if *options.cancel.borrow()
@@ -148,14 +142,12 @@ pub async fn run(
             && changes + deferred + rescues > 0
             && !approved(approve, changes, deferred + rescues, options.cancel.clone()).await)
     {
-        planned.iter().for_each(|host| host.report_refused(&events));
+        planned.iter().for_each(|host| host.report_refused(events));
         exits.push(Exit::Cancelled);
     } else {
-        exits.extend(execute(planned, &names, &forgiven, &forks, &options, &events).await);
+        exits.extend(execute(planned, &names, &forgiven, &forks, options, events).await);
     }
-    let exit = exits.into_iter().max().unwrap_or(Exit::Done);
-    events(Event::RunFinished { exit: exit as u8, millis: started.elapsed().as_millis() as u64 });
-    exit
+    exits.into_iter().max().unwrap_or(Exit::Done)
 }
 
 /// Acts on all hosts, batch by batch. A host that could not even be planned counts as failed in its batch.

@@ -1,6 +1,6 @@
 //! The run: connect, plan, ask for approval, act, report. Hosts are independent of each other.
 //!
-//! [`run`] is the dispatcher; `executor` works through one host's graph; `act` does one task. They report through events
+//! [`run`] is the whole of it; `dispatcher` has all hosts plan and act; `executor` works through one host's graph; `act` does one task. They report through events
 //! only.
 
 mod act;
@@ -15,9 +15,11 @@ mod judge;
 mod links;
 mod meeting;
 mod reboot;
+mod run;
 
-pub use dispatcher::{Approve, Hosts, RunOptions, Somebody, run};
+pub use dispatcher::{Approve, Hosts, RunOptions, Somebody};
 pub use links::SshLinks;
+pub use run::run;
 
 use crate::{
     event::{Event, Failure},

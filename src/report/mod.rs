@@ -55,6 +55,8 @@ struct Inner {
     plan: PlanView,
     check: bool,
     acting: bool,
+    /// The second pass is under way.
+    proves: bool,
     summaries: BTreeMap<String, Summary>,
     order: Vec<String>,
     width: usize,
@@ -95,6 +97,7 @@ impl Reporter {
             plan: PlanView::default(),
             check: false,
             acting: false,
+            proves: false,
             summaries: BTreeMap::new(),
             order: vec![],
             width: 0,
@@ -262,13 +265,27 @@ impl Inner {
                 let host = host.map(|h| format!("{h}: ")).unwrap_or_default();
                 self.line(&format!("{warning} {host}{message}"));
             }
-            Event::RunFinished { millis, .. } => {
-                let table = table::render(&self.order, &self.summaries, self.check, self.color);
-                self.text(&table);
+            Event::ProofStarted {} => {
+                self.table();
+                self.line(&format!("\n{}", paint("proof: is anything left to do?", BOLD, self.color)));
+                (self.plan, self.summaries) = (PlanView::default(), BTreeMap::new());
+                (self.check, self.acting, self.proves) = (true, false, true);
+            }
+            Event::RunFinished { millis, exit } => {
+                if self.proves && exit == 0 {
+                    self.line(&format!("{} nothing is left to do", paint("proved:", GREEN, self.color)));
+                } else {
+                    self.table();
+                }
                 let seconds = Duration::from_millis(millis).as_secs_f64();
                 self.line(&paint(&format!("finished in {seconds:.1} s"), DIM, self.color));
             }
         }
+    }
+
+    fn table(&mut self) {
+        let table = table::render(&self.order, &self.summaries, self.check, self.color);
+        self.text(&table);
     }
 
     fn finished(

@@ -158,3 +158,49 @@ fn no_secret_is_in_what_is_kept() {
     assert!(text.contains("task_output") && text.contains("[secret]"), "{text}");
     assert!(!text.contains(secret) && !text.contains("word-of-the-vault"), "{text}");
 }
+
+/// What does not stay as it was brought about is found by the second pass, which changes nothing.
+#[test]
+fn a_run_is_proved_by_looking_again() {
+    let copy = "    - {name: motd, copy: {dest: \"{{home}}/motd\", content: hi}, notify: told}\n";
+    let handler = "  handlers:\n    - {name: told, command: \"true\"}\n";
+    let project = Project::tasks(&format!("{copy}{handler}"));
+    let ran = project.apply(&["--yes", "--prove"]);
+    ran.exits(0).has(&["changed motd", "proof: is anything left to do?", "proved: nothing is left to do"]);
+    assert_eq!(ran.out.matches("~ motd").count(), 1, "{}", ran.out);
+    assert_eq!(
+        (&listed(&project)[0]["changed"], &listed(&project)[0]["outcome"]),
+        (&2.into(), &"done".into())
+    );
+    // A task that undoes another one, and one that acts each time.
+    let removes = "    - {name: counter, shell: {cmd: \"rm motd; echo x >> ran\", chdir: \"{{home}}\", touches: [\"{{home}}\"]}}\n";
+    let project = Project::tasks(&format!("{copy}{removes}{handler}"));
+    let ran = project.apply(&["--yes", "--prove"]);
+    let second = ran.out.split("proof: is anything").nth(1).unwrap_or_default().to_string();
+    ran.exits(42);
+    for part in ["~ motd", "> counter"] {
+        assert!(second.contains(part), "{second}");
+    }
+    assert!(!second.contains("proved"), "{second}");
+    assert_eq!(project.read("h/a/ran"), "x\n");
+    assert!(!project.has("h/a/motd"));
+    assert_eq!(listed(&project)[0]["outcome"], "did not converge");
+    // What failed is not looked at again, and a check has nothing to prove.
+    let project = Project::tasks("    - {name: bad, command: \"false\"}\n");
+    let ran = project.apply(&["--yes", "--prove"]);
+    ran.exits(40);
+    assert!(!ran.out.contains("proof"), "{}", ran.out);
+    project.apply(&["--check", "--prove"]).exits(2).has(&["cannot be used with"]);
+    // An undo can be proved, too; a list of runs is no run.
+    let project = Project::tasks(copy.replace(", notify: told", "").as_str());
+    project.go().exits(0);
+    let runs = listed(&project).len();
+    project.run(&["undo", "inventory.yml", "--list"]).exits(0);
+    assert_eq!(listed(&project).len(), runs);
+    project
+        .run(&["undo", "inventory.yml", "--yes", "--prove"])
+        .exits(0)
+        .has(&["proved: nothing is left to do"]);
+    assert!(!project.has("h/a/motd"));
+    assert_eq!(listed(&project)[0]["verb"], "undo");
+}
