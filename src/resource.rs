@@ -215,6 +215,13 @@ pub trait Resource: Sized + 'static {
     fn also_owns(_spec: &Self::Spec) -> Vec<Address> {
         vec![]
     }
+    /// Other names under which it owns the same, once the host has told them.
+    ///
+    /// # Errors
+    /// As [`Self::observe`].
+    fn also_known_as(_: &Self::Spec, _: &Seen) -> Observe<Vec<Address>> {
+        Ok(vec![])
+    }
     fn footprint(spec: &Self::Spec) -> Footprint;
     /// The state on the host, from the answers seen so far.
     ///

@@ -370,7 +370,8 @@ fn owners<'a>(
             continue;
         }
         let Some(prepared) = prepared.as_ref().filter(|prepared| !prepared.acts()) else { continue };
-        for address in prepared.addresses() {
+        // Two spellings of one device are one owner's.
+        for address in prepared.addresses().into_iter().chain(plan.also_known_as[at].clone()) {
             if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at)
                 && !(tasks[at].handler && tasks[first].source == tasks[at].source)
             {

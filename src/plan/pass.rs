@@ -88,6 +88,7 @@ impl Planner {
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
         let mut results = vec![None; tasks.len()];
+        let mut also_known_as = vec![vec![]; tasks.len()];
         let mut once = HashMap::new();
         let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
         let any_register = tasks.iter().any(|t| t.names().next().is_some());
@@ -244,6 +245,9 @@ impl Planner {
                 Some(_) => self.result(task, &view, &plan, &preparations[at], counts[at]),
                 None => None,
             };
+            if let Preparation::Ready(prepared) = &preparations[at] {
+                also_known_as[at] = prepared.also_known_as(&view);
+            }
             let writes = &nodes[at].footprint.writes;
             match &plan {
                 TaskPlan::Change(change) => {
@@ -291,7 +295,9 @@ impl Planner {
             _ => None,
         });
         let prepared = prepared.collect();
-        Ok(Pass::Done(Box::new(HostPlan { graph, nodes, tasks, prepared, results, counts, once, rounds: 0 })))
+        let rounds = 0;
+        let plan = HostPlan { graph, nodes, tasks, prepared, also_known_as, results, counts, once, rounds };
+        Ok(Pass::Done(Box::new(plan)))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     diag::{Diagnostics, Exit},
     event::Failure,
     graph::Node as GraphNode,
-    model::{BecomeMethod, Footprint},
+    model::{Area, BecomeMethod, Footprint},
     resource::{Mask, Outcome, Prepared},
     site::{HostTask, OnceKey, Place, Preparation, Prepare, Registered},
     yaml::Map,
@@ -282,7 +282,19 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
         Preparation::NotYet(_) => Footprint::everything(),
     };
     footprint.writes.extend(task.touches.iter().cloned());
+    footprint.reads.iter_mut().for_each(|area| at_home(area, task.become_user.as_deref()));
     footprint
+}
+
+/// A path in the home of whoever the task is done as. Where nobody says who that is, it is somewhere in /home.
+fn at_home(area: &mut Area, user: Option<&str>) {
+    let Area::Path(path) = area else { return };
+    let Some(rest) = path.strip_prefix("~/") else { return };
+    *path = match user {
+        Some("root") => format!("/root/{rest}"),
+        Some(user) => format!("/home/{user}/{rest}"),
+        None => "/home".into(),
+    };
 }
 
 /// The names under which later tasks read what this one comes to. Each item of a `set_fact` may read what the one before it set.
@@ -292,4 +304,21 @@ fn registers(task: &HostTask) -> Vec<(String, usize)> {
     let files = task.brings.iter().map(|name| (name.clone(), task.source));
     let sets = task.sets.iter().map(|name| (name.clone(), ITEMS + task.id.0 as usize));
     register.chain(files).chain(sets).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_at_home_is_of_whoever_acts() {
+        let path = |user| {
+            let mut area = Area::Path("~/.ssh".into());
+            at_home(&mut area, user);
+            area.to_string()
+        };
+        assert_eq!(path(Some("deploy")), "/home/deploy/.ssh");
+        assert_eq!(path(Some("root")), "/root/.ssh");
+        assert_eq!(path(None), "/home");
+    }
 }

@@ -3,7 +3,7 @@
 use crate::{
     event::{Failure, PlannedTask, Verdict},
     graph::{Node as GraphNode, TaskGraph, Why},
-    model::TaskId,
+    model::{Address, TaskId},
     resource::{Change, Prepared},
     site::{HostTask, OnceKey},
     yaml::{Map, Node as ResultNode},
@@ -34,6 +34,8 @@ pub struct HostPlan {
     pub nodes: Vec<GraphNode>,
     pub tasks: Vec<TaskPlan>,
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
+    /// Other names of what each task owns, as the host tells them.
+    pub also_known_as: Vec<Vec<Address>>,
     /// What is predicted for each task that registers its result.
     pub results: Vec<Option<ResultNode>>,
     /// Whether acting on a task counts as a change.

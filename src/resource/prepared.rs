@@ -56,6 +56,10 @@ pub trait Prepared: Send + Sync {
     fn addresses(&self) -> Vec<Address> {
         self.address().into_iter().collect()
     }
+    /// Other names of these, once they are known.
+    fn also_known_as(&self, _: &dyn Lookup) -> Vec<Address> {
+        vec![]
+    }
     fn footprint(&self) -> Footprint;
     // What is no state has more to say.
     fn acts(&self) -> bool {
@@ -114,6 +118,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn addresses(&self) -> Vec<Address> {
         R::address(&self.0).into_iter().chain(R::also_owns(&self.0)).collect()
+    }
+
+    fn also_known_as(&self, lookup: &dyn Lookup) -> Vec<Address> {
+        R::also_known_as(&self.0, &Seen::new(lookup)).unwrap_or_default()
     }
 
     fn footprint(&self) -> Footprint {

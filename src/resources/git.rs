@@ -244,8 +244,8 @@ git:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        // Whose home it is that holds the known hosts, the task does not say.
-        let home = remote::is_ssh(&spec.repo).then(|| Area::Path("/home".into()));
+        // Keys and known hosts of whoever it is done as.
+        let home = remote::is_ssh(&spec.repo).then(|| Area::Path("~/.ssh".into()));
         Footprint::writes([spec.dest.area()]).and_reads(remote::areas(&spec.source()).into_iter().chain(home))
     }
 

@@ -130,6 +130,14 @@ filesystem:
         Some(Address(format!("filesystem:{}", spec.device)))
     }
 
+    fn also_known_as(spec: &Spec, seen: &Seen) -> Observe<Vec<Address>> {
+        let Answer::Output(told) = seen.get(spec.question())? else { return Ok(vec![]) };
+        let told = String::from_utf8_lossy(told.stdout.bytes()).into_owned();
+        let names = told.lines().filter_map(|line| line.strip_prefix("name="));
+        let others = names.filter(|name| **name != *spec.device);
+        Ok(others.map(|name| Address(format!("filesystem:{name}"))).collect())
+    }
+
     fn footprint(spec: &Spec) -> Footprint {
         Footprint::writes(device::area(&spec.device)).and_reads([Area::Packages])
     }
@@ -282,5 +290,31 @@ filesystem:
         let others = to.names.iter().filter(|name| **name != *spec.device).map(|name| question(name));
         let answer = |query| Effect::Answer(query, Answer::Output(output(0, &text)));
         [spec.question()].into_iter().chain(others).map(answer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{Look, Lookup};
+
+    struct Told(&'static str);
+
+    impl Lookup for Told {
+        fn look(&self, _: &Query) -> Look {
+            Look::Known(Answer::Output(output(0, self.0)))
+        }
+
+        fn may_still_come(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_device_is_known_by_its_other_names() {
+        let told = Told("kind=device\nname=/dev/vdb1\nname=/dev/disk/by-id/a\n");
+        let spec: Spec = serde_json::from_str(r#"{"device": "/dev/disk/by-id/a", "fstype": "ext4"}"#).unwrap();
+        let names = Filesystem::also_known_as(&spec, &Seen::new(&told)).unwrap();
+        assert_eq!(names, [Address("filesystem:/dev/vdb1".into())]);
     }
 }
