@@ -73,6 +73,11 @@ impl Judged {
         named.map(|(place, _)| place.as_str())
     }
 
+    /// Whether it will listen on other ports than now.
+    pub fn moves(&self) -> bool {
+        Self::listening(&self.now) != Self::listening(&self.then)
+    }
+
     fn of_others(&self) -> Vec<(&str, u16)> {
         let port = |(place, line): &'_ (String, String)| -> Option<u16> {
             let _ = place;

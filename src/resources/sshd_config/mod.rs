@@ -9,11 +9,11 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Meta, Op, Probe, Query},
+    wire::{Answer, Attrs, Meta, Op, Probe, Query},
 };
 use judged::Judged;
 use spec::{FOLDER, Spec};
@@ -21,6 +21,10 @@ use spec::{FOLDER, Spec};
 const TOKEN: &str = "sshd";
 /// Debian's unit, and what it is called elsewhere.
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
+/// Of Ubuntu from 24.04 on: it makes the socket listen on what sshd's own configuration says, whenever systemd reads its units again.
+const GENERATOR: &str = "/usr/lib/systemd/system-generators/sshd-socket-generator";
+/// What an administrator says of the socket.
+const OVERRIDES: &str = "/etc/systemd/system/ssh.socket.d";
 /// Nothing but the socket starts the service then: without the first step nothing would listen after a reboot.
 const NO_SOCKET: &str = "before this task, in this order: `service: {name: ssh, enabled: true}`; \
     `service: {name: ssh.socket, state: stopped, enabled: false}`; and `service: {name: ssh, state: restarted}` only where the \
@@ -42,6 +46,8 @@ pub struct Config {
     notes: Vec<String>,
     /// The unit that is reloaded.
     service: String,
+    /// The socket that listens in place of it, where the ports change.
+    socket: Option<String>,
 }
 
 impl State for Config {
@@ -92,30 +98,76 @@ fn socket(service: &str) -> String {
     service.replace(".service", ".socket")
 }
 
-fn judge(spec: &Spec, service: &str, seen: &Seen) -> Observe<(Option<Judged>, Option<Content>)> {
-    if !spec.is_present() {
-        return Ok((ask(spec, seen, None)?, None));
+/// The socket that listens in place of the service, when it does.
+///
+/// # Errors
+/// A fault when it would not follow sshd's configuration.
+fn listening_socket(service: &str, seen: &Seen) -> Observe<Option<String>> {
+    let socket = socket(service);
+    if !unit(seen, &socket)?.runs() {
+        return Ok(None);
     }
-    let text = match spec.port {
-        None => spec.text(&[]),
+    let names = [file_query(GENERATOR), Query::List { path: OVERRIDES.into() }];
+    let [_, Answer::Names(overrides)] = seen.all(names)? else {
+        return Err(Fault::new("the agent's answer is of the wrong kind").into());
+    };
+    if seen.meta(GENERATOR)?.is_none() {
+        let fault = Fault::new(format!(
+            "`{socket}` listens in place of sshd: a `port` would hold only once the socket is started anew"
+        ));
+        return Err(fault.hint(NO_SOCKET).into());
+    }
+    for name in overrides.unwrap_or_default() {
+        let path = format!("{OVERRIDES}/{name}");
+        let text = seen.content(&path, 1 << 20, false)?;
+        if text.is_some_and(|text| String::from_utf8_lossy(text.bytes()).contains("ListenStream")) {
+            let fault =
+                Fault::new(format!("{path} says where `{socket}` listens, whatever sshd's `port` is"));
+            return Err(fault.hint("take its lines `ListenStream` out first").into());
+        }
+    }
+    Ok(Some(socket))
+}
+
+/// What sshd says, the text of the file, and the socket whose ports it changes.
+type Judgement = (Option<Judged>, Option<Content>, Option<String>);
+
+fn judge(spec: &Spec, service: &str, seen: &Seen) -> Observe<Judgement> {
+    // Ports may also go with the file, or with the parameter.
+    let moved = |judged: &Option<Judged>| judged.as_ref().is_some_and(Judged::moves);
+    if !spec.is_present() {
+        let judged = ask(spec, seen, None)?;
+        let socket = if moved(&judged) { listening_socket(service, seen)? } else { None };
+        return Ok((judged, None, socket));
+    }
+    let (text, mut socket) = match spec.port {
+        None => (spec.text(&[]), None),
         Some(port) => {
-            let socket = socket(service);
-            if unit(seen, &socket)?.runs() {
-                let fault = Fault::new(format!(
-                    "`{socket}` listens in place of sshd: a `port` would hold only once the socket is started anew"
-                ));
-                return Err(fault.hint(NO_SOCKET).into());
-            }
+            let socket = listening_socket(service, seen)?;
             // What is in use now, whatever the file will say.
             let now = ask(spec, seen, None)?;
-            now.map_or_else(|| spec.text(&[port]), |now| spec.text(&now.ports_to_name(spec)))
+            (now.map_or_else(|| spec.text(&[port]), |now| spec.text(&now.ports_to_name(spec))), socket)
         }
     };
     let judged = ask(spec, seen, Some(text.clone()))?;
     if let Some(judged) = &judged {
         judged.check(spec)?;
     }
-    Ok((judged, Some(Content::from(text.as_str()))))
+    if spec.port.is_none() && moved(&judged) {
+        socket = listening_socket(service, seen)?;
+    } else if !moved(&judged) {
+        socket = None;
+    }
+    Ok((judged, Some(Content::from(text.as_str())), socket))
+}
+
+/// Lets sshd read its configuration again.
+fn reread(state: &Config, verb: &str) -> Vec<Op> {
+    match &state.socket {
+        None => vec![run(["systemctl", verb, "--", &state.service])],
+        // The service, which needs the socket, is restarted with it; those who are logged in stay so.
+        Some(socket) => vec![systemctl("daemon-reload", None), systemctl("restart", Some(socket))],
+    }
 }
 
 impl Resource for SshdConfig {
@@ -140,8 +192,10 @@ sshd_config:
         let path = Area::Path(format!("{FOLDER}/{}", spec.file_name()));
         let units = spec.service.iter().cloned().map(Area::Unit);
         let either = UNITS.into_iter().filter(|_| spec.service.is_none()).map(|unit| Area::Unit(unit.into()));
-        let sockets = UNITS.into_iter().filter(|_| spec.port.is_some()).map(|unit| Area::Unit(socket(unit)));
-        Footprint::writes([path].into_iter().chain(units).chain(either)).and_reads(sockets).and_reads([
+        let sockets = UNITS.into_iter().map(|unit| Area::Unit(socket(unit)));
+        Footprint::writes([path].into_iter().chain(units).chain(either).chain(sockets)).and_reads([
+            Area::Path(GENERATOR.into()),
+            Area::Path(OVERRIDES.into()),
             Area::Path("/etc/ssh".into()),
             Area::Packages,
             Area::Accounts,
@@ -162,7 +216,7 @@ sshd_config:
             parent_there(&path, seen)?;
         }
         let meta = seen.meta(&path)?;
-        let (judged, content) = judge(spec, &service, seen)?;
+        let (judged, content, socket) = judge(spec, &service, seen)?;
         let pending = !seen.run(unconfirmed)?.stdout.bytes().is_empty();
         let then = judged.as_ref().map(Judged::then);
         Ok(Config {
@@ -173,6 +227,7 @@ sshd_config:
             file,
             meta,
             service,
+            socket,
         })
     }
 
@@ -195,8 +250,8 @@ sshd_config:
         let mut ops = vec![];
         // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
         if rewritten || from.confirmed.is_some() {
-            let reload = run(["systemctl", "try-reload-or-restart", "--", &from.service]);
-            ops.push(armed::arm(TOKEN, spec.confirm_within, &path, &from.file, from.meta.as_ref(), [reload]));
+            let back = reread(from, "try-reload-or-restart");
+            ops.push(armed::arm(TOKEN, spec.confirm_within, &path, &from.file, from.meta.as_ref(), back));
         }
         match (&to.file.what, to.file.read()) {
             (Some(What::File), Some(content)) => {
@@ -208,9 +263,16 @@ sshd_config:
             _ => {}
         }
         if rewritten {
-            ops.push(systemctl("reload", Some(&from.service)));
+            ops.extend(reread(from, "reload"));
         }
         ops
+    }
+
+    fn effects(spec: &Spec, from: &Config, _: &Config, ops: &[Op]) -> Vec<Effect> {
+        let is_socket = |area: &Area| matches!(area, Area::Unit(name) if name.ends_with(".socket"));
+        let runs = ops.iter().any(|op| matches!(op, Op::Exec { .. }));
+        let writes = Self::footprint(spec).writes.into_iter().filter(|_| runs);
+        writes.filter(|area| from.socket.is_some() || !is_socket(area)).map(Effect::Unknown).collect()
     }
 
     fn notes(_: &Spec, state: &Config) -> Vec<String> {

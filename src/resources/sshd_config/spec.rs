@@ -17,7 +17,8 @@ pub const FOLDER: &str = "/etc/ssh/sshd_config.d";
 /// file back unless a new connection could be made in time: one cannot lock oneself out.
 ///
 /// To move sshd to another port, give `port`: it listens on the old and the new one. Set the inventory's `ansible_port` to the new one, then
-/// say `drop_old_port: true`: were the new one not reachable, the old one would come back.
+/// say `drop_old_port: true`: were the new one not reachable, the old one would come back. Where `ssh.socket` listens in place of sshd,
+/// it is restarted instead (Ubuntu from 24.04 on); an older one is refused, since it does not read sshd's configuration.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
