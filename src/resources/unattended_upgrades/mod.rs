@@ -19,6 +19,8 @@ const FOLDER: &str = "/etc/apt/apt.conf.d";
 const FILES: [(&str, &str); 2] =
     [("periodic", "20auto-upgrades"), ("settings", "52unattended-upgrades-provision")];
 const LIMIT: u64 = 1 << 20;
+/// What the link `/etc/os-release` leads to.
+const RELEASE: &str = "/usr/lib/os-release";
 
 pub struct UnattendedUpgrades;
 
@@ -130,7 +132,13 @@ unattended_upgrades:
         };
         let read = |name: &String| Query::Read { path: path(name), limit: LIMIT, secret: false };
         let files = names.iter().flat_map(|name| [read(name), file_query(&path(name))]);
-        seen.each(files.chain([status(), Query::Run(probe.clone())]))?;
+        let release = Query::Read { path: RELEASE.into(), limit: LIMIT, secret: false };
+        let release = spec.origins.is_some().then_some(release);
+        seen.each(files.chain([status(), Query::Run(probe.clone())]).chain(release))?;
+        if spec.origins.is_some() {
+            let release = seen.content(RELEASE, LIMIT, false)?.unwrap_or_else(|| Content::from(""));
+            spec.check_for(&String::from_utf8_lossy(release.bytes()))?;
+        }
         let said = seen.run(probe)?;
         match said.code {
             0 => {}

@@ -17,7 +17,9 @@ pub struct Spec {
     /// Days between two updates of the package lists.
     #[serde(default = "one")]
     pub update_lists: u32,
-    /// From where updates are installed, in place of the package's own list: `origin=Debian,codename=${distro_codename}-security`.
+    /// From where updates are installed, in place of the package's own list: patterns as of Debian's `Origins-Pattern`
+    /// (`origin=Debian,codename=${distro_codename}-security`), or as of Ubuntu's `Allowed-Origins`
+    /// (`${distro_id}:${distro_codename}-security`). A list that none of the host's own updates can fit is refused.
     /// Default: as the package's own settings have it.
     pub origins: Option<Vec<String>>,
     /// Packages that are left alone, as regular expressions. Default: as the package's own settings have it.
@@ -113,7 +115,52 @@ fn word(on: bool) -> String {
     on.to_string()
 }
 
+const DEBIAN: &str = "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";
+const UBUNTU: &str = "${distro_id}:${distro_codename}-security";
+
+/// As in `Allowed-Origins`: who offers it, and the archive.
+fn is_allowed(origin: &str) -> bool {
+    let parts = origin.split_once(':').filter(|_| !origin.contains('='));
+    parts.is_some_and(|(from, archive)| !from.trim().is_empty() && !archive.trim().is_empty())
+}
+
+/// As in `Origins-Pattern`.
+fn is_pattern(origin: &str) -> bool {
+    origin.split(',').all(|part| part.trim().split_once('=').is_some_and(|(key, _)| !key.is_empty()))
+}
+
+/// The distribution whose updates alone a pattern is about.
+fn is_of(origin: &str, name: &str) -> bool {
+    let mut from = origin.split(',').filter_map(|part| match part.trim().split_once('=') {
+        Some(("origin" | "o", from)) => Some(from),
+        _ => None,
+    });
+    let allowed = origin.split_once(':').filter(|_| is_allowed(origin)).map(|(from, _)| from);
+    allowed.into_iter().chain(from.next()).any(|from| from.trim().eq_ignore_ascii_case(name))
+}
+
 impl Spec {
+    /// Refuses a list of which nothing fits the updates of the host's distribution; `release` is its os-release.
+    ///
+    /// # Errors
+    /// A fault with what would.
+    pub fn check_for(&self, release: &str) -> Result<(), Fault> {
+        let id = release.lines().find_map(|line| line.strip_prefix("ID=")).unwrap_or_default();
+        let (own, other, fits) = match id.trim_matches(['"', '\'']) {
+            "ubuntu" => ("Ubuntu", "Debian", UBUNTU),
+            "debian" => ("Debian", "Ubuntu", DEBIAN),
+            _ => return Ok(()),
+        };
+        let Some(origins) = &self.origins else { return Ok(()) };
+        match origins.iter().all(|origin| is_of(origin, other)) {
+            false => Ok(()),
+            true => {
+                Err(Fault::new(format!("`origins` names updates of {other} alone, and the host is {own}"))
+                    .hint(format!("there it is `{fits}`")))
+            }
+        }
+    }
+
     /// Everything that can be wrong without asking a host.
     ///
     /// # Errors
@@ -135,14 +182,9 @@ impl Spec {
             return Err(fault.hint("leave it out for the package's own list, or say `enabled: false`"));
         }
         for origin in self.origins.iter().flatten() {
-            if !origin
-                .split(',')
-                .all(|part| part.trim().split_once('=').is_some_and(|(key, _)| !key.is_empty()))
-            {
+            if !is_allowed(origin) && !is_pattern(origin) {
                 let fault = Fault::new(format!("`{}` is no pattern of `origins`", origin.escape_debug()));
-                return Err(fault.hint(
-                    "as in `origin=Debian,codename=${distro_codename}-security,label=Debian-Security`",
-                ));
+                return Err(fault.hint(format!("as in `{DEBIAN}`, or on Ubuntu `{UBUNTU}`")));
             }
         }
         if let Some(mail) = &self.mail {
@@ -180,9 +222,10 @@ impl Spec {
         let mut settings = vec![];
         let key = |key: &str| format!("{NAMESPACE}::{key}");
         if let Some(origins) = &self.origins {
-            // Ubuntu's own file has its list under this name.
-            settings.push(Setting::List(key("Allowed-Origins"), vec![]));
-            settings.push(Setting::List(key("Origins-Pattern"), origins.clone()));
+            // Ubuntu's own file has its list under the first name, Debian's under the second: both are ours then.
+            let (allowed, patterns) = origins.iter().cloned().partition(|origin| is_allowed(origin));
+            settings.push(Setting::List(key("Allowed-Origins"), allowed));
+            settings.push(Setting::List(key("Origins-Pattern"), patterns));
         }
         if let Some(packages) = &self.blacklist {
             settings.push(Setting::List(key("Package-Blacklist"), packages.clone()));
