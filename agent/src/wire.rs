@@ -20,7 +20,7 @@ pub mod undo;
 pub use facts::Facts;
 pub use hello::Hello;
 pub use probe::MachineProbe;
-pub use probe::{AptPlan, AttributeProbe, ComposeProbe, DnfQuestion, Probe};
+pub use probe::{AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};
 pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, Unpack};

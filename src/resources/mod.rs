@@ -103,7 +103,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<docker_image::DockerImage>().theirs(&[theirs::programs::IMAGE]),
     row::<docker_login::DockerLogin>().theirs(&[theirs::programs::LOGIN]),
     row::<docker_network::DockerNetwork>().theirs(&[theirs::programs::NETWORK]),
-    row::<docker_prune::DockerPrune>(),
+    row::<docker_prune::DockerPrune>().theirs(&[theirs::programs::PRUNE]),
     row::<docker_volume::DockerVolume>().theirs(&[theirs::programs::VOLUME]),
     row::<env_file::EnvFile>(),
     row::<fail::Fail>(),

@@ -14,7 +14,6 @@ use std::{
 const ELSEWHERE: &[(&str, &str)] = &[
     ("assert", "an action: it leaves nothing that could be disturbed"),
     ("async_status", "an action: it leaves nothing that could be disturbed"),
-    ("compose", "tests/e2e/steps.rs: containers of the real stack are disturbed on VMs"),
     ("debug", "an action: it leaves nothing that could be disturbed"),
     ("fail", "an action: it leaves nothing that could be disturbed"),
     ("fetch", "what it does is not on the host: tests/cli/transfer.rs"),

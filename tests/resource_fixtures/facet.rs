@@ -6,9 +6,11 @@ pub fn kind_of(kind: &str, facet: &str) -> String {
     match (kind, &words[..]) {
         // What becomes of the service is said beside each reason.
         ("compose", ["service", _] | ["service", _, "container", _]) => "service".into(),
+        ("compose", ["network", _]) => "network".into(),
         ("compose", ["service", _, "environment", ..]) => "environment".into(),
         ("compose", ["service", _, "label", ..]) => "label".into(),
         ("compose", ["service", _, rest @ ..]) => rest.join(" "),
+        ("docker_prune", ["build", "cache"]) => "build cache".into(),
         ("docker_prune", [kind, ..]) => (*kind).into(),
         ("env_file", _) if !["type", "mode", "owner", "group", "comment", "target"].contains(&facet) => {
             "KEY".into()

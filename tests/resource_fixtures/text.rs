@@ -4,7 +4,7 @@ use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
     wire::{
-        AptPlan, AttributeProbe, Attrs, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until,
+        AptPlan, AttributeProbe, Attrs, ComposeAsk, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until,
         docker::DockerProbe, postgres::PostgresProbe,
     },
 };
@@ -61,7 +61,23 @@ pub fn probe(probe: &Probe) -> String {
         Probe::NftCheck { .. } => "nft-check".into(),
         Probe::Certificate { path, .. } => format!("certificate {path}"),
         Probe::Which { program } => format!("which {program}"),
-        Probe::Compose(project) => format!("compose {}", project.project),
+        Probe::Compose(project) => {
+            let mut text = format!("compose {}", project.project);
+            project.profiles.iter().for_each(|profile| text += &format!(" profile {profile}"));
+            match &project.ask {
+                ComposeAsk::Up { recreate, scale } => {
+                    recreate.iter().for_each(|all| text += &format!(" recreate {all}"));
+                    scale.iter().for_each(|(service, count)| text += &format!(" {service}={count}"));
+                }
+                ComposeAsk::Down { orphans, services } => {
+                    text += if *orphans { " down with orphans" } else { " down" };
+                    services.iter().for_each(|service| text += &format!(" {service}"));
+                }
+                ComposeAsk::Stop { services } => text += &format!(" stop {}", services.join(" ")),
+                ComposeAsk::Restart { services } => text += &format!(" restart {}", services.join(" ")),
+            }
+            if project.files.is_empty() { text + " by name" } else { text.trim_end().into() }
+        }
         Probe::DockerApi => "docker-api".into(),
         Probe::Subnets => "subnets".into(),
         Probe::Attribute(AttributeProbe::Xattr { path, name, .. }) => format!("xattr {name} {path}"),
@@ -76,7 +92,10 @@ pub fn probe(probe: &Probe) -> String {
             DockerProbe::Archive { path } => format!("docker-archive {path}"),
             DockerProbe::LiveRestore => "docker-live-restore".into(),
             DockerProbe::Flags => "docker-flags".into(),
-            DockerProbe::Removable(what) => format!("docker-removable {}", what.older_s),
+            DockerProbe::Removable(what) => {
+                let cache = what.cache.map(|all| if all { " whole cache" } else { " cache" });
+                format!("docker-removable {}{}", what.older_s, cache.unwrap_or_default())
+            }
         },
         Probe::Postgres(at, question) => {
             let place = at.container.clone().unwrap_or_else(|| at.port.to_string());

@@ -21,7 +21,7 @@ pub enum DockerProbe {
     LiveRestore,
     /// The command line in the daemon's unit, without its variables filled in; empty where there is none.
     Flags,
-    /// What could go, a line each: `{"kind", "id", "what", "labels", "users"}`, of an image also `"digests"`.
+    /// What could go, a line each: `{"kind", "id", "what", "labels", "users"}`, of an image also `"digests"`, of what takes space `"size"`.
     Removable(Removable),
 }
 
@@ -40,6 +40,8 @@ pub struct Removable {
     /// But docker's own.
     pub networks: bool,
     pub images: Images,
+    /// Of the build cache what is in no image, or (`true`) all that no build uses.
+    pub cache: Option<bool>,
     /// Only what was made at least so many seconds ago.
     pub older_s: u64,
 }

@@ -150,6 +150,29 @@ pub struct ComposeProbe {
     pub files: Vec<(String, Option<Content>)>,
     /// `--env-file` files and `env_file:` entries: likewise.
     pub env_files: Vec<(String, Option<Content>)>,
+    pub profiles: Vec<String>,
+    pub ask: ComposeAsk,
+}
+
+/// What compose is asked to do with it, dry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum ComposeAsk {
+    /// Everything is there and runs. Only containers that differ are recreated, unless all are (`true`) or none (`false`).
+    Up {
+        recreate: Option<bool>,
+        scale: Vec<(String, u32)>,
+    },
+    /// With the project's networks in the answer. Without files: what docker knows of the project.
+    Down {
+        orphans: bool,
+        services: Vec<String>,
+    },
+    Stop {
+        services: Vec<String>,
+    },
+    Restart {
+        services: Vec<String>,
+    },
 }
 
 /// Extended attributes and access control lists, which the agent reads itself.

@@ -101,6 +101,8 @@ fn ask(folder: &Path, directory: &str) -> Output {
         directory: directory.into(),
         files: vec![("compose.yml".into(), Some("services: {}\n".into()))],
         env_files: vec![(".env".into(), Some("KEY=canary\n".into()))],
+        profiles: vec![],
+        ask: ComposeAsk::Up { recreate: None, scale: vec![] },
     };
     match agent(folder, state.path(), Session::ReadOnly).observe(Query::Run(Probe::Compose(probe))) {
         Answer::Output(output) => output,

@@ -85,6 +85,8 @@ fn compose_without_docker_is_told_apart_from_compose_without_daemon() {
             (".env.web".into(), Some("KEY=canary\n".into())),
             (".env".into(), Some("FROM_ENV=told\n".into())),
         ],
+        profiles: vec![],
+        ask: ComposeAsk::Up { recreate: None, scale: vec![] },
     };
     let output = ask(&mut agent, Probe::Compose(probe.clone()));
     let plugin = std::process::Command::new("docker").args(["compose", "version"]).output();

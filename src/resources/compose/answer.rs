@@ -1,39 +1,105 @@
 //! What the host's compose answered, service by service.
 
 use super::{
-    Action, Service, Spec,
+    Action, Service,
     container::{container_name, finished, is_paused, run_rank, state_word, stopped_by_hand},
     files::{no_service, with_dependencies},
-    reasons,
+    reasons::{self, unknown_reason},
+    spec::{Build, Recreate, Spec},
 };
-use crate::resource::{Facet, Facets, Fault};
+use crate::resource::{Facet, Facets, Fault, Pause};
+use agent::wire::Output;
 use serde_json::Value;
 
-const SERVICE: &str = "com.docker.compose.service";
+pub const SERVICE: &str = "com.docker.compose.service";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
+/// Why nothing can be told of the project yet: there is no docker that answers.
+///
+/// # Errors
+/// A pause with compose's words, when it refuses.
+pub fn no_answer(spec: &Spec, output: &Output) -> Result<Option<String>, Pause> {
+    let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
+    let what = match output.code {
+        0 => return Ok(None),
+        127 => "docker compose is missing",
+        125 => "docker does not answer",
+        // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
+        _ => {
+            let why = format!("docker compose refuses project `{}`: {said}", spec.project);
+            return Err(Pause::NotYet(why));
+        }
+    };
+    Ok(Some(if said.is_empty() { what.into() } else { format!("{what}: {said}") }))
+}
+
 /// A service that is not there yet.
-pub fn created(name: &str, image: Option<&str>) -> Service {
-    let state = image.map_or("created".to_string(), |image| format!("created from {image}"));
-    let after = Facets::from([(title(name), state.into())]);
-    Service {
-        name: name.into(),
-        action: Action::Create,
-        before: Facets::new(),
-        after,
-        left: None,
-        job: false,
+pub fn created(spec: &Spec, name: &str, image: Option<&str>, builds: bool) -> Service {
+    let mut state = image.map_or("created".to_string(), |image| format!("created from {image}"));
+    if builds && image.is_none() {
+        state.push_str(" from its build");
+    }
+    if let Some(count) = spec.scale.get(name).filter(|count| **count > 1) {
+        state.push_str(&format!(", {count} containers"));
+    }
+    let mut service = Service { needed: true, ..Service::new(name.into(), Action::Create) };
+    service.after.insert(title(name), state.into());
+    build_anew(spec, &mut service, builds);
+    service
+}
+
+/// Whether the image comes out different shows when it is built.
+fn build_anew(spec: &Spec, service: &mut Service, builds: bool) {
+    if builds && spec.build == Build::Always {
+        service.builds = true;
+        let facet = format!("{} build", title(&service.name));
+        service.after.insert(facet, "made anew; recreated if it comes out different".into());
     }
 }
 
-fn title(name: &str) -> String {
+/// A container that was run beside its service.
+pub fn one_off(container: &Value) -> bool {
+    container["Config"]["Labels"][ONE_OFF] == "True"
+}
+
+/// The answer.
+pub fn read(spec: &Spec, stdout: &[u8]) -> Result<Value, Fault> {
+    // The parser's own message could quote from the answer, which holds secrets.
+    let mut answer: Value = serde_json::from_slice(stdout).map_err(|_| not_understood("no JSON"))?;
+    undouble(&mut answer["config"]);
+    match answer["error"].as_str() {
+        None => Ok(answer),
+        Some(error) => {
+            let fault =
+                Fault::new(format!("docker compose refuses project `{}`: {}", spec.project, error.trim()));
+            Err(fault.hint(format!("`docker compose config` in {} says the same", spec.directory)))
+        }
+    }
+}
+
+/// In what compose prints of a configuration each `$` is doubled: it could be read as a file again.
+fn undouble(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains("$$") => *text = text.replace("$$", "$"),
+        Value::Array(items) => items.iter_mut().for_each(undouble),
+        Value::Object(map) => map.values_mut().for_each(undouble),
+        _ => {}
+    }
+}
+
+fn not_understood(why: &str) -> Fault {
+    Fault::new(format!("docker compose answered in a way that is not understood: {why}"))
+}
+
+pub fn title(name: &str) -> String {
     format!("service {name}")
 }
 
 /// What compose says it would do with a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    /// It goes: there are more containers than the files ask for.
+pub enum Verdict {
+    Stop,
+    /// It goes: there are more containers than the files ask for, or all do.
     Remove,
     Running,
     Start,
@@ -43,16 +109,8 @@ enum Verdict {
 
 /// Each service of the project, with what happens to it.
 pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Service>, Fault> {
-    let bad =
-        |why: &str| Fault::new(format!("docker compose answered in a way that is not understood: {why}"));
-    // The parser's own message could quote from the answer, which holds secrets.
-    let answer: Value = serde_json::from_slice(stdout).map_err(|_| bad("no JSON"))?;
-    if let Some(error) = answer["error"].as_str() {
-        let fault =
-            Fault::new(format!("docker compose refuses project `{}`: {}", spec.project, error.trim()));
-        return Err(fault.hint(format!("`docker compose config` in {} says the same", spec.directory)));
-    }
-    let config = answer["config"]["services"].as_object().ok_or_else(|| bad("no services"))?;
+    let answer = read(spec, stdout)?;
+    let config = answer["config"]["services"].as_object().ok_or_else(|| not_understood("no services"))?;
     if let Some(unknown) = spec.services.0.iter().find(|name| !config.contains_key(*name)) {
         return Err(no_service(spec, unknown));
     }
@@ -68,8 +126,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
     };
     let asked = with_dependencies(spec.services.0.clone(), depends_on);
     let containers: Vec<&Value> = answer["containers"].as_array().into_iter().flatten().collect();
-    let containers: Vec<&Value> =
-        containers.into_iter().filter(|c| c["Config"]["Labels"][ONE_OFF] != "True").collect();
+    let containers: Vec<&Value> = containers.into_iter().filter(|c| !one_off(c)).collect();
     let verdicts = verdicts(answer["dry_run"].as_str().unwrap_or_default());
     let of = |name: &str| -> Vec<&Value> {
         containers.iter().copied().filter(|c| c["Config"]["Labels"][SERVICE] == name).collect()
@@ -87,7 +144,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             verdict => *verdict,
         };
         let said = || verdicts.iter().filter(|(container, _)| is_ours(container));
-        let verdict = said().map(of_one).filter(|verdict| *verdict != Verdict::Remove).max();
+        let verdict = said().map(of_one).filter(|verdict| *verdict > Verdict::Remove).max();
         let goes = |c: &Value| said().any(|(name, v)| *v == Verdict::Remove && name == container_name(c));
         let (going, staying): (Vec<&Value>, Vec<&Value>) = there.iter().copied().partition(|c| goes(c));
         let worst = staying.iter().copied().min_by_key(|c| run_rank(c));
@@ -96,12 +153,15 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             (None, Some(last)) => existing(spec, name, &answer, last, (None, needed), values),
             // Held back by a scale of 0 or a profile when compose has no word for it.
             (None, None) if verdict.is_none() => return None,
-            (None, None) => created(name, wanted["image"].as_str()),
+            (None, None) => created(spec, name, wanted["image"].as_str(), wanted["build"].is_object()),
         };
         if service.left.is_none() && !going.is_empty() {
             scale_down(&mut service, &going, worst.is_some(), values);
         }
         service.job = is_job(&answer["config"]["services"], name);
+        if worst.is_some() {
+            build_anew(spec, &mut service, wanted["build"].is_object());
+        }
         Some(service)
     };
     for (name, wanted) in config.iter().filter(|(name, _)| asked_for(name)) {
@@ -110,6 +170,7 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
     // What is brought up brings up what it depends on: a job runs again, and one that was stopped by hand is started.
     let acts = |service: &&Service| {
         matches!(service.action, Action::Create | Action::Recreate | Action::Start | Action::Shrink)
+            || service.builds && service.left.is_none()
     };
     let brought_up: Vec<String> = services.iter().filter(acts).map(|service| service.name.clone()).collect();
     let needed = with_dependencies(brought_up, depends_on);
@@ -118,20 +179,14 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
             *service = started;
         }
     }
+    services.iter_mut().for_each(|service| service.needed = needed.contains(&service.name));
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
             let service = container["Config"]["Labels"][SERVICE].as_str().unwrap_or_default();
             if !config.contains_key(service) {
                 let before = Facets::from([(title(service), state_word(container).into())]);
                 let name = container_name(container).to_string();
-                services.push(Service {
-                    name,
-                    action: Action::Remove,
-                    before,
-                    after: Facets::new(),
-                    left: None,
-                    job: false,
-                });
+                services.push(Service { before, ..Service::new(name, Action::Remove) });
             }
         }
     }
@@ -159,7 +214,10 @@ fn existing(
         _ if rests || done => (Action::Nothing, same),
         Some(Verdict::Recreate) => {
             let mut after = side("recreated".into());
-            for reason in reasons::reasons(name, answer, container, values) {
+            let found = reasons::reasons(name, answer, container, values).into_iter();
+            // That all are is reason enough.
+            let asked_for = |facet: &str| spec.recreate == Recreate::Always && facet == unknown_reason(name);
+            for reason in found.filter(|reason| !asked_for(&reason.facet)) {
                 before.extend(reason.before.map(|facet| (reason.facet.clone(), facet)));
                 after.extend(reason.after.map(|facet| (reason.facet, facet)));
             }
@@ -179,7 +237,7 @@ fn existing(
             "{word}; its configuration is out of date: `docker compose up -d {name}` starts it with the new one"
         ),
     });
-    Service { name: name.into(), action, before, after, left, job: false }
+    Service { before, after, left, ..Service::new(name.into(), action) }
 }
 
 /// Containers that go, each by its name; `some_stay` tells whether the service has others.
@@ -204,7 +262,7 @@ fn scale_down(service: &mut Service, going: &[&Value], some_stay: bool, values: 
 }
 
 /// A service that others wait for to be done.
-fn is_job(services: &Value, name: &str) -> bool {
+pub fn is_job(services: &Value, name: &str) -> bool {
     let waits = |service: &Value| {
         service["depends_on"][name]["condition"].as_str() == Some("service_completed_successfully")
     };
@@ -224,7 +282,7 @@ fn belongs(spec: &Spec, name: &str, wanted: &Value, container: &str) -> bool {
 }
 
 /// Reads `DRY-RUN MODE -  Container shop-db-1  Recreate`. The strongest word said of a container counts.
-fn verdicts(dry_run: &str) -> Vec<(String, Verdict)> {
+pub fn verdicts(dry_run: &str) -> Vec<(String, Verdict)> {
     let mut found: Vec<(String, Verdict)> = vec![];
     for line in dry_run.lines() {
         let mut words = line.split_whitespace().skip_while(|word| *word != "Container").skip(1);
@@ -234,7 +292,8 @@ fn verdicts(dry_run: &str) -> Vec<(String, Verdict)> {
             "Running" => Verdict::Running,
             "Recreate" | "Recreated" => Verdict::Recreate,
             "Create" | "Creating" | "Created" => Verdict::Create,
-            "Start" | "Starting" | "Started" => Verdict::Start,
+            "Start" | "Starting" | "Started" | "Restarting" => Verdict::Start,
+            "Stop" | "Stopping" | "Stopped" => Verdict::Stop,
             _ => continue,
         };
         // The new container carries the old one's short id in front until it takes its place.

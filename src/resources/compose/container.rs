@@ -19,6 +19,11 @@ pub fn is_paused(container: &Value) -> bool {
     status(container) == "paused"
 }
 
+/// It runs, or would again by itself.
+pub fn is_up(container: &Value) -> bool {
+    matches!(status(container), "running" | "restarting" | "paused")
+}
+
 /// Docker starts again what ends under these policies, unless it was told to stop it or could not.
 pub fn stopped_by_hand(container: &Value) -> bool {
     let kept_up = matches!(restart_policy(container), "always" | "unless-stopped");

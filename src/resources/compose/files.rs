@@ -22,6 +22,8 @@ pub struct Files {
     pub probe: ComposeProbe,
     /// What is known without asking compose.
     pub services: Vec<Named>,
+    /// Of whatever profile.
+    all: Vec<String>,
     /// Services may also be in files that these include.
     includes: bool,
     /// Values in environment files: they must not be shown.
@@ -33,6 +35,8 @@ pub struct Named {
     pub name: String,
     /// Where it is written plainly.
     pub image: Option<String>,
+    /// Its image is built.
+    pub builds: bool,
     depends_on: Vec<String>,
 }
 
@@ -51,35 +55,18 @@ pub fn join(directory: &str, file: &str) -> String {
     format!("{}/{file}", directory.trim_end_matches('/'))
 }
 
-/// Refuses names that compose refuses, or would read as an option.
-pub fn check(spec: &Spec) -> Result<(), Fault> {
-    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let project = &spec.project;
-    if !project.starts_with(lower) || !project.chars().all(|c| lower(c) || "-_".contains(c)) {
-        let fault = Fault::new(format!("`{}` is not the name of a project", project.escape_debug()));
-        return Err(fault.hint("lowercase letters, digits, `-` and `_`, starting with a letter or digit"));
-    }
-    if !spec.directory.starts_with('/') {
-        return Err(Fault::new("`directory` must be an absolute path").hint("begin it with `/`"));
-    }
-    let broken = |path: &str| path.contains(['\0', '\n', '\r']);
-    if broken(&spec.directory) {
-        return Err(Fault::new("`directory` holds a line break"));
-    }
-    let file = spec.files.0.iter().chain(&spec.env_file.0).find(|f| f.starts_with('-') || broken(f));
-    let service = spec.services.0.iter().find(|name| {
-        !name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    });
-    match file.or(service) {
-        Some(bad) => Err(Fault::new(format!("`{}` cannot be used as a name here", bad.escape_debug()))),
-        None => Ok(()),
-    }
-}
-
 fn read_query(path: &str) -> Query {
     // Compose files may hold secrets as well as environment files do; nothing of either is shown as text.
     Query::Read { path: path.into(), limit: LIMIT, secret: true }
+}
+
+/// Whether the files that the task names are there, as predicted.
+pub fn are_there(spec: &Spec, seen: &Seen) -> Observe<bool> {
+    let paths: Vec<String> =
+        spec.files.0.iter().chain(&spec.env_file.0).map(|file| join(&spec.directory, file)).collect();
+    seen.each(paths.iter().map(|path| read_query(path)))?;
+    let there = paths.iter().map(|path| Ok(seen.content(path, LIMIT, true)?.is_some()));
+    there.collect::<Observe<Vec<bool>>>().map(|there| there.into_iter().all(|there| there))
 }
 
 /// Reads the files, as predicted.
@@ -106,7 +93,7 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     seen.each(entries.iter().flatten().map(|entry| read_query(&real(entry))))?;
 
     let mut files = vec![];
-    let mut services: Vec<Named> = vec![];
+    let (mut services, mut all): (Vec<Named>, Vec<String>) = (vec![], vec![]);
     for ((path, (source, node)), entries) in compose.into_iter().zip(&parsed).zip(&entries) {
         let mut text = source.text.clone();
         // From the end, so that the places before keep their offsets.
@@ -117,9 +104,11 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
             env_files.push((real(entry), Some(content)));
         }
         files.push((path, Some(Content::new(text, true))));
-        for new in named_services(node) {
+        all.extend(services_in(node).map(|(name, _)| name.clone()));
+        for new in named_services(node, &spec.profiles.0) {
             match services.iter_mut().find(|known| known.name == new.name) {
                 Some(known) => {
+                    known.builds |= new.builds;
                     known.image = new.image.or(known.image.take());
                     known.depends_on.extend(new.depends_on);
                 }
@@ -130,7 +119,9 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     let values = env_files.iter().filter_map(|(_, content)| content.as_ref()).flat_map(values).collect();
     let (project, directory) = (spec.project.clone(), spec.directory.clone());
     let includes = parsed.iter().any(|(_, node)| node.get("include").is_some());
-    Ok(Files { probe: ComposeProbe { project, directory, files, env_files }, services, includes, values })
+    let (profiles, ask) = (spec.profiles.0.clone(), spec.ask());
+    let probe = ComposeProbe { project, directory, files, env_files, profiles, ask };
+    Ok(Files { probe, services, all, includes, values })
 }
 
 fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), Fault> {
@@ -142,7 +133,7 @@ fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), Faul
     Ok((source, node))
 }
 
-fn services(node: &Node) -> impl Iterator<Item = (&String, &Node)> {
+fn services_in(node: &Node) -> impl Iterator<Item = (&String, &Node)> {
     let map = node.get("services").and_then(Node::as_map);
     map.into_iter().flatten().map(|(name, entry)| (name, &entry.node))
 }
@@ -165,6 +156,14 @@ pub fn no_service(spec: &Spec, name: &str) -> Fault {
 }
 
 impl Files {
+    /// Refuses a number of what is not there.
+    pub fn check_scale(&self, spec: &Spec) -> Result<(), Fault> {
+        match spec.scale.keys().find(|name| !self.includes && !self.all.contains(name)) {
+            Some(unknown) => Err(no_service(spec, unknown)),
+            None => Ok(()),
+        }
+    }
+
     /// Those that the task is about.
     pub fn wanted(self, spec: &Spec) -> Result<Vec<Named>, Fault> {
         let of = |name: &str| self.services.iter().find(|service| service.name == name);
@@ -179,9 +178,13 @@ impl Files {
 }
 
 /// Services that `up` would start: those that no profile holds back.
-fn named_services(node: &Node) -> Vec<Named> {
-    let profiled =
-        |service: &Node| service.get("profiles").and_then(Node::as_seq).is_some_and(|p| !p.is_empty());
+fn named_services(node: &Node, active: &[String]) -> Vec<Named> {
+    let profiled = |service: &Node| {
+        let profiles = service.get("profiles").and_then(Node::as_seq).filter(|named| !named.is_empty());
+        profiles.is_some_and(|named| {
+            !named.iter().filter_map(Node::as_str).any(|name| active.iter().any(|active| active == name))
+        })
+    };
     let image = |service: &Node| {
         let image = service.get("image").and_then(Node::as_str)?;
         (!image.contains('$')).then(|| image.to_string())
@@ -194,9 +197,10 @@ fn named_services(node: &Node) -> Vec<Named> {
     let name = |(name, service): (&String, &Node)| Named {
         name: name.clone(),
         image: image(service),
+        builds: service.get("build").is_some(),
         depends_on: depends_on(service),
     };
-    services(node).filter(|(_, service)| !profiled(service)).map(name).collect()
+    services_in(node).filter(|(_, service)| !profiled(service)).map(name).collect()
 }
 
 /// All `env_file:` entries that are named plainly, in the order in which they stand in the text.
@@ -212,7 +216,7 @@ fn env_file_entries(node: &Node) -> Vec<EnvFile> {
             }
         }
     };
-    for (_, service) in services(node) {
+    for (_, service) in services_in(node) {
         match service.get("env_file") {
             Some(node) if node.as_seq().is_some() => node.as_seq().into_iter().flatten().for_each(&mut add),
             Some(node) => add(node),

@@ -8,80 +8,18 @@ mod answer;
 mod container;
 mod files;
 mod labels;
+mod less;
 mod reasons;
+mod spec;
 
-use super::shared::OneOrMany;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Exec, Op, Probe, Until, Wait};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use spec::{Build, Pull, Recreate, Spec, Wanted};
 
 pub struct Compose;
-
-/// Brings the services of a Docker Compose project to what its files say, and waits until they are healthy.
-///
-/// Services that did not change are not touched. A service that somebody stopped by hand (`docker stop`) stays stopped
-/// unless `start_stopped` is set or one that is brought up depends on it. A change in the content of a mounted file is seen
-/// by no one: give the service a label with a hash of the content (`content_hash`), and the plan names that as the reason.
-/// A job (restart `no` or `on-failure`) that has ended with 0 is fine; one that others wait for
-/// (`service_completed_successfully`) is waited for.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// Name of the project.
-    project: String,
-    /// The project's folder: what relative paths in its files start from.
-    directory: String,
-    /// Compose files, relative to the folder. Default: `compose.yaml`.
-    #[serde(default = "default_files")]
-    files: OneOrMany<String>,
-    /// Files with the values of `${VARIABLES}` (`--env-file`), relative to the folder.
-    #[serde(default)]
-    env_file: OneOrMany<String>,
-    /// Just these services, and what they depend on. Default: all.
-    #[serde(default)]
-    services: OneOrMany<String>,
-    /// Wait until what was changed runs and is healthy, and fail with the probe's last output and the log's end when it
-    /// does not get there. Default: true.
-    #[serde(default = "yes")]
-    wait: bool,
-    /// Seconds to wait, and again for pulling and creating.
-    #[serde(default = "default_timeout")]
-    timeout: u32,
-    /// Whether images are pulled for services that are created or recreated.
-    #[serde(default)]
-    pull: Pull,
-    /// Remove containers of services that are no longer in the files.
-    #[serde(default)]
-    remove_orphans: bool,
-    /// Start what was stopped by hand.
-    #[serde(default)]
-    start_stopped: bool,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Pull {
-    #[default]
-    Missing,
-    Always,
-    Never,
-}
-
-fn default_files() -> OneOrMany<String> {
-    OneOrMany(vec!["compose.yaml".into()])
-}
-
-fn default_timeout() -> u32 {
-    300
-}
-
-fn yes() -> bool {
-    true
-}
 
 /// What happens to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +35,10 @@ enum Action {
     Shrink,
     /// A container whose service is no longer in the files.
     Remove,
+    /// The project goes.
+    Down,
+    Stop,
+    Restart,
     Nothing,
 }
 
@@ -111,10 +53,26 @@ struct Service {
     left: Option<String>,
     /// Others wait for it to be done: running it is on the way.
     job: bool,
+    /// Its image is built.
+    builds: bool,
+    /// One that is brought up needs it.
+    needed: bool,
 }
 
+impl Service {
+    fn new(name: String, action: Action) -> Self {
+        let (before, after) = (Facets::new(), Facets::new());
+        Self { name, action, before, after, left: None, job: false, builds: false, needed: false }
+    }
+}
+
+#[derive(Default)]
 pub struct Project {
     services: Vec<Service>,
+    /// Networks that go.
+    networks: Vec<String>,
+    /// Its files are not there: it is known to docker alone.
+    by_name: bool,
     /// The state after the change rather than before it.
     done: bool,
 }
@@ -122,35 +80,26 @@ pub struct Project {
 impl State for Project {
     fn facets(&self) -> Facets {
         let side = |service: &Service| if self.done { service.after.clone() } else { service.before.clone() };
-        self.services.iter().flat_map(side).collect()
-    }
-}
-
-impl Spec {
-    /// `docker compose` with this project's options.
-    fn command(&self, args: impl IntoIterator<Item = String>) -> Exec {
-        let pair = |option: &str, value: &str| [option.to_string(), value.to_string()];
-        let mut argv = vec!["docker".to_string(), "compose".into(), "--ansi".into(), "never".into()];
-        argv.extend(pair("--project-directory", &self.directory));
-        argv.extend(pair("-p", &self.project));
-        argv.extend(self.files.0.iter().flat_map(|file| pair("-f", &files::join(&self.directory, file))));
-        let env_files = self.env_file.0.iter();
-        argv.extend(env_files.flat_map(|file| pair("--env-file", &files::join(&self.directory, file))));
-        argv.extend(args);
-        Exec { cwd: Some(self.directory.clone()), timeout_s: self.timeout, ..Exec::new(argv) }
+        let word = if self.done { "removed" } else { "present" };
+        let networks = self.networks.iter().map(|name| (format!("network {name}"), word.into()));
+        self.services.iter().flat_map(side).chain(networks).collect()
     }
 }
 
 impl Resource for Compose {
     const NAME: &'static str = "compose";
     const TOPIC: Topic = Topic::Docker;
+    const MANNER: Manner = Manner::StateBut(
+        "`state: restarted`, `recreate: always` and, where an image is built, `build: always` act each time.",
+    );
     const EXAMPLE: &'static str = "name: The shop runs\ncompose:\n  project: shop\n  directory: /srv/shop\n  files: docker-compose.yml\n  \
         env_file: .env\n  timeout: 300\n";
     type Spec = Spec;
     type State = Project;
 
     fn address(spec: &Spec) -> Option<Address> {
-        spec.services.0.is_empty().then(|| Address(format!("compose:{}", spec.project)))
+        let whole = spec.services.0.is_empty() && spec.state != Wanted::Restarted;
+        whole.then(|| Address(format!("compose:{}", spec.project)))
     }
 
     fn footprint(spec: &Spec) -> Footprint {
@@ -162,35 +111,42 @@ impl Resource for Compose {
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<Project> {
-        files::check(spec)?;
+        spec.check()?;
+        if spec.state != Wanted::Present {
+            return less::observe(spec, seen);
+        }
         let files = files::read(spec, seen)?;
+        files.check_scale(spec)?;
         let output = seen.run(Probe::Compose(files.probe.clone()))?;
-        let services = match output.code {
-            0 => answer::services(spec, output.stdout.bytes(), &files.values)?,
-            code @ (125 | 127) => {
-                let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
-                let what = if code == 127 { "docker compose is missing" } else { "docker does not answer" };
-                seen.presume(if said.is_empty() { what.into() } else { format!("{what}: {said}") })?;
+        let services = match answer::no_answer(spec, &output)? {
+            None => answer::services(spec, output.stdout.bytes(), &files.values)?,
+            Some(why) => {
+                seen.presume(why)?;
                 let named = files.wanted(spec)?.into_iter();
-                named.map(|named| answer::created(&named.name, named.image.as_deref())).collect()
-            }
-            // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
-            _ => {
-                let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
-                let why = format!("docker compose refuses project `{}`: {said}", spec.project);
-                return Err(Pause::NotYet(why));
+                let named = named.filter(|named| spec.scale.get(&named.name) != Some(&0));
+                named
+                    .map(|named| answer::created(spec, &named.name, named.image.as_deref(), named.builds))
+                    .collect()
             }
         };
-        Ok(Project { services, done: false })
+        Ok(Project { services, ..Project::default() })
     }
 
     fn desired(_: &Spec, observed: &Project) -> Result<Project, Fault> {
-        Ok(Project { services: observed.services.clone(), done: true })
+        let (services, networks) = (observed.services.clone(), observed.networks.clone());
+        Ok(Project { services, networks, by_name: observed.by_name, done: true })
     }
 
     fn ops(spec: &Spec, from: &Project, _: &Project) -> Vec<Op> {
+        if spec.state != Wanted::Present {
+            return less::ops(spec, from);
+        }
         let names = |actions: &[Action], jobs: bool| -> Vec<String> {
-            let services = from.services.iter().filter(|service| actions.contains(&service.action));
+            let services = from.services.iter().filter(|service| {
+                // Whether what is made of it is recreated shows when it is built.
+                actions.contains(&service.action)
+                    || service.builds && service.left.is_none() && actions.contains(&Action::Start)
+            });
             services.filter(|service| service.job || !jobs).map(|service| service.name.clone()).collect()
         };
         let with = |actions: &[Action]| names(actions, false);
@@ -208,11 +164,17 @@ impl Resource for Compose {
             let args = ["unpause", "--"].map(String::from).into_iter().chain(paused);
             ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
         }
+        let built: Vec<String> = from
+            .services
+            .iter()
+            .filter(|service| service.builds)
+            .map(|service| service.name.clone())
+            .collect();
+        if !built.is_empty() {
+            let args = ["build", "--quiet", "--"].map(String::from).into_iter().chain(built);
+            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+        }
         if !up.is_empty() {
-            let pull = match spec.pull {
-                Pull::Missing | Pull::Always => "missing",
-                Pull::Never => "never",
-            };
             let named = || ["--".to_string()].into_iter().chain(up.clone());
             // By itself: `up --pull always` would also fetch, and then recreate, what those named depend on.
             if spec.pull == Pull::Always {
@@ -222,8 +184,8 @@ impl Resource for Compose {
             // Named one by one: a service that has nothing to do with them is not even looked at. With what they depend on, since
             // compose's record of a service holds its dependencies as far as they are in the command (`--no-deps` cuts them off,
             // and the next `up` would take the service for changed).
-            let args = ["up", "-d", "--quiet-pull", "--pull", pull].map(String::from);
-            ops.push(Op::Exec { exec: spec.command(args.into_iter().chain(named())), ok: vec![] });
+            let args = up_words(spec, from).into_iter().chain(named());
+            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
         }
         let waited = [Action::Create, Action::Recreate, Action::Start, Action::Unpause, Action::Await];
         let (changed, jobs) = (with(&waited), names(&waited, true));
@@ -247,4 +209,37 @@ impl Resource for Compose {
     fn effects(spec: &Spec, _: &Project, _: &Project, _: &[Op]) -> Vec<Effect> {
         vec![Effect::Unknown(Area::Compose(spec.project.clone()))]
     }
+
+    fn acts(spec: &Spec) -> bool {
+        spec.state == Wanted::Restarted || spec.recreate == Recreate::Always || spec.build == Build::Always
+    }
+}
+
+/// `up` with its options.
+fn up_words(spec: &Spec, from: &Project) -> Vec<String> {
+    let mut words = vec!["up".to_string(), "-d".into(), "--quiet-pull".into()];
+    let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_string()));
+    match spec.pull {
+        Pull::Missing | Pull::Always => add(&["--pull", "missing"]),
+        Pull::Never => add(&["--pull", "never"]),
+        Pull::Policy => {}
+    }
+    // What is built each time was built before.
+    if spec.build != Build::Policy {
+        add(&["--no-build"]);
+    }
+    match spec.recreate {
+        Recreate::Auto => {}
+        Recreate::Always => add(&["--force-recreate"]),
+        Recreate::Never => add(&["--no-recreate"]),
+    }
+    // Compose refuses the number of one that it does not look at.
+    let is_looked_at = |name: &String| {
+        from.services.iter().any(|service| service.name == *name && (service.needed || service.builds))
+    };
+    for (service, count) in spec.scale.iter().filter(|(name, _)| is_looked_at(name)) {
+        add(&["--scale", &format!("{service}={count}")]);
+    }
+    words.extend(spec.stop_timeout());
+    words
 }

@@ -68,10 +68,15 @@ pub fn reasons(name: &str, answer: &Value, container: &Value, values: &[String])
     compare("volumes", Some(only_like(&before, &after)), Some(after.join(", ")));
     reasons.extend(updated_outside(name, image_id, answer["images"][image].as_str(), has));
     if reasons.is_empty() {
-        let facet = format!("service {name} configuration");
+        let facet = unknown_reason(name);
         reasons.push(Reason { facet, before: Some("as created".into()), after: Some("changed".into()) });
     }
     reasons
+}
+
+/// The facet of what is not compared here.
+pub fn unknown_reason(name: &str) -> String {
+    format!("service {name} configuration")
 }
 
 /// A text that holds a value from an environment file is not shown.

@@ -313,7 +313,8 @@ mod tests {
     #[test]
     fn a_device_is_known_by_its_other_names() {
         let told = Told("kind=device\nname=/dev/vdb1\nname=/dev/disk/by-id/a\n");
-        let spec: Spec = serde_json::from_str(r#"{"device": "/dev/disk/by-id/a", "fstype": "ext4"}"#).unwrap();
+        let spec: Spec =
+            serde_json::from_str(r#"{"device": "/dev/disk/by-id/a", "fstype": "ext4"}"#).unwrap();
         let names = Filesystem::also_known_as(&spec, &Seen::new(&told)).unwrap();
         assert_eq!(names, [Address("filesystem:/dev/vdb1".into())]);
     }

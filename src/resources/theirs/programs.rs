@@ -22,8 +22,33 @@ pub const SHELL: Names = &[
     ("warn", Not("leave it out: no command is warned of")),
 ];
 
-pub const COMPOSE: Names =
-    &[("env_files", Is("env_file")), ("project_name", Is("project")), ("project_src", Is("directory"))];
+pub const COMPOSE: Names = &[
+    ("env_files", Is("env_file")),
+    ("project_name", Is("project")),
+    ("project_src", Is("directory")),
+    ("wait_timeout", Is("timeout")),
+    ("assume_yes", Not("leave it out: nothing is asked; a volume that differs is never made anew")),
+    ("check_files_existing", Not("leave it out: `files` says which there are")),
+    ("definition", Not("a task of `copy` writes the Compose file")),
+    (
+        "dependencies",
+        Not(
+            "leave it out: what a service depends on comes with it, or compose takes it for changed the next time",
+        ),
+    ),
+    ("ignore_build_events", Not("leave it out: a task that builds each time counts as changed each time")),
+    ("nocache", Not("a task of `command`: `docker compose build --no-cache`")),
+    ("remove_images", Not("a task of `docker_image` with `state: absent`, or of `docker_prune`")),
+    ("remove_volumes", Not("volumes are data: a task of `docker_volume` with `state: absent` removes one")),
+    (
+        "renew_anon_volumes",
+        Not(
+            "volumes are data: a task of `command` removes the container with them, `docker rm --force --volumes`",
+        ),
+    ),
+    ("restarted", Not("`state: restarted`")),
+    ("stopped", Not("`state: stopped`")),
+];
 
 pub const NETWORK: Names = &[
     ("driver_options", Is("options")),
@@ -47,6 +72,19 @@ pub const IMAGE: Names = &[
     ("force_source", Not("`force_pull: true`")),
     ("repository", Not("an image is pushed by a task of `command`")),
     ("tag", Not("behind the name: `name: \"app:1.2\"`")),
+];
+
+const FILTERS: &str =
+    "`until` for what is old enough, `labels` for what has them; other filters are a task of their own";
+
+pub const PRUNE: Names = &[
+    ("builder_cache_filters", Not("`until`")),
+    ("builder_cache_keep_storage", Not("`until` keeps what was used of late")),
+    ("containers_filters", Not(FILTERS)),
+    ("images_filters", Not("`images: dangling` or `images: all`; `until` and `labels`")),
+    ("networks_filters", Not(FILTERS)),
+    ("volumes", Not("volumes are data: a task of `docker_volume` with `state: absent` removes one")),
+    ("volumes_filters", Not("volumes are data: a task of `docker_volume` with `state: absent` removes one")),
 ];
 
 pub const LOGIN: Names = &[

@@ -1,12 +1,15 @@
 //! What a Docker daemon holds, less what moves by itself.
 
+mod removable;
+
 use crate::act::steps;
 use crate::child::probe;
 use crate::secret::Content;
 use crate::wire::Output;
-use crate::wire::docker::{DockerProbe, Images, Removable, network_steps};
+use crate::wire::docker::{DockerProbe, network_steps};
+use removable::removable;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(600);
@@ -15,14 +18,6 @@ const NETWORK: &str = r#"{"Name":{{json .Name}},"Driver":{{json .Driver}},"Inter
 const VOLUME: &str = r#"{"Name":{{json .Name}},"Driver":{{json .Driver}},"Labels":{{json .Labels}},"Options":{{json .Options}}}"#;
 const IMAGE: &str =
     r#"{"Id":{{json .Id}},"RepoTags":{{json .RepoTags}},"RepoDigests":{{json .RepoDigests}}}"#;
-
-/// In front of what is told of a thing stand when it was made and its id; behind it come the containers that use it.
-const OF_CONTAINER: &str = r#"{{json .Created}} {{.Id}} {"kind":"container","id":{{json .Id}},"what":{{json .Name}},"labels":{{json .Config.Labels}}"#;
-const OF_NETWORK: &str = r#"{{json .Created}} {{.Id}} {"kind":"network","id":{{json .Id}},"what":{{json .Name}},"labels":{{json .Labels}}"#;
-const OF_IMAGE: &str = r#"{{json .Created}} {{.Id}} {"kind":"image","id":{{json .Id}},"what":{{json .RepoTags}},"digests":{{json .RepoDigests}},"labels":{{json .Config.Labels}}"#;
-
-/// Networks that every daemon has.
-const OWN: [&str; 3] = ["bridge", "host", "none"];
 
 /// A daemon that did not answer as asked.
 type Asked<T> = Result<T, Output>;
@@ -140,61 +135,6 @@ fn archive(path: &str) -> Result<Output, String> {
     Ok(answer(output.stdout.bytes()))
 }
 
-/// What may go, with the containers that use it: whether these go as well is not known here.
-fn removable(what: &Removable) -> Asked<Output> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let is_old =
-        |made: &str| seconds(made.trim_matches('"')).is_some_and(|made| now - made >= what.older_s as i64);
-    let mut told = String::new();
-    let mut add = |kind: &str, ids: &BTreeMap<String, Vec<String>>, format: &str| -> Asked<()> {
-        for line in inspect(kind, format, ids.keys())? {
-            let mut words = line.splitn(3, ' ');
-            let (Some(made), Some(id), Some(rest)) = (words.next(), words.next(), words.next()) else {
-                continue;
-            };
-            if is_old(made) {
-                let users: Vec<String> =
-                    ids.get(id).into_iter().flatten().map(|id| format!("{id:?}")).collect();
-                told.push_str(&format!("{rest},\"users\":[{}]}}\n", users.join(",")));
-            }
-        }
-        Ok(())
-    };
-    let alone = |ids: BTreeSet<String>| ids.into_iter().map(|id| (id, vec![])).collect();
-    if what.containers {
-        let [a, b, c] = &["exited", "created", "dead"].map(|status| format!("status={status}"));
-        let args = ["ps", "-a", "-q", "--no-trunc", "--filter", a, "--filter", b, "--filter", c];
-        add("container", &alone(lines(&args)?), OF_CONTAINER)?;
-    }
-    if what.networks {
-        let mut ids = BTreeMap::new();
-        for line in lines(&["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Scope}} {{.Name}}"])? {
-            let words: Vec<&str> = line.splitn(3, ' ').collect();
-            let [id, "local", name] = words[..] else { continue };
-            if !OWN.contains(&name) {
-                // Also the stopped ones: without the network they could not be started again.
-                let users = containers(&format!("network={id}"), "{{.ID}}")?;
-                ids.insert(id.to_string(), users.into_iter().collect());
-            }
-        }
-        add("network", &ids, OF_NETWORK)?;
-    }
-    if what.images != Images::None {
-        let dangling = (what.images == Images::Dangling).then_some(["--filter", "dangling=true"]);
-        let args: Vec<&str> =
-            ["image", "ls", "-q", "--no-trunc"].into_iter().chain(dangling.into_iter().flatten()).collect();
-        let mut ids: BTreeMap<String, Vec<String>> = alone(lines(&args)?);
-        let all = lines(&["ps", "-a", "-q", "--no-trunc"])?;
-        for line in inspect("container", "{{.Image}} {{.Id}}", all.iter())? {
-            if let Some((image, user)) = line.split_once(' ') {
-                ids.entry(image.into()).and_modify(|users| users.push(user.into()));
-            }
-        }
-        add("image", &ids, OF_IMAGE)?;
-    }
-    Ok(answer(told))
-}
-
 fn inspect<'a>(
     kind: &'a str,
     format: &'a str,
@@ -214,28 +154,6 @@ fn flags() -> Output {
     let argv =
         line.split_once("argv[]=").map_or("", |(_, rest)| rest.split(" ; ").next().unwrap_or_default());
     answer(argv.trim())
-}
-
-/// Seconds since 1970 of a time as JSON has it: `2026-11-28T15:55:56.852129476Z`, or with an offset.
-fn seconds(time: &str) -> Option<i64> {
-    let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let zone = time.get(19..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
-    let offset = match zone {
-        "Z" => 0,
-        zone => {
-            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-            let east = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-            if zone.starts_with('-') { -east } else { east }
-        }
-    };
-    // Days by the calendar that begins years in March.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day
-        - 1
-        - 719_468;
-    Some(days * 86400 + hour * 3600 + minute * 60 + second - offset)
 }
 
 #[cfg(test)]
@@ -259,21 +177,6 @@ mod tests {
             "permission denied while trying to connect to the Docker daemon socket",
         ] {
             assert!(!is_missing(said), "{said}");
-        }
-    }
-
-    #[test]
-    fn times_are_read() {
-        for (text, expected) in [
-            ("1970-01-01T00:00:00Z", Some(0)),
-            ("2026-11-28T15:55:56.852129476Z", Some(1_795_881_356)),
-            ("2024-02-29T23:59:60+01:30", Some(1_709_245_800)),
-            ("2026-11-28T10:55:56-05:00", Some(1_795_881_356)),
-            ("0001-01-01T00:00:00Z", Some(-62_135_596_800)),
-            ("yesterday", None),
-            ("2026-11-28T15:55:56", None),
-        ] {
-            assert_eq!(seconds(text), expected, "{text}");
         }
     }
 }
