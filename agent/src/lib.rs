@@ -8,11 +8,13 @@
 //! * [`frame`]: how a message becomes bytes
 //! * [`folders`]: which folders nothing removes
 //! * [`glob`]: patterns for paths
+//! * [`mode`]: permission bits, in full or as changes
 //! * `child` runs commands, `observe` answers queries, `act` performs ops, `serve` is the session (feature `bin`)
 
 pub mod folders;
 pub mod frame;
 pub mod glob;
+pub mod mode;
 pub mod secret;
 pub mod wire;
 

@@ -23,7 +23,7 @@ pub use probe::MachineProbe;
 pub use probe::{AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};
-pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, Unpack};
+pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, TreeAttrs, Unpack};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.
@@ -195,6 +195,10 @@ pub enum Op {
     /// Sets entries of the access control list of what is there (`setfacl -m`), or takes them away (`-x`), with `recursive` also of all that
     /// is below a folder, without following a link. Entries that begin with `default:` are for folders.
     SetAcl { path: String, entries: Vec<String>, remove: bool, recursive: bool },
+    /// Sets mode and owner of all that is below a folder. See [`TreeAttrs`].
+    SetTree(TreeAttrs),
+    /// Makes a path another name of a file, atomically in the place of a file or link.
+    MakeHardLink { path: String, target: String },
     /// Makes or replaces a symbolic link, atomically.
     MakeLink { path: String, target: String },
     /// Removes a file or link; a folder only when `recursive` or empty. Refuses `/` and mount points.

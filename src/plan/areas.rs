@@ -39,9 +39,12 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Certificate { path: p, key, .. } => vec![path(p), path(key)],
             Probe::Which { .. } => vec![Area::Packages],
             Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],
-            Probe::Attribute(AttributeProbe::Xattr { path: p, .. } | AttributeProbe::Acl { path: p, .. }) => {
-                vec![path(p)]
-            }
+            Probe::Attribute(question) => match question {
+                AttributeProbe::Xattr { path: p, .. }
+                | AttributeProbe::Acl { path: p, .. }
+                | AttributeProbe::Tree { path: p } => vec![path(p)],
+                AttributeProbe::Same { path: p, other } => vec![path(p), path(other)],
+            },
             Probe::Docker(question) => docker::areas(question),
             Probe::Postgres(at, question) => postgres::areas(at, question),
             Probe::Machine(probe) => machine(probe),

@@ -83,6 +83,14 @@ impl Overlay {
                         });
                     self.set(path, kind, content, attrs, meta.mode, real);
                 }
+                Op::MakeHardLink { path, target } => {
+                    let there = self.look_or(&Query::File { path: target.clone() }, real);
+                    if let Look::Known(Answer::Meta(Some(meta))) = there {
+                        let content = self.files.get(target).and_then(|file| file.content.clone());
+                        self.files
+                            .insert(path.clone(), Predicted { meta: Some(meta), content, seq: self.seq });
+                    }
+                }
                 Op::MakeLink { path, target } => {
                     self.set(
                         path,
@@ -99,6 +107,7 @@ impl Overlay {
                 }
                 Op::SetXattr { .. }
                 | Op::SetAcl { .. }
+                | Op::SetTree(_)
                 | Op::Exec { .. }
                 | Op::Job { .. }
                 | Op::Packages { .. }

@@ -1,6 +1,6 @@
 //! `link`: a symbolic link.
 
-use super::shared::{FileState, HostPath, What, observe_entry, parent_there};
+use super::shared::{FileState, HostPath, What, link_ops, observe_entry, parent_there};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -90,15 +90,6 @@ link:
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
-        let path = spec.path.to_string();
-        match (&from.what, &to.what) {
-            (from, to) if from == to => vec![],
-            (Some(What::Folder), Some(What::Link(target))) => vec![
-                Op::Remove { path: path.clone(), recursive: false },
-                Op::MakeLink { path, target: target.clone() },
-            ],
-            (_, Some(What::Link(target))) => vec![Op::MakeLink { path, target: target.clone() }],
-            _ => vec![Op::Remove { path, recursive: false }],
-        }
+        link_ops(&spec.path, from, to)
     }
 }

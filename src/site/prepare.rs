@@ -184,10 +184,8 @@ impl HostTasks {
                 let mut content = self.source(host_task, param, &entry.node, scope);
                 if let Some(Coming { why, .. }) = coming.as_ref().filter(|c| c.is_sure || content.is_err()) {
                     awaits = Some(why.to_string());
-                    let stand_in = match param.is_folder() {
-                        true => Value::Unknown(why.clone()),
-                        false => Value::Bytes([].into()),
-                    };
+                    let known = (!param.is_folder()).then(|| Value::Bytes([].into()));
+                    let stand_in = known.unwrap_or_else(|| Value::Unknown(why.clone()));
                     content = content.or(Ok(Node::new(stand_in, entry.node.origin.clone())));
                 }
                 brought.extend(errors.take(content).map(|node| (param, Entry { node, ..entry })));

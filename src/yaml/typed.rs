@@ -4,7 +4,7 @@ mod error;
 
 use super::{Entry, Node, Value};
 use crate::{diag::Diagnostic, model::Origin};
-use agent::secret::Content;
+use agent::{mode::Rule, secret::Content};
 use error::{Error, known};
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
@@ -67,6 +67,51 @@ impl<'de> Deserialize<'de> for Mode {
             }
         }
         deserializer.deserialize_newtype_struct(MODE, ModeVisitor)
+    }
+}
+
+/// A mode in full, or changes to the one that is there: `u=rwX,g=rX,o=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModeRule {
+    pub rule: Rule,
+    /// As it is written.
+    pub text: String,
+}
+
+impl JsonSchema for ModeRule {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ModeRule".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let change = "[ugoa]+[-+=][rwxXst]*";
+        let pattern = format!("^(0?[0-7]{{3,4}}|{change}(,{change})*)$");
+        schemars::json_schema!({ "type": "string", "pattern": pattern })
+    }
+}
+
+impl<'de> Deserialize<'de> for ModeRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RuleVisitor;
+        impl Visitor<'_> for RuleVisitor {
+            type Value = ModeRule;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a quoted octal mode such as \"0644\", or changes such as u=rwX,go=rX")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ModeRule, E> {
+                let rule = Rule::parse(text).ok_or_else(|| {
+                    E::custom(
+                        "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\", or changes such as `u=rwX,go=rX`",
+                    )
+                })?;
+                Ok(ModeRule { rule, text: text.into() })
+            }
+        }
+        deserializer.deserialize_newtype_struct(MODE, RuleVisitor)
     }
 }
 

@@ -83,6 +83,8 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Attribute(AttributeProbe::Xattr { path, name, .. }) => format!("xattr {name} {path}"),
         Probe::Attribute(AttributeProbe::Acl { path, recursive: false }) => format!("acl {path}"),
         Probe::Attribute(AttributeProbe::Acl { path, .. }) => format!("acl-below {path}"),
+        Probe::Attribute(AttributeProbe::Tree { path }) => format!("tree {path}"),
+        Probe::Attribute(AttributeProbe::Same { path, other }) => format!("same {path} {other}"),
         Probe::MountOf { path } => format!("mount-of {path}"),
         Probe::AptLock => "apt-lock".into(),
         Probe::Docker(question) => match question {
@@ -201,6 +203,17 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let below = if *recursive { " (recursive)" } else { "" };
             let verb = if *remove { "remove_acl" } else { "set_acl" };
             format!("{verb} {} -- {path}{below}", entries.join(","))
+        }
+        Op::MakeHardLink { path, target } => format!("make_hard_link {path} {target}"),
+        Op::SetTree(wish) => {
+            let owned = Attrs { mode: None, owner: wish.owner.clone(), group: wish.group.clone() };
+            // What becomes of a usual one tells the rule.
+            let mode = |rule: &Option<agent::mode::Rule>, usual: u32, is_folder| {
+                let rule = rule.as_ref().map(|rule| format!("{usual:04o}>{:04o}", rule.of(usual, is_folder)));
+                rule.unwrap_or_else(|| "-".into())
+            };
+            let (folders, files) = (mode(&wish.folders, 0o755, true), mode(&wish.files, 0o644, false));
+            format!("set_tree {} {folders} {files}{}", wish.path, attrs(&owned))
         }
         Op::MakeLink { path, target } => format!("make_link {path} {target}"),
         Op::Remove { path, recursive: false } => format!("remove {path}"),

@@ -209,6 +209,27 @@ fn change(place: &Place, want: Numbers, now: &Stat) -> Result<(), Errno> {
     rustix::fs::chmod(through, Mode::from_raw_mode(mode))
 }
 
+pub(super) fn make_hard_link(path: &str, target: &str) -> Result<(), String> {
+    let failed = |error: Errno| match error {
+        Errno::XDEV => {
+            format!("{path} and {target} are on different filesystems: one file cannot have both names")
+        }
+        error => format!("cannot make {path} another name of {target}: {}", reason(error)),
+    };
+    let held = super::walk::hold(target)?;
+    if kind(&held.stat) != FileType::RegularFile {
+        return Err(format!("{target} is not a file"));
+    }
+    let place = place(path).map_err(|why| format!("cannot make {path} another name of {target}: {why}"))?;
+    if look(&place).map_err(failed)?.is_some_and(|stat| kind(&stat) == FileType::Directory) {
+        return Err(format!("cannot make {path} another name of {target}: a folder is there"));
+    }
+    let mut temp = Temporary::beside(&place);
+    rustix::fs::linkat(rustix::fs::CWD, held.through(), &place.folder, &temp.name, AtFlags::SYMLINK_FOLLOW)
+        .map_err(failed)?;
+    temp.take_its_place().map_err(failed)
+}
+
 pub(super) fn make_link(path: &str, target: &str) -> Result<(), String> {
     let failed = |error: Errno| format!("cannot make the link {path}: {}", reason(error));
     let place = place(path).map_err(|why| format!("cannot make the link {path}: {why}"))?;

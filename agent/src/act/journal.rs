@@ -213,6 +213,8 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::SetXattr { path, .. } => ("set_xattr", path.as_str()),
         Op::SetAcl { path, .. } => ("set_acl", path.as_str()),
         Op::MakeLink { path, .. } => ("make_link", path.as_str()),
+        Op::MakeHardLink { path, .. } => ("make_hard_link", path.as_str()),
+        Op::SetTree(wish) => ("set_tree", wish.path.as_str()),
         Op::Remove { path, .. } => ("remove", path.as_str()),
         Op::Job { exec, .. } => ("job", exec.argv.first().map_or("", String::as_str)),
         Op::Exec { exec, .. } => ("exec", exec.argv.first().map_or("", String::as_str)),

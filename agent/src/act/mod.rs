@@ -13,6 +13,7 @@ mod recover;
 mod remove;
 pub mod state;
 pub mod steps;
+mod tree;
 pub mod undo;
 mod unpack;
 mod wait;
@@ -77,7 +78,9 @@ fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content
     let mut saved = vec![];
     for op in &apply.ops {
         let (path, tree) = match op {
-            Op::WriteFile { path, .. } | Op::MakeLink { path, .. } => (path, false),
+            Op::WriteFile { path, .. } | Op::MakeLink { path, .. } | Op::MakeHardLink { path, .. } => {
+                (path, false)
+            }
             Op::Download(download) => (&download.path, false),
             Op::Remove { path, recursive } => (path, *recursive),
             _ => {
@@ -150,6 +153,8 @@ fn perform(
         Op::SetAcl { path, entries, remove, recursive } => {
             attributes::set_acl(path, entries, *remove, *recursive)?;
         }
+        Op::SetTree(wish) => tree::set(wish, names)?,
+        Op::MakeHardLink { path, target } => file::make_hard_link(path, target)?,
         Op::MakeLink { path, target } => file::make_link(path, target)?,
         Op::Remove { path, recursive } => remove::remove(path, *recursive, kept)?,
         Op::Exec { exec, ok } => {

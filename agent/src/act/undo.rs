@@ -57,7 +57,11 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
             }
             Op::WriteFile { path: file, content, .. } => add(path(file, Some(content), saved)),
             Op::SetAttrs { path: of, .. } => add(path(of, None, None)),
-            Op::MakeLink { path: of, .. } => add(path(of, None, saved)),
+            Op::MakeLink { path: of, .. } | Op::MakeHardLink { path: of, .. } => add(path(of, None, saved)),
+            Op::SetTree(wish) => match few(wish) {
+                Some(paths) => paths.iter().for_each(|of| add(path(of, None, None))),
+                None => add(Deed::Other(format!("mode and owner of all that is below {}", wish.path))),
+            },
             Op::Download(download) => add(path(&download.path, None, saved)),
             Op::Remove { path: of, .. } => {
                 let is_full = fs::read_dir(of).is_ok_and(|mut entries| entries.next().is_some());
@@ -72,6 +76,15 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
         }
     }
     steps
+}
+
+/// The paths that get another mode or owner, if they are few and soon read.
+fn few(wish: &crate::wire::TreeAttrs) -> Option<Vec<String>> {
+    const MOST: usize = 500;
+    const BYTES: u64 = 64 << 20;
+    let paths = super::tree::differing(wish, MOST)?;
+    let size = |path: &String| fs::symlink_metadata(path).map_or(0, |meta| meta.len());
+    (paths.iter().map(size).sum::<u64>() <= BYTES).then_some(paths)
 }
 
 /// What an op is that no file tells.

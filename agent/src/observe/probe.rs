@@ -13,6 +13,7 @@ mod packages;
 mod postgres;
 mod sshd;
 pub mod transfer;
+mod tree;
 
 use crate::child::{probe, which};
 use crate::secret::Content;
@@ -70,6 +71,8 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             attributes::xattr(path, name, *secret)?
         }
         Probe::Attribute(AttributeProbe::Acl { path, recursive }) => attributes::acl(path, *recursive)?,
+        Probe::Attribute(AttributeProbe::Tree { path }) => tree::modes(path, &mut super::Names::default())?,
+        Probe::Attribute(AttributeProbe::Same { path, other }) => tree::same(path, other),
         Probe::GitTree { path, branch } => git::tree(path, branch),
         Probe::GitRemote(remote) => git::remote(remote),
         Probe::Below { path } => return below::below(path),

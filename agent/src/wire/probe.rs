@@ -184,4 +184,9 @@ pub enum AttributeProbe {
     /// `KIND\tCOUNT\tACCESS\tDEFAULT\tFIRST`, kind `d` or `f`, the lists as `user::rwx,user:1000:r-x,...` with accounts by number, or `-`,
     /// and the path that sorts first. Exit 2 when nothing is at the path.
     Acl { path: String, recursive: bool },
+    /// Mode and owner of all that is below a folder, links aside and what is mounted there. A line for all that are alike:
+    /// `KIND\tCOUNT\tMODE\tOWNER\tGROUP`, kind `d` or `f`, the mode octal, and then the paths that sort first. Exit 2 when there is no folder.
+    Tree { path: String },
+    /// `same` when a path is another name of the file `other`, a link there followed.
+    Same { path: String, other: String },
 }

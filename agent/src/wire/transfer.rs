@@ -1,6 +1,7 @@
 //! What is brought to a host, or fetched by it.
 
 use super::Attrs;
+use crate::mode::Rule;
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -102,4 +103,14 @@ pub struct GitRemote {
     pub key_file: Option<String>,
     /// Takes the key of an ssh server that is not known yet.
     pub accept_hostkey: bool,
+}
+
+/// What all that is below a folder is to have; `None` leaves what is. Links are passed over, and what is mounted below is not entered.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct TreeAttrs {
+    pub path: String,
+    pub folders: Option<Rule>,
+    pub files: Option<Rule>,
+    pub owner: Option<String>,
+    pub group: Option<String>,
 }

@@ -120,24 +120,54 @@ pub fn observe_entry(path: &HostPath, named: &Attrs, seen: &Seen) -> Observe<(Fi
     // A link has no mode or owner that matters.
     if !matches!(state.what, Some(What::Link(_))) {
         state.mode = named.mode.map(|_| meta.mode);
-        state.owner = match &named.owner {
-            Some(wanted) => {
-                Some(as_number(wanted, &meta.owner, || Ok(seen.user(&meta.owner)?.map(|user| user.uid)))?)
-            }
-            None => None,
-        };
-        state.group = match &named.group {
-            Some(wanted) => {
-                Some(as_number(wanted, &meta.group, || Ok(seen.group(&meta.group)?.map(|group| group.gid)))?)
-            }
-            None => None,
-        };
+        (state.owner, state.group) = owners_of(&meta, named, seen)?;
     }
     Ok((state, Some(meta)))
 }
 
-/// An owner that is wanted by number is compared by number, though the host says a name.
-fn as_number(wanted: &str, found: &str, number: impl FnOnce() -> Observe<Option<u32>>) -> Observe<String> {
+/// Owner and group of what is there, those that are named.
+///
+/// # Errors
+/// As [`Seen::get`].
+pub fn owners_of(meta: &Meta, named: &Attrs, seen: &Seen) -> Observe<(Option<String>, Option<String>)> {
+    let owner = match &named.owner {
+        Some(wanted) => {
+            Some(same_owner(wanted, &meta.owner, || Ok(seen.user(&meta.owner)?.map(|user| user.uid)))?)
+        }
+        None => None,
+    };
+    let group = match &named.group {
+        Some(wanted) => {
+            Some(same_owner(wanted, &meta.group, || Ok(seen.group(&meta.group)?.map(|group| group.gid)))?)
+        }
+        None => None,
+    };
+    Ok((owner, group))
+}
+
+/// The ops that make a symbolic link be as wanted, or be away; what is in its place gives way.
+pub fn link_ops(path: &HostPath, from: &FileState, to: &FileState) -> Vec<Op> {
+    let path = path.to_string();
+    match (&from.what, &to.what) {
+        (from, to) if from == to => vec![],
+        (Some(What::Folder), Some(What::Link(target))) => vec![
+            Op::Remove { path: path.clone(), recursive: false },
+            Op::MakeLink { path, target: target.clone() },
+        ],
+        (_, Some(What::Link(target))) => vec![Op::MakeLink { path, target: target.clone() }],
+        _ => vec![Op::Remove { path, recursive: false }],
+    }
+}
+
+/// What is found, as a number where a number is wanted and the host says the name of the same.
+///
+/// # Errors
+/// Those of `number`, which tells that of the name.
+pub fn same_owner(
+    wanted: &str,
+    found: &str,
+    number: impl FnOnce() -> Observe<Option<u32>>,
+) -> Observe<String> {
     let numeric = |text: &str| text.parse::<u32>().is_ok();
     if wanted == found || !numeric(wanted) || numeric(found) {
         return Ok(found.into());

@@ -29,8 +29,8 @@ use crate::model::Area;
 pub use act::{Act, check_host};
 pub use edit::{Edited, Presence, Validate, body, line_break, place};
 pub use file::{
-    FileState, What, attrs, content_ops, observe_bytes, observe_content, observe_entry, owners, parent_there,
-    roots,
+    FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,
+    owners_of, parent_there, roots, same_owner,
 };
 pub use lines::own_lines;
 pub use list::{Names, OneOrMany};

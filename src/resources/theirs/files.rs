@@ -46,17 +46,10 @@ pub const TEMPLATE: Names = &[
     ("output_encoding", Not("leave it out: it is written as UTF-8")),
 ];
 
-const TREE: &str = "a whole folder: `synchronize` sets owner and mode of one that is brought along, else a task of `command` that runs `chown -R` does, with `unless`";
-
 pub const FILE: Names = &[
-    ("access_time", Not("a task of `command` that runs touch")),
-    ("force", Not("what is in the way is removed by a task with `state: absent` before it")),
-    ("modification_time", Not("a task of `command` that runs touch")),
-    ("recurse", Not(TREE)),
-    ("src", Not("a link is a resource of its own: `link: {path: NEW, target: OLD}`")),
-    ("state", Word("hard", "a task of `command` that runs ln, with `creates`")),
-    ("state", Word("link", "a link is a resource of its own: `link: {path: NEW, target: OLD}`")),
-    ("state", Word("touch", "an empty file is made by `copy: {dest: FILE, content: \"\", force: false}`")),
+    ("access_time", Word("now", "a task of `command` that runs touch")),
+    ("follow", Not("name what the link points to")),
+    ("modification_time", Word("now", "a task of `command` that runs touch")),
 ];
 
 pub const LINK: Names = &[
@@ -64,7 +57,7 @@ pub const LINK: Names = &[
     ("mode", Not("a link has no mode; that of its target is set by `file`")),
     ("owner", Not("the owner of the target is set by `file`")),
     ("group", Not("the group of the target is set by `file`")),
-    ("state", Word("hard", "a task of `command` that runs ln, with `creates`")),
+    ("state", Word("hard", "another name of a file is made by `file: {path: NEW, src: OLD, state: hard}`")),
     ("state", Word("link", "leave it out: `present` is the default")),
 ];
 

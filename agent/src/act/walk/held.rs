@@ -60,6 +60,27 @@ pub fn each(
     recursive: bool,
     visit: &mut dyn FnMut(Held) -> Result<(), String>,
 ) -> Result<(), String> {
+    walk(path, recursive, &[], visit)
+}
+
+/// As [`each`] with all that is below, but for what is mounted there.
+///
+/// # Errors
+/// As [`each`].
+pub fn each_within(path: &str, visit: &mut dyn FnMut(Held) -> Result<(), String>) -> Result<(), String> {
+    let real = std::fs::read_link(hold(path)?.through()).map_err(reason)?;
+    let below = |mount: &PathBuf| Some(Path::new(path).join(mount.strip_prefix(&real).ok()?));
+    let mounts: Vec<PathBuf> =
+        crate::act::mounts().iter().filter_map(below).filter(|at| at != Path::new(path)).collect();
+    walk(path, true, &mounts, visit)
+}
+
+fn walk(
+    path: &str,
+    recursive: bool,
+    without: &[PathBuf],
+    visit: &mut dyn FnMut(Held) -> Result<(), String>,
+) -> Result<(), String> {
     let first = first(path)?;
     let mut waiting: Vec<(Rc<OwnedFd>, PathBuf)> = vec![];
     let mut next = Some((first, PathBuf::from(path)));
@@ -71,6 +92,7 @@ pub fn each(
                 if recursive && held.is_folder() {
                     let names = names(&held.file).map_err(|error| failed(&held.path, error))?;
                     let inside = names.into_iter().map(|name| held.path.join(OsStr::from_bytes(&name)));
+                    let inside = inside.filter(|path| !without.contains(path));
                     waiting.extend(inside.map(|path| (held.file.clone(), path)));
                 }
                 visit(held)?;

@@ -1,0 +1,150 @@
+//! Permission bits: in full, or as changes to those that are there (`u=rwX,go-w`).
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum Rule {
+    Bits(u32),
+    Changes(Vec<Change>),
+}
+
+/// One part between commas.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub struct Change {
+    /// The bits of those it is for, with their set-id or sticky bit.
+    who: u32,
+    verb: Verb,
+    /// Bits for all of them; `who` says which count.
+    bits: u32,
+    /// `X`: of a folder, or of what somebody may execute already.
+    any_x: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+enum Verb {
+    Set,
+    Add,
+    Remove,
+}
+
+const ALL: u32 = 0o777;
+/// Set-id and sticky bits.
+const SPECIAL: u32 = 0o7000;
+/// Those that a folder keeps unless they are named.
+const KEPT: u32 = 0o6000;
+
+impl Rule {
+    /// Three or four octal digits, or parts such as `u=rwX` with commas between them.
+    pub fn parse(text: &str) -> Option<Self> {
+        if (3..=4).contains(&text.len()) && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)) {
+            return u32::from_str_radix(text, 8).ok().map(Self::Bits);
+        }
+        text.split(',').map(Change::parse).collect::<Option<Vec<_>>>().map(Self::Changes)
+    }
+
+    /// What becomes of a mode.
+    pub fn of(&self, mode: u32, is_folder: bool) -> u32 {
+        match self {
+            Self::Bits(bits) => *bits,
+            Self::Changes(changes) => changes.iter().fold(mode, |mode, change| change.of(mode, is_folder)),
+        }
+    }
+}
+
+impl Change {
+    fn parse(text: &str) -> Option<Self> {
+        let at = text.find(['=', '+', '-'])?;
+        let mut who = 0;
+        for letter in text[..at].chars() {
+            who |= match letter {
+                'u' => 0o4700,
+                'g' => 0o2070,
+                'o' => 0o1007,
+                'a' => SPECIAL | ALL,
+                _ => return None,
+            };
+        }
+        let verb = match text.as_bytes()[at] {
+            b'=' => Verb::Set,
+            b'+' => Verb::Add,
+            _ => Verb::Remove,
+        };
+        let (mut bits, mut any_x) = (0, false);
+        for letter in text[at + 1..].chars() {
+            match letter {
+                'r' => bits |= 0o444,
+                'w' => bits |= 0o222,
+                'x' => bits |= 0o111,
+                's' => bits |= 0o6000,
+                't' => bits |= 0o1000,
+                'X' => any_x = true,
+                _ => return None,
+            }
+        }
+        (who != 0).then_some(Self { who, verb, bits, any_x })
+    }
+
+    fn of(&self, mode: u32, is_folder: bool) -> u32 {
+        let executes = self.any_x && (is_folder || mode & 0o111 != 0);
+        let bits = (self.bits | if executes { 0o111 } else { 0 }) & self.who;
+        match self.verb {
+            Verb::Add => mode | bits,
+            Verb::Remove => mode & !bits,
+            Verb::Set => {
+                let kept = if is_folder { KEPT } else { 0 };
+                mode & !(self.who & !kept) | bits
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_comes_to_what_chmod_makes_of_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, inner) = (folder.path().join("f"), folder.path().join("d"));
+        std::fs::write(&file, "").unwrap();
+        std::fs::create_dir(&inner).unwrap();
+        for text in [
+            "0640",
+            "755",
+            "u=rwX,g=rX,o=",
+            "a-x,u+X",
+            "go-w",
+            "u+s,g=s",
+            "o+t",
+            "ug=rw,o=r",
+            "a=rX",
+            "g-s,o=wx",
+        ] {
+            let rule = Rule::parse(text).unwrap();
+            for before in [0o600, 0o644, 0o755, 0o4711, 0o2775, 0o1777, 0o010] {
+                for (path, is_folder) in [(&file, false), (&inner, true)] {
+                    std::fs::set_permissions(path, PermissionsExt::from_mode(before)).unwrap();
+                    // A folder keeps its set-id bits from chmod with digits; from us it doesn't.
+                    let text = if text.starts_with(|c: char| c.is_ascii_digit()) {
+                        format!("={text}")
+                    } else {
+                        text.into()
+                    };
+                    let done = std::process::Command::new("chmod").arg(&text).arg(path).status().unwrap();
+                    assert!(done.success());
+                    let after = std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+                    assert_eq!(
+                        rule.of(before, is_folder),
+                        after,
+                        "{text} of {before:o}, folder: {is_folder}"
+                    );
+                    assert_eq!(rule.of(after, is_folder), after, "{text} twice");
+                }
+            }
+        }
+        for text in ["", "u", "u=q", "z=r", "+x", "u=r,", "0888", "77777", "u=g", "07"] {
+            assert_eq!(Rule::parse(text), None, "{text}");
+        }
+    }
+}
