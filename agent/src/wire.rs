@@ -20,6 +20,7 @@ pub mod undo;
 pub use facts::Facts;
 pub use hello::Hello;
 pub use probe::MachineProbe;
+pub use probe::shadow_fingerprint;
 pub use probe::{AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};

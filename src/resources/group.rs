@@ -1,6 +1,6 @@
 //! `group`: a group of accounts.
 
-use super::shared::{account, unit::run};
+use super::shared::{account, armed, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -12,6 +12,8 @@ use serde::Deserialize;
 pub struct Group;
 
 /// Makes sure that a group exists, or does not.
+///
+/// One that the account is in which the connection logs in as is not removed: it may be by this group that it logs in, or becomes root.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -64,6 +66,18 @@ impl Resource for Group {
     fn observe(spec: &Spec, seen: &Seen) -> Observe<GroupState> {
         account::check_name("group", &spec.name)?;
         let group = seen.group(&spec.name)?;
+        if spec.state == account::Wanted::Absent && group.is_some() {
+            let login = armed::login(seen)?;
+            let groups = if login == "root" { None } else { seen.user(&login)?.map(|user| user.groups) };
+            if groups.is_some_and(|groups| groups.contains(&spec.name)) {
+                let fault = Fault::new(format!(
+                    "the group `{}` is not removed: `{login}` is in it, as whom we log in",
+                    spec.name
+                ));
+                let hint = "it may become root by it: take it out first, `user` with `groups` and `append: false`, which comes back by itself if need be";
+                return Err(fault.hint(hint).into());
+            }
+        }
         // The number counts only where the task names one.
         Ok(GroupState { exists: group.is_some(), gid: group.filter(|_| spec.gid.is_some()).map(|g| g.gid) })
     }

@@ -113,7 +113,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<firewall::Firewall>(),
     row::<get_url::GetUrl>().theirs(&[theirs::files::GET_URL, theirs::files::FILES]),
     row::<git::Git>(),
-    row::<group::Group>(),
+    row::<group::Group>().theirs(&[theirs::host::GROUP]),
     row::<hostname::Hostname>().theirs(&[theirs::host::HOSTNAME]),
     row::<hosts_entry::HostsEntry>(),
     row::<http::Http>().theirs(&[theirs::files::HTTP]),

@@ -1,13 +1,19 @@
 //! `service`: whether a systemd unit runs, whether it starts at boot, and whether it may start at all.
 
-use super::shared::unit::{Unit, definitions, full_name, masked, run, systemctl, unit, unit_query};
+use super::shared::{
+    armed,
+    unit::{Unit, definitions, full_name, masked, run, systemctl, unit, unit_query},
+};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, file_query},
 };
-use agent::wire::{Kind, Op};
+use agent::wire::{Kind, Op, Probe, Query};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// Until the service of ssh is started again, when no new connection could be made.
+const CONFIRM_WITHIN_S: u32 = 60;
 
 pub struct Service;
 
@@ -15,6 +21,9 @@ pub struct Service;
 ///
 /// `started` and `stopped` are states: nothing is done when they hold. `restarted` and `reloaded` always act, so they
 /// belong into handlers. A unit that has failed is started again.
+///
+/// The service of ssh that the connection came by is neither stopped, disabled nor masked where nothing would listen in its place. Where its
+/// socket does (or the service, in place of the socket), stopping it comes back by itself unless a new connection could be made.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -77,6 +86,47 @@ pub struct ServiceState {
     masked: Option<&'static str>,
     /// The definition, where the task is about it.
     definition: Option<&'static str>,
+    /// The connection came by it, and it is to be stopped.
+    ours: bool,
+}
+
+/// What else lets in where this unit of a server of ssh does: the socket for the service, and the other way round.
+fn beside(name: &str) -> Option<String> {
+    let (stem, kind) = name.rsplit_once('.')?;
+    let other = match kind {
+        "service" => "socket",
+        "socket" => "service",
+        _ => return None,
+    };
+    ["ssh", "sshd", "dropbear"].contains(&stem).then(|| format!("{stem}.{other}"))
+}
+
+/// Whether the connection stands on the unit and the task would take it away. Refuses what leaves no way in, now or at the next boot.
+fn ours(spec: &Spec, name: &str, now: &Unit, seen: &Seen) -> Observe<bool> {
+    let Some(other) = beside(name) else { return Ok(false) };
+    let stops = spec.state == Some(Wanted::Stopped) && now.runs();
+    let disables = spec.enabled == Some(false) && now.boot_word() == "enabled";
+    let masks = spec.masked == Some(true) && now.masked_word() == "no";
+    if !(stops || disables || masks) {
+        return Ok(false);
+    }
+    seen.all([Query::Run(Probe::BySsh), unit_query(&other)])?;
+    if !armed::by_ssh(seen)? {
+        return Ok(false);
+    }
+    let beside = unit(seen, &other)?;
+    // A socket starts the service, which a mask forbids.
+    let lacks_it_now = stops && !beside.runs() || masks && name.ends_with(".service");
+    let lacks_it_at_boot = (disables || masks) && beside.boot_word() != "enabled";
+    let what = match (lacks_it_now, lacks_it_at_boot) {
+        (false, false) => return Ok(stops),
+        (true, _) => "we are connected by it, and no new connection would come",
+        (false, true) => "we are connected by it, and none would come after the next boot",
+    };
+    let fault = Fault::new(format!("`{name}` has to stay: {what}"));
+    let hint =
+        format!("start and enable `{other}` before, or do it from the host itself with `connection: local`");
+    Err(fault.hint(hint).into())
 }
 
 impl State for ServiceState {
@@ -136,6 +186,7 @@ impl Resource for Service {
             let hint = "the mask would be there: remove the file, `systemd_unit: {state: absent}`, or stop and disable the unit";
             return Err(fault.hint(hint).into());
         }
+        let ours = ours(spec, &name, &unit, seen)?;
         let wants_it = spec.starts() || spec.enabled == Some(true);
         if !unit.found && wants_it {
             seen.presume(format!("the host has no unit `{name}`"))?;
@@ -146,7 +197,7 @@ impl Resource for Service {
         let definition =
             spec.daemon_reload.then_some(if unit.needs_reload { "changed on disk" } else { "loaded" });
         let masked = spec.masked.map(|_| unit.masked_word());
-        Ok(ServiceState { name, unit, run, boot, masked, definition })
+        Ok(ServiceState { name, unit, run, boot, masked, definition, ours })
     }
 
     fn desired(spec: &Spec, observed: &ServiceState) -> Result<ServiceState, Fault> {
@@ -193,12 +244,21 @@ impl Resource for Service {
             masked: spec.masked.map(|masked| if masked { "yes" } else { "no" }),
             definition: spec.daemon_reload.then_some("loaded"),
             unit: after,
+            ours: observed.ours,
         })
     }
 
     fn ops(spec: &Spec, from: &ServiceState, to: &ServiceState) -> Vec<Op> {
         let name = Some(from.name.as_str());
         let mut ops = vec![];
+        if from.ours && from.run != to.run {
+            let revert = vec![systemctl("start", name)];
+            ops.push(Op::Arm {
+                token: armed::token("service", &from.name),
+                seconds: CONFIRM_WITHIN_S,
+                revert,
+            });
+        }
         let unmasks = from.masked != to.masked && spec.masked == Some(false);
         if unmasks {
             ops.push(systemctl("unmask", name));

@@ -80,3 +80,75 @@ fn a_key_that_one_logs_in_by_comes_back() {
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(fs::read_to_string(keys(&sshd)).unwrap(), format!("{own}\n"));
 }
+
+/// A host whose accounts can be changed, and where alice becomes root by a group.
+fn with_a_group() -> Sshd {
+    let platform = "cp -a /etc own-etc\nmount --bind own-etc /etc\necho 'lptest-root:x:47100:paula,alice' >>/etc/group\n\
+                    sed -i 's/^alice .*/%lptest-root ALL=(ALL) NOPASSWD: ALL/' /etc/sudoers\n";
+    Sshd::start_as(platform)
+}
+
+fn line_of(sshd: &Sshd, file: &str, name: &str) -> String {
+    let text = fs::read_to_string(sshd.base.join("own-etc").join(file)).unwrap();
+    text.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap_or_default().to_string()
+}
+
+#[test]
+fn what_shuts_out_the_account_that_one_logs_in_as_comes_back() {
+    let sshd = with_a_group();
+    let before = ["passwd", "shadow", "group"].map(|file| {
+        let name = if file == "group" { "lptest-root" } else { "alice" };
+        (file, name, line_of(&sshd, file, name))
+    });
+    for change in
+        ["groups: [], append: false", "shell: /usr/sbin/nologin", "home: /nonexistent", "expires: 2015-01-28"]
+    {
+        let task =
+            format!("    - {{name: it, user: {{name: alice, confirm_within: 4, {change}}}, become: true}}\n");
+        let project = Project::ssh(&sshd, &task);
+        project.go().exits(40).has(&["after this change no new connection gets through"]);
+        let began = std::time::Instant::now();
+        // As a set: account tools sort what they write.
+        while before.iter().any(|(file, name, line)| line_of(&sshd, file, name) != *line) {
+            assert!(began.elapsed() < Duration::from_secs(40), "{change}: it does not come back");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        // The revert has ended when a connection becomes root again.
+        let looks = "    - {name: look, command: {cmd: id -u, changes: false}, become: true}\n";
+        crate::project::until("a connection", || Project::ssh(&sshd, looks).go().code == Some(0));
+    }
+    // What leaves the way open stays.
+    let task = "    - {name: it, become: true, user: {name: alice, shell: /bin/sh, confirm_within: 4}}\n";
+    let project = Project::ssh(&sshd, task);
+    project.go().exits(0);
+    std::thread::sleep(Duration::from_secs(5));
+    assert!(line_of(&sshd, "passwd", "alice").ends_with(":/bin/sh"));
+    project.go().exits(0).row("web1 1 0 0 0 0 0");
+}
+
+#[test]
+fn what_one_logs_in_as_and_becomes_root_by_is_not_removed() {
+    let sshd = with_a_group();
+    let tasks = [
+        ("user: {name: alice, state: absent}", "the user `alice` is not removed: we log in as this one"),
+        ("group: {name: lptest-root, state: absent}", "the group `lptest-root` is not removed"),
+    ];
+    for (task, why) in tasks {
+        let project = Project::ssh(&sshd, &format!("    - {{name: it, {task}, become: true}}\n"));
+        project.check().exits(40).has(&[why]);
+    }
+    assert!(!line_of(&sshd, "passwd", "alice").is_empty());
+}
+
+#[test]
+fn a_password_is_set_by_its_hash_and_nobody_sees_it() {
+    let sshd = with_a_group();
+    let hash =
+        "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/";
+    let task = format!("    - {{name: it, become: true, user: {{name: carol, password: \"{hash}\"}}}}\n");
+    let project = Project::ssh(&sshd, &task);
+    project.check().exits(10).has(&["password"]).lacks(&[hash, &hash[12..]]);
+    project.apply(&["--yes", "-vv"]).exits(0).lacks(&[hash, &hash[12..]]);
+    assert!(line_of(&sshd, "shadow", "carol").starts_with(&format!("carol:{hash}:")));
+    project.go().exits(0).row("web1 1 0 0 0 0 0");
+}

@@ -128,6 +128,8 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Machine(MachineProbe::MountsIn { path }) => format!("mounts-in {path}"),
         Probe::Machine(MachineProbe::Module { name }) => format!("module {name}"),
         Probe::LoginUser => "login-user".into(),
+        Probe::BySsh => "by-ssh".into(),
+        Probe::Shadow { name, .. } => format!("shadow {name}"),
         Probe::Sudoers { name, .. } => format!("sudoers {name}"),
         Probe::Crontab { user } => format!("crontab {}", user.as_deref().unwrap_or("")).trim().into(),
         Probe::Logrotate { .. } => "logrotate".into(),

@@ -84,6 +84,8 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
             output(0, if pending { "pending\n" } else { "" })
         }
         Probe::LoginUser => accounts::login_user(),
+        Probe::BySsh => accounts::by_ssh(),
+        Probe::Shadow { name, password } => return accounts::shadow(name, password.as_ref()),
         Probe::Sudoers { name, content } => accounts::sudoers(name, content),
         Probe::Crontab { user } => accounts::crontab(user.as_deref()),
         Probe::Logrotate { config } => return checks::logrotate(config),

@@ -67,6 +67,11 @@ pub enum Probe {
     Attribute(AttributeProbe),
     /// The user whose login the session came by, also where it has become another one.
     LoginUser,
+    /// `ssh` when a server of ssh is among the processes that the session came from; nothing on the controller's own machine.
+    BySsh,
+    /// What `/etc/shadow` has of an account. Stdout: `password empty|no|set|locked`, with a wanted one (see [`super::shadow_fingerprint`])
+    /// `same yes|no`, whether it is that, locked or not, and `expires DAYS` where there is such a day. Exit 1 when it has no line.
+    Shadow { name: String, password: Option<[u8; 32]> },
     /// `visudo -cf -` with all of sudoers as it will be when `/etc/sudoers.d/NAME` has this content. A line number of `stdin` is
     /// one of the content. Exit 1 when sudo would not take it.
     Sudoers { name: String, content: Content },
@@ -106,6 +111,11 @@ pub enum Probe {
     Undo { run: String },
     /// Which installed packages provide these names: `NAME<tab>PACKAGE<tab>ITS-VERSION<tab>PROVIDED-VERSION`, the last one often empty.
     DpkgProvides { names: Vec<String> },
+}
+
+/// What stands for the hash of an account's password, so that neither side sends it to be compared. Equal hashes of two accounts do not show.
+pub fn shadow_fingerprint(name: &str, hash: &[u8]) -> [u8; 32] {
+    *blake3::keyed_hash(blake3::hash(name.as_bytes()).as_bytes(), hash).as_bytes()
 }
 
 /// A plan for apt to think through.

@@ -2,6 +2,7 @@
 
 mod apt;
 mod dnf;
+mod ours;
 mod rpm;
 mod spec;
 mod state;
@@ -40,10 +41,12 @@ impl Resource for Package {
 
     fn observe(spec: &Self::Spec, seen: &Seen) -> Observe<Packages> {
         let named = spec.named()?;
-        match manager(spec, &named, seen)? {
+        let packages = match manager(spec, &named, seen)? {
             Manager::Dnf => dnf::observe(spec, &named, seen),
             _ => apt::observe(spec, &named, seen),
-        }
+        }?;
+        ours::check(spec, &packages, seen)?;
+        Ok(packages)
     }
 
     fn desired(spec: &Self::Spec, observed: &Packages) -> Result<Packages, Fault> {

@@ -25,6 +25,14 @@ pub fn login(seen: &Seen) -> Observe<String> {
     Ok(String::from_utf8_lossy(seen.run(Probe::LoginUser)?.stdout.bytes()).trim().to_string())
 }
 
+/// Whether the connection came by ssh, so that without it no other one comes.
+///
+/// # Errors
+/// The question.
+pub fn by_ssh(seen: &Seen) -> Observe<bool> {
+    Ok(!seen.run(Probe::BySsh)?.stdout.bytes().is_empty())
+}
+
 /// Whether the last change was confirmed; `None` when there is no doubt.
 ///
 /// # Errors

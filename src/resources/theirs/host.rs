@@ -66,7 +66,48 @@ pub const CRON: Names = &[
     ("reboot", Not("`special_time: reboot`")),
 ];
 
-pub const USER: Names = &[("createhome", Is("create_home"))];
+const KEY: &str =
+    "`command: {argv: [ssh-keygen, -t, ed25519, -N, \"\", -f, FILE], creates: FILE}`, with `become_user`";
+const AGING: &str = "a task of `command` that runs chage, or /etc/login.defs for accounts to come";
+const OTHER_SYSTEM: &str = "leave it out: it is of another system than Linux";
+
+pub const USER: Names = &[
+    ("createhome", Is("create_home")),
+    ("user", Is("name")),
+    ("authorization", Not(OTHER_SYSTEM)),
+    ("force", Not("leave it out: what still runs as the account is ended by a task of `command` before")),
+    ("generate_ssh_key", Not(KEY)),
+    ("hidden", Not(OTHER_SYSTEM)),
+    ("local", Not("leave it out: an account is made in the files of the host")),
+    ("login_class", Not(OTHER_SYSTEM)),
+    ("move_home", Not("a task of `command` before it that moves the directory, with `creates`")),
+    ("non_unique", Not("leave it out: each account has a number of its own")),
+    ("password_expire_account_disable", Not(AGING)),
+    ("password_expire_max", Not(AGING)),
+    ("password_expire_min", Not(AGING)),
+    ("password_expire_warn", Not(AGING)),
+    ("profile", Not(OTHER_SYSTEM)),
+    ("role", Not(OTHER_SYSTEM)),
+    ("seuser", Not("a task of `command` that runs semanage login")),
+    ("skeleton", Not("what is in /etc/skel is in a new home; the rest by tasks of `copy` behind it")),
+    ("ssh_key_bits", Not(KEY)),
+    ("ssh_key_comment", Not(KEY)),
+    ("ssh_key_file", Not(KEY)),
+    ("ssh_key_passphrase", Not(KEY)),
+    ("ssh_key_type", Not(KEY)),
+    ("uid_max", Not("`uid`, or /etc/login.defs")),
+    ("uid_min", Not("`uid`, or /etc/login.defs")),
+    ("umask", Not("the mode of the home, by a task of `file` behind it")),
+];
+
+pub const GROUP: Names = &[
+    ("group", Is("name")),
+    ("force", Not("leave it out: a group that is an account's own goes with the account")),
+    ("gid_max", Not("`gid`, or /etc/login.defs")),
+    ("gid_min", Not("`gid`, or /etc/login.defs")),
+    ("local", Not("leave it out: a group is made in the files of the host")),
+    ("non_unique", Not("leave it out: each group has a number of its own")),
+];
 
 pub const MOUNT: Names = &[
     ("name", Is("path")),

@@ -4,7 +4,7 @@ use super::{SOON, output};
 use crate::child::probe;
 use crate::observe::Names;
 use crate::secret::Content;
-use crate::wire::Output;
+use crate::wire::{Output, shadow_fingerprint};
 use std::fs;
 
 /// sudo and doas say who has called them.
@@ -13,6 +13,60 @@ pub fn login_user() -> Output {
     let own = || Names::default().owner(rustix::process::geteuid().as_raw());
     let name = named("SUDO_USER").or_else(|| named("DOAS_USER")).unwrap_or_else(own);
     output(0, name + "\n")
+}
+
+/// Whether one of these processes serves ssh: `sshd`, `sshd-session`, `dropbear`.
+pub fn by_ssh() -> Output {
+    let mut pid = std::process::id();
+    // No chain of them is that long.
+    for _ in 0..64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let Some((name, parent)) = name_and_parent(&stat) else { break };
+        if name.starts_with("sshd") || name == "dropbear" {
+            return output(0, "ssh\n");
+        }
+        pid = parent;
+    }
+    output(0, "")
+}
+
+/// Of `PID (NAME) STATE PARENT ...`; the name may hold anything.
+fn name_and_parent(stat: &str) -> Option<(&str, u32)> {
+    let (before, after) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    Some((name, after.split_whitespace().nth(1)?.parse().ok()?))
+}
+
+pub fn shadow(name: &str, wanted: Option<&[u8; 32]>) -> Result<Output, String> {
+    let text = fs::read("/etc/shadow")
+        .map(zeroize::Zeroizing::new)
+        .map_err(|error| format!("cannot read /etc/shadow: {}", crate::reason(error)))?;
+    Ok(shadow_line(&text, name, wanted).map_or_else(|| output(1, ""), |said| output(0, said)))
+}
+
+fn shadow_line(text: &[u8], name: &str, wanted: Option<&[u8; 32]>) -> Option<String> {
+    let lines = text.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':'));
+    let fields: Vec<&[u8]> =
+        lines.map(|fields| fields.collect()).find(|fields: &Vec<_>| fields[0] == name.as_bytes())?;
+    let field = *fields.get(1)?;
+    let marks = field.iter().take_while(|byte| **byte == b'!').count();
+    let hash = &field[marks..];
+    let kind = match (marks, hash) {
+        (0, []) => "empty",
+        (_, [] | [b'*', ..]) => "no",
+        (0, _) => "set",
+        _ => "locked",
+    };
+    let mut said = format!("password {kind}\n");
+    if let Some(wanted) = wanted {
+        let same = !hash.is_empty() && shadow_fingerprint(name, hash) == *wanted;
+        said.push_str(if same { "same yes\n" } else { "same no\n" });
+    }
+    let expires = fields.get(7).and_then(|days| std::str::from_utf8(days).ok()?.parse::<i64>().ok());
+    if let Some(days) = expires.filter(|days| *days >= 0) {
+        said.push_str(&format!("expires {days}\n"));
+    }
+    Some(said)
 }
 
 const SUDOERS: &str = "/etc/sudoers";
@@ -78,6 +132,39 @@ mod tests {
              @include \"/etc/sudoers.d/y z\"\n%sudo ALL=ALL\n"
         );
         assert_eq!(whole_sudoers(b"", "#includedir /etc/sudoers.d\n", &[]), b"\n");
+    }
+
+    #[test]
+    fn a_process_tells_its_name_and_its_parent() {
+        assert_eq!(name_and_parent("71 (sshd-session) S 12 71 71 0"), Some(("sshd-session", 12)));
+        assert_eq!(name_and_parent("9 (a) (b) R 1 9"), Some(("a) (b", 1)));
+        assert_eq!(name_and_parent(""), None);
+    }
+
+    #[test]
+    fn what_shadow_has_is_told_without_the_hash() {
+        let text = b"root:*:19700:0:99999:7:::\nann:$6$salt$abc:19700:0:99999:7::20849:\nbob:!$6$salt$abc:19700::::::\n\
+            new:!:20000:0:99999:7:::\nopen::20000:0:99999:7:::\nodd:!*:1::::::\nnever:x:1:::::-1:\nshort:!!\n";
+        let wanted = shadow_fingerprint("ann", b"$6$salt$abc");
+        let line = |name: &str, wanted| shadow_line(text, name, wanted);
+        assert_eq!(line("ann", Some(&wanted)).unwrap(), "password set\nsame yes\nexpires 20849\n");
+        assert_eq!(line("bob", None).unwrap(), "password locked\n");
+        let own = shadow_fingerprint("bob", b"$6$salt$abc");
+        // The same hash, but another account's fingerprint.
+        assert_eq!(line("bob", Some(&wanted)).unwrap(), "password locked\nsame no\n");
+        assert_eq!(line("bob", Some(&own)).unwrap(), "password locked\nsame yes\n");
+        for (name, kind) in [
+            ("root", "no"),
+            ("new", "no"),
+            ("odd", "no"),
+            ("short", "no"),
+            ("open", "empty"),
+            ("never", "set"),
+        ] {
+            assert_eq!(line(name, None).unwrap(), format!("password {kind}\n"), "{name}");
+        }
+        assert_eq!(line("", None), None);
+        assert_eq!(line("an", None), None);
     }
 
     #[test]

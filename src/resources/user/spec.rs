@@ -1,0 +1,155 @@
+//! The parameters of `user`.
+
+use super::shadow::{Expires, Password};
+use crate::{
+    model::Area,
+    resource::Fault,
+    resources::shared::{HostPath, Names, account},
+    yaml::Text,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Makes sure that an account exists, with the properties that are named, or does not exist.
+///
+/// What is not named stays as it is. A new account can log in with a key only, unless `password` is given. Removing an account leaves its
+/// home, unless `remove` says otherwise.
+///
+/// A change of the account that the connection logs in as, or of root's, that may shut it out (groups taken away, shell, home, expiry, lock)
+/// starts a timer on the host first, which takes it back unless a new connection could become root in time. That account is not removed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The login name.
+    pub name: String,
+    /// Its number. Default: the next free one.
+    pub uid: Option<u32>,
+    /// Primary group by name. It must exist. Default for a new account: a group of its own.
+    pub group: Option<String>,
+    /// Further groups, as a list or with commas between them. They must exist. Default: as it is.
+    pub groups: Option<Names>,
+    /// `true` (default): the account stays in other groups too. `false`: `groups` are all it is in.
+    #[serde(default = "yes")]
+    pub append: bool,
+    /// The home folder. Default for a new account: `/home/NAME`.
+    pub home: Option<HostPath>,
+    /// Whether a new account's home is made. Default: true, for a system account false.
+    pub create_home: Option<bool>,
+    /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`. Default: as it is.
+    pub shell: Option<HostPath>,
+    /// The name of the person, or what the account is for. Default: as it is.
+    pub comment: Option<String>,
+    /// A new account gets a number from the system's range.
+    #[serde(default)]
+    pub system: bool,
+    /// The hash of the password as `/etc/shadow` has it (`$6$...`, `$y$...`), from a vault; `*`: none. Neither a diff nor a command line shows it. Default: as it is.
+    pub password: Option<Text>,
+    /// `always` (default): the password is the given one. `on_create`: a new account gets it, and that of another one stays.
+    #[serde(default)]
+    pub update_password: Update,
+    /// Whether the password is locked: it stays on record and lets nobody in. Keys do, as far as sshd allows it. Default: as it is.
+    pub password_lock: Option<bool>,
+    /// The day from which on nobody can log in: `2027-01-31`, or seconds since 1970 (UTC) of which the day counts. -1: never. Default: as it is.
+    pub expires: Option<Expires>,
+    /// With `state: absent`: its home and its mail go too. Of homes below `/home`, `/srv`, `/opt` and `/export/home`, where nothing is mounted.
+    #[serde(default)]
+    pub remove: bool,
+    /// `present` (default) or `absent`.
+    #[serde(default)]
+    pub state: account::Wanted,
+    /// Seconds until a change of the account that the connection logs in as is taken back when no new connection could become root.
+    #[serde(default = "minute")]
+    pub confirm_within: u32,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Update {
+    #[default]
+    Always,
+    OnCreate,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn minute() -> u32 {
+    60
+}
+
+/// Below these, homes are. Elsewhere is a system, or what services keep.
+const HOMES: [&str; 4] = ["/home", "/srv", "/opt", "/export/home"];
+
+impl Spec {
+    pub fn is_absent(&self) -> bool {
+        self.state == account::Wanted::Absent
+    }
+
+    pub fn check(&self) -> Result<(), Fault> {
+        account::check_name("user", &self.name)?;
+        if self.is_absent() && self.name == "root" {
+            return Err(Fault::new("the user `root` cannot be removed").hint("name another user"));
+        }
+        let fields = [
+            ("home", self.home.as_deref()),
+            ("shell", self.shell.as_deref()),
+            ("comment", self.comment.as_deref()),
+        ];
+        for (field, value) in fields {
+            account::check_field(field, value.unwrap_or_default())?;
+        }
+        if self.remove && !self.is_absent() {
+            let fault = Fault::new("`remove` takes away the home of an account that goes");
+            return Err(fault.hint("it goes with `state: absent`"));
+        }
+        if let Some(home) = self.home.as_deref().filter(|_| self.remove) {
+            check_removable(home)?;
+        }
+        self.password().map(drop)
+    }
+
+    /// What is wanted of the password.
+    pub fn password(&self) -> Result<Option<Password>, Fault> {
+        self.password.as_ref().map(|text| Password::read(text.bytes())).transpose()
+    }
+
+    /// Whether the task needs to know what `/etc/shadow` has.
+    pub fn needs_shadow(&self) -> bool {
+        let sets = self.password.is_some() || self.password_lock.is_some() || self.expires.is_some();
+        sets && !self.is_absent()
+    }
+
+    /// Before it is known where the home is.
+    pub fn home_area(&self) -> Area {
+        Area::Path(self.home.as_deref().map_or_else(|| format!("/home/{}", self.name), str::to_string))
+    }
+
+    /// The facets that the task is about.
+    pub fn named(&self) -> Vec<&'static str> {
+        let named = [
+            ("uid", self.uid.is_some()),
+            ("group", self.group.is_some()),
+            ("groups", self.groups.is_some()),
+            ("home", self.home.is_some() || self.remove),
+            ("shell", self.shell.is_some()),
+            ("comment", self.comment.is_some()),
+            ("password", self.password.is_some()),
+            ("password lock", self.password_lock.is_some()),
+            ("expires", self.expires.is_some()),
+        ];
+        named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()
+    }
+}
+
+/// Refuses a home that is more than one account's.
+pub fn check_removable(home: &str) -> Result<(), Fault> {
+    let home = home.trim_end_matches('/');
+    let is_below = |folder: &&str| home.len() > folder.len() && crate::model::path_within(home, folder);
+    if HOMES.iter().any(is_below) {
+        return Ok(());
+    }
+    let shown = if home.is_empty() { "/" } else { home };
+    let fault = Fault::new(format!("the home {shown} is not removed: it may be more than one account's"));
+    Err(fault.hint("leave `remove` out, and name what is to go in a task of `file` with `state: absent`"))
+}
