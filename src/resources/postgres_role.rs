@@ -35,8 +35,7 @@ pub struct PostgresRole;
 pub struct Spec {
     /// What it is called.
     name: String,
-    /// ASCII. Also what another server keeps of it: `SCRAM-SHA-256$...`. One that the server keeps as MD5 is set anew.
-    /// Default: as it is; a new role has none.
+    /// ASCII. Also what another server keeps of it: `SCRAM-SHA-256$...`. One that the server keeps as MD5 is set anew. Default: as it is; a new role has none.
     password: Option<Text>,
     /// May log in. Default for a new role: yes; the others: no, but `inherit`.
     login: Option<bool>,
@@ -54,8 +53,7 @@ pub struct Spec {
     bypassrls: Option<bool>,
     /// Sessions at once; -1: any number. Default: as it is; for a new role, any number.
     connection_limit: Option<i32>,
-    /// Until when the password is good, in UTC: `2027-01-31`, `2027-01-31T12:00:00Z`, or `infinity`.
-    /// Default: as it is; for a new role, `infinity`.
+    /// Until when the password is good, in UTC: `2027-01-31`, `2027-01-31T12:00:00Z`, or `infinity`. Default: as it is; for a new role, `infinity`.
     valid_until: Option<String>,
     /// The roles it is a member of: these and no others. They must exist. Default: as it is.
     member_of: Option<Vec<String>>,
