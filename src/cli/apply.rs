@@ -5,6 +5,7 @@ use super::{
     keep::keep,
     programs,
     project::{Project, now},
+    protected::Confirm,
     runs,
     somebody::AtTerminal,
     undo::Wish,
@@ -41,6 +42,8 @@ pub struct Apply {
     /// When all went well, look at all hosts again: exit code 42 when anything is left to do
     #[arg(long, conflicts_with = "check")]
     prove: bool,
+    #[command(flatten)]
+    confirm: Confirm,
     /// Hosts to work on at a time
     #[arg(short, long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     forks: u16,
@@ -79,11 +82,19 @@ impl Apply {
     }
 
     /// Carries a playbook out, or undoes a run.
-    pub(super) fn carry_out(self, site: Site, color: Color, undo: Option<Wish>) -> Result<Exit, Diagnostics> {
+    pub(super) fn carry_out(
+        mut self,
+        site: Site,
+        color: Color,
+        undo: Option<Wish>,
+    ) -> Result<Exit, Diagnostics> {
         let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
         if !self.check && !self.yes && (self.json || !terminal || !asks) {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
             return Err(error.hint("add `--yes` to apply without asking, or `--check` to only look").into());
+        }
+        if !self.check {
+            self.confirm.learn(&site, &self.project.inventory, !self.yes)?;
         }
         self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
@@ -182,7 +193,7 @@ impl Apply {
             cancel: cancel_on_signal(reporter.clone()),
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };
-        let question = Question { yes: self.yes };
+        let question = Question { yes: self.yes, word: self.confirm.word };
         Ok(run(hosts, links, options, events, &question).await)
     }
 }
@@ -198,6 +209,8 @@ fn asker(late: Arc<OnceLock<Reporter>>) -> Box<Ask> {
 
 struct Question {
     yes: bool,
+    /// What is to be typed instead of a yes.
+    word: Option<String>,
 }
 
 impl Approve for Question {
@@ -208,15 +221,24 @@ impl Approve for Question {
             }
             let later =
                 if deferred > 0 { format!(" and decide {deferred} on the way") } else { String::new() };
-            let prompt =
-                format!("\nmake {changes} change{}{later}? [y/N] ", if changes == 1 { "" } else { "s" });
+            let plural = if changes == 1 { "" } else { "s" };
+            let how = match &self.word {
+                Some(word) => format!("these hosts are protected, type `{word}` to go on: "),
+                None => "[y/N] ".into(),
+            };
+            let prompt = format!("\nmake {changes} change{plural}{later}? {how}");
+            let word = self.word.clone();
             // The plan is complete, so no moving line is in the way; and what a signal has to say must not wait.
             let ask = move || {
                 anstream::print!("{prompt}");
                 let _ = std::io::stdout().flush();
                 let mut line = String::new();
                 let read = std::io::stdin().read_line(&mut line).is_ok();
-                read && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+                let typed = line.trim();
+                read && match word {
+                    Some(word) => typed == word,
+                    None => matches!(typed.to_lowercase().as_str(), "y" | "yes"),
+                }
             };
             tokio::task::spawn_blocking(ask).await.unwrap_or(false)
         })

@@ -19,6 +19,7 @@ mod order;
 pub mod programs;
 pub mod project;
 pub mod prompts;
+mod protected;
 pub mod replay;
 pub mod runs;
 pub mod schema;

@@ -43,10 +43,11 @@ pub struct BecomeSpec {
     pub password: Option<Secret>,
 }
 
-/// Whether a variable says how a host is reached, and is read in the inventory alone. What is said of rights besides passwords counts in a
+/// Whether a variable says how a host is reached, or whether it is protected, and is read in the inventory alone. What is said of rights besides passwords counts in a
 /// play as well.
 pub(crate) fn is_of_connection(name: &str) -> bool {
     let own = [
+        "protected",
         "connection_command",
         "ansible_connection",
         "ansible_host",

@@ -103,6 +103,13 @@ fn connection() -> Map<String, Json> {
         ("ansible_timeout", number("Seconds for a connection to be made.")),
         ("ansible_connection", one_of(&["ssh", "local", "smart"], "`ssh` or `local`.")),
         (
+            "protected",
+            json!({
+                "type": ["boolean", "null"],
+                "description": "Whether the host is changed only by a run that names this inventory (`--confirm NAME`).",
+            }),
+        ),
+        (
             "connection_command",
             json!({
                 "type": ["array", "string", "null"], "pattern": TEMPLATE, "items": {"type": "string"},

@@ -28,6 +28,7 @@ mod paths;
 mod pause;
 mod project;
 mod prompts;
+mod protected;
 mod reboot;
 mod roles;
 mod runs;

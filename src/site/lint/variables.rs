@@ -89,6 +89,7 @@ pub(super) fn unread(definitions: &[Definition], found: &mut Diagnostics) {
             "ansible_connection" => {
                 warning.hint("for a play or a task there is the keyword `connection: local`")
             }
+            "protected" => warning.hint("the inventory says which hosts are protected: in `vars` there, or in group_vars/ or host_vars/"),
             _ if name.contains("become_pass") => warning.hint("`apply --ask-become-pass` asks for it"),
             _ => warning,
         });
