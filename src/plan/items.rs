@@ -2,6 +2,7 @@
 
 use super::{Counts, TaskPlan, pass::View, result};
 use crate::{
+    model::Address,
     resource::{Fault, Lookup, Mask, Outcome},
     site::{HostTask, Preparation, Prepare, PreparedItem},
     template::Truth,
@@ -17,6 +18,14 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
         Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(_) | Preparation::Awaits(..) => {
             Ok(Outcome::Unchanged { asked: vec![], notes: vec![] })
         }
+    }
+}
+
+/// Other names of what a task owns, as the host tells them.
+pub(super) fn also_known(preparation: &Preparation, lookup: &dyn Lookup) -> Vec<Address> {
+    match preparation {
+        Preparation::Ready(prepared) => prepared.also_known_as(lookup),
+        _ => vec![],
     }
 }
 

@@ -87,8 +87,7 @@ impl Planner {
         let mut open = vec![false; tasks.len()];
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
-        let mut results = vec![None; tasks.len()];
-        let mut also_known_as = vec![vec![]; tasks.len()];
+        let (mut results, mut also_known_as) = (vec![None; tasks.len()], vec![vec![]; tasks.len()]);
         let mut once = HashMap::new();
         let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
         let any_register = tasks.iter().any(|t| t.names().next().is_some());
@@ -245,9 +244,7 @@ impl Planner {
                 Some(_) => self.result(task, &view, &plan, &preparations[at], counts[at]),
                 None => None,
             };
-            if let Preparation::Ready(prepared) = &preparations[at] {
-                also_known_as[at] = prepared.also_known_as(&view);
-            }
+            also_known_as[at] = items::also_known(&preparations[at], &view);
             let writes = &nodes[at].footprint.writes;
             match &plan {
                 TaskPlan::Change(change) => {
@@ -281,7 +278,7 @@ impl Planner {
         if !faults.is_empty() {
             return Err(PlanError::Tasks(faults));
         }
-        let settled = settled && same(&known, &registered);
+        let settled = settled && result::same(&known, &registered);
         self.registered = registered;
         let needs = needs.into_iter().enumerate().filter(|(_, n)| !n.is_empty());
         let needs: Vec<_> = needs.map(|(seat, n)| (seat, n.into_iter().collect())).collect();
@@ -295,9 +292,17 @@ impl Planner {
             _ => None,
         });
         let prepared = prepared.collect();
-        let rounds = 0;
-        let plan = HostPlan { graph, nodes, tasks, prepared, also_known_as, results, counts, once, rounds };
-        Ok(Pass::Done(Box::new(plan)))
+        Ok(Pass::Done(Box::new(HostPlan {
+            graph,
+            nodes,
+            tasks,
+            prepared,
+            also_known_as,
+            results,
+            counts,
+            once,
+            rounds: 0,
+        })))
     }
 }
 
@@ -390,14 +395,4 @@ fn same_preparation(a: &Preparation, b: &Preparation) -> bool {
         }
         _ => false,
     }
-}
-
-fn same(a: &Registered, b: &Registered) -> bool {
-    let unknown = |n: &crate::yaml::Node| n.unknown().is_some();
-    a.unset == b.unset
-        && a.results.len() == b.results.len()
-        && a.results
-            .iter()
-            .zip(&b.results)
-            .all(|((x, m), (y, n))| x == y && unknown(m) == unknown(n) && m.to_json() == n.to_json())
 }

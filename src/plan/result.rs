@@ -135,3 +135,14 @@ pub fn register(registered: &mut Registered, register: &Register, result: Node) 
     results[index] = result;
     *slot = items_node(results.into_iter().map(Some).collect());
 }
+
+/// Whether both are the same to those who look.
+pub(super) fn same(a: &Registered, b: &Registered) -> bool {
+    let unknown = |n: &Node| n.unknown().is_some();
+    a.unset == b.unset
+        && a.results.len() == b.results.len()
+        && a.results
+            .iter()
+            .zip(&b.results)
+            .all(|((x, m), (y, n))| x == y && unknown(m) == unknown(n) && m.to_json() == n.to_json())
+}
