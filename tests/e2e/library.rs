@@ -97,11 +97,18 @@ const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-
     acl attr bindfs busybox-static cron curl docker.io docker-cli dosfstools fuse3 git kmod locales logrotate openssl python3 unattended-upgrades \
     unzip xz-utils zip zstd";
 
+/// Whether two cases are about the same thing: what can be pruned, whatever else Docker does decides.
+fn meet(one: &Case, other: &Case) -> bool {
+    let docker = |case: &Case| case.kind.starts_with("docker_") || case.kind == "compose";
+    let prunes = |case: &Case| case.kind == "docker_prune";
+    one.kind == other.kind || docker(one) && docker(other) && (prunes(one) || prunes(other))
+}
+
 /// The cases in groups: cases of one type are often about the same thing, so each group has one of a type.
 fn groups(cases: Vec<Case>) -> Vec<Vec<Case>> {
     let mut groups: Vec<Vec<Case>> = vec![];
     for case in cases {
-        let fits = |group: &Vec<Case>| group.iter().all(|other| other.kind != case.kind);
+        let fits = |group: &Vec<Case>| group.iter().all(|other| !meet(other, &case));
         match groups.iter_mut().find(|group| fits(group)) {
             Some(group) => group.push(case),
             None => groups.push(vec![case]),
