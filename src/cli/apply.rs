@@ -214,6 +214,10 @@ struct Question {
 }
 
 impl Approve for Question {
+    fn is_wary(&self) -> bool {
+        self.word.is_some()
+    }
+
     fn approve(&self, changes: usize, deferred: usize) -> Doing<'_, bool> {
         Box::pin(async move {
             if self.yes {

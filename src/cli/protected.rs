@@ -2,10 +2,10 @@
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    site::Site,
+    site::{Place, Prepare, Site},
     yaml::{Node, Value},
 };
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 const VARIABLE: &str = "protected";
 
@@ -42,16 +42,30 @@ impl Confirm {
     }
 }
 
+/// The hosts of the run, and those to which their tasks are delegated.
+fn reached(site: &Site) -> Result<BTreeSet<String>, Diagnostics> {
+    let mut reached: BTreeSet<String> = site.hosts().iter().cloned().collect();
+    for host in site.hosts() {
+        let tasks = site.tasks(host, None)?;
+        let delegated = tasks.tasks().iter().filter_map(|task| match &task.place {
+            Place::Delegate(other) => Some(other.clone()),
+            Place::Host => None,
+        });
+        reached.extend(delegated);
+    }
+    Ok(reached)
+}
+
 /// The first host of the run that is protected, and where that is said.
-fn protected(site: &Site) -> Result<Option<(&str, &Node)>, Diagnostics> {
+fn protected(site: &Site) -> Result<Option<(String, &Node)>, Diagnostics> {
     let mut errors = Diagnostics::default();
     let mut found = None;
-    for host in site.hosts() {
+    for host in &reached(site)? {
         let Some(node) = site.inventory().host(host).and_then(|host| host.vars.get(VARIABLE)) else {
             continue;
         };
         match node.value {
-            Value::Bool(true) => found = found.or(Some((host.as_str(), node))),
+            Value::Bool(true) => found = found.or(Some((host.clone(), node))),
             Value::Bool(false) | Value::Null => {}
             _ => errors.push(
                 Diagnostic::error(format!("`{VARIABLE}` is neither true nor false"))
@@ -64,9 +78,13 @@ fn protected(site: &Site) -> Result<Option<(&str, &Node)>, Diagnostics> {
     errors.into_result(found)
 }
 
-/// `prod` of `inventory/prod.yml` and of `inventory/prod/`.
+/// `prod` of `inventory/prod.yml`, of `inventory/prod/`, and of `inventory/prod/hosts.yml`.
 fn name_of(inventory: &Path) -> String {
     let whole = inventory.canonicalize().unwrap_or_else(|_| inventory.into());
-    let name = if whole.is_dir() { whole.file_name() } else { whole.file_stem() };
+    let own = if whole.is_dir() { whole.file_name() } else { whole.file_stem() };
+    // Names that every one has.
+    let is_common =
+        own.is_some_and(|own| ["hosts", "inventory", "main", "all"].iter().any(|name| own == *name));
+    let name = if is_common { whole.parent().and_then(Path::file_name).or(own) } else { own };
     name.map_or_else(|| "inventory".into(), |name| name.to_string_lossy().into_owned())
 }

@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{BufRead, BufReader, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -23,8 +23,8 @@ use std::{
 const MOST: usize = 200;
 /// Bytes of all of them together.
 const LARGEST: u64 = 256 << 20;
-/// The end of a run is in as many of its last bytes.
-const TAIL: u64 = 1 << 20;
+/// What a line with one of the events holds from which the list is made.
+const TELLING: [&[u8]; 3] = [b"\"host_finished\"", b"\"proof_started\"", b"\"run_finished\""];
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Runs {
@@ -179,25 +179,31 @@ fn find(name: Option<&str>) -> Result<PathBuf, Diagnostic> {
     }
 }
 
-/// What the first and the last lines of a run say of it; nothing of a file that is no run.
+/// What a run's lines say of it as a whole; nothing of a file that is no run.
 fn row(path: &Path) -> Option<Row> {
     let mut file = File::open(path).ok()?;
     let first = Lines::new(BufReader::new(&file)).next()?.1.ok()?;
     let Event::RunStarted { run, check, hosts, about, .. } = first.event else { return None };
     let goes_on = goes_on(&file);
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
-    let mut tail = BufReader::new(file.take(TAIL));
+    file.seek(SeekFrom::Start(0)).ok()?;
+    let mut lines = BufReader::new(&file);
     let (mut summary, mut end, mut is_proof) = (Summary::default(), None, false);
     let mut line = vec![];
-    while tail.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-        match serde_json::from_slice::<Recorded>(&line).map(|recorded| recorded.event) {
-            Ok(Event::ProofStarted {}) => is_proof = true,
-            Ok(Event::HostFinished { summary: host, .. }) if !is_proof => {
+    while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        // Plans are long, and say nothing of that: their lines are not taken apart.
+        let is_telling = line.len() < 4096
+            && TELLING.iter().any(|name| line.windows(name.len()).any(|part| part == *name));
+        match is_telling
+            .then(|| serde_json::from_slice::<Recorded>(&line))
+            .and_then(Result::ok)
+            .map(|read| read.event)
+        {
+            Some(Event::ProofStarted {}) => is_proof = true,
+            Some(Event::HostFinished { summary: host, .. }) if !is_proof => {
                 summary.changed += host.changed;
                 summary.failed += host.failed + usize::from(host.unreachable);
             }
-            Ok(Event::RunFinished { exit, millis }) => end = Some((exit, millis)),
+            Some(Event::RunFinished { exit, millis }) => end = Some((exit, millis)),
             _ => {}
         }
         line.clear();

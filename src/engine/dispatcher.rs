@@ -43,6 +43,11 @@ pub trait Hosts: Send + Sync {
 /// Asked once, when the plans of all hosts are there and something would change.
 pub trait Approve: Send + Sync {
     fn approve(&self, changes: usize, deferred: usize) -> Doing<'_, bool>;
+
+    /// Whether it is also asked where commands run that are said to change nothing.
+    fn is_wary(&self) -> bool {
+        false
+    }
 }
 
 /// Whoever started the run, at a terminal.
@@ -139,7 +144,8 @@ pub(super) async fn pass(
         exits.push(Exit::Config);
     } else if *options.cancel.borrow()
         || (acts
-            && changes + deferred + rescues > 0
+            && (changes + deferred + rescues > 0
+                || approve.is_wary() && planned.iter().any(HostRun::runs_commands))
             && !approved(approve, changes, deferred + rescues, options.cancel.clone()).await)
     {
         planned.iter().for_each(|host| host.report_refused(events));

@@ -86,6 +86,15 @@ impl HostRun {
         self.plan.tasks.iter().any(|p| matches!(p, TaskPlan::Change(_) | TaskPlan::Deferred { .. }))
     }
 
+    /// Whether a command of the user's runs, whatever is said of it.
+    pub(super) fn runs_commands(&self) -> bool {
+        let runs = |(plan, prepared): (&TaskPlan, &Option<Arc<dyn crate::resource::Prepared>>)| {
+            matches!(plan, TaskPlan::Change(_))
+                && prepared.as_ref().is_some_and(|prepared| prepared.is_command())
+        };
+        self.plan.tasks.iter().zip(&self.plan.prepared).any(runs)
+    }
+
     /// Whether it waits for other hosts anywhere.
     pub(super) fn meets(&self) -> bool {
         self.tasks().iter().any(|task| task.once.is_some() || task.in_step.is_some())

@@ -92,17 +92,19 @@ impl Sources {
 
     /// Forgets of a file, or of all below a folder, what is not as it is on the disk now: a task has made it meanwhile.
     pub fn renew(&self, path: &Path) {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_old = |(known, old): &(&PathBuf, &Result<Arc<Content>, _>)| {
-            let now = self.files.read(known, &mut Diagnostics::default());
-            !matches!((old, &now), (Ok(old), Some(now)) if **old == *now)
+        // One lock at a time: a template is read under that of the texts, and asks for the content.
+        let known: Vec<_> = {
+            let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let within = read.iter().filter(|(known, _)| known.starts_with(path));
+            within.map(|(known, old)| (known.clone(), old.clone())).collect()
         };
-        let within = read.iter().filter(|(known, _)| known.starts_with(path));
-        let gone: Vec<PathBuf> = within.filter(is_old).map(|(known, _)| known.clone()).collect();
-        for known in gone {
-            read.remove(&known);
-            texts.remove(&known);
+        for (known, old) in known {
+            let now = self.files.read(&known, &mut Diagnostics::default());
+            if matches!((&old, &now), (Ok(old), Some(now)) if **old == *now) {
+                continue;
+            }
+            self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(&known);
+            self.texts.lock().unwrap_or_else(PoisonError::into_inner).remove(&known);
             self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(&known);
         }
     }

@@ -21,7 +21,7 @@ fn a_protected_inventory_is_named_or_nothing_is_changed() {
     project
         .run(&["apply", "inventory.yml", "--yes", "--confirm", "prod"])
         .exits(20)
-        .has(&["its name is `inventory`"]);
+        .has(&["its name is `lpc"]);
     assert!(!project.has("h/a/motd"));
     // Looking needs no word.
     project.run(&["apply", "prod.yml", "--check"]).exits(10);
@@ -48,6 +48,14 @@ fn at_a_terminal_the_name_is_typed() {
         assert_eq!(code, Some(if done { 0 } else { 130 }), "{screen}");
         assert_eq!(project.has("h/a/motd"), done, "{screen}");
     }
+    // Also where nothing is said to change.
+    let quiet = Project::tasks("    - {name: looks, command: touch ran, changed_when: \"false\"}\n");
+    let inventory = quiet.read("inventory.yml").replace("  vars:\n", "  vars:\n    protected: true\n");
+    quiet.write("prod/hosts.yml", &inventory);
+    let mut terminal = Terminal::start(&quiet, &["apply", "prod/hosts.yml", "-p", "site.yml"]);
+    terminal.shows("type `prod` to go on:");
+    terminal.types("y\r");
+    assert_eq!(terminal.end().0, Some(130));
     // The word was given: a yes is enough.
     project.write("h/a/motd", "other");
     let mut terminal = Terminal::start(&project, &["apply", "prod.yml", "--confirm", "prod"]);
@@ -64,6 +72,11 @@ fn one_protected_host_protects_the_run_and_other_values_are_errors() {
     project.write("prod.yml", &inventory);
     project.run(&["apply", "prod.yml", "--yes"]).exits(20).has(&["`b` is protected"]);
     project.run(&["apply", "prod.yml", "--yes", "--limit", "a"]).exits(0);
+    // Nor by a task that another host does for it.
+    let delegated = tasks.replace("{name: motd,", "{name: motd, delegate_to: b,");
+    project.write("site.yml", &delegated);
+    project.run(&["apply", "prod.yml", "--yes", "--limit", "a"]).exits(20).has(&["`b` is protected"]);
+    project.write("site.yml", tasks);
     for value in ["\"yes\"", "1", "[true]", "\"{{true}}\""] {
         project.write("prod.yml", &inventory.replace("protected: true", &format!("protected: {value}")));
         let ran = project.run(&["apply", "prod.yml", "--yes", "--confirm", "prod"]);
