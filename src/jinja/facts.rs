@@ -141,7 +141,9 @@ pub(crate) fn not_there(name: &str) -> Option<&'static str> {
     Some(match name {
         "ansible_facts" => "name the fact: `facts.os.id`",
         "vars" | "environment" => "name the variable",
-        "role_path" => "`src` of `template` and `copy` is looked for in the role; `playbook_dir` is there",
+        "role_path" => {
+            "leave it out: `src` is looked for in files/ and templates/ of the role, so write `x` for `{{ role_path }}/files/x`"
+        }
         "play_hosts" => "`groups.NAME` holds hosts",
         "inventory_hostname_short" => "write `first (split inventory_hostname \".\")`",
         "inventory_file" => "`inventory_dir` is there",

@@ -19,6 +19,8 @@ pub(crate) mod parse;
 mod places;
 pub(crate) mod rarer;
 
+pub(crate) use facts::not_there;
+
 use crate::{diag::Diagnostic, model::Origin};
 
 /// What cannot be turned, and where in its text.

@@ -201,13 +201,19 @@ const INSTEAD: &[(&str, &str)] = &[
     ("yum_repository", "a file in /etc/yum.repos.d, by `copy`"),
 ];
 
+const POLICY: &str =
+    "the whole policy in one task: `public: [80, 443]`, `allow: [{port: 5432, from: [10.0.0.0/8]}]`";
+
 /// What of that resource it is, where its name does not say so.
 const PART: &[(&str, &str)] = &[
     ("apt_key", "`key` or `key_url` of the source"),
     ("docker_container", "a Compose file"),
     ("dpkg_selections", "`hold`"),
+    ("iptables", POLICY),
     ("kernel_blacklist", "`blacklist: true`"),
+    ("nftables", POLICY),
     ("postgresql_ext", "`extensions`"),
+    ("ufw", POLICY),
 ];
 
 /// Reports each key of `map` that is not in `known`. `what` is where we are: `a play`.

@@ -234,7 +234,7 @@ impl Loader<'_> {
                 None
             }
             (_, Some(free)) => {
-                if let Some(error) = super::words::check(resource, entry) {
+                if let Some(error) = super::words::check(resource, free, entry) {
                     self.errors.push(error);
                     return None;
                 }

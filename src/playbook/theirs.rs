@@ -16,6 +16,10 @@ pub enum Theirs {
     Not(&'static str),
     /// The same of one value of a parameter that is there.
     Word(&'static str, &'static str),
+    /// The same of all values that begin so.
+    Begins(&'static str, &'static str),
+    /// A parameter of ours that is needed: how to come by it.
+    Needed(&'static str),
 }
 
 /// The names of a type.
@@ -35,7 +39,7 @@ impl OtherNames {
     pub fn aliases(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.all().filter_map(|(theirs, what)| match what {
             Theirs::Is(ours) | Theirs::Shown(ours) => Some((*theirs, *ours)),
-            Theirs::Not(_) | Theirs::Word(..) => None,
+            _ => None,
         })
     }
 
@@ -47,11 +51,32 @@ impl OtherNames {
         })
     }
 
-    /// What to do instead of a value of Ansible's that a parameter does not take.
-    fn instead_of_word(&self, name: &str, node: &Node) -> Option<(&'static str, &'static str)> {
-        let text = node.as_str().filter(|_| !node.secret)?;
-        self.all().find_map(|(theirs, what)| match what {
-            Theirs::Word(word, hint) if *theirs == name && *word == text => Some((*word, *hint)),
+    /// How to come by a parameter that is needed.
+    pub fn needed(&self, name: &str) -> Option<&'static str> {
+        self.all().find_map(|(ours, what)| match what {
+            Theirs::Needed(hint) if *ours == name => Some(*hint),
+            _ => None,
+        })
+    }
+
+    /// A value of Ansible's that a parameter does not take, in words, and what to do instead.
+    fn instead_of_word(&self, name: &str, node: &Node) -> Option<(String, &'static str)> {
+        let text = match &node.value {
+            _ if node.secret => return None,
+            Value::Bool(truth) => {
+                if *truth {
+                    "true"
+                } else {
+                    "false"
+                }
+            }
+            _ => node.as_str()?,
+        };
+        self.all().filter(|(theirs, _)| *theirs == name).find_map(|(_, what)| match what {
+            Theirs::Word(word, hint) if *word == text => Some((format!("be `{word}`"), *hint)),
+            Theirs::Begins(start, hint) if text.starts_with(start) => {
+                Some((format!("begin with `{start}`"), *hint))
+            }
             _ => None,
         })
     }
@@ -96,8 +121,8 @@ impl OtherNames {
             if let Some(hint) = self.instead(name) {
                 let error = Diagnostic::error(format!("`{kind}` has no parameter `{name}`"));
                 errors.push(error.at(&entry.key).hint(hint));
-            } else if let Some((word, hint)) = self.instead_of_word(name, &entry.node) {
-                let error = Diagnostic::error(format!("`{name}` of `{kind}` cannot be `{word}`"));
+            } else if let Some((what, hint)) = self.instead_of_word(name, &entry.node) {
+                let error = Diagnostic::error(format!("`{name}` of `{kind}` cannot {what}"));
                 errors.push(error.at(&entry.node.origin).hint(hint));
             }
         }

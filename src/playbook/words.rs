@@ -58,9 +58,12 @@ impl Line {
     }
 }
 
-/// What is wrong with a line that holds parameters.
-pub(super) fn check(resource: &str, entry: &Entry) -> Option<Diagnostic> {
+/// What is wrong with a line that holds parameters. `free`: what a bare text stands for.
+pub(super) fn check(resource: &str, free: &str, entry: &Entry) -> Option<Diagnostic> {
     let node: &Node = &entry.node;
+    if free == "name" {
+        return check_name(resource, node);
+    }
     let line = parameters_in(resource, node.as_str()?)?;
     let (name, _) = line.parameters[0];
     let what = if resource == "debug" { "the message" } else { "the command" };
@@ -77,6 +80,25 @@ pub(super) fn check(resource: &str, entry: &Entry) -> Option<Diagnostic> {
         (_, true) => error.hint(format!("{written}: no command is warned of")),
         _ => error.hint(written),
     })
+}
+
+/// A name in which parameters stand: `package: name=htop state=latest`. Each name ends at a `=`, and none has white space.
+fn check_name(resource: &str, node: &Node) -> Option<Diagnostic> {
+    let text = node.as_str()?.trim();
+    let pairs: Option<Vec<_>> = words(text).iter().map(|word| text[word.0..word.1].split_once('=')).collect();
+    let pairs = pairs.filter(|pairs| pairs.len() > 1 || pairs.iter().any(|(name, _)| *name == "name"))?;
+    let error = Diagnostic::error(format!("parameters of `{resource}` in one text")).at(&node.origin);
+    if node.secret || node.origin.source.secret {
+        return Some(error.hint("write them below it, one a line: `key: value`"));
+    }
+    let value = |value: &str| match unquoted(value) {
+        plain if plain.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) && !plain.is_empty() => {
+            plain
+        }
+        other => quoted(&other),
+    };
+    let pairs: Vec<_> = pairs.into_iter().map(|(name, text)| format!("{name}: {}", value(text))).collect();
+    Some(error.hint(format!("write `{resource}: {{{}}}`", pairs.join(", "))))
 }
 
 /// Where words are: white space inside of quotes and braces does not end them.

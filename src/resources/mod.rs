@@ -110,7 +110,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<fetch::Fetch>().theirs(&[theirs::files::FETCH]),
     row::<file::File>().theirs(&[theirs::files::FILE, theirs::files::PATH, theirs::files::FILES]),
     row::<filesystem::Filesystem>().theirs(&[theirs::host::FILESYSTEM]),
-    row::<firewall::Firewall>(),
+    row::<firewall::Firewall>().theirs(&[theirs::host::FIREWALL]),
     row::<get_url::GetUrl>().theirs(&[theirs::files::GET_URL, theirs::files::FILES]),
     row::<git::Git>(),
     row::<group::Group>().theirs(&[theirs::host::GROUP]),

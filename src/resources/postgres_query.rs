@@ -19,6 +19,12 @@ use serde_json::{Map, Value};
 
 pub struct PostgresQuery;
 
+/// What statements begin with that a READ ONLY transaction refuses.
+const WRITES: &[&str] = &[
+    "ALTER", "CALL", "CLUSTER", "COMMENT", "CREATE", "DELETE", "DO", "DROP", "GRANT", "INSERT", "MERGE",
+    "REASSIGN", "REFRESH", "REINDEX", "REVOKE", "TRUNCATE", "UPDATE", "VACUUM",
+];
+
 /// Asks a PostgreSQL database, and fails when the rows are not those expected.
 ///
 /// It only looks, also under `--check`: one statement that returns rows, in a READ ONLY transaction that is rolled back. The
@@ -100,6 +106,14 @@ impl Spec {
         }
         if self.query.trim().trim_end_matches(';').is_empty() {
             return Err(Fault::new("`query` is empty").hint("write one statement: `SELECT ...`"));
+        }
+        let first = self.query.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next();
+        let first = first.unwrap_or_default().to_ascii_uppercase();
+        if WRITES.contains(&first.as_str()) {
+            let fault = Fault::new(format!("`{first}` changes something, and `postgres_query` only looks"));
+            return Err(fault.hint(
+                "`command: {argv: [psql, -d, DATABASE, -c, STATEMENT], unless: ...}` with `become_user: postgres`",
+            ));
         }
         if !(1..=3600).contains(&self.timeout) {
             let fault = Fault::new(format!("`timeout` cannot be {}", self.timeout));

@@ -61,6 +61,14 @@ impl TypeInfo {
         }
     }
 
+    /// How to come by a parameter that is needed.
+    pub fn needed(&self, parameter: &str) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Ours(row) => row.theirs.needed(parameter),
+            Kind::External(_) => None,
+        }
+    }
+
     pub fn parameters(&self) -> &[String] {
         self.parameters.get_or_init(|| match &self.kind {
             Kind::Ours(row) => {

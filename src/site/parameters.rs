@@ -70,7 +70,10 @@ pub(super) fn missing(diagnostic: Diagnostic, kind: &TypeInfo) -> Diagnostic {
         Some(source) => format!("parameter `{}` or `{name}` is missing", source.key),
         None => diagnostic.message.clone(),
     };
-    let hint = format!("`lustores-provision doc {}` describes all", kind.name());
+    let hint = match kind.needed(name) {
+        Some(hint) => hint.to_owned(),
+        None => format!("`lustores-provision doc {}` describes all", kind.name()),
+    };
     Diagnostic { message, ..diagnostic }.hint(hint)
 }
 

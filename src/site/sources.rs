@@ -67,9 +67,16 @@ impl Sources {
             diagnostic = diagnostic.cause(format!("looked in {}/", folder.display()));
         }
         if is_folder {
-            diagnostic = diagnostic.hint("name each file, perhaps with a `loop`");
+            diagnostic = diagnostic.hint(match folder {
+                "files" => "`synchronize` brings a folder with all that is in it",
+                _ => "name each file, perhaps with a `loop`",
+            });
         }
         let diagnostic = diagnostic.at(at);
+        let is_there = |path: &Path| self.files.is_file(path);
+        if let Some(hint) = misplaced(places, folder, name, is_there).filter(|_| !is_folder) {
+            return Err(diagnostic.hint(hint));
+        }
         if is_folder {
             return Err(diagnostic);
         }
@@ -168,6 +175,31 @@ impl Sources {
             .find_map(|end| self.find(places, folder, &format!("{name}{end}"), &at).ok())?;
         self.text(&path).ok()
     }
+}
+
+/// What to write for a name that does not begin where names are looked for: in `folder`.
+pub(super) fn misplaced(
+    places: &[&Path],
+    folder: &str,
+    name: &str,
+    is_there: impl Fn(&Path) -> bool,
+) -> Option<String> {
+    if let Some(rest) = name.strip_prefix("~/") {
+        return Some(format!("`~` is not expanded: write `{{{{env \"HOME\"}}}}/{rest}`"));
+    }
+    if Path::new(name).is_absolute() {
+        return None;
+    }
+    // `{{playbook_dir}}` may be `.`.
+    let plain = name.trim_start_matches("./");
+    if let Some(rest) = plain.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+        return Some(match rest {
+            "" => format!("write the names of what is in it: {folder}/ is where it is looked for"),
+            rest => format!("write `{rest}`: {folder}/ is where it is looked for"),
+        });
+    }
+    let beside = places.iter().any(|place| is_there(&place.join(plain)));
+    beside.then(|| format!("it is looked for in {folder}/: write `../{plain}`, or put it there"))
 }
 
 /// The files that templates include by name.

@@ -1,6 +1,6 @@
 //! Folders that tasks bring along: all that is in one, as a value.
 
-use super::{HostTasks, Task};
+use super::{HostTasks, Task, sources::misplaced};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::Origin,
@@ -55,6 +55,11 @@ impl HostTasks {
             let error = error.at(&name.origin);
             if is_file {
                 return Err(error.into());
+            }
+            let is_there = |path: &Path| files.kind(path) == Some(FileKind::Folder);
+            let places = self.shared.places(task);
+            if let Some(hint) = misplaced(&places, param.folder, wanted, is_there) {
+                return Err(error.hint(hint).into());
             }
             let there = folders.iter().filter_map(|folder| folder.parent());
             let there: Vec<String> = there.flat_map(|above| files.list(above)).collect();

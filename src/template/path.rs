@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
+    jinja,
     model::Origin,
     yaml::{Node, Value},
 };
@@ -163,6 +164,9 @@ impl Cx<'_> {
         }
         if let Some(helper) = helpers::find(name) {
             return error.hint(format!("`{name}` is a helper: {}", usage(helper)));
+        }
+        if let Some(hint) = jinja::not_there(name) {
+            return error.hint(hint);
         }
         if let Some(short) = name.strip_prefix("ansible_") {
             // What they all begin with makes none of them near.

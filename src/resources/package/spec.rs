@@ -183,6 +183,11 @@ fn check_name(name: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let fault = Fault::new(format!("`{}` is not the name of a package", name.escape_debug()));
+    if name == "*" {
+        return Err(
+            fault.hint("`upgrade: safe` or `upgrade: full` brings all up to date, in a task without `name`")
+        );
+    }
     Err(fault.hint("a name is letters, digits, `+`, `-` and `.`; a version follows as `=1.22.*`"))
 }
 

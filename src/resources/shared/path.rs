@@ -17,10 +17,12 @@ impl HostPath {
     /// What is wrong with it, and what to write instead.
     pub fn new(text: &str) -> Result<Self, String> {
         if !text.starts_with('/') {
-            return Err(format!(
-                "expected an absolute path, found `{}`\nhint: begin it with `/`; `~` and variables of the shell are not expanded",
-                text.escape_debug()
-            ));
+            let hint = match ["http://", "https://", "ftp://"].iter().any(|start| text.starts_with(start)) {
+                true => "what comes by a URL is fetched by a task of `get_url` before this one",
+                false => "begin it with `/`; `~` and variables of the shell are not expanded",
+            };
+            let shown = text.escape_debug();
+            return Err(format!("expected an absolute path, found `{shown}`\nhint: {hint}"));
         }
         if text.contains(['\n', '\r', '\0']) {
             let shown = text.escape_debug();

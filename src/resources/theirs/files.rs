@@ -2,7 +2,7 @@
 
 use crate::playbook::{
     ParameterNames as Names,
-    Theirs::{Is, Not, Shown, Word},
+    Theirs::{Begins, Is, Needed, Not, Shown, Word},
 };
 
 const BACKUP: &str = "leave it out: what was there is kept on the host, in the folder of the run below /var/lib/provision-agent/runs";
@@ -48,7 +48,7 @@ pub const TEMPLATE: Names = &[
 
 pub const FILE: Names = &[
     ("access_time", Word("now", "a task of `command` that runs touch")),
-    ("follow", Not("name what the link points to")),
+    ("follow", Not("leave it out: no link is followed; name what it points to where that is meant")),
     ("modification_time", Word("now", "a task of `command` that runs touch")),
 ];
 
@@ -81,6 +81,12 @@ pub const INI: Names = &[
 ];
 
 pub const GET_URL: Names = &[
+    (
+        "checksum",
+        Needed(
+            "`curl -fsSL URL | sha256sum` prints the digits, to be compared with what its makers say: `checksum: sha256:...`",
+        ),
+    ),
     ("force", Not("leave it out: `checksum` says what the content is to be")),
     ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
     ("url_password", Not("a header: `headers: {Authorization: ...}`")),
@@ -89,7 +95,13 @@ pub const GET_URL: Names = &[
     ("validate_certs", Not("leave it out: `checksum` protects the content")),
 ];
 
+const BY_URL: &str =
+    "`get_url` fetches it in a task before this one, and here is its path, with `remote_src: true`";
+
 pub const UNARCHIVE: Names = &[
+    ("src", Begins("http://", BY_URL)),
+    ("src", Begins("https://", BY_URL)),
+    ("src", Begins("ftp://", BY_URL)),
     ("copy", Not("`remote_src: true` where it is false")),
     ("extra_opts", Not("`strip_components`, `include` and `exclude` are what there is")),
     ("validate_certs", Not("leave it out; what comes by a URL is fetched by `get_url` before it")),
@@ -143,7 +155,12 @@ pub const WAIT_FOR: Names = &[
     ("connect_timeout", Not("leave it out; `timeout` is for all of it")),
     ("exclude_hosts", Not("`succeeds`, with a command that looks at the connections")),
     ("msg", Not("leave it out: the failure says what was waited for")),
-    ("search_regex", Not("`succeeds: grep -q TEXT FILE`")),
+    (
+        "search_regex",
+        Not(
+            "of a file: `succeeds: grep -q TEXT FILE`; of a port: `succeeds: \"nc -w 2 HOST PORT </dev/null | grep -q TEXT\"`",
+        ),
+    ),
     ("sleep", Not("`interval_ms`, in milliseconds")),
     ("state", Word("drained", "`succeeds`, with a command that looks at the connections")),
 ];

@@ -2,7 +2,7 @@
 
 use crate::playbook::{
     ParameterNames as Names,
-    Theirs::{Is, Not, Word},
+    Theirs::{Begins, Is, Needed, Not, Word},
 };
 
 const REPOSITORY: &str = "the repository is left out or in by a file of its own: a task of `copy` before it";
@@ -26,13 +26,24 @@ pub const PACKAGE: Names = &[
     ("only_upgrade", Not("`state: latest`, in a task with a `when` that says where it is installed")),
     ("purge", Not("`state: purged`")),
     ("state", Word("build-dep", "`command: {argv: [apt-get, build-dep, -y, NAME], unless: ...}`")),
+    ("upgrade", Word("dist", "`upgrade: full`: packages may be removed for it")),
+    ("upgrade", Word("false", "leave it out: only what is named is installed")),
+    ("upgrade", Word("no", "leave it out: only what is named is installed")),
+    ("upgrade", Word("true", "`upgrade: safe`: no package is removed for it; with `full` one may be")),
+    ("upgrade", Word("yes", "`upgrade: safe`: no package is removed for it; with `full` one may be")),
     ("use", Is("manager")),
 ];
+
+const BY_URL: &str =
+    "a key is fetched by `key_url`, with `key_checksum`; its text or its file are `key` and `key_src`";
 
 pub const APT_REPOSITORY: Names = &[
     ("codename", Not("`suites`")),
     ("filename", Not("`name` is the name of the file too")),
     ("repo", Not("the line taken apart: `uris`, `suites` and `components`")),
+    ("signed_by", Begins("-----BEGIN", "the text of a key stands in `key`")),
+    ("signed_by", Begins("http://", BY_URL)),
+    ("signed_by", Begins("https://", BY_URL)),
     ("update_cache", Not("leave it out: lists are fetched when a source has changed")),
     ("validate_certs", Not("leave it out: certificates are always checked")),
 ];
@@ -49,6 +60,12 @@ pub const SERVICE: Names = &[
     ("service", Is("name")),
     ("unit", Is("name")),
     ("arguments", Not("a drop-in of the unit, by `copy`")),
+    (
+        "name",
+        Needed(
+            "name the unit; a task with `daemon_reload` alone is left out: `daemon_reload: true` stands with the service that needs it",
+        ),
+    ),
     ("daemon_reexec", Not("a task of `command` that runs `systemctl daemon-reexec`")),
     ("force", Not("leave it out")),
     ("no_block", Not("`command: {argv: [systemctl, start, --no-block, NAME]}`")),
@@ -109,9 +126,14 @@ pub const GROUP: Names = &[
     ("non_unique", Not("leave it out: each group has a number of its own")),
 ];
 
+const SWAP: &str = "swap is not mounted: `swap` makes a swap file and uses it";
+
 pub const MOUNT: Names = &[
     ("name", Is("path")),
     ("boot", Not("noauto among the `opts`")),
+    ("path", Word("none", SWAP)),
+    ("path", Word("swap", SWAP)),
+    ("fstype", Word("swap", SWAP)),
     ("fstab", Not("leave it out: it is always /etc/fstab")),
     ("state", Word("remounted", "write the options into `opts`: those that differ are set")),
 ];
@@ -167,4 +189,53 @@ pub const LIMITS: Names = &[
     ("dest", Not("`name`, the name of the file in /etc/security/limits.d")),
     ("use_max", Not("the number itself in `value`")),
     ("use_min", Not("the number itself in `value`")),
+];
+
+/// The hint of all that is a rule by itself.
+pub const WHOLE_POLICY: &str = "the whole policy is one task: `public: [80, 443]` for everybody, `allow: [{port: 5432, from: [10.0.0.0/8]}]` for some";
+const CLOSED: &str = "leave it out: what is not named is closed, and what leaves the host is open";
+const AT_BOOT: &str = "leave it out: the rules hold at once and at each boot";
+const OTHER_TABLE: &str = "such rules go into a table of their own: a file by `copy`, loaded by `nft -f`";
+
+/// Of ufw, iptables and firewalld.
+pub const FIREWALL: Names = &[
+    ("action", Not(WHOLE_POLICY)),
+    ("chain", Not(WHOLE_POLICY)),
+    ("ctstate", Not("leave it out: connections that exist go on")),
+    ("default", Not(CLOSED)),
+    ("delete", Not("leave the port out of `public` and `allow`: what is not named is closed")),
+    ("dest", Not(WHOLE_POLICY)),
+    ("destination", Not(WHOLE_POLICY)),
+    ("destination_port", Not(WHOLE_POLICY)),
+    ("destination_ports", Not(WHOLE_POLICY)),
+    ("direction", Not(CLOSED)),
+    ("flush", Not("leave it out: the table is replaced as a whole; others are left alone")),
+    ("from", Not(WHOLE_POLICY)),
+    ("from_ip", Not(WHOLE_POLICY)),
+    ("from_port", Not(WHOLE_POLICY)),
+    ("immediate", Not(AT_BOOT)),
+    ("in_interface", Not("`trusted` has the interfaces behind which others are")),
+    ("insert", Not("leave it out: rules have no order, all that is named is open")),
+    ("interface", Not("`trusted` has the interfaces behind which others are")),
+    ("jump", Not(WHOLE_POLICY)),
+    ("log", Not(OTHER_TABLE)),
+    ("logging", Not(OTHER_TABLE)),
+    ("masquerade", Not(OTHER_TABLE)),
+    ("match", Not(WHOLE_POLICY)),
+    ("name", Not("`public` and `allow` have ports, by their numbers: `public: [22, 80]`")),
+    ("permanent", Not(AT_BOOT)),
+    ("policy", Not(CLOSED)),
+    ("port", Not(WHOLE_POLICY)),
+    ("proto", Not("beside the port: `allow: [{port: 53, proto: udp}]`")),
+    ("protocol", Not("beside the port: `allow: [{port: 53, proto: udp}]`")),
+    ("rich_rule", Not(WHOLE_POLICY)),
+    ("route", Not("`forward` says what goes to others behind the host")),
+    ("rule", Not(WHOLE_POLICY)),
+    ("service", Not("`public` and `allow` have ports, by their numbers: `public: [22, 80]`")),
+    ("source", Not(WHOLE_POLICY)),
+    ("src", Not(WHOLE_POLICY)),
+    ("state", Not(CLOSED)),
+    ("to_ip", Not(WHOLE_POLICY)),
+    ("to_port", Not(WHOLE_POLICY)),
+    ("zone", Not(WHOLE_POLICY)),
 ];

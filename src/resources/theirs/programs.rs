@@ -22,6 +22,9 @@ pub const SHELL: Names = &[
     ("warn", Not("leave it out: no command is warned of")),
 ];
 
+const VOLUME_GONE: &str =
+    "volumes are data: a task of `docker_volume` with `state: absent` and `destroy: true` removes one";
+
 pub const COMPOSE: Names = &[
     ("env_files", Is("env_file")),
     ("project_name", Is("project")),
@@ -39,7 +42,7 @@ pub const COMPOSE: Names = &[
     ("ignore_build_events", Not("leave it out: a task that builds each time counts as changed each time")),
     ("nocache", Not("a task of `command`: `docker compose build --no-cache`")),
     ("remove_images", Not("a task of `docker_image` with `state: absent`, or of `docker_prune`")),
-    ("remove_volumes", Not("volumes are data: a task of `docker_volume` with `state: absent` removes one")),
+    ("remove_volumes", Not(VOLUME_GONE)),
     (
         "renew_anon_volumes",
         Not(
@@ -83,8 +86,8 @@ pub const PRUNE: Names = &[
     ("containers_filters", Not(FILTERS)),
     ("images_filters", Not("`images: dangling` or `images: all`; `until` and `labels`")),
     ("networks_filters", Not(FILTERS)),
-    ("volumes", Not("volumes are data: a task of `docker_volume` with `state: absent` removes one")),
-    ("volumes_filters", Not("volumes are data: a task of `docker_volume` with `state: absent` removes one")),
+    ("volumes", Not(VOLUME_GONE)),
+    ("volumes_filters", Not(VOLUME_GONE)),
 ];
 
 pub const LOGIN: Names = &[
@@ -108,15 +111,17 @@ pub const POSTGRES: Names = &[
     ("ssl_mode", Not(SERVER)),
 ];
 
+const RIGHTS: &str = "a task of `command` that runs psql gives rights, as `GRANT ... TO ...`, with `unless`";
+
 pub const ROLE: Names = &[
     ("conn_limit", Is("connection_limit")),
     ("expires", Is("valid_until")),
     ("role", Is("name")),
     ("user", Is("name")),
-    ("db", Not("rights are given by a task of `postgres_query`")),
+    ("db", Not(RIGHTS)),
     ("encrypted", Not("leave it out: a password is never stored in clear")),
     ("no_password_changes", Not("leave `password` out")),
-    ("priv", Not("rights are given by a task of `postgres_query`")),
+    ("priv", Not(RIGHTS)),
     ("role_attr_flags", Not("each by its own name: `login: true`, `createdb: true`, `superuser: false`")),
 ];
 

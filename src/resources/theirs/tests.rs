@@ -46,7 +46,7 @@ fn each_name_is_taken_or_refused_with_a_hint() {
         let mut seen = BTreeSet::new();
         for (theirs, what) in row.theirs.all() {
             let kind = row.name;
-            let word = if let Theirs::Word(word, _) = what { *word } else { "" };
+            let word = if let Theirs::Word(word, _) | Theirs::Begins(word, _) = what { *word } else { "" };
             assert!(seen.insert((*theirs, word)), "{kind}: `{theirs}` stands there twice");
             let refused = row.theirs.strangers(kind, &one(theirs));
             let taken = row.theirs.in_our_names(&one(theirs)).unwrap();
@@ -61,10 +61,12 @@ fn each_name_is_taken_or_refused_with_a_hint() {
                     assert!(error.message.contains("are the same parameter"), "{error}");
                 }
                 Theirs::Not(_) => assert!(refused.len() == 1, "{kind}: {theirs}"),
-                Theirs::Word(..) => assert!(own.contains(*theirs), "{kind}: there is no `{theirs}`"),
+                Theirs::Word(..) | Theirs::Begins(..) | Theirs::Needed(_) => {
+                    assert!(own.contains(*theirs), "{kind}: there is no `{theirs}`");
+                    continue;
+                }
             }
-            let is_own = own.contains(*theirs);
-            assert!(!is_own || matches!(what, Theirs::Word(..)), "{kind} has a parameter `{theirs}`");
+            assert!(!own.contains(*theirs), "{kind} has a parameter `{theirs}`");
         }
     }
 }
@@ -74,7 +76,13 @@ fn hints_name_what_there_is() {
     let mut count = 0;
     for row in TABLE {
         for (theirs, what) in row.theirs.all() {
-            let (Theirs::Not(hint) | Theirs::Word(_, hint)) = what else { continue };
+            let hint = match what {
+                Theirs::Not(hint)
+                | Theirs::Word(_, hint)
+                | Theirs::Begins(_, hint)
+                | Theirs::Needed(hint) => hint,
+                Theirs::Is(_) | Theirs::Shown(_) => continue,
+            };
             let spans: Vec<&str> = hint.split('`').skip(1).step_by(2).collect();
             let head = |span: &str| span.split(':').next().unwrap_or_default().to_owned();
             // What may be meant: the type's own, and that of each type that the hint names.
