@@ -38,6 +38,11 @@ const DISTURBANCES: &[Disturbance] = &[
     ("an option", "content", |home| edit(&home.join("app.ini"), "8080", "80")),
     ("a YAML file", "content", |home| edit(&home.join("values.yml"), "wanted: true", "wanted: false")),
     ("settings", "GREETING", |home| edit(&home.join(".env"), "hello", "bye")),
+    ("what is replaced", "content", |home| edit(&home.join("lines"), "first = one", "first = 2")),
+    ("a file of parts", "content", |home| edit(&home.join("parts"), "two", "three")),
+    ("an archive", "packed", |home| edit(&home.join("tree/packed"), "in an archive", "by hand")),
+    ("a tree", "page", |home| edit(&home.join("site/page"), "shown", "by hand")),
+    ("an empty file", "mode", |home| mode(&home.join("empty"), 0o644)),
 ];
 
 fn mode(path: &Path, mode: u32) {
@@ -62,11 +67,20 @@ fn keeps_it_with(host: &Sshd, user: &str, home: &Path, seen: &Path, more: &str, 
         Project::ssh_as(host, user, home, &PLAY.replace("  tasks:\n", &format!("{more}  tasks:\n")));
     project.write("inventory.yml", &(project.read("inventory.yml") + vars));
     project.write("templates/greeting.hbs", "{{facts.arch}} greets {{facts.user.name}}\n");
+    project.write("files/site/page", "shown\n");
+    project.write("packed", "in an archive\n");
+    run(Command::new("tar")
+        .arg("-C")
+        .arg(project.path(""))
+        .arg("-cf")
+        .arg(project.path("files/packed.tar"))
+        .arg("packed"));
     project.check().exits(10);
     assert_eq!(fs::read_dir(seen).unwrap().count(), 0, "a check changes nothing");
     project.go().exits(0);
     project.check().exits(0);
     assert_eq!(fs::read_to_string(seen.join("printed")).unwrap(), "printed by a command\n");
+    assert!(project.read("kept/values.json").contains("wanted"));
     let names = |ran: &project::Ran| {
         let events = ran.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let planned = events.filter(|event| event["event"] == "host_planned");
