@@ -30,8 +30,13 @@ enum Verb {
 const ALL: u32 = 0o777;
 /// Set-id and sticky bits.
 const SPECIAL: u32 = 0o7000;
-/// Those that a folder keeps unless they are named.
+/// Set-id bits: a folder keeps them unless they are named.
 const KEPT: u32 = 0o6000;
+
+/// What a mode is before a rule makes something of it: of a file that changes hands without the set-id bits, which meant somebody else.
+pub fn kept(mode: u32, is_folder: bool, moves: bool) -> u32 {
+    if moves && !is_folder { mode & !KEPT } else { mode }
+}
 
 impl Rule {
     /// Three or four octal digits, or parts such as `u=rwX` with commas between them.

@@ -1,7 +1,7 @@
 //! Who touched which area last. Areas become hierarchical keys, so that one rule serves all: an area overlaps with those
 //! above and below it in the hierarchy.
 
-use super::{Why, starts::Starts};
+use super::Why;
 use crate::model::{Area, Footprint};
 use std::collections::BTreeMap;
 
@@ -24,8 +24,6 @@ pub(super) struct Areas {
     /// for the changes before it, and a change for the looks before it, but looks do not wait for each other, nor changes.
     behind_network: BTreeMap<String, (u32, Area)>,
     looks: Vec<u32>,
-    /// Per machine, since everything was written.
-    starts: BTreeMap<u16, Starts>,
 }
 
 impl Areas {
@@ -34,7 +32,6 @@ impl Areas {
         let everything = |areas: &[Area]| areas.contains(&Area::Everything);
         if everything(&footprint.writes) || everything(&footprint.reads) {
             let since = self.since.remove(&machine).unwrap_or_default();
-            self.starts.remove(&machine);
             let barrier = self.barriers.insert(machine, task);
             edges.extend(
                 since.into_iter().chain(barrier).map(|b| (b, task, Why::Footprint(Area::Everything))),
@@ -127,7 +124,6 @@ impl Areas {
             let mine = self.touched.entry(key).or_default();
             *mine = Touched { writers: vec![task], readers: vec![] };
         }
-        self.starts.entry(machine).or_default().add(task, footprint, edges);
         edges.retain(|(from, to, _)| from != to);
     }
 

@@ -122,6 +122,7 @@ impl TaskGraph {
             edges.extend(node.follows.map(|item| (item.0, at as u32, Why::Item)));
             edges.extend(node.notifies.iter().map(|handler| (at as u32, handler.0, Why::Notify)));
         }
+        starts::add(nodes, &mut edges, &by_result);
         blocks::add(nodes, &mut edges, &by_result);
         for (from, to, why) in edges {
             let (from, to) = (NodeIndex::new(from as usize), NodeIndex::new(to as usize));

@@ -216,6 +216,26 @@ fn what_starts_comes_behind_what_it_may_find_and_before_what_is_written_later() 
 }
 
 #[test]
+fn what_starts_makes_no_cycle_of_needs_on_a_later_task() {
+    // Written into what runs already: it needs it.
+    let mut nodes = [writes(&["/srv/token"]), writes(&["app.service"]), writes(&["/srv/x"])];
+    nodes[0].needs.push(TaskId(1));
+    assert_eq!(edges(&nodes), [(1, 0), (1, 2)]);
+    // Starts behind what is written later; and another way round through one that starts between.
+    let mut nodes = [writes(&["app.service"]), writes(&["/srv/token"])];
+    nodes[0].needs.push(TaskId(1));
+    assert_eq!(edges(&nodes), [(1, 0)]);
+    let mut nodes =
+        [writes(&["/srv/token"]), writes(&["a.service"]), writes(&["/srv/x"]), writes(&["b.service"])];
+    nodes[0].needs.push(TaskId(3));
+    assert_eq!(TaskGraph::build(&nodes).unwrap().order(), [TaskId(1), TaskId(2), TaskId(3), TaskId(0)]);
+    // One that `needs` makes is told by what it says, not by what starts.
+    nodes[3].needs.push(TaskId(0));
+    let cycle = TaskGraph::build(&nodes).unwrap_err();
+    assert_eq!(cycle, Cycle(vec![(TaskId(0), Why::Declared), (TaskId(3), Why::Declared)]));
+}
+
+#[test]
 fn mounts_and_the_packet_filter_start_nothing() {
     let mut filter = writes(&["nftables.service"]);
     filter.footprint.writes.push(Area::Firewall);

@@ -3,7 +3,7 @@
 use super::{
     Action, Service,
     container::{container_name, finished, is_paused, run_rank, state_word, stopped_by_hand},
-    files::{no_service, with_dependencies},
+    files::{Files, no_service, with_dependencies},
     reasons::{self, unknown_reason},
     spec::{Build, Recreate, Spec},
 };
@@ -108,7 +108,8 @@ pub enum Verdict {
 }
 
 /// Each service of the project, with what happens to it.
-pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Service>, Fault> {
+pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Result<Vec<Service>, Fault> {
+    let values = &files.values[..];
     let answer = read(spec, stdout)?;
     let config = answer["config"]["services"].as_object().ok_or_else(|| not_understood("no services"))?;
     if let Some(unknown) = spec.services.0.iter().find(|name| !config.contains_key(*name)) {
@@ -183,7 +184,19 @@ pub fn services(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<Vec<Ser
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
             let service = container["Config"]["Labels"][SERVICE].as_str().unwrap_or_default();
-            if !config.contains_key(service) {
+            // What is of a profile that is not active is in the files all the same.
+            if config.contains_key(service) || files.name(service) {
+                continue;
+            }
+            if files.includes {
+                if services.iter().any(|known| known.name == service) {
+                    continue;
+                }
+                let why =
+                    "its files include others, which may have it under a profile; `docker rm` removes it";
+                let left = Some(why.to_string());
+                services.push(Service { left, ..Service::new(service.into(), Action::Nothing) });
+            } else {
                 let before = Facets::from([(title(service), state_word(container).into())]);
                 let name = container_name(container).to_string();
                 services.push(Service { before, ..Service::new(name, Action::Remove) });

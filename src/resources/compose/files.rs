@@ -25,7 +25,7 @@ pub struct Files {
     /// Of whatever profile.
     all: Vec<String>,
     /// Services may also be in files that these include.
-    includes: bool,
+    pub includes: bool,
     /// Values in environment files: they must not be shown.
     pub values: Vec<String>,
 }
@@ -156,6 +156,11 @@ pub fn no_service(spec: &Spec, name: &str) -> Fault {
 }
 
 impl Files {
+    /// Whether a service is named in them, of whatever profile.
+    pub fn name(&self, service: &str) -> bool {
+        self.all.iter().any(|name| name == service)
+    }
+
     /// Refuses a number of what is not there.
     pub fn check_scale(&self, spec: &Spec) -> Result<(), Fault> {
         match spec.scale.keys().find(|name| !self.includes && !self.all.contains(name)) {

@@ -3,7 +3,7 @@
 use super::{
     Action, Project, Service,
     answer::{SERVICE, Verdict, is_job, no_answer, one_off, read, title, verdicts},
-    container::{container_name, is_paused, is_up, run_rank, state_word},
+    container::{container_name, finished, is_paused, is_up, run_rank, state_word, stopped_by_hand},
     files::{self, Files},
     reasons,
     spec::{Spec, Wanted},
@@ -79,17 +79,25 @@ fn told(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<(Vec<Service>, 
         Wanted::Restarted => (Action::Restart, "restarted"),
         Wanted::Present | Wanted::Absent => (Action::Down, "removed"),
     };
+    let containers: Vec<&Value> = answer["containers"].as_array().into_iter().flatten().collect();
+    let service_of = |container: &Value| -> String {
+        container["Config"]["Labels"][SERVICE].as_str().unwrap_or_default().into()
+    };
+    // Compose would start what has ended or was stopped by hand.
+    let runs = |container: &Value| {
+        let mut all = containers.iter().filter(|other| !one_off(other));
+        all.any(|other| service_of(other) == service_of(container) && is_up(other))
+    };
     let touched = |container: &&Value| {
         let verdict = verdicts.iter().find(|(name, _)| name == container_name(container));
         match (verdict.map(|(_, verdict)| *verdict), action) {
-            (Some(_), Action::Restart) => true,
+            (Some(_), Action::Restart) => runs(container),
             // Compose says it of what is stopped as well.
             (Some(_), Action::Stop) => is_up(container),
             (verdict, _) => verdict == Some(Verdict::Remove),
         }
     };
-    let containers: Vec<&Value> = answer["containers"].as_array().into_iter().flatten().collect();
-    let touched: Vec<&Value> = containers.into_iter().filter(touched).collect();
+    let (touched, rest): (Vec<&Value>, Vec<&Value>) = containers.iter().copied().partition(touched);
     let mut services: Vec<Service> = vec![];
     for container in &touched {
         let name = container["Config"]["Labels"][SERVICE].as_str().unwrap_or_default();
@@ -120,6 +128,14 @@ fn told(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<(Vec<Service>, 
             service.after.insert(facet, word.into());
         }
     }
+    let is_of_it = |c: &&Value| verdicts.iter().any(|(name, _)| name == container_name(c));
+    for container in rest.into_iter().filter(|c| action == Action::Restart && is_of_it(c)) {
+        let name = service_of(container);
+        if !services.iter().any(|service| service.name == name) {
+            let left = Some(at_rest(container, &name));
+            services.push(Service { left, ..Service::new(name, Action::Nothing) });
+        }
+    }
     let goes = |name: &str| touched.iter().any(|container| container_name(container) == name);
     let networks = answer["networks"].as_array().into_iter().flatten().filter(|network| {
         let name = network["Name"].as_str().unwrap_or_default();
@@ -130,6 +146,17 @@ fn told(spec: &Spec, stdout: &[u8], values: &[String]) -> Result<(Vec<Service>, 
     });
     let networks = networks.filter_map(|network| network["Name"].as_str().map(Into::into)).collect();
     Ok((services, networks))
+}
+
+/// Why a service is not restarted.
+fn at_rest(container: &Value, name: &str) -> String {
+    let starts = format!("`docker compose up -d {name}` starts it");
+    match state_word(container) {
+        word if finished(container) => word,
+        word if stopped_by_hand(container) => format!("{word}; {starts}"),
+        // What docker says of a failed start may quote from the configuration.
+        _ => format!("it does not run; {starts}"),
+    }
 }
 
 /// The networks that a dry run takes away.
@@ -144,7 +171,8 @@ fn verdicts_of_networks(answer: &Value) -> impl Iterator<Item = &str> {
 
 /// One command for all of it.
 pub fn ops(spec: &Spec, from: &Project) -> Vec<Op> {
-    if from.services.is_empty() && from.networks.is_empty() {
+    let acted: Vec<&Service> = from.services.iter().filter(|s| s.action != Action::Nothing).collect();
+    if acted.is_empty() && from.networks.is_empty() {
         return vec![];
     }
     let verb = match spec.state {
@@ -153,12 +181,16 @@ pub fn ops(spec: &Spec, from: &Project) -> Vec<Op> {
         Wanted::Present | Wanted::Absent => "down",
     };
     let orphans = spec.remove_orphans.then(|| "--remove-orphans".to_string());
-    let args = [verb.to_string()].into_iter().chain(orphans).chain(spec.stop_timeout()).chain(spec.named());
+    let named = match acted.len() == from.services.len() {
+        true => spec.named(),
+        false => [String::from("--")].into_iter().chain(acted.iter().map(|s| s.name.clone())).collect(),
+    };
+    let args = [verb.to_string()].into_iter().chain(orphans).chain(spec.stop_timeout()).chain(named);
     let exec = if from.by_name { spec.command_without_files(args) } else { spec.command(args) };
     let mut ops = vec![Op::Exec { exec, ok: vec![] }];
     if spec.wait && spec.state == Wanted::Restarted {
         let names = |jobs: bool| {
-            let services = from.services.iter().filter(|service| service.job || !jobs);
+            let services = acted.iter().filter(|service| service.job || !jobs);
             services.map(|service| service.name.clone()).collect()
         };
         let until = Until::ComposeHealthy {

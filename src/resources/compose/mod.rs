@@ -119,7 +119,7 @@ impl Resource for Compose {
         files.check_scale(spec)?;
         let output = seen.run(Probe::Compose(files.probe.clone()))?;
         let services = match answer::no_answer(spec, &output)? {
-            None => answer::services(spec, output.stdout.bytes(), &files.values)?,
+            None => answer::services(spec, output.stdout.bytes(), &files)?,
             Some(why) => {
                 seen.presume(why)?;
                 let named = files.wanted(spec)?.into_iter();

@@ -61,7 +61,7 @@ pub struct Spec {
     /// How many containers a service has, in place of what the files say: `{web: 3}`.
     #[serde(default)]
     pub scale: IndexMap<String, u32>,
-    /// Remove containers of services that are no longer in the files.
+    /// Remove containers of services that are no longer in the files, of whatever profile. Where files include others, those are left.
     #[serde(default)]
     pub remove_orphans: bool,
     /// Start what was stopped by hand, or by `state: stopped`.

@@ -5,9 +5,13 @@ use crate::{
     resource::{Facets, Fault, Observe, Seen},
     resources::shared::{What, same_owner},
 };
-use agent::wire::{AttributeProbe, Probe, TreeAttrs};
+use agent::{
+    mode::kept,
+    wire::{AttributeProbe, Probe, TreeAttrs},
+};
 use std::collections::BTreeMap;
 
+const MODE: &str = "mode below";
 /// How many different ones a diff names.
 const SHOWN: usize = 3;
 
@@ -92,9 +96,17 @@ impl Spec {
             }
             (mode, None) => mode.as_ref().map(|mode| mode.text.clone()),
         };
-        let all =
-            [("mode below", mode), ("owner below", self.owner.clone()), ("group below", self.group.clone())];
+        let all = [(MODE, mode), ("owner below", self.owner.clone()), ("group below", self.group.clone())];
         all.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.into()))).collect()
+    }
+
+    /// The same for what was found there: where no mode is wanted, files that change hands lose their set-id bits nevertheless.
+    pub(super) fn wanted_of(&self, found: &Facets) -> Facets {
+        let mut facets = self.wanted_below();
+        if found.contains_key(MODE) && !facets.contains_key(MODE) {
+            facets.insert(MODE.into(), "without set-id bits".into());
+        }
+        facets
     }
 
     /// What differs below a folder that is there; as wanted where nothing does.
@@ -109,25 +121,30 @@ impl Spec {
         let mut whole = 0;
         for alike in &all {
             whole += alike.count;
-            let rule = if alike.folder { &want.folders } else { &want.files };
-            if rule.as_ref().is_some_and(|rule| rule.of(alike.mode, alike.folder) != alike.mode) {
-                modes.add(&format!("{:04o}", alike.mode), alike);
-            }
+            let mut moves = false;
             if let Some(wanted) = &want.owner {
                 let number = || Ok(seen.user(&alike.owner)?.map(|user| user.uid));
                 if same_owner(wanted, &alike.owner, number)? != *wanted {
                     owners.add(&alike.owner, alike);
+                    moves = true;
                 }
             }
             if let Some(wanted) = &want.group {
                 let number = || Ok(seen.group(&alike.group)?.map(|group| group.gid));
                 if same_owner(wanted, &alike.group, number)? != *wanted {
                     groups.add(&alike.group, alike);
+                    moves = true;
                 }
+            }
+            // As the agent does it.
+            let kept = kept(alike.mode, alike.folder, moves);
+            let rule = if alike.folder { &want.folders } else { &want.files };
+            if rule.as_ref().map_or(kept, |rule| rule.of(kept, alike.folder)) != alike.mode {
+                modes.add(&format!("{:04o}", alike.mode), alike);
             }
         }
         let mut facets = self.wanted_below();
-        for (name, differing) in [("mode below", modes), ("owner below", owners), ("group below", groups)] {
+        for (name, differing) in [(MODE, modes), ("owner below", owners), ("group below", groups)] {
             if let Some(text) = differing.text(whole) {
                 facets.insert(name.into(), text.into());
             }

@@ -207,7 +207,10 @@ file:
         let new_mode = if what == What::Folder { 0o755 } else { 0o644 };
         let mode = spec.mode_of(now.mode.unwrap_or(new_mode), what == What::Folder);
         let file = now.with_attrs(what, &spec.attrs(mode), new_mode);
-        let below = if spec.is_tree(now.what.as_ref()) { spec.wanted_below() } else { Facets::new() };
+        let below = match spec.is_tree(now.what.as_ref()) {
+            true => spec.wanted_of(&observed.below),
+            false => Facets::new(),
+        };
         Ok(Entry { below, ..file.into() })
     }
 

@@ -55,7 +55,8 @@ pub struct Spec {
     /// Name or number of the group. Default: as it is.
     pub group: Option<String>,
     /// With `directory`: all that is below gets the same mode, owner and group; links are left as they are, and what is mounted below is
-    /// not entered. Digits in `mode` are for files as well, all of which they may make executable: `X`, or `file_mode`.
+    /// not entered. Digits in `mode` are for files as well, all of which they may make executable: `X`, or `file_mode`. A file whose owner or
+    /// group changes loses its set-id bits, unless its mode names them.
     #[serde(default)]
     pub recurse: bool,
     /// With `recurse`: the mode of files below; `mode` is that of directories then. Default: `mode`.
