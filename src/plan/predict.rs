@@ -1,5 +1,7 @@
 //! What a host will say once the changes planned so far are made: their effects, laid over its answers.
 
+mod tree;
+
 use super::areas_of;
 use crate::{
     model::{Area, path_within},
@@ -7,7 +9,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Attrs, FileType, Kind, Meta, Op, Query, Stat},
+    wire::{Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,6 +21,10 @@ struct Predicted {
     content: Option<Content>,
     /// Its content is known to change, but not to what.
     seq: usize,
+    /// As the host has it, where that is known.
+    was: Option<Meta>,
+    /// When a folder is made where nothing was: all that will be in it is predicted.
+    made: Option<usize>,
 }
 
 /// The effects of planned changes on one machine.
@@ -27,6 +33,10 @@ pub struct Overlay {
     files: BTreeMap<String, Predicted>,
     answers: HashMap<Query, (Answer, usize)>,
     unknown: Vec<(Area, String, usize)>,
+    /// Folders below which mode and owner of all are set.
+    trees: Vec<(String, String, usize)>,
+    /// What is at a path is another file than before.
+    replaced: BTreeMap<String, usize>,
     seq: usize,
     /// The agent's user: owner of files that name none.
     user: String,
@@ -64,6 +74,7 @@ impl Overlay {
                     self.set(path, Kind::Folder, None, attrs, 0o755, real);
                 }
                 Op::WriteFile { path, content, attrs, .. } => {
+                    self.replaced.insert(path.clone(), self.seq);
                     let kind = Kind::File { digest: Some(content.digest()) };
                     self.set(path, kind, Some(content.clone()), attrs, 0o644, real);
                 }
@@ -87,11 +98,12 @@ impl Overlay {
                     let there = self.look_or(&Query::File { path: target.clone() }, real);
                     if let Look::Known(Answer::Meta(Some(meta))) = there {
                         let content = self.files.get(target).and_then(|file| file.content.clone());
-                        self.files
-                            .insert(path.clone(), Predicted { meta: Some(meta), content, seq: self.seq });
+                        self.put(path, Some(meta), content, None, real);
                     }
+                    self.made_one(path, target);
                 }
                 Op::MakeLink { path, target } => {
+                    self.replaced.insert(path.clone(), self.seq);
                     self.set(
                         path,
                         Kind::Link { target: target.clone() },
@@ -102,16 +114,21 @@ impl Overlay {
                     );
                 }
                 Op::Remove { path, .. } => {
+                    let was = self.was(path, real);
+                    let gone = Predicted { meta: None, content: None, seq: self.seq, was, made: None };
                     self.files.retain(|known, _| !path_within(known, path));
-                    self.files.insert(path.clone(), Predicted { meta: None, content: None, seq: self.seq });
+                    self.replaced.insert(path.clone(), self.seq);
+                    self.files.insert(path.clone(), gone);
+                }
+                Op::SetTree(wish) => self.set_tree(task, wish, real),
+                Op::Download(download) => {
+                    self.replaced.insert(download.path.clone(), self.seq);
                 }
                 Op::SetXattr { .. }
                 | Op::SetAcl { .. }
-                | Op::SetTree(_)
                 | Op::Exec { .. }
                 | Op::Job { .. }
                 | Op::Packages { .. }
-                | Op::Download(_)
                 | Op::Steps(_)
                 | Op::Unpack(_)
                 | Op::Arm { .. }
@@ -145,10 +162,13 @@ impl Overlay {
         default_mode: u32,
         real: &dyn Fn(&Query) -> Option<Answer>,
     ) {
-        let before = match self.look_or(&Query::File { path: path.into() }, real) {
-            Look::Known(Answer::Meta(meta)) => meta,
-            _ => None,
+        let (before, is_missing) = match self.look_or(&Query::File { path: path.into() }, real) {
+            Look::Known(Answer::Meta(meta)) => (meta.clone(), meta.is_none()),
+            _ => (None, false),
         };
+        let known = self.files.get(path).filter(|known| known.meta.is_some());
+        let made = known.map_or_else(|| is_missing.then_some(self.seq), |known| known.made);
+        let made = made.filter(|_| kind == Kind::Folder);
         let same_kind = before.filter(|m| std::mem::discriminant(&m.kind) == std::mem::discriminant(&kind));
         let size =
             content.as_ref().map_or(same_kind.as_ref().map_or(0, |m| m.size), |c| c.bytes().len() as u64);
@@ -162,11 +182,34 @@ impl Overlay {
             size,
             kind,
         };
-        self.files.insert(path.into(), Predicted { meta: Some(meta), content, seq: self.seq });
+        self.put(path, Some(meta), content, made, real);
     }
 
-    /// The names in a folder with those that will come and without those that will go.
+    fn put(
+        &mut self,
+        path: &str,
+        meta: Option<Meta>,
+        content: Option<Content>,
+        made: Option<usize>,
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) {
+        let was = self.was(path, real);
+        self.files.insert(path.into(), Predicted { meta, content, seq: self.seq, was, made });
+    }
+
+    fn was(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<Meta> {
+        match (self.files.get(path), real(&Query::File { path: path.into() })) {
+            (Some(known), _) => known.was.clone(),
+            (None, Some(Answer::Meta(meta))) => meta,
+            _ => None,
+        }
+    }
+
+    /// The names in a folder with those that will come and without those that will go, or all that is below it.
     pub fn names(&self, query: &Query, answer: Answer) -> Answer {
+        if let Some(path) = tree::of_tree(query) {
+            return self.with_below(path, answer);
+        }
         let (Query::List { path }, Answer::Names(names)) = (query, &answer) else { return answer };
         let is_folder = matches!(self.files.get(path), Some(Predicted { meta: Some(_), .. }));
         let mut names = names.clone().or_else(|| is_folder.then(Vec::new));
@@ -207,11 +250,20 @@ impl Overlay {
             Some((area, task, seq)) if *seq > known_at => {
                 Some(Look::Unknown(format!("`{task}` changes {area} in a way that cannot be told before")))
             }
-            _ => known.map(Look::Known),
+            _ => match self.unclear(query, known_at) {
+                Some(why) => Some(Look::Unknown(why)),
+                None => known.map(Look::Known),
+            },
         }
     }
 
     fn known(&self, query: &Query) -> (Option<Answer>, usize) {
+        if let Some((answer, at)) = tree::of_tree(query).and_then(|path| self.known_below(path)) {
+            return (Some(answer), at);
+        }
+        if let Query::Run(Probe::Attribute(AttributeProbe::Same { path, other })) = query {
+            return self.same(query, path, other);
+        }
         if let Some((answer, seq)) = self.answers.get(query) {
             return (Some(answer.clone()), *seq);
         }

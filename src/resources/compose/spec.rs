@@ -32,7 +32,7 @@ pub struct Spec {
     pub services: OneOrMany<String>,
     /// `present` (default): what the files say runs. `stopped`: no container of it runs; none is made. `absent`: its containers and
     /// networks are removed (`docker compose down`), its volumes and images stay; without its files, those that docker knows of it.
-    /// `restarted`: its containers are restarted, each time.
+    /// `restarted`: its services are restarted, each time, but for those that do not run.
     #[serde(default)]
     pub state: Wanted,
     /// Profiles of the files that are active.
