@@ -3,6 +3,7 @@
 //! * expressions: [`crate::jinja`]
 //! * `template`, `tags`: texts with tags; `yaml`, `tasks`: YAML files, of which only the scalars that change are touched (`scalar`)
 
+mod defaults;
 #[cfg(test)]
 mod promises;
 mod scalar;

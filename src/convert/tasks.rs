@@ -21,6 +21,7 @@ const COLLECTIONS: &[&str] = &[
     "community.general.",
     "community.docker.",
     "community.crypto.",
+    "community.postgresql.",
 ];
 
 impl Editor {
@@ -201,6 +202,7 @@ impl Editor {
             let message = format!("`{short}` takes its parameters below it here");
             self.report(&entry.key, message, "write each on a line of its own: `key: value`");
         }
+        self.defaults(short, &entry.node);
         match entry.node.as_map() {
             Some(map) => map.iter().for_each(|(name, entry)| match (short, name.as_str()) {
                 ("set_fact", "cacheable") => {

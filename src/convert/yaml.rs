@@ -25,6 +25,7 @@ pub(super) fn turn(source: &Arc<Source>) -> Result<Converted, Diagnostic> {
         edits: vec![],
         values: HashMap::new(),
         mappings: HashSet::new(),
+        added: HashMap::new(),
         left: Diagnostics::default(),
     };
     editor.root(&root);
@@ -58,6 +59,8 @@ pub(super) struct Editor {
     values: HashMap<usize, Option<String>>,
     /// Where strings that became mappings began.
     mappings: HashSet<usize>,
+    /// Parameters that mappings got, by where these begin.
+    added: HashMap<usize, (&'static str, bool)>,
     pub left: Diagnostics,
 }
 
@@ -76,8 +79,16 @@ impl Editor {
             (Value::Map(a), Value::Map(b)) => {
                 let key =
                     |key: &String, at: usize| self.values.get(&at).cloned().flatten().unwrap_or(key.clone());
-                a.len() == b.len()
-                    && a.iter().zip(b).all(|((k, a), (l, b))| {
+                let added = self.added.get(&start);
+                let is_added = |name: &str, node: &Node| {
+                    added.is_some_and(|(added, value)| {
+                        name == *added && matches!(&node.value, Value::Bool(now) if now == value)
+                    })
+                };
+                let rest = b.iter().filter(|(name, entry)| !is_added(name, &entry.node));
+                a.len() + usize::from(added.is_some()) == b.len()
+                    && rest.clone().count() == a.len()
+                    && a.iter().zip(rest).all(|((k, a), (l, b))| {
                         key(k, a.key.span.start) == *l && self.is_as_meant(&a.node, &b.node)
                     })
             }
@@ -201,6 +212,12 @@ impl Editor {
         self.mappings.insert(start);
         self.edits.push((found.range, new.to_owned()));
         true
+    }
+
+    /// Puts a parameter into the mapping that begins at `mapping`.
+    pub fn insert(&mut self, mapping: usize, at: usize, new: String, parameter: (&'static str, bool)) {
+        self.added.insert(mapping, parameter);
+        self.edits.push((at..at, new));
     }
 
     /// Replaces a key.

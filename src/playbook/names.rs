@@ -1,5 +1,6 @@
 //! The keys of the language: which are known where, which are Ansible's but not ours yet.
 
+use super::modules::{done_here, instead_of_module, other_name};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     yaml::Map,
@@ -131,90 +132,9 @@ const LATER: &[(&str, &str)] = &[
     ("include", "use `import_tasks`"),
 ];
 
-/// Ansible's modules whose work another name does here.
-const OTHER_NAME: &[(&str, &str)] = &[
-    ("apt", "package"),
-    ("dnf", "package"),
-    ("dnf5", "package"),
-    ("yum", "package"),
-    ("dpkg_selections", "package"),
-    ("apt_key", "apt_repository"),
-    ("deb822_repository", "apt_repository"),
-    ("systemd", "service"),
-    ("systemd_service", "service"),
-    ("sysvinit", "service"),
-    ("uri", "http"),
-    ("docker_compose", "compose"),
-    ("docker_compose_v2", "compose"),
-    ("docker_container", "compose"),
-    ("x509_certificate", "certificate"),
-    ("openssl_certificate", "certificate"),
-    ("pam_limits", "limits"),
-    ("nftables", "firewall"),
-    ("ufw", "firewall"),
-    ("firewalld", "firewall"),
-    ("iptables", "firewall"),
-    ("raw", "shell"),
-    ("ini_file", "ini"),
-    ("locale_gen", "locale"),
-    ("modprobe", "kernel_module"),
-    ("kernel_blacklist", "kernel_module"),
-    ("postgresql_user", "postgres_role"),
-    ("postgresql_db", "postgres_db"),
-    ("postgresql_ext", "postgres_db"),
-    ("postgresql_query", "postgres_query"),
-];
-
-/// Modules of Ansible that are not there, or not as a whole, and what to do instead.
-const INSTEAD: &[(&str, &str)] = &[
-    ("add_host", "name the host in the inventory"),
-    ("alternatives", "`command: {argv: [update-alternatives, --set, NAME, PATH], unless: ...}`"),
-    ("find", "a task of `command` that runs find, with `register`; `stat` for one file"),
-    (
-        "firewalld",
-        "`firewall` does it on hosts where firewalld does not run; elsewhere `command: firewall-cmd ...` with `unless`",
-    ),
-    ("gem", "a task of `command`, with `unless`"),
-    ("get_certificate", "`certificate` looks at it by itself"),
-    ("group_by", "`when`, or groups in the inventory"),
-    ("known_hosts", "`lineinfile` with a line of /etc/ssh/ssh_known_hosts"),
-    ("npm", "a task of `command`, with `creates` or `unless`"),
-    ("package_facts", "a task of `command` that runs dpkg-query, with `register`"),
-    ("ping", "leave it out: each host is reached before anything is done"),
-    (
-        "pip",
-        "a task of `command`, with `creates` or `unless`; Python's packages of the distribution by `package`",
-    ),
-    ("rpm_key", "`command: {argv: [rpm, --import, FILE], unless: ...}`"),
-    ("seboolean", "a task of `command` that runs setsebool, with `unless`"),
-    ("selinux", "a line of /etc/selinux/config, by `lineinfile`"),
-    ("service_facts", "a task of `command` that runs systemctl, with `register`"),
-    ("set_stats", "`set_fact`"),
-    ("setup", "leave it out: facts are always there, as `facts.NAME`"),
-    ("slurp", "`command: cat FILE` with `register`; `fetch` brings a file here"),
-    ("snap", "`command: {argv: [snap, install, NAME], unless: ...}`"),
-    ("tempfile", "`command: mktemp` with `register`; `script` needs none"),
-    (
-        "wait_for_connection",
-        "leave it out: each host is reached before anything is done, and `reboot` waits until it is back",
-    ),
-    ("yum_repository", "a file in /etc/yum.repos.d, by `copy`"),
-];
-
-const POLICY: &str =
-    "the whole policy in one task: `public: [80, 443]`, `allow: [{port: 5432, from: [10.0.0.0/8]}]`";
-
-/// What of that resource it is, where its name does not say so.
-const PART: &[(&str, &str)] = &[
-    ("apt_key", "`key` or `key_url` of the source"),
-    ("docker_container", "a Compose file"),
-    ("dpkg_selections", "`hold`"),
-    ("iptables", POLICY),
-    ("kernel_blacklist", "`blacklist: true`"),
-    ("nftables", POLICY),
-    ("postgresql_ext", "`extensions`"),
-    ("ufw", POLICY),
-];
+/// Keywords that Ansible also writes as `ansible.builtin.include_tasks` and the like.
+const KEYWORDS_WITH_LONG_NAMES: &[&str] =
+    &["import_playbook", "import_role", "import_tasks", "include_role", "include_tasks"];
 
 /// Reports each key of `map` that is not in `known`. `what` is where we are: `a play`.
 /// Returns whether all were known.
@@ -225,7 +145,8 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
             continue;
         }
         good = false;
-        let later = LATER.iter().find(|(name, _)| name == key).map(|(_, hint)| *hint);
+        let short = builtin(key).unwrap_or(key);
+        let later = LATER.iter().find(|(name, _)| *name == short).map(|(_, hint)| *hint);
         let in_role = known.contains(&ROLE_USE);
         let later = later.filter(|_| !in_role || key != "port");
         let later = later.or_else(|| key.starts_with("with_").then_some("use `loop`"));
@@ -242,15 +163,14 @@ pub(super) fn check_keys(map: &Map, what: &str, known: &[&[&str]], errors: &mut 
                 "" => Diagnostic::error(format!("`{key}` is not supported yet")),
                 hint => Diagnostic::error(format!("`{key}` is not there")).hint(hint),
             }
-        } else if let Some(hint) = instead_of_module(builtin(key).unwrap_or(key)) {
-            Diagnostic::error(format!("unknown resource `{key}`")).hint(hint)
-        } else if let Some(short) = builtin(key).filter(|short| all().any(|name| name == *short)) {
-            Diagnostic::error(format!("unknown key `{key}` in {what}")).hint(format!("write `{short}`"))
-        } else if let Some((theirs, _)) = OTHER_NAME
-            .iter()
-            .find(|(theirs, ours)| *theirs == builtin(key).unwrap_or(key) && all().any(|name| name == *ours))
+        } else if short != key
+            && (KEYWORDS_WITH_LONG_NAMES.contains(&short) || all().any(|name| name == short))
         {
-            Diagnostic::error(format!("unknown resource `{key}`")).hint(done_here(theirs).unwrap_or_default())
+            Diagnostic::error(format!("unknown key `{key}` in {what}")).hint(format!("write `{short}`"))
+        } else if let Some(hint) = instead_of_module(short).filter(|_| !in_role) {
+            Diagnostic::error(format!("unknown resource `{key}`")).hint(hint)
+        } else if other_name(short).is_some_and(|ours| all().any(|name| name == ours)) {
+            Diagnostic::error(format!("unknown resource `{key}`")).hint(done_here(short).unwrap_or_default())
         } else if in_role {
             Diagnostic::error(format!("unknown key `{key}` beside a role"))
                 .hint(format!("a variable for the role stands below `vars:`, as `vars: {{{key}: ...}}`"))
@@ -303,31 +223,4 @@ pub fn is_play_key(key: &str) -> bool {
 /// What to do instead of a keyword of Ansible, or of what it writes like a module, that is not there; empty when there is nothing.
 pub fn instead_of(key: &str) -> Option<&'static str> {
     LATER.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint).or_else(|| instead_of_module(key))
-}
-
-fn instead_of_module(key: &str) -> Option<&'static str> {
-    INSTEAD.iter().find(|(name, _)| *name == key).map(|(_, hint)| *hint)
-}
-
-/// Modules of Ansible whose work a resource of another name does, with that name.
-pub fn other_names() -> &'static [(&'static str, &'static str)] {
-    OTHER_NAME
-}
-
-/// The resource that does the work of a module of Ansible with another name.
-pub fn other_name(module: &str) -> Option<&'static str> {
-    OTHER_NAME.iter().find(|(theirs, _)| *theirs == module).map(|(_, ours)| *ours)
-}
-
-/// The same as a hint.
-pub fn done_here(module: &str) -> Option<String> {
-    if let Some(hint) = instead_of_module(module) {
-        return Some(hint.into());
-    }
-    let ours = other_name(module)?;
-    let part = PART.iter().find(|(theirs, _)| *theirs == module);
-    Some(format!(
-        "`{ours}` does this here{}",
-        part.map_or(String::new(), |(_, part)| format!(", with {part}"))
-    ))
 }

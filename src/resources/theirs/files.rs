@@ -21,15 +21,27 @@ pub const FILES: Names = &[
     ("unsafe_writes", Not("leave it out: a file is always replaced as a whole")),
 ];
 
+/// Of what else writes a file.
+pub const KEPT: Names = &[("backup", Not(BACKUP))];
+
+const LINK_TARGET: &str = "name the file that the link points to";
+
 /// Of all that edits a file.
-pub const EDITED: Names =
-    &[("dest", Is("path")), ("destfile", Is("path")), ("name", Is("path")), ("encoding", Not(ENCODING))];
+pub const EDITED: Names = &[
+    ("dest", Is("path")),
+    ("destfile", Is("path")),
+    ("name", Is("path")),
+    ("encoding", Not(ENCODING)),
+    ("follow", Not(LINK_TARGET)),
+];
 
 pub const PATH: Names = &[("dest", Is("path")), ("name", Is("path"))];
 
 pub const COPY: Names = &[
     ("checksum", Not("leave it out: the content is compared anyway")),
     ("decrypt", Not("leave it out: vaults open by themselves")),
+    ("follow", Not(LINK_TARGET)),
+    ("local_follow", Not("leave it out: what a link here points to is brought")),
     ("directory_mode", Not("a whole folder is brought by `synchronize`, with `directory_mode`")),
     ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
     (
@@ -39,6 +51,7 @@ pub const COPY: Names = &[
 ];
 
 pub const TEMPLATE: Names = &[
+    ("follow", Not(LINK_TARGET)),
     ("lstrip_blocks", Not("leave it out: a line with nothing but a block's braces vanishes as a whole")),
     ("trim_blocks", Not("leave it out: a line with nothing but a block's braces vanishes as a whole")),
     ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
@@ -71,7 +84,6 @@ pub const LINE: Names = &[
 pub const BLOCK: Names = &[("content", Is("block"))];
 
 pub const INI: Names = &[
-    ("follow", Not("name the file that the link points to")),
     ("ignore_spaces", Not("leave it out: a line that has the value keeps its spacing")),
     (
         "modify_inactive_option",
@@ -89,6 +101,7 @@ pub const GET_URL: Names = &[
     ),
     ("force", Not("leave it out: `checksum` says what the content is to be")),
     ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
+    ("tmp_dest", Not("leave it out: it is written beside its place, which it takes at once")),
     ("url_password", Not("a header: `headers: {Authorization: ...}`")),
     ("url_username", Not("a header: `headers: {Authorization: ...}`")),
     ("use_proxy", Not("`environment` of the task, with the variables of the proxy")),
@@ -103,7 +116,14 @@ pub const UNARCHIVE: Names = &[
     ("src", Begins("https://", BY_URL)),
     ("src", Begins("ftp://", BY_URL)),
     ("copy", Not("`remote_src: true` where it is false")),
+    ("decrypt", Not("leave it out: vaults open by themselves")),
     ("extra_opts", Not("`strip_components`, `include` and `exclude` are what there is")),
+    ("io_buffer_size", Not("leave it out")),
+    (
+        "keep_newer",
+        Not("leave it out: what differs from the archive is written; `creates` unpacks only once"),
+    ),
+    ("list_files", Not("a task of `command` that runs tar -t, with `changes: false` and `register`")),
     ("validate_certs", Not("leave it out; what comes by a URL is fetched by `get_url` before it")),
 ];
 

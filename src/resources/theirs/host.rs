@@ -40,6 +40,7 @@ const BY_URL: &str =
 pub const APT_REPOSITORY: Names = &[
     ("codename", Not("`suites`")),
     ("filename", Not("`name` is the name of the file too")),
+    ("mode", Not("leave it out: the file gets 0644")),
     ("repo", Not("the line taken apart: `uris`, `suites` and `components`")),
     ("signed_by", Begins("-----BEGIN", "the text of a key stands in `key`")),
     ("signed_by", Begins("http://", BY_URL)),
@@ -80,7 +81,19 @@ pub const CRON: Names = &[
     ("dom", Is("day")),
     ("dow", Is("weekday")),
     ("value", Is("job")),
+    ("insertafter", Not("leave it out: a variable goes to the top, and holds for all jobs")),
+    ("insertbefore", Not("leave it out: a variable goes to the top, and holds for all jobs")),
     ("reboot", Not("`special_time: reboot`")),
+];
+
+pub const AUTHORIZED_KEY: Names = &[
+    (
+        "follow",
+        Not(
+            "leave it out: the file is never reached through a link in the user's home; `path` names another",
+        ),
+    ),
+    ("validate_certs", Not("leave it out: `key` is text, not an address")),
 ];
 
 const KEY: &str =
@@ -185,7 +198,6 @@ pub const KERNEL_MODULE: Names = &[("persistent", Not("leave it out: it is for t
 pub const LIMITS: Names = &[
     ("limit_item", Is("item")),
     ("limit_type", Is("type")),
-    ("backup", Not("leave it out: what was there is kept with the run")),
     ("dest", Not("`name`, the name of the file in /etc/security/limits.d")),
     ("use_max", Not("the number itself in `value`")),
     ("use_min", Not("the number itself in `value`")),

@@ -62,7 +62,16 @@ pub const NETWORK: Names = &[
     ("ipam_config", Not("`subnet`, `gateway` and `ip_range`")),
 ];
 
-pub const VOLUME: Names = &[("driver_options", Is("driver_opts")), ("volume_name", Is("name"))];
+pub const VOLUME: Names = &[
+    ("driver_options", Is("driver_opts")),
+    ("volume_name", Is("name")),
+    (
+        "recreate",
+        Not(
+            "leave it out: a volume is never made anew; `state: absent` with `destroy: true` before it removes what is in it",
+        ),
+    ),
+];
 
 pub const IMAGE: Names = &[
     ("load_path", Is("archive")),
@@ -72,7 +81,10 @@ pub const IMAGE: Names = &[
             "a task of `compose`, with a part build in the Compose file; better is an image that is built elsewhere",
         ),
     ),
+    ("force_absent", Not("leave it out: an image that a container uses stays; remove the container first")),
     ("force_source", Not("`force_pull: true`")),
+    ("force_tag", Not("an image is tagged by a task of `command`")),
+    ("push", Not("an image is pushed by a task of `command`")),
     ("repository", Not("an image is pushed by a task of `command`")),
     ("tag", Not("behind the name: `name: \"app:1.2\"`")),
 ];
@@ -100,6 +112,9 @@ const SERVER: &str =
     "the server is reached on its own host: by its socket, `socket`, or in its container, `container`";
 const PASSWORD: &str = "leave it out: `login_user` needs no password on the server's own host";
 
+const RIGHTS: &str =
+    "rights are given by a task of `command` that runs psql, with `unless`; `postgres_query` only looks";
+
 /// Of all that talks to a server.
 pub const POSTGRES: Names = &[
     ("login_unix_socket", Is("socket")),
@@ -110,8 +125,6 @@ pub const POSTGRES: Names = &[
     ("login_password", Not(PASSWORD)),
     ("ssl_mode", Not(SERVER)),
 ];
-
-const RIGHTS: &str = "a task of `command` that runs psql gives rights, as `GRANT ... TO ...`, with `unless`";
 
 pub const ROLE: Names = &[
     ("conn_limit", Is("connection_limit")),
@@ -137,4 +150,31 @@ pub const QUERY: Names = &[
     ("positional_args", Is("args")),
     ("named_args", Not("`args`, in the order of `$1`, `$2`")),
     ("path_to_script", Not("the text of the file: `query: \"{{file 'name.sql'}}\"`")),
+];
+
+const BY_GIT: &str = "a task of `command` that runs git, with `creates` or `unless`";
+
+pub const GIT: Names = &[
+    ("name", Is("repo")),
+    ("accept_newhostkey", Is("accept_hostkey")),
+    ("archive", Not("a task of `command` that runs git archive, with `creates`")),
+    ("archive_prefix", Not("a task of `command` that runs git archive, with `creates`")),
+    ("bare", Not("`command: {argv: [git, clone, --bare, REPO, FOLDER], creates: FOLDER}`")),
+    ("executable", Not("leave it out: the git that is found in PATH is used")),
+    ("gpg_allowlist", Not(BY_GIT)),
+    ("gpg_whitelist", Not(BY_GIT)),
+    ("reference", Not("leave it out; `depth` makes the clone small")),
+    (
+        "refspec",
+        Not(
+            "`version` takes a branch, a tag or all digits of a commit; what else there is, by a task of `command`",
+        ),
+    ),
+    ("remote", Not("leave it out: it is always called origin")),
+    ("separate_git_dir", Not(BY_GIT)),
+    ("single_branch", Not("leave it out; `depth` makes the clone small")),
+    ("ssh_opts", Not("`key_file` and `accept_hostkey`; other options stand in the account's ~/.ssh/config")),
+    ("track_submodules", Not("leave it out: submodules are at the commits that the repository says")),
+    ("umask", Not("the modes, by a task of `file` with `recurse` behind it")),
+    ("verify_commit", Not(BY_GIT)),
 ];
