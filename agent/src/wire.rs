@@ -225,15 +225,16 @@ pub enum Op {
         lock_timeout_s: u32,
         refresh: bool,
     },
-    /// Starts a detached process that runs `revert` after `seconds`, or when the host comes up again, unless
-    /// [`Request::Disarm`] with the same token came first. The engine disarms over a fresh connection. A revert that is
-    /// pending under that token is taken over: counted anew, and it goes back to what it went back to. A revert runs commands, writes files
-    /// and removes them; where one of its steps fails, the next is taken all the same.
+    /// Starts a detached process that runs `revert` after `seconds`, or when the host comes up again, unless [`Request::Disarm`] with the
+    /// same token came first (over a fresh connection). A revert that is pending under that token is taken over: counted anew, and it goes
+    /// back to what it went back to. It runs commands, writes files and removes them; where a step fails, the next is taken all the same.
     Arm { token: String, seconds: u32, revert: Vec<Op> },
     /// Repeats a query until it is answered as wanted. See [`Wait`].
     Wait(Wait),
     /// Does nothing on the host; the text comes back as [`Response::Progress`].
     Note { text: Content },
+    /// In a revert only: gives an account the password that it has when the revert is armed. It does not leave the host.
+    OldPassword { user: String },
 }
 
 /// The programs of [`Op::Packages`].

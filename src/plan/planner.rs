@@ -282,19 +282,25 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
         Preparation::NotYet(_) => Footprint::everything(),
     };
     footprint.writes.extend(task.touches.iter().cloned());
-    footprint.reads.iter_mut().for_each(|area| at_home(area, task.become_user.as_deref()));
+    let user = task.become_user.as_deref();
+    footprint.reads = footprint.reads.into_iter().flat_map(|area| at_home(area, user)).collect();
     footprint
 }
 
-/// A path in the home of whoever the task is done as. Where nobody says who that is, it is somewhere in /home.
-fn at_home(area: &mut Area, user: Option<&str>) {
-    let Area::Path(path) = area else { return };
-    let Some(rest) = path.strip_prefix("~/") else { return };
-    *path = match user {
-        Some("root") => format!("/root/{rest}"),
-        Some(user) => format!("/home/{user}/{rest}"),
-        None => "/home".into(),
+/// A path in the home of whoever the task is done as: root's, or somewhere in /home, since no name tells where a home is. Both where
+/// nobody says who that is.
+fn at_home(area: Area, user: Option<&str>) -> Vec<Area> {
+    let rest = match &area {
+        Area::Path(path) => path.strip_prefix("~/"),
+        _ => None,
     };
+    let Some(rest) = rest else { return vec![area] };
+    let (root, others) = (Area::Path(format!("/root/{rest}")), Area::Path("/home".into()));
+    match user {
+        Some("root") => vec![root],
+        Some(_) => vec![others],
+        None => vec![root, others],
+    }
 }
 
 /// The names under which later tasks read what this one comes to. Each item of a `set_fact` may read what the one before it set.
@@ -312,13 +318,15 @@ mod tests {
 
     #[test]
     fn a_path_at_home_is_of_whoever_acts() {
-        let path = |user| {
-            let mut area = Area::Path("~/.ssh".into());
-            at_home(&mut area, user);
-            area.to_string()
+        let paths = |path: &str, user| {
+            let areas = at_home(Area::Path(path.into()), user);
+            areas.iter().map(Area::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(path(Some("deploy")), "/home/deploy/.ssh");
-        assert_eq!(path(Some("root")), "/root/.ssh");
-        assert_eq!(path(None), "/home");
+        // A home may be /home/builds/deploy.
+        assert_eq!(paths("~/.ssh", Some("deploy")), ["/home"]);
+        assert_eq!(paths("~/.ssh", Some("root")), ["/root/.ssh"]);
+        // A login as root names nobody.
+        assert_eq!(paths("~/.ssh", None), ["/root/.ssh", "/home"]);
+        assert_eq!(paths("/srv/x", None), ["/srv/x"]);
     }
 }

@@ -133,7 +133,8 @@ impl Overlay {
                 | Op::Unpack(_)
                 | Op::Arm { .. }
                 | Op::Wait(_)
-                | Op::Note { .. } => {}
+                | Op::Note { .. }
+                | Op::OldPassword { .. } => {}
             }
         }
         for effect in effects {

@@ -125,6 +125,37 @@ fn what_shuts_out_the_account_that_one_logs_in_as_comes_back() {
     project.go().exits(0).row("web1 1 0 0 0 0 0");
 }
 
+/// This sshd lets in nobody whose password is locked. The old hash leaves the host neither before nor after.
+#[test]
+fn the_password_of_the_account_that_one_logs_in_as_comes_back() {
+    let sshd = with_a_group();
+    let new =
+        "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/";
+    let old = new.replace("qFmFH", "HFmFq");
+    let set = |field: &str| {
+        let task = format!(
+            "    - {{name: it, user: {{name: alice, confirm_within: 4, password: \"{field}\", password_lock: false}}, \
+             become: true}}\n"
+        );
+        Project::ssh(&sshd, &task).go().exits(0);
+    };
+    set(&old);
+    let field = || line_of(&sshd, "shadow", "alice").split(':').nth(1).unwrap().to_string();
+    assert_eq!(field(), old);
+    let task = format!(
+        "    - {{name: it, user: {{name: alice, confirm_within: 4, password: \"{new}\", password_lock: true}}, \
+         become: true}}\n"
+    );
+    Project::ssh(&sshd, &task).go().exits(40).has(&["after this change no new connection gets through"]);
+    crate::project::until("the old password", || field() == old);
+    // Nobody is asked for one here: without any, the way stays open.
+    let task = "    - {name: it, user: {name: alice, confirm_within: 4, password: \"*\"}, become: true}\n";
+    let project = Project::ssh(&sshd, task);
+    crate::project::until("a connection", || project.go().code == Some(0));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(field(), "*");
+}
+
 #[test]
 fn what_one_logs_in_as_and_becomes_root_by_is_not_removed() {
     let sshd = with_a_group();

@@ -288,6 +288,7 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let revert: Vec<_> = revert.iter().map(step).collect();
             format!("arm {seconds}s: {}", revert.join("; "))
         }
+        Op::OldPassword { user } => format!("old password of {user}"),
         Op::Note { text } => return ("note".into(), Some(text)),
         Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
     };

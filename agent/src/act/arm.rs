@@ -7,7 +7,7 @@ mod boot;
 use super::state::{private_file, private_folder, safe_name};
 use super::{file, remove};
 use crate::observe::Names;
-use crate::wire::Op;
+use crate::wire::{Exec, Op};
 use crate::{child, reason};
 use borsh::{BorshDeserialize, BorshSerialize};
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -102,7 +102,10 @@ pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Op]) -> Result<(),
     resume(&plan).map_err(failed)?;
     let pending = plan.exists().then(|| Plan::read(&plan)).transpose().map_err(failed)?;
     let taken_over = pending.is_some();
-    let revert = pending.map_or_else(|| revert.to_vec(), |plan| plan.revert);
+    let revert = match pending {
+        Some(plan) => plan.revert,
+        None => revert.iter().map(resolved).collect::<Result<_, _>>().map_err(failed)?,
+    };
     Plan { boot: this_boot(), seconds, revert }.put(&plan).map_err(failed)?;
     drop(gate);
     start(&plan, token).and_then(|()| boot::install(&plan, token)).map_err(|why| {
@@ -114,6 +117,13 @@ pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Op]) -> Result<(),
         failed(why)
     })?;
     Ok(())
+}
+
+/// What only the host knows is written down as it is now.
+fn resolved(op: &Op) -> Result<Op, String> {
+    let Op::OldPassword { user } = op else { return Ok(op.clone()) };
+    let stdin = Some(crate::observe::probe::old_password(user)?);
+    Ok(Op::Exec { exec: Exec { stdin, secret: true, ..Exec::new(["chpasswd", "--encrypted"]) }, ok: vec![] })
 }
 
 /// In a unit of its own where systemd runs, since a logout may end all that the session started.

@@ -187,6 +187,7 @@ fn perform(
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
         Op::Wait(wait) => wait::wait(wait, progress)?,
         Op::Note { text } => progress(text.clone()),
+        Op::OldPassword { user } => Err(format!("the old password of {user} is only for a revert"))?,
     }
     Ok(None)
 }

@@ -15,6 +15,8 @@ mod sshd;
 pub mod transfer;
 mod tree;
 
+pub use accounts::old_password;
+
 use crate::child::{probe, which};
 use crate::secret::Content;
 use crate::wire::{AttributeProbe, Output, Probe};

@@ -1,5 +1,6 @@
 //! `user`: an account.
 
+mod remove;
 mod shadow;
 mod spec;
 
@@ -10,7 +11,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Exec, MachineProbe, Op, Probe, Query, User as Known},
+    wire::{Answer, Exec, Op, Probe, Query, User as Known},
 };
 use shadow::{Kind, Password, Shadow};
 use spec::{Spec, Update};
@@ -30,6 +31,8 @@ pub struct UserState {
     /// The password that is wanted, and whether it is to be locked.
     password: Option<Password>,
     lock: Option<bool>,
+    /// Mail goes with it.
+    mail: bool,
     /// The connection logs in as this account, or becomes it.
     ours: bool,
     /// Whether the last change was confirmed; `None` when there is no doubt.
@@ -91,17 +94,6 @@ fn look(spec: &Spec, password: Option<&Password>, seen: &Seen) -> Observe<Shadow
     }
 }
 
-/// Whether nothing is in the way of removing the home.
-fn removable(home: &str, seen: &Seen) -> Observe<()> {
-    spec::check_removable(home)?;
-    let said = seen.run(Probe::Machine(MachineProbe::MountsIn { path: home.into() }))?;
-    if let Some(mount) = String::from_utf8_lossy(said.stdout.bytes()).lines().next() {
-        let fault = Fault::new(format!("the home {home} is not removed: {mount} is a mount point"));
-        return Err(fault.hint("`mount` with `state: absent` takes it off first").into());
-    }
-    Ok(())
-}
-
 impl Resource for User {
     const NAME: &'static str = "user";
     const TOPIC: Topic = Topic::System;
@@ -128,7 +120,8 @@ impl Resource for User {
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([Area::Accounts, spec.home_area()])
+        let mail = spec.remove.then(|| Area::Path(remove::mail(&spec.name)));
+        Footprint::writes([Area::Accounts, spec.home_area()].into_iter().chain(mail))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UserState> {
@@ -154,8 +147,9 @@ impl Resource for User {
             let fault = Fault::new(format!("the user `{login}` is not removed: we log in as this one"));
             return Err(fault.hint("log in as another one, `ansible_user`, and remove it then").into());
         }
+        let mut mail = false;
         if let Some(user) = user.as_ref().filter(|_| spec.remove) {
-            removable(&user.home, seen)?;
+            mail = remove::look(spec, user, seen)?;
         }
         let ours = user.is_some() && (spec.name == login || spec.name == "root");
         let confirmed = if ours { armed::confirmed(&token(&spec.name), seen)? } else { None };
@@ -169,7 +163,7 @@ impl Resource for User {
         };
         let joins = spec.group.is_none() && seen.group(&spec.name)?.is_some();
         let (name, named, lock) = (spec.name.clone(), spec.named(), spec.password_lock);
-        Ok(UserState { name, user, named, joins, shadow, password, lock, ours, confirmed })
+        Ok(UserState { name, user, named, joins, shadow, password, lock, mail, ours, confirmed })
     }
 
     fn desired(spec: &Spec, observed: &UserState) -> Result<UserState, Fault> {
@@ -231,9 +225,7 @@ impl Resource for User {
 
     fn ops(spec: &Spec, from: &UserState, to: &UserState) -> Vec<Op> {
         let Some(user) = &to.user else {
-            let remove: &[&str] = if spec.remove { &["--remove"] } else { &[] };
-            let gone = [&["userdel"], remove, &[spec.name.as_str()]].concat();
-            return from.user.iter().map(|_| run(gone.clone())).collect();
+            return from.user.iter().flat_map(|user| remove::ops(spec, user, from.mail)).collect();
         };
         let mut ops = vec![];
         if let (Some(before), true) = (&from.user, from.ours) {
@@ -355,8 +347,11 @@ fn way_back(before: &Known, after: &Known, from: &UserState, to: &UserState) -> 
         back.push(run(["usermod".into()].into_iter().chain(options).chain([name.to_string()])));
     }
     if let (Some(before), Some(after)) = (from.shadow, to.shadow) {
-        if before.kind == Kind::Set && after.kind == Kind::Locked && (before.same || to.password.is_none()) {
-            back.push(run(["usermod", "--unlock", name]));
+        let lets_in = |kind| matches!(kind, Kind::Set | Kind::Empty);
+        if lets_in(before.kind) && !lets_in(after.kind) {
+            let stays = before.kind == Kind::Set && (before.same || to.password.is_none());
+            let old = Op::OldPassword { user: name.into() };
+            back.push(if stays { run(["usermod", "--unlock", name]) } else { old });
         }
         if after.expires.is_some() && before.expires != after.expires {
             back.push(expire(name, before.expires));

@@ -284,12 +284,19 @@ mod tests {
 
     #[test]
     fn what_is_predicted_is_what_the_agent_says() {
-        for (kind, _) in KINDS {
-            for (same, expires) in [(true, None), (false, Some(20_000))] {
-                let shadow = Shadow { kind, same, expires };
-                assert_eq!(Shadow::read(&shadow.answer(true)), Some(shadow));
-            }
+        let mut kinds = vec![];
+        // These are what the agent's test has it say.
+        for said in include_str!("../../../agent/src/observe/probe/shadow.txt").split("\n\n") {
+            let (about, said) = said.trim_end().split_once('\n').unwrap();
+            let said = format!("{said}\n");
+            let shadow = Shadow::read(&output(0, &said)).unwrap();
+            let expires = about.starts_with("ann").then_some(20_849);
+            assert_eq!((shadow.same, shadow.expires), (about.ends_with(" asked"), expires), "{about}");
+            let predicted = shadow.answer(about.contains(' '));
+            assert_eq!(String::from_utf8_lossy(predicted.stdout.bytes()), said, "{about}");
+            kinds.push(shadow.kind);
         }
+        assert!(KINDS.iter().all(|(kind, _)| kinds.contains(kind)), "{kinds:?}");
         assert_eq!(Shadow::read(&output(1, "")), None);
     }
 }

@@ -15,8 +15,9 @@ use serde::Deserialize;
 /// What is not named stays as it is. A new account can log in with a key only, unless `password` is given. Removing an account leaves its
 /// home, unless `remove` says otherwise.
 ///
-/// A change of the account that the connection logs in as, or of root's, that may shut it out (groups taken away, shell, home, expiry, lock)
-/// starts a timer on the host first, which takes it back unless a new connection could become root in time. That account is not removed.
+/// A change of the account that the connection logs in as, or of root's, that may shut it out (groups taken away, shell, home, expiry, no
+/// or a locked password) starts a timer on the host first, which takes it back unless a new connection could become root in time. That
+/// account is not removed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -51,7 +52,8 @@ pub struct Spec {
     pub password_lock: Option<bool>,
     /// The day from which on nobody can log in: `2027-01-31`, or seconds since 1970 (UTC) of which the day counts. -1: never. Default: as it is.
     pub expires: Option<Expires>,
-    /// With `state: absent`: its home and its mail go too. Of homes below `/home`, `/srv`, `/opt` and `/export/home`, where nothing is mounted.
+    /// With `state: absent`: its home and its mail (`/var/mail/NAME`) go too. Of homes below `/home`, `/srv`, `/opt` and `/export/home` that
+    /// are its own, without links on the way, where nothing is mounted. `home` must tell it unless it is `/home/NAME`.
     #[serde(default)]
     pub remove: bool,
     /// `present` (default) or `absent`.
@@ -122,7 +124,11 @@ impl Spec {
 
     /// Before it is known where the home is.
     pub fn home_area(&self) -> Area {
-        Area::Path(self.home.as_deref().map_or_else(|| format!("/home/{}", self.name), str::to_string))
+        Area::Path(self.home())
+    }
+
+    pub fn home(&self) -> String {
+        self.home.as_deref().map_or_else(|| format!("/home/{}", self.name), str::to_string)
     }
 
     /// The facets that the task is about.
@@ -146,7 +152,7 @@ impl Spec {
 pub fn check_removable(home: &str) -> Result<(), Fault> {
     let home = home.trim_end_matches('/');
     let is_below = |folder: &&str| home.len() > folder.len() && crate::model::path_within(home, folder);
-    if HOMES.iter().any(is_below) {
+    if HOMES.iter().any(is_below) && home.split('/').skip(1).all(|name| !["", ".", ".."].contains(&name)) {
         return Ok(());
     }
     let shown = if home.is_empty() { "/" } else { home };

@@ -37,17 +37,35 @@ fn name_and_parent(stat: &str) -> Option<(&str, u32)> {
     Some((name, after.split_whitespace().nth(1)?.parse().ok()?))
 }
 
-pub fn shadow(name: &str, wanted: Option<&[u8; 32]>) -> Result<Output, String> {
-    let text = fs::read("/etc/shadow")
+fn read_shadow() -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
+    fs::read("/etc/shadow")
         .map(zeroize::Zeroizing::new)
-        .map_err(|error| format!("cannot read /etc/shadow: {}", crate::reason(error)))?;
+        .map_err(|error| format!("cannot read /etc/shadow: {}", crate::reason(error)))
+}
+
+/// What `chpasswd --encrypted` reads to give an account the password that it has now. It stays on the host.
+pub fn old_password(name: &str) -> Result<Content, String> {
+    let line = chpasswd_line(&read_shadow()?, name);
+    line.map(|line| Content::new(line, true)).ok_or_else(|| format!("/etc/shadow has no line of `{name}`"))
+}
+
+fn chpasswd_line(text: &[u8], name: &str) -> Option<Vec<u8>> {
+    let field = *fields_of(text, name)?.get(1)?;
+    Some([name.as_bytes(), b":", field, b"\n"].concat())
+}
+
+pub fn shadow(name: &str, wanted: Option<&[u8; 32]>) -> Result<Output, String> {
+    let text = read_shadow()?;
     Ok(shadow_line(&text, name, wanted).map_or_else(|| output(1, ""), |said| output(0, said)))
 }
 
-fn shadow_line(text: &[u8], name: &str, wanted: Option<&[u8; 32]>) -> Option<String> {
+fn fields_of<'a>(text: &'a [u8], name: &str) -> Option<Vec<&'a [u8]>> {
     let lines = text.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':'));
-    let fields: Vec<&[u8]> =
-        lines.map(|fields| fields.collect()).find(|fields: &Vec<_>| fields[0] == name.as_bytes())?;
+    lines.map(|fields| fields.collect()).find(|fields: &Vec<_>| fields[0] == name.as_bytes())
+}
+
+fn shadow_line(text: &[u8], name: &str, wanted: Option<&[u8; 32]>) -> Option<String> {
+    let fields = fields_of(text, name)?;
     let field = *fields.get(1)?;
     let marks = field.iter().take_while(|byte| **byte == b'!').count();
     let hash = &field[marks..];
@@ -145,26 +163,26 @@ mod tests {
     fn what_shadow_has_is_told_without_the_hash() {
         let text = b"root:*:19700:0:99999:7:::\nann:$6$salt$abc:19700:0:99999:7::20849:\nbob:!$6$salt$abc:19700::::::\n\
             new:!:20000:0:99999:7:::\nopen::20000:0:99999:7:::\nodd:!*:1::::::\nnever:x:1:::::-1:\nshort:!!\n";
-        let wanted = shadow_fingerprint("ann", b"$6$salt$abc");
-        let line = |name: &str, wanted| shadow_line(text, name, wanted);
-        assert_eq!(line("ann", Some(&wanted)).unwrap(), "password set\nsame yes\nexpires 20849\n");
-        assert_eq!(line("bob", None).unwrap(), "password locked\n");
-        let own = shadow_fingerprint("bob", b"$6$salt$abc");
-        // The same hash, but another account's fingerprint.
-        assert_eq!(line("bob", Some(&wanted)).unwrap(), "password locked\nsame no\n");
-        assert_eq!(line("bob", Some(&own)).unwrap(), "password locked\nsame yes\n");
-        for (name, kind) in [
-            ("root", "no"),
-            ("new", "no"),
-            ("odd", "no"),
-            ("short", "no"),
-            ("open", "empty"),
-            ("never", "set"),
-        ] {
-            assert_eq!(line(name, None).unwrap(), format!("password {kind}\n"), "{name}");
+        let line = |name: &str, wanted: Option<_>| shadow_line(text, name, wanted.as_ref());
+        let own = |name| shadow_fingerprint(name, b"$6$salt$abc");
+        // The controller's test reads the same texts.
+        for said in include_str!("shadow.txt").split("\n\n") {
+            let (about, said) = said.trim_end().split_once('\n').unwrap();
+            let (name, asked) = about.split_once(' ').unwrap_or((about, ""));
+            let wanted = match asked {
+                "asked" => Some(own(name)),
+                // The same hash, but another account's fingerprint.
+                "other" => Some(own("ann")),
+                _ => None,
+            };
+            assert_eq!(line(name, wanted).unwrap(), format!("{said}\n"), "{about}");
         }
         assert_eq!(line("", None), None);
         assert_eq!(line("an", None), None);
+        let back = |name| chpasswd_line(text, name);
+        assert_eq!(back("bob").unwrap(), b"bob:!$6$salt$abc\n");
+        assert_eq!(back("open").unwrap(), b"open:\n");
+        assert_eq!(back("an"), None);
     }
 
     #[test]
