@@ -22,6 +22,8 @@ pub struct GetUrl;
 ///
 /// The file is known by its checksum: where it is there already, nothing is asked of the network. What is fetched takes its place only
 /// when its checksum is right; what was cut off goes on where it stopped. Redirects are followed, from HTTPS to HTTPS only.
+/// With `delegate_to: localhost` the machine that the run is started on fetches it: a later `copy` or `unarchive` brings it to hosts that
+/// do not reach the network.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

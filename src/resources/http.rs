@@ -18,7 +18,8 @@ pub struct Http;
 
 /// Waits until an HTTP(S) request is answered as wanted.
 ///
-/// The request is made from where the task runs; `delegate_to` makes that another host.
+/// The request is made from where the task runs; `delegate_to` makes that another host. Nothing of the answer is registered: `status` and
+/// `contains` say what it must be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

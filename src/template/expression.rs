@@ -309,9 +309,14 @@ impl Cx<'_> {
                 None => format!("write `defined {name}`, or `not (defined {name})`"),
             });
         }
+        if ["and", "or", "in", "not"].contains(&word)
+            && let Some(written) = self.code.as_jinja(at)
+        {
+            return error.hint(format!("helpers come first: `{written}`"));
+        }
         if self.scope.find(name).is_some() || self.block_parameter(name).is_some() {
             return error.hint(match word {
-                "and" | "or" | "in" => {
+                "and" | "or" | "in" if !params[1..].iter().any(|p| p.as_name() == Some("not")) => {
                     let others = params[1..].iter().map(|p| p.as_name().unwrap_or("..."));
                     let others: Vec<&str> = others.collect();
                     format!("helpers come first: `{word} {name} {}`", others.join(" "))

@@ -31,13 +31,24 @@ pub(super) fn find(tag: &str, condition: bool, secret: bool) -> Option<(String, 
         let general = "write `defined x`, or `not (defined x)`";
         return Some(("`is defined` is no test here".into(), hint(general)));
     }
+    let between = words.get(1..).unwrap_or_default();
+    if let Some(word) = ["and", "or", "in", "not"].into_iter().find(|word| between.contains(word) && !secret)
+    {
+        let hint = match rewritten(tag, condition) {
+            Ok(text) => Some(format!("write `{text}`")),
+            Err(left) => left.hint.map(|hint| format!("{}: {hint}", left.message)),
+        };
+        if let Some(hint) = hint {
+            return Some((format!("`{word}` is no operator here"), hint));
+        }
+    }
     let open = inside.find(['(', '[']).filter(|open| *open > 0 && !inside[..*open].contains(' '));
     if let Some(open) = open.filter(|_| inside.ends_with([')', ']'])) {
         let general = match &inside[open..=open] {
             "[" => "write `a.b`, or `lookup a b` where the key is computed",
             _ => "a helper's arguments stand behind it, without brackets: `lower a.b`",
         };
-        return Some(("this is no way to ask for a value here".into(), general.into()));
+        return Some(("this is no way to ask for a value here".into(), hint(general)));
     }
     None
 }
@@ -122,6 +133,19 @@ mod tests {
         }
         assert_eq!(find("{{x | length}}", true, false).unwrap().1, "write `ne (length x) 0`");
         assert_eq!(find("{{a == 'x y' and b}}", true, false).unwrap().1, "write `and (eq a \"x y\") b`");
+        for (tag, hint) in [
+            ("{{st.stat.exists and not st.stat.isdir}}", "write `and st.stat.exists (not st.stat.isdir)`"),
+            ("{{'web' in group_names}}", "write `in \"web\" group_names`"),
+            ("{{inventory_hostname in groups['web']}}", "write `in inventory_hostname groups.web`"),
+        ] {
+            assert_eq!(find(tag, true, false).unwrap().1, hint, "{tag}");
+        }
+        assert_eq!(
+            find("{{ lookup('file', 'a.pub') }}", false, false).unwrap().1,
+            "write `trim (file \"a.pub\")`"
+        );
+        assert_eq!(find("{{lower \"a and b}}", false, false), None);
+        assert_eq!(find("{{'secret' in group_names}}", true, true), None);
         assert_eq!(find("{{#each list as |x|}}", false, false), None);
     }
 }

@@ -29,6 +29,16 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("wait_for", "an action: it leaves nothing that could be disturbed"),
 ];
 
+/// Types whose cases all want a namespace, so that no VM tries them, and why.
+const IN_A_NAMESPACE: &[(&str, &str)] = &[
+    (
+        "apt_repository",
+        "a repository that is signed with a key made for the tests, and apt's own folders are changed",
+    ),
+    ("postgres_db", "the real server, started for the case alone"),
+    ("postgres_role", "the real server, started for the case alone"),
+];
+
 /// Types that have a law here, with its cases.
 fn types() -> Vec<(&'static str, Vec<Case>)> {
     let here = TABLE.iter().filter(|row| !ELSEWHERE.iter().any(|(name, _)| *name == row.name));
@@ -63,6 +73,26 @@ fn every_type_has_a_law_or_a_reason() {
     }
     for (name, cases) in types() {
         assert!(!cases.is_empty(), "{name}: write a law, or say why there is none");
+    }
+}
+
+#[test]
+fn every_type_is_tried_on_a_machine_or_there_is_a_reason() {
+    for (name, cases) in types() {
+        let excused = IN_A_NAMESPACE.iter().any(|(excused, _)| *excused == name);
+        let tried = cases.iter().any(|case| case.needs.as_deref() != Some("namespace"));
+        assert!(tried != excused, "{name}: write a case that a machine can try, or say why there is none");
+    }
+    for (name, why) in IN_A_NAMESPACE {
+        assert!(
+            !why.is_empty() && TABLE.iter().any(|row| row.name == *name),
+            "{name}: no such type, or no reason"
+        );
+        let page = include_str!("../../docs/platforms.md");
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "docs/platforms.md does not say that no VM tries {name}"
+        );
     }
 }
 

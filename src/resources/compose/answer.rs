@@ -26,7 +26,7 @@ pub fn no_answer(spec: &Spec, output: &Output) -> Result<Option<String>, Pause> 
         125 => "docker does not answer",
         // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
         _ => {
-            let why = format!("docker compose refuses project `{}`: {said}", spec.project);
+            let why = format!("docker compose refuses project `{}`: {said}", spec.project());
             return Err(Pause::NotYet(why));
         }
     };
@@ -71,7 +71,7 @@ pub fn read(spec: &Spec, stdout: &[u8]) -> Result<Value, Fault> {
         None => Ok(answer),
         Some(error) => {
             let fault =
-                Fault::new(format!("docker compose refuses project `{}`: {}", spec.project, error.trim()));
+                Fault::new(format!("docker compose refuses project `{}`: {}", spec.project(), error.trim()));
             Err(fault.hint(format!("`docker compose config` in {} says the same", spec.directory)))
         }
     }
@@ -288,7 +288,7 @@ fn belongs(spec: &Spec, name: &str, wanted: &Value, container: &str) -> bool {
         return own == container;
     }
     let number = |separator: char| {
-        let prefix = format!("{}{separator}{name}{separator}", spec.project);
+        let prefix = format!("{}{separator}{name}{separator}", spec.project());
         container.strip_prefix(&prefix).is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()))
     };
     number('-') || number('_')

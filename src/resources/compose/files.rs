@@ -15,6 +15,17 @@ use std::sync::Arc;
 /// Bytes of a compose or environment file.
 const LIMIT: u64 = 4 << 20;
 
+/// What compose looks for where no file is named: the first that is there.
+const MAIN: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// The same beside it, to go over it.
+const OVERRIDE: [&str; 4] = [
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
 /// What the agent replaces by the folder of its private copies; followed by `/` and the number of the file.
 const COPY: &str = "@PROVISION_COPY@";
 
@@ -60,10 +71,76 @@ fn read_query(path: &str) -> Query {
     Query::Read { path: path.into(), limit: LIMIT, secret: true }
 }
 
+/// The paths of the Compose files: those that the task names, there or not, or those that compose would find by itself.
+/// None where it would find none.
+fn compose_files(spec: &Spec, seen: &Seen) -> Observe<Vec<String>> {
+    let path = |file: &str| join(&spec.directory, file);
+    if !spec.files.0.is_empty() {
+        return Ok(spec.files.0.iter().map(|file| path(file)).collect());
+    }
+    seen.each(MAIN.iter().chain(&OVERRIDE).map(|file| read_query(&path(file))))?;
+    let first = |names: [&str; 4]| -> Observe<Option<String>> {
+        for path in names.map(path) {
+            if seen.content(&path, LIMIT, true)?.is_some() {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    };
+    let Some(main) = first(MAIN)? else { return Ok(vec![]) };
+    Ok([main].into_iter().chain(first(OVERRIDE)?).collect())
+}
+
+/// Refuses a name and files that compose would take from elsewhere: what the task leaves out, the command line says here.
+fn check_defaults(spec: &Spec, seen: &Seen, parsed: &[(Arc<Source>, Node)]) -> Observe<()> {
+    let project = spec.project();
+    if spec.project.is_none()
+        && let Some((source, name)) =
+            parsed.iter().rev().find_map(|(source, node)| Some((source, node.get("name")?.as_str()?)))
+        && name != project
+    {
+        let what = format!("{} names the project `{}`", source.path.display(), name.escape_debug());
+        return Err(Fault::new(what).hint("write the name into the task: `project: ...`").into());
+    }
+    let sought: Vec<(&str, &str)> = [
+        ("COMPOSE_PROJECT_NAME", "project", spec.project.is_none()),
+        ("COMPOSE_FILE", "files", spec.files.0.is_empty()),
+    ]
+    .into_iter()
+    .filter_map(|(variable, parameter, is_open)| is_open.then_some((variable, parameter)))
+    .collect();
+    if sought.is_empty() {
+        return Ok(());
+    }
+    let own = [".env".to_string()];
+    let env = if spec.env_file.0.is_empty() { &own[..] } else { &spec.env_file.0 };
+    for path in env.iter().map(|file| join(&spec.directory, file)) {
+        let Some(content) = seen.content(&path, LIMIT, true)? else { continue };
+        let text = String::from_utf8_lossy(content.bytes()).into_owned();
+        let value = |variable: &str| {
+            let set = text.lines().filter_map(|line| line.trim_start().split_once('='));
+            let mut set =
+                set.filter(|(name, _)| name.trim().trim_start_matches("export ").trim() == variable);
+            set.next_back().map(|(_, value)| value.trim().trim_matches(['"', '\'']).to_string())
+        };
+        for (variable, parameter) in &sought {
+            if value(variable).is_some_and(|value| *parameter == "files" || value != project) {
+                let fault = Fault::new(format!("{path} sets {variable}, and the task has no `{parameter}`"));
+                return Err(fault.hint(format!("write `{parameter}` into the task")).into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether the files that the task names are there, as predicted.
 pub fn are_there(spec: &Spec, seen: &Seen) -> Observe<bool> {
-    let paths: Vec<String> =
-        spec.files.0.iter().chain(&spec.env_file.0).map(|file| join(&spec.directory, file)).collect();
+    let compose = compose_files(spec, seen)?;
+    if compose.is_empty() {
+        return Ok(false);
+    }
+    let env = spec.env_file.0.iter().map(|file| join(&spec.directory, file));
+    let paths: Vec<String> = compose.into_iter().chain(env).collect();
     seen.each(paths.iter().map(|path| read_query(path)))?;
     let there = paths.iter().map(|path| Ok(seen.content(path, LIMIT, true)?.is_some()));
     there.collect::<Observe<Vec<bool>>>().map(|there| there.into_iter().all(|there| there))
@@ -71,9 +148,12 @@ pub fn are_there(spec: &Spec, seen: &Seen) -> Observe<bool> {
 
 /// Reads the files, as predicted.
 pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
-    let path = |file: &String| join(&spec.directory, file);
-    let (compose, env): (Vec<String>, Vec<String>) =
-        (spec.files.0.iter().map(path).collect(), spec.env_file.0.iter().map(path).collect());
+    let compose = compose_files(spec, seen)?;
+    if compose.is_empty() {
+        let names = MAIN.join(", ");
+        return Err(Pause::NotYet(format!("there is none of {names} in {} on the host", spec.directory)));
+    }
+    let env: Vec<String> = spec.env_file.0.iter().map(|file| join(&spec.directory, file)).collect();
     seen.each(compose.iter().chain(&env).map(|path| read_query(path)))?;
     let present = |path: &str| {
         let content = seen.content(path, LIMIT, true)?;
@@ -83,6 +163,7 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     for path in &compose {
         parsed.push(parse_file(path, &present(path)?)?);
     }
+    check_defaults(spec, seen, &parsed)?;
     let mut env_files = vec![];
     for path in env {
         let content = present(&path)?;
@@ -117,7 +198,7 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
         }
     }
     let values = env_files.iter().filter_map(|(_, content)| content.as_ref()).flat_map(values).collect();
-    let (project, directory) = (spec.project.clone(), spec.directory.clone());
+    let (project, directory) = (spec.project(), spec.directory.clone());
     let includes = parsed.iter().any(|(_, node)| node.get("include").is_some());
     let (profiles, ask) = (spec.profiles.0.clone(), spec.ask());
     let probe = ComposeProbe { project, directory, files, env_files, profiles, ask };
@@ -151,7 +232,7 @@ pub fn with_dependencies(mut services: Vec<String>, depends_on: impl Fn(&str) ->
 }
 
 pub fn no_service(spec: &Spec, name: &str) -> Fault {
-    let fault = Fault::new(format!("project `{}` has no service `{name}`", spec.project));
+    let fault = Fault::new(format!("project `{}` has no service `{name}`", spec.project()));
     fault.hint("a service of a profile that is not active counts as none")
 }
 
@@ -159,6 +240,11 @@ impl Files {
     /// Whether a service is named in them, of whatever profile.
     pub fn name(&self, service: &str) -> bool {
         self.all.iter().any(|name| name == service)
+    }
+
+    /// Of the Compose files.
+    pub fn paths(&self) -> Vec<String> {
+        self.probe.files.iter().map(|(path, _)| path.clone()).collect()
     }
 
     /// Refuses a number of what is not there.

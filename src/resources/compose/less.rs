@@ -17,7 +17,8 @@ pub fn observe(spec: &Spec, seen: &Seen) -> Observe<Project> {
     let files = if restarts || files::are_there(spec, seen)? { Some(files::read(spec, seen)?) } else { None };
     let probe = files.as_ref().map_or_else(|| of_docker(spec), |files| files.probe.clone());
     let output = seen.run(Probe::Compose(probe))?;
-    let mut project = Project { by_name: files.is_none(), ..Project::default() };
+    let paths = files.as_ref().map(Files::paths).unwrap_or_default();
+    let mut project = Project { by_name: files.is_none(), files: paths, ..Project::default() };
     if let Some(why) = no_answer(spec, &output)? {
         seen.presume(why)?;
     } else {
@@ -33,7 +34,7 @@ pub fn observe(spec: &Spec, seen: &Seen) -> Observe<Project> {
 /// The question about a project whose files are not there.
 fn of_docker(spec: &Spec) -> ComposeProbe {
     ComposeProbe {
-        project: spec.project.clone(),
+        project: spec.project(),
         directory: spec.directory.clone(),
         files: vec![],
         env_files: vec![],
@@ -56,12 +57,12 @@ fn missing(spec: &Spec, seen: &Seen, files: Option<Files>, services: &mut Vec<Se
     };
     if names.is_empty() {
         return match services.is_empty() {
-            true => Err(Pause::NotYet(format!("project `{}` has no services", spec.project))),
+            true => Err(Pause::NotYet(format!("project `{}` has no services", spec.project()))),
             false => Ok(()),
         };
     }
     let list = names.join(", ");
-    seen.presume(format!("project `{}` has no containers of: {list}", spec.project))?;
+    seen.presume(format!("project `{}` has no containers of: {list}", spec.project()))?;
     services.extend(names.into_iter().map(|name| Service {
         before: Facets::new(),
         after: Facets::from([(title(&name), "restarted".into())]),
@@ -186,7 +187,7 @@ pub fn ops(spec: &Spec, from: &Project) -> Vec<Op> {
         false => [String::from("--")].into_iter().chain(acted.iter().map(|s| s.name.clone())).collect(),
     };
     let args = [verb.to_string()].into_iter().chain(orphans).chain(spec.stop_timeout()).chain(named);
-    let exec = if from.by_name { spec.command_without_files(args) } else { spec.command(args) };
+    let exec = if from.by_name { spec.command_without_files(args) } else { spec.command(&from.files, args) };
     let mut ops = vec![Op::Exec { exec, ok: vec![] }];
     if spec.wait && spec.state == Wanted::Restarted {
         let names = |jobs: bool| {
@@ -194,7 +195,7 @@ pub fn ops(spec: &Spec, from: &Project) -> Vec<Op> {
             services.map(|service| service.name.clone()).collect()
         };
         let until = Until::ComposeHealthy {
-            project: spec.project.clone(),
+            project: spec.project(),
             directory: spec.directory.clone(),
             services: names(false),
             jobs: names(true),

@@ -71,7 +71,9 @@ pub struct Project {
     services: Vec<Service>,
     /// Networks that go.
     networks: Vec<String>,
-    /// Its files are not there: it is known to docker alone.
+    /// The paths of its Compose files.
+    files: Vec<String>,
+    /// They are not there: it is known to docker alone.
     by_name: bool,
     /// The state after the change rather than before it.
     done: bool,
@@ -99,14 +101,15 @@ impl Resource for Compose {
 
     fn address(spec: &Spec) -> Option<Address> {
         let whole = spec.services.0.is_empty() && spec.state != Wanted::Restarted;
-        whole.then(|| Address(format!("compose:{}", spec.project)))
+        whole.then(|| Address(format!("compose:{}", spec.project())))
     }
 
     fn footprint(spec: &Spec) -> Footprint {
         let named =
             spec.files.0.iter().chain(&spec.env_file.0).map(|file| files::join(&spec.directory, file));
+        // Those that compose finds by itself are below the folder.
         let paths = [spec.directory.clone()].into_iter().chain(named).map(Area::Path);
-        Footprint::writes([Area::Compose(spec.project.clone())])
+        Footprint::writes([Area::Compose(spec.project())])
             .and_reads([Area::Docker, Area::Packages].into_iter().chain(paths))
     }
 
@@ -118,6 +121,7 @@ impl Resource for Compose {
         let files = files::read(spec, seen)?;
         files.check_scale(spec)?;
         let output = seen.run(Probe::Compose(files.probe.clone()))?;
+        let paths = files.paths();
         let services = match answer::no_answer(spec, &output)? {
             None => answer::services(spec, output.stdout.bytes(), &files)?,
             Some(why) => {
@@ -129,12 +133,18 @@ impl Resource for Compose {
                     .collect()
             }
         };
-        Ok(Project { services, ..Project::default() })
+        Ok(Project { services, files: paths, ..Project::default() })
     }
 
     fn desired(_: &Spec, observed: &Project) -> Result<Project, Fault> {
         let (services, networks) = (observed.services.clone(), observed.networks.clone());
-        Ok(Project { services, networks, by_name: observed.by_name, done: true })
+        Ok(Project {
+            services,
+            networks,
+            files: observed.files.clone(),
+            by_name: observed.by_name,
+            done: true,
+        })
     }
 
     fn ops(spec: &Spec, from: &Project, _: &Project) -> Vec<Op> {
@@ -162,7 +172,7 @@ impl Resource for Compose {
         let paused = with(&[Action::Unpause]);
         if !paused.is_empty() {
             let args = ["unpause", "--"].map(String::from).into_iter().chain(paused);
-            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+            ops.push(Op::Exec { exec: spec.command(&from.files, args), ok: vec![] });
         }
         let built: Vec<String> = from
             .services
@@ -172,26 +182,26 @@ impl Resource for Compose {
             .collect();
         if !built.is_empty() {
             let args = ["build", "--quiet", "--"].map(String::from).into_iter().chain(built);
-            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+            ops.push(Op::Exec { exec: spec.command(&from.files, args), ok: vec![] });
         }
         if !up.is_empty() {
             let named = || ["--".to_string()].into_iter().chain(up.clone());
             // By itself: `up --pull always` would also fetch, and then recreate, what those named depend on.
             if spec.pull == Pull::Always {
                 let args = ["pull", "-q"].map(String::from).into_iter().chain(named());
-                ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+                ops.push(Op::Exec { exec: spec.command(&from.files, args), ok: vec![] });
             }
             // Named one by one: a service that has nothing to do with them is not even looked at. With what they depend on, since
             // compose's record of a service holds its dependencies as far as they are in the command (`--no-deps` cuts them off,
             // and the next `up` would take the service for changed).
             let args = up_words(spec, from).into_iter().chain(named());
-            ops.push(Op::Exec { exec: spec.command(args), ok: vec![] });
+            ops.push(Op::Exec { exec: spec.command(&from.files, args), ok: vec![] });
         }
         let waited = [Action::Create, Action::Recreate, Action::Start, Action::Unpause, Action::Await];
         let (changed, jobs) = (with(&waited), names(&waited, true));
         if spec.wait && !changed.is_empty() {
             let until = Until::ComposeHealthy {
-                project: spec.project.clone(),
+                project: spec.project(),
                 directory: spec.directory.clone(),
                 services: changed,
                 jobs,
@@ -207,7 +217,7 @@ impl Resource for Compose {
     }
 
     fn effects(spec: &Spec, _: &Project, _: &Project, _: &[Op]) -> Vec<Effect> {
-        vec![Effect::Unknown(Area::Compose(spec.project.clone()))]
+        vec![Effect::Unknown(Area::Compose(spec.project()))]
     }
 
     fn acts(spec: &Spec) -> bool {

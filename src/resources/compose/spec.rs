@@ -17,12 +17,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Name of the project.
-    pub project: String,
+    /// Name of the project. Default: the name of the folder, in the way of compose: lowercase, without signs other than `-` and `_`.
+    pub project: Option<String>,
     /// The project's folder: what relative paths in its files start from.
     pub directory: String,
-    /// Compose files, relative to the folder. Default: `compose.yaml`.
-    #[serde(default = "default_files")]
+    /// Compose files, relative to the folder. Default: those that compose finds in it: the first of `compose.yaml`, `compose.yml`,
+    /// `docker-compose.yml` and `docker-compose.yaml`, and the first override of it (`compose.override.yaml` and so on).
+    #[serde(default)]
     pub files: OneOrMany<String>,
     /// Files with the values of `${VARIABLES}` (`--env-file`), relative to the folder.
     #[serde(default)]
@@ -107,10 +108,6 @@ pub enum Recreate {
     Never,
 }
 
-fn default_files() -> OneOrMany<String> {
-    OneOrMany(vec!["compose.yaml".into()])
-}
-
 fn default_timeout() -> u32 {
     300
 }
@@ -120,11 +117,16 @@ fn yes() -> bool {
 }
 
 impl Spec {
-    /// `docker compose` with this project's options.
-    pub fn command(&self, args: impl IntoIterator<Item = String>) -> Exec {
+    /// The project's name: the one given, or what compose makes of the folder's.
+    pub fn project(&self) -> String {
+        self.project.clone().unwrap_or_else(|| named_after(&self.directory))
+    }
+
+    /// `docker compose` with this project's options, and its files by their paths.
+    pub fn command(&self, files: &[String], args: impl IntoIterator<Item = String>) -> Exec {
         let mut words = pair("--project-directory", &self.directory);
-        words.extend(pair("-p", &self.project));
-        words.extend(self.files.0.iter().flat_map(|file| pair("-f", &files::join(&self.directory, file))));
+        words.extend(pair("-p", &self.project()));
+        words.extend(files.iter().flat_map(|file| pair("-f", file)));
         let env_files = self.env_file.0.iter();
         words.extend(env_files.flat_map(|file| pair("--env-file", &files::join(&self.directory, file))));
         words.extend(self.profiles.0.iter().flat_map(|profile| pair("--profile", profile)));
@@ -134,7 +136,7 @@ impl Spec {
     /// The same of a project whose files are not there: compose goes by what docker knows of it.
     pub fn command_without_files(&self, args: impl IntoIterator<Item = String>) -> Exec {
         let profiles = self.profiles.0.iter().flat_map(|profile| pair("--profile", profile));
-        self.exec(pair("-p", &self.project).into_iter().chain(profiles).chain(args))
+        self.exec(pair("-p", &self.project()).into_iter().chain(profiles).chain(args))
     }
 
     fn exec(&self, args: impl Iterator<Item = String>) -> Exec {
@@ -174,13 +176,18 @@ impl Spec {
     /// Refuses names that compose refuses, or would read as an option, and parameters without a meaning.
     pub fn check(&self) -> Result<(), Fault> {
         let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let project = &self.project;
+        if !self.directory.starts_with('/') {
+            return Err(Fault::new("`directory` must be an absolute path").hint("begin it with `/`"));
+        }
+        let project = self.project();
+        if self.project.is_none() && project.is_empty() {
+            let folder = self.directory.escape_debug();
+            let fault = Fault::new(format!("a project cannot be named after the folder `{folder}`"));
+            return Err(fault.hint("write its name: `project: ...`"));
+        }
         if !project.starts_with(lower) || !project.chars().all(|c| lower(c) || "-_".contains(c)) {
             let fault = Fault::new(format!("`{}` is not the name of a project", project.escape_debug()));
             return Err(fault.hint("lowercase letters, digits, `-` and `_`, starting with a letter or digit"));
-        }
-        if !self.directory.starts_with('/') {
-            return Err(Fault::new("`directory` must be an absolute path").hint("begin it with `/`"));
         }
         let broken = |path: &str| path.contains(['\0', '\n', '\r']);
         if broken(&self.directory) {
@@ -213,6 +220,42 @@ impl Spec {
     }
 }
 
+/// What compose calls a project in this folder.
+fn named_after(directory: &str) -> String {
+    let mut parts: Vec<&str> = vec![];
+    for part in directory.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let name = parts.last().copied().unwrap_or_default().to_lowercase();
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(*c)).collect();
+    name.trim_start_matches(['-', '_']).into()
+}
+
 fn pair(option: &str, value: &str) -> Vec<String> {
     vec![option.into(), value.into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named_after;
+
+    #[test]
+    fn a_project_is_named_after_its_folder_as_compose_does() {
+        for (directory, name) in [
+            ("/opt/app", "app"),
+            ("/srv/My.App 2/", "myapp2"),
+            ("/srv/_-x_y-", "x_y-"),
+            ("/srv/./shop/../Web/.", "web"),
+            ("/srv/b\u{e4}r", "br"),
+            ("/srv/...", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(named_after(directory), name, "{directory}");
+        }
+    }
 }
