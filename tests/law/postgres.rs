@@ -124,12 +124,12 @@ fn a_query_finds_rows_and_cannot_write() {
     let marker = server.socket().join("written");
     let marker = marker.display();
     for query in [
-        "INSERT INTO t VALUES (3) RETURNING n".to_string(),
+        "/* */ INSERT INTO t VALUES (3) RETURNING n".to_string(),
         "WITH w AS (DELETE FROM t RETURNING n) SELECT * FROM w".into(),
         "SELECT 1) AS x; COMMIT; DROP TABLE t; --".into(),
         "SELECT 1) AS x; DROP TABLE t; SELECT (1".into(),
         "SELECT set_config('transaction_read_only', 'off', false), nextval('pg_catalog.x')".into(),
-        "DROP TABLE t".into(),
+        "-- only looks\nDROP TABLE t".into(),
         "COMMIT".into(),
         format!("COPY t TO PROGRAM 'touch {marker}'"),
         format!("SELECT 1\n\\! touch {marker}\n"),
