@@ -18,6 +18,9 @@ use std::{
     sync::Arc,
 };
 
+#[path = "docs/parameters.rs"]
+mod parameters;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -118,23 +121,6 @@ fn validated(row: &ResourceType) -> Result<(), String> {
     }
 }
 
-/// Parameters without a word about them, also inside of others.
-fn undocumented(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) {
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let name = format!("{path}{name}");
-        // What is said of every path says nothing of this one.
-        let of_type =
-            |text: &str| text.trim().is_empty() || text.starts_with("An absolute path on the host:");
-        if property["description"].as_str().is_none_or(of_type) {
-            found.push(name.clone());
-        }
-        undocumented(property, &format!("{name}."), found);
-        for part in property["anyOf"].as_array().into_iter().flatten().chain([&property["items"]]) {
-            undocumented(part, &format!("{name}."), found);
-        }
-    }
-}
-
 /// The code of a type.
 fn sources(name: &str) -> String {
     let folder = root().join("src/resources").join(name);
@@ -164,7 +150,7 @@ fn each_type_has_all_that_belongs_to_one() {
             lack("its topic is not in the list".into());
         }
         let mut parameters = vec![];
-        undocumented(&schema, "", &mut parameters);
+        parameters::undocumented(&schema, "", &mut parameters);
         if !parameters.is_empty() {
             lack(format!("parameters without documentation: {}", parameters.join(", ")));
         }
@@ -398,47 +384,4 @@ fn the_book_has_every_page_once() {
         markdown().into_iter().filter_map(|path| Some(path.strip_prefix(&docs).ok()?.display().to_string()));
     let missing: Vec<_> = pages.filter(|page| page != "SUMMARY.md" && !listed.contains(page)).collect();
     assert!(missing.is_empty(), "not in docs/SUMMARY.md: {missing:?}");
-}
-
-/// What tells what holds when a parameter is not given.
-const TOLD: [&str; 9] = [
-    "default",
-    "left out",
-    "without it",
-    "needed",
-    "needs it",
-    "in place of",
-    "instead of",
-    "as it is",
-    "stays",
-];
-
-/// Optional parameters, also inside of others, of which neither the table nor the text says what holds without them.
-fn untold(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) {
-    let required = |name: &str| {
-        schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
-    };
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let about = property["description"].as_str().unwrap_or_default().to_lowercase();
-        let shown = property.get("default").is_some_and(|default| !default.is_null());
-        if !required(name) && !shown && !TOLD.iter().any(|told| about.contains(told)) {
-            found.push(format!("{path}{name}"));
-        }
-        for part in property["anyOf"].as_array().into_iter().flatten().chain([&property["items"], property]) {
-            untold(part, &format!("{path}{name}."), found);
-        }
-    }
-}
-
-#[test]
-fn each_optional_parameter_says_what_holds_without_it() {
-    let mut silent = vec![];
-    for row in TABLE {
-        let mut found = vec![];
-        untold(&lustores_provision::schema::plainly(&(row.schema)().to_value()), "", &mut found);
-        // A file is named in place of it: one of them is needed.
-        found.retain(|name| row.sources.iter().all(|source| source.into != name));
-        silent.extend(found.into_iter().map(|name| format!("{}: {name}", row.name)));
-    }
-    assert!(silent.is_empty(), "say `Default: ...` in the comments of these:\n{}", silent.join("\n"));
 }

@@ -20,9 +20,9 @@ use std::{
 };
 
 /// Runs that are kept, the last ones.
-const MOST: usize = 200;
+pub(super) const MOST: usize = 200;
 /// Bytes of all of them together.
-const LARGEST: u64 = 256 << 20;
+pub(super) const LARGEST: u64 = 256 << 20;
 /// What a line with one of the events holds from which the list is made.
 const TELLING: [&[u8]; 3] = [b"\"host_finished\"", b"\"proof_started\"", b"\"run_finished\""];
 

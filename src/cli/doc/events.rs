@@ -1,6 +1,9 @@
 //! The page of events, from their schema: `docs/events.md`.
 
-use crate::schema::events;
+use crate::{
+    cli::runs::{LARGEST, MOST},
+    schema::events,
+};
 use serde_json::{Map, Value as Json};
 
 const HEAD: &str = "# Events and kept runs
@@ -15,7 +18,7 @@ $ jq -r 'select(.event == \"task_finished\" and .status == \"failed\") | \"\\(.h
 ```
 
 **Every run is kept** on the machine where it was started, in `$XDG_STATE_HOME/lustores-provision/runs` (`~/.local/state/...`), one file each, for its owner only: the last
-200 runs, and of these no more than 256 MiB. What is kept is what was shown, so no secret is in it. A run that cannot be kept is carried out all the same, with a warning.
+MOST runs, and of these no more than LARGEST MiB. What is kept is what was shown, so no secret is in it. A run that cannot be kept is carried out all the same, with a warning.
 
 ```console
 $ lustores-provision runs list                        # the last 20, the last one first; `--json` for programs
@@ -35,7 +38,8 @@ Every event has `event`, its name, and `at`: milliseconds since the run began. W
 /// The page.
 pub(super) fn markdown() -> String {
     let schema = events();
-    let mut out = HEAD.to_owned();
+    let largest = (LARGEST >> 20).to_string();
+    let mut out = HEAD.replace("MOST", &MOST.to_string()).replace("LARGEST", &largest);
     for event in schema["oneOf"].as_array().into_iter().flatten() {
         let name = event["properties"]["event"]["const"].as_str().unwrap_or_default();
         section(name, event, &mut out);
