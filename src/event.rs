@@ -25,7 +25,7 @@ pub struct Recorded {
 pub struct About {
     /// The version of the program.
     pub program: String,
-    /// `apply` or `undo`.
+    /// `apply`, `drift` or `undo`.
     pub verb: String,
     /// The inventory, as it was written.
     pub inventory: String,
@@ -79,6 +79,16 @@ pub enum Event {
         /// In the order of the files; `task` counts them from 0.
         tasks: Vec<PlannedTask>,
     },
+    /// Of `drift`, after `host_planned`: what has moved on the host since the last apply, and what is configured otherwise.
+    HostDrift {
+        host: String,
+        /// The last apply that left another state than the one before it; none where the host has no record of this playbook.
+        since: Option<Since>,
+        /// Those of which anything differs.
+        tasks: Vec<DriftedTask>,
+        /// What the last apply left and no task is about any more: what such a task owned, or its type and name.
+        gone: Vec<String>,
+    },
     /// The plan of all hosts is complete; what follows acts (never under `--check`).
     PlanComplete {
         /// Tasks that change something, over all hosts.
@@ -127,6 +137,49 @@ pub enum Event {
         host: Option<String>,
         message: String,
     },
+}
+
+/// A run that left something on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Since {
+    pub run: String,
+    /// `user@machine (pid n)`.
+    pub who: String,
+    /// When it began, in seconds since 1970, by the controller's clock.
+    pub at: u64,
+}
+
+/// A task of which anything differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftedTask {
+    pub task: TaskId,
+    pub name: String,
+    pub facets: Vec<DriftedFacet>,
+}
+
+/// A facet that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftedFacet {
+    pub facet: String,
+    pub cause: Cause,
+    /// What the last apply left, where that is a short value and no secret.
+    pub left: Option<String>,
+}
+
+/// Who made a facet differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The host is another one than the last apply left, which is what the configuration still wants.
+    Host,
+    /// The host is another one, and the configuration wants a third thing.
+    Both,
+    /// The host is another one, and the configuration wants it so, or says nothing about it.
+    HostAsWanted,
+    /// The host is as the last apply left it, and the configuration wants something else now.
+    Configuration,
+    /// The last apply did not know of the task.
+    New,
 }
 
 /// A task as the plan has it.

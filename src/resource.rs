@@ -6,6 +6,7 @@
 
 mod at_once;
 mod diff;
+mod held;
 mod interlude;
 mod manner;
 mod prepared;
@@ -15,6 +16,7 @@ mod topic;
 
 pub use at_once::shows_at_once;
 pub use diff::Mask;
+pub use held::{Held, Mark, held};
 pub use interlude::Interlude;
 pub use manner::Manner;
 use prepared::Typed;

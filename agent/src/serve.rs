@@ -128,6 +128,11 @@ impl Pool {
                 }),
                 None => Response::Refused("the session is read-only".into()),
             },
+            Request::Remember { name, text } => match (&self.lease, &self.journal) {
+                (Some(_), Some(journal)) => act::record::keep(journal.state(), &name, &text)
+                    .map_or_else(Response::Refused, |()| Response::Remembered),
+                _ => Response::Refused("the session does not hold the lease".into()),
+            },
             Request::Disarm { token } => {
                 match state::path().and_then(|folder| act::arm::disarm(&folder, &token)) {
                     Ok(was_armed) => Response::Disarmed { was_armed },

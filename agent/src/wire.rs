@@ -16,6 +16,7 @@ mod stat;
 mod steps;
 mod transfer;
 pub mod undo;
+mod wait;
 
 pub use facts::Facts;
 pub use hello::Hello;
@@ -25,6 +26,7 @@ pub use probe::{AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, 
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};
 pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, TreeAttrs, Unpack};
+pub use wait::{Http, Until, Wait};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.
@@ -55,6 +57,9 @@ pub enum Query {
     Ports { host: String, ports: Vec<(u16, u16)>, timeout_ms: u32 },
     /// A job that an [`Op::Job`] has started. Answer: [`Answer::Output`], with the code [`STILL_RUNNING`] until it has ended.
     Job { id: String },
+    /// What a run has left of this name with [`Request::Remember`]: its first line and, unless `whole`, the BLAKE3 digest of the others in hex
+    /// in place of these. Answer: [`Answer::Content`], of secrets; `None` before the first.
+    Record { name: String, whole: bool },
     /// The user's own `unless`, `onlyif` or read-only command: the one exception to the closed set. Answer: [`Answer::Output`].
     Test(Exec),
 }
@@ -256,69 +261,6 @@ pub struct Attrs {
     pub group: Option<String>,
 }
 
-/// Waiting as an op: for ports, files, HTTP answers, healthy services.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Wait {
-    pub until: Until,
-    pub timeout_s: u32,
-    pub interval_ms: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum Until {
-    PortOpen {
-        host: String,
-        port: u16,
-    },
-    PortClosed {
-        host: String,
-        port: u16,
-    },
-    PathExists {
-        path: String,
-    },
-    PathAbsent {
-        path: String,
-    },
-    /// Of these TCP ports exactly those answer that should; the ranges (both ends included) must be closed.
-    Ports {
-        host: String,
-        open: Vec<u16>,
-        closed: Vec<(u16, u16)>,
-        /// For each connection.
-        timeout_ms: u32,
-    },
-    /// The command exits 0. Its last output is the error when time runs out.
-    Succeeds(Exec),
-    /// An HTTP(S) request through curl is answered with this status (and body part). Certificates are checked unless `insecure`.
-    Http(Http),
-    /// All these compose services are running and, where they have a health check, healthy; or have ended with 0 when nothing
-    /// restarts them. On failure the message holds the failing probe's last output and the log's tail.
-    ComposeHealthy {
-        project: String,
-        directory: String,
-        services: Vec<String>,
-        /// Of these services those that must have ended with 0.
-        jobs: Vec<String>,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
-pub struct Http {
-    pub url: String,
-    pub method: String,
-    /// Sent to this address instead of the one the name resolves to (`curl --connect-to`).
-    pub connect_to: Option<String>,
-    pub headers: Vec<(String, Content)>,
-    pub body: Option<Content>,
-    pub status: Vec<u16>,
-    pub contains: Option<String>,
-    /// PEM file with the authority to trust, on the agent's machine.
-    pub ca: Option<String>,
-    pub insecure: bool,
-    pub timeout_s: u32,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Session {
     /// `--check`: every op is refused, no lease is taken, nothing is written.
@@ -340,6 +282,11 @@ pub enum Request {
     },
     Observe(Vec<Query>),
     Apply(Apply),
+    /// Keeps a text under a name on the host, closed to others, in place of what was kept before. Only for who holds the lease.
+    Remember {
+        name: String,
+        text: Content,
+    },
     /// Ends an armed revert before it fires. Sent over a fresh connection. The session may be of either kind: it restores nothing and prevents a revert.
     Disarm {
         token: String,
@@ -391,6 +338,7 @@ pub enum Response {
     Disarmed {
         was_armed: bool,
     },
+    Remembered,
     /// An op in a read-only session, a request before `Open`, ...
     Refused(String),
     /// Lines that a running op printed: whole ones, several joined by newlines when they come fast, at most 20 frames a second (same id as

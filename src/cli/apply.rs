@@ -13,8 +13,8 @@ use super::{
 use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
-    engine::{Approve, Doing, Events, Hosts, RunOptions, Somebody, SshLinks, run},
-    event::{About, Event},
+    engine::{Approve, Doing, Events, Hosts, Recording, RunOptions, Somebody, SshLinks, run},
+    event::{About, Event, Since},
     report::{Format, Redactor, Reporter},
     resource::Mask,
     site::Site,
@@ -64,14 +64,36 @@ pub struct Apply {
     fresh: bool,
 }
 
+/// What a run is for.
+pub(super) enum Aim {
+    Apply,
+    Undo(Wish),
+    Drift,
+}
+
+impl Aim {
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Undo(_) => "undo",
+            Self::Drift => "drift",
+        }
+    }
+}
+
 impl Apply {
     /// Plans, shows, asks, acts.
     ///
     /// # Errors
     /// What is wrong with the project or the flags: found before anything is touched.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.project.checked(color)?;
-        self.carry_out(site, color, None)
+        let site = self.site(color)?;
+        self.carry_out(site, color, Aim::Apply)
+    }
+
+    /// The project, without a mistake that could be found.
+    pub(super) fn site(&self, color: Color) -> Result<Site, Diagnostics> {
+        self.project.checked(color)
     }
 
     /// The hosts alone, as for a playbook without tasks.
@@ -81,13 +103,8 @@ impl Apply {
         Ok(site)
     }
 
-    /// Carries a playbook out, or undoes a run.
-    pub(super) fn carry_out(
-        mut self,
-        site: Site,
-        color: Color,
-        undo: Option<Wish>,
-    ) -> Result<Exit, Diagnostics> {
+    /// Carries a playbook out, looks how hosts are, or undoes a run.
+    pub(super) fn carry_out(mut self, site: Site, color: Color, aim: Aim) -> Result<Exit, Diagnostics> {
         let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
         if !self.check && !self.yes && (self.json || !terminal || !asks) {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
@@ -105,7 +122,7 @@ impl Apply {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
         let runtime = runtime.map_err(|e| Diagnostic::error("cannot start").cause(e).exit(Exit::Bug))?;
-        let exit = runtime.block_on(self.go(site, undo, color, terminal, become_password, &late));
+        let exit = runtime.block_on(self.go(site, aim, color, terminal, become_password, &late));
         // A thread that waits for a line of input must not hold up the end.
         runtime.shutdown_timeout(Duration::from_millis(100));
         exit
@@ -114,7 +131,7 @@ impl Apply {
     async fn go(
         self,
         site: Site,
-        undo: Option<Wish>,
+        aim: Aim,
         color: Color,
         terminal: bool,
         become_password: Option<Secret>,
@@ -144,13 +161,20 @@ impl Apply {
         let who = who();
         let about = About {
             program: env!("CARGO_PKG_VERSION").into(),
-            verb: if undo.is_some() { "undo" } else { "apply" }.into(),
+            verb: aim.verb().into(),
             inventory: self.project.inventory.display().to_string(),
-            playbook: undo.is_none().then(|| site.playbook().path.display().to_string()),
+            playbook: (!matches!(aim, Aim::Undo(_))).then(|| site.playbook().path.display().to_string()),
             folder: std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default(),
             who: who.clone(),
             started: seconds,
         };
+        let recording = about.playbook.is_some().then(|| Recording {
+            playbook: site.playbook().path.file_name().unwrap_or_default().to_string_lossy().into(),
+            partial: self.project.is_partial(),
+            drift: matches!(aim, Aim::Drift),
+            key: *blake3::keyed_hash(&key, b"record").as_bytes(),
+            since: Since { run: run_id.clone(), who: who.clone(), at: seconds },
+        });
         let site = Arc::new(site);
         let links = |session| {
             let options = connection::Options {
@@ -170,9 +194,9 @@ impl Apply {
         };
         let prove = self.prove.then(|| links(Session::ReadOnly));
         let links = links(if self.check { Session::ReadOnly } else { Session::ReadWrite });
-        let hosts: Arc<dyn Hosts> = match undo {
-            None => site.clone(),
-            Some(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {
+        let hosts: Arc<dyn Hosts> = match aim {
+            Aim::Apply | Aim::Drift => site.clone(),
+            Aim::Undo(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {
                 Some(hosts) => hosts,
                 None => return Ok(Exit::Done),
             },
@@ -190,6 +214,7 @@ impl Apply {
             rolling: site.playbook().rolling().cloned(),
             mask: Mask::new(key),
             keep: Arc::new(keep),
+            recording: recording.map(Arc::new),
             cancel: cancel_on_signal(reporter.clone()),
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };

@@ -6,6 +6,7 @@ pub mod apply;
 pub mod completions;
 pub mod convert;
 pub mod doc;
+pub mod drift;
 pub mod fact_cache;
 pub mod files;
 pub mod findings;
@@ -67,6 +68,8 @@ impl Color {
 enum Verb {
     /// Show what would change, ask, and do it (`--check`: only show)
     Apply(apply::Apply),
+    /// Show what has moved on the hosts since the last apply, apart from what is configured otherwise
+    Drift(drift::Drift),
     /// Bring back the files that a run has changed (`--check`: only show; `--list`: the runs)
     Undo(undo::Undo),
     /// The runs of this machine: each is kept, without secrets
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let result = match cli.verb {
         Verb::Apply(apply) => apply.run(cli.color),
+        Verb::Drift(drift) => drift.run(cli.color),
         Verb::Undo(undo) => undo.run(cli.color),
         Verb::Runs(runs) => runs.run(cli.color),
         Verb::Replay(replay) => replay.run(cli.color),

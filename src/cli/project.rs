@@ -144,6 +144,11 @@ impl Project {
         Ok((site, found))
     }
 
+    /// Whether some of the tasks are left out.
+    pub fn is_partial(&self) -> bool {
+        !self.tags.is_empty() || !self.skip_tags.is_empty() || self.start_at_task.is_some()
+    }
+
     /// Reads everything, finds all that can be found without a host, and shows what is only a warning.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! `undo`: brings back the files that a run has changed.
 
-use super::{Color, apply::Apply};
+use super::{
+    Color,
+    apply::{Aim, Apply},
+};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     engine::{Hosts, Open},
@@ -46,7 +49,7 @@ impl Undo {
             return Err(error.hint("`--list` names those that can be undone").into());
         }
         let site = apply.hosts_only(color)?;
-        apply.carry_out(site, color, Some(Wish { run, list, users: become_user }))
+        apply.carry_out(site, color, Aim::Undo(Wish { run, list, users: become_user }))
     }
 }
 

@@ -303,6 +303,18 @@ impl Link {
         Ok(answers)
     }
 
+    /// Has the host keep a text for the next run. See [`Request::Remember`].
+    ///
+    /// # Errors
+    /// `Lost` when the link is gone, `Refused` when the agent cannot keep it.
+    pub async fn remember(&self, name: String, text: Content) -> Result<(), LinkError> {
+        let request = Request::Remember { name, text };
+        match self.send(&request, "keeping the record".into()).await?.answer().await? {
+            Response::Remembered => Ok(()),
+            other => Err(self.shared.refused(other)),
+        }
+    }
+
     /// Makes one task's change; `on_progress` gets the lines that its commands print.
     ///
     /// # Errors

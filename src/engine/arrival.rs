@@ -4,9 +4,15 @@ use super::{
     Keeping,
     dispatcher::{Hosts, Somebody},
     meeting::Meeting,
+    record::Recording,
+};
+use crate::{
+    model::BecomeMethod,
+    plan::Seat,
+    site::{Place, Prepare},
 };
 use agent::wire::Facts;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// A host on its way: all others may have to wait for what it says of itself.
@@ -54,6 +60,7 @@ pub(super) struct Ways {
     pub somebody: Option<Arc<dyn Somebody>>,
     /// Keeps what is fetched.
     pub keep: Keeping,
+    pub recording: Option<Arc<Recording>>,
 }
 
 /// Sees to it that nobody waits for the plan of a host for ever.
@@ -66,4 +73,17 @@ impl Drop for Said<'_> {
     fn drop(&mut self) {
         self.meeting.planned(self.host, None);
     }
+}
+
+/// The seat that most tasks on the host itself have: its link is opened first and brings the facts.
+pub(super) fn first_seat(offline: &dyn Prepare) -> Seat {
+    let mut counts: HashMap<Seat, usize> = HashMap::new();
+    for task in offline.tasks().iter().filter(|task| task.leader().is_none()) {
+        *counts.entry(Seat::of(task)).or_default() += 1;
+    }
+    let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
+    let nobody = Seat { place: Place::Host, become_user: None, become_method: BecomeMethod::default() };
+    let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
+    let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
+    best.or(any).map_or(nobody, |(seat, _)| seat.clone())
 }

@@ -2,16 +2,16 @@
 
 use super::{
     Doing, Events, Keeping, Open,
-    arrival::{Arrival, Said, Ways},
+    arrival::{Arrival, Said, Ways, first_seat},
     executor::HostRun,
     interlude::nobody,
     meeting::Meeting,
+    record::{HostRecord, Record, Recording},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{About, Event, Failure, Status, Summary},
-    model::BecomeMethod,
-    plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
+    plan::{Ask, PlanError, Planner, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
     playbook::Rolling,
     resource::Mask,
     site::{Place, Prepare},
@@ -72,6 +72,8 @@ pub struct RunOptions {
     pub keep: Keeping,
     /// Turns true when the user wants to stop: nothing new is started.
     pub cancel: watch::Receiver<bool>,
+    /// What the hosts keep of it.
+    pub recording: Option<Arc<Recording>>,
     /// For what a task asks; `None`: nobody is there.
     pub somebody: Option<Arc<dyn Somebody>>,
 }
@@ -96,11 +98,12 @@ pub(super) async fn pass(
         let (forks, mut cancel, meeting) = (forks.clone(), options.cancel.clone(), meeting.clone());
         let somebody = options.somebody.clone();
         let keep = options.keep.clone();
+        let recording = options.recording.clone().filter(|recording| recording.drift || !check);
         let arrival = Arrival { host: host.clone(), hosts: hosts.clone(), facts: None, left: left.clone() };
         planning.spawn(async move {
             let said = Said { meeting: &meeting, host: &host };
             let Ok(turn) = forks.clone().acquire_owned().await else { return (order, Err(Exit::Bug)) };
-            let ways = Ways { arrival, turn, forks, meeting: meeting.clone(), somebody, keep };
+            let ways = Ways { arrival, turn, forks, meeting: meeting.clone(), somebody, keep, recording };
             let planned = tokio::select! {
                 planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,
                 _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
@@ -261,10 +264,15 @@ async fn plan_host(
     events(Event::HostConnecting { host: host.into() });
     let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
     let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);
-    let opened = open.open(host, &first, questions.clone()).await.map_err(|failure| match fail(failure) {
-        Exit::Unreachable if is_forgiven => Exit::Done,
-        exit => exit,
-    })?;
+    let Ways { arrival, turn, forks, meeting, somebody, keep, recording } = ways;
+    let recording = recording.filter(|_| first.place == Place::Host);
+    let of_record = recording.iter().map(|recording| recording.question(host, recording.drift));
+    let first_questions = questions.iter().cloned().chain(of_record).collect();
+    let mut opened =
+        open.open(host, &first, first_questions).await.map_err(|failure| match fail(failure) {
+            Exit::Unreachable if is_forgiven => Exit::Done,
+            exit => exit,
+        })?;
     let facts = opened.facts;
     events(Event::HostConnected {
         host: host.into(),
@@ -272,7 +280,7 @@ async fn plan_host(
         arch: facts.arch.clone(),
         uploaded: opened.uploaded,
     });
-    let Ways { arrival, turn, forks, meeting, somebody, keep } = ways;
+    let before = recording.as_ref().and_then(|own| Record::read(&opened.first.pop()?, own.drift));
     let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
@@ -335,6 +343,13 @@ async fn plan_host(
     meeting.planned(host, Some(plan.once.clone()));
     events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
     let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
+    let mut record = recording
+        .zip(seats.iter().position(|seat| *seat == first))
+        .map(|(recording, seat)| HostRecord { recording, seat, before, differs: None });
+    if let Some(record) = record.as_mut().filter(|record| record.recording.drift) {
+        let said = record.compare(host, &*tasks, &plan, &seat_of, planner.into_answers(), &asks, &mask).await;
+        events(said.map_err(fail)?);
+    }
     Ok(HostRun {
         host: host.into(),
         prepare: tasks,
@@ -349,20 +364,8 @@ async fn plan_host(
         meeting,
         somebody,
         keep,
+        record,
     })
-}
-
-/// The seat that most tasks on the host itself have: its link is opened first and brings the facts.
-fn first_seat(offline: &dyn Prepare) -> Seat {
-    let mut counts: HashMap<Seat, usize> = HashMap::new();
-    for task in offline.tasks().iter().filter(|task| task.leader().is_none()) {
-        *counts.entry(Seat::of(task)).or_default() += 1;
-    }
-    let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
-    let nobody = Seat { place: Place::Host, become_user: None, become_method: BecomeMethod::default() };
-    let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
-    let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
-    best.or(any).map_or(nobody, |(seat, _)| seat.clone())
 }
 
 /// The first two tasks that own one address, neither of them skipped.

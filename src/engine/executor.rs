@@ -1,6 +1,8 @@
 //! One host's graph, worked through as far as failures allow.
 
-use super::{Act, Events, Keeping, Open, Somebody, blocks::Course, done::Done, meeting::Meeting};
+use super::{
+    Act, Events, Keeping, Open, Somebody, blocks::Course, done::Done, meeting::Meeting, record::HostRecord,
+};
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
@@ -40,6 +42,7 @@ pub struct HostRun {
     /// `None`: there is no terminal.
     pub(super) somebody: Option<Arc<dyn Somebody>>,
     pub(super) keep: Keeping,
+    pub(super) record: Option<HostRecord>,
 }
 
 /// How far a task has come.
@@ -154,7 +157,7 @@ impl HostRun {
         }
         let (host, round_trips) = (self.host.clone(), self.round_trips());
         events(Event::HostFinished { host, summary, round_trips });
-        if self.changes() + self.deferred() > 0 { Exit::Pending } else { Exit::Done }
+        if self.is_pending() { Exit::Pending } else { Exit::Done }
     }
 
     /// Works through the graph. Handlers whose notifier changed run even when another task failed.
@@ -167,7 +170,7 @@ impl HostRun {
         let in_flight = if self.meets() { usize::MAX } else { IN_FLIGHT };
         let mut exit = Exit::Done;
         let mut failures = vec![];
-        let mut lost = false;
+        let (mut lost, mut moved) = (false, false);
         let mut summary = Summary::default();
         let mut running: JoinSet<(TaskId, Instant, Done)> = JoinSet::new();
         let mut ready: std::collections::BTreeSet<TaskId> = self.tasks().iter().map(|t| t.id).collect();
@@ -232,10 +235,15 @@ impl HostRun {
                     failures.push((id, exit));
                 }
             }
+            moved |= done.acted || matches!(done.status, Status::Changed | Status::Failed);
             let progress = &mut course.progress;
             self.finish(id, done, started, &events, &mut summary, progress, &mut dirty, &mut ready);
         }
         self.meeting.leave(&self.host);
+        if !lost && let Err(why) = self.leave_record(moved).await {
+            let message = format!("what this run has left cannot be recorded for `drift`: {why}");
+            events(Event::Warning { host: Some(self.host.clone()), message });
+        }
         for at in 0..self.links.len() {
             self.link(at).close().await;
         }

@@ -194,6 +194,10 @@ impl Act for SshLink {
         })
     }
 
+    fn remember(&self, name: String, text: Content) -> Doing<'_, Result<(), Failure>> {
+        Box::pin(async move { self.0.remember(name, text).await.map_err(link_failure) })
+    }
+
     fn close(&self) -> Doing<'_, ()> {
         Box::pin(self.0.close())
     }

@@ -15,10 +15,12 @@ mod judge;
 mod links;
 mod meeting;
 mod reboot;
+mod record;
 mod run;
 
 pub use dispatcher::{Approve, Hosts, RunOptions, Somebody};
 pub use links::SshLinks;
+pub use record::Recording;
 pub use run::run;
 
 use crate::{
@@ -67,6 +69,9 @@ pub trait Act: Ask {
         apply: Apply,
         progress: Box<dyn FnMut(Content) + Send + 'a>,
     ) -> Doing<'a, Result<Applied, ActError>>;
+
+    /// Has the host keep a text for the next run, in place of the one before of that name.
+    fn remember(&self, name: String, text: Content) -> Doing<'_, Result<(), Failure>>;
 
     /// Ends the session and waits a moment for the far side to end.
     fn close(&self) -> Doing<'_, ()>;

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diag::Diagnostic,
     model::{Address, Area, Footprint, path_within},
-    resource::{Change, Effect, Facet, Facets, Fault, Look, Lookup, Mask, Outcome, Prepared},
+    resource::{self, Change, Effect, Facet, Facets, Fault, Look, Lookup, Mask, Outcome, Prepared},
     yaml::{Node, Value},
 };
 use agent::{
@@ -311,10 +311,12 @@ impl Prepared for Bound {
                     ..
                 } => {
                     let notes = if tainted { vec![] } else { notes };
-                    let diff = mask.diff(&facets(&from, tainted), &facets(&to, tainted));
+                    let seen = facets(&from, tainted);
+                    let to_facets = facets(&to, tainted);
+                    let (diff, held) = (mask.diff(&seen, &to_facets), resource::held(&seen));
                     if diff.is_empty() {
                         let asked = answers.into_iter().map(|(_, query, _)| query).collect();
-                        return Ok(Outcome::Unchanged { asked, notes });
+                        return Ok(Outcome::Unchanged { asked, notes, held });
                     }
                     let ops = self.change(from.into(), to.into(), &answers, tainted)?;
                     let runs = ops.iter().any(|op| matches!(op, Op::Exec { .. }));
@@ -332,6 +334,8 @@ impl Prepared for Bound {
                         effects,
                         notes,
                         keep: None,
+                        held,
+                        wanted: resource::held(&to_facets),
                     })));
                 }
                 _ => {

@@ -16,7 +16,7 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
         Preparation::Ready(prepared) => prepared.plan(lookup, mask),
         Preparation::Items(items) => of_items(items, lookup, mask),
         Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(_) | Preparation::Awaits(..) => {
-            Ok(Outcome::Unchanged { asked: vec![], notes: vec![] })
+            Ok(Outcome::Unchanged { asked: vec![], notes: vec![], held: vec![] })
         }
     }
 }
@@ -39,7 +39,7 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
                 Outcome::Need(queries) => needs.extend(queries),
                 Outcome::NotYet(why) => not_yet = not_yet.or(Some(why)),
                 Outcome::Change(_) => changes += 1,
-                Outcome::Unchanged { asked, notes } => {
+                Outcome::Unchanged { asked, notes, .. } => {
                     all_asked.extend(asked);
                     all_notes.extend(notes);
                 }
@@ -48,7 +48,7 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
     }
     Ok(match (needs.is_empty(), changes, not_yet) {
         (false, ..) => Outcome::Need(needs),
-        (_, 0, None) => Outcome::Unchanged { asked: all_asked, notes: all_notes },
+        (_, 0, None) => Outcome::Unchanged { asked: all_asked, notes: all_notes, held: vec![] },
         (_, 0, Some(why)) => Outcome::NotYet(why),
         (..) => Outcome::NotYet(format!("{changes} of {} items are not as wanted", items.len())),
     })

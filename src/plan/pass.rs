@@ -152,7 +152,7 @@ impl Planner {
                 }
                 Preparation::Sets(values) => {
                     registered.set(values);
-                    TaskPlan::Unchanged { asked: vec![], notes: vec![] }
+                    TaskPlan::Unchanged { asked: vec![], notes: vec![], held: vec![] }
                 }
                 _ if task.handler && notified == Notified::Perhaps => TaskPlan::Deferred {
                     why: "whether something notifies it shows when that has run".into(),
@@ -182,7 +182,9 @@ impl Planner {
                             continue;
                         }
                         Ok(Outcome::NotYet(why)) => TaskPlan::Deferred { why, after: on_host.clone() },
-                        Ok(Outcome::Unchanged { asked, notes }) => TaskPlan::Unchanged { asked, notes },
+                        Ok(Outcome::Unchanged { asked, notes, held }) => {
+                            TaskPlan::Unchanged { asked, notes, held }
+                        }
                         Ok(Outcome::Change(change)) => TaskPlan::Change(change),
                     }
                 }
@@ -204,7 +206,7 @@ impl Planner {
             {
                 let facets: Vec<_> = change.diff.facets.iter().map(|facet| facet.facet.as_str()).collect();
                 let notes = vec![format!("`check_mode`: would change {}, and does not", facets.join(", "))];
-                plan = TaskPlan::Unchanged { asked: change.asked(), notes };
+                plan = TaskPlan::Unchanged { asked: change.asked(), notes, held: change.held.clone() };
                 counts[at] = counts_by_type(&preparations[at]);
             }
             if task.is_dynamic && task.judged {

@@ -4,7 +4,7 @@ use crate::{
     event::{Failure, PlannedTask, Verdict},
     graph::{Node as GraphNode, TaskGraph, Why},
     model::{Address, TaskId},
-    resource::{Change, Prepared},
+    resource::{Change, Held, Prepared},
     site::{HostTask, OnceKey},
     yaml::{Map, Node as ResultNode},
 };
@@ -14,7 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 /// The verdict on one task, with what acting on it needs.
 #[derive(Clone)]
 pub enum TaskPlan {
-    Unchanged { asked: Vec<Query>, notes: Vec<String> },
+    Unchanged { asked: Vec<Query>, notes: Vec<String>, held: Held },
     Change(Box<Change>),
     Deferred { why: String, after: Vec<TaskId> },
     Skipped { why: String },

@@ -2,6 +2,8 @@
 //! redactor.
 
 mod diff;
+mod drift;
+mod failure;
 mod plan;
 mod record;
 mod redact;
@@ -12,7 +14,7 @@ pub use record::{Bad, Lines};
 pub use redact::Redactor;
 
 use crate::{
-    event::{Event, Failure, Recorded, Status, Summary, Verdict},
+    event::{Event, Recorded, Status, Summary, Verdict},
     model::TaskId,
 };
 use agent::secret::Secret;
@@ -206,6 +208,9 @@ impl Inner {
                 self.bar(&host, "planned");
                 self.plan.add(&host, tasks);
             }
+            Event::HostDrift { host, since, tasks, gone } => {
+                self.plan.drifts.push(drift::Drift { host, since, tasks, gone });
+            }
             Event::PlanComplete { .. } => {
                 self.bars.values().for_each(ProgressBar::finish_and_clear);
                 self.bars.clear();
@@ -284,6 +289,9 @@ impl Inner {
     }
 
     fn table(&mut self) {
+        if !self.plan.drifts.is_empty() {
+            return;
+        }
         let table = table::render(&self.order, &self.summaries, self.check, self.color);
         self.text(&table);
     }
@@ -316,31 +324,6 @@ impl Inner {
             let lines = diff_lines(diff, self.color);
             self.text(&lines.iter().map(|l| format!("    {l}\n")).collect::<String>());
         }
-    }
-
-    fn failure(&mut self, host: &str, task: Option<&str>, failure: &Failure) {
-        let head = paint("error:", RED, self.color);
-        let place = failure.place.as_ref().map(|p| format!(" ({p})")).unwrap_or_default();
-        let name = task.map(|t| format!("{t}: ")).unwrap_or_default();
-        let mut text = format!("{head} {host}: {name}{}{place}\n", failure.message);
-        // Once: many hosts may fail at one place.
-        if let Some(excerpt) = &failure.excerpt
-            && self.excerpts.insert(excerpt.clone())
-        {
-            text += &format!("{}\n", excerpt.trim_end());
-        }
-        for cause in &failure.causes {
-            text += &format!("  cause: {}\n", cause.replace('\n', "\n         "));
-        }
-        if !failure.output.is_empty() {
-            text += "  it printed:\n";
-            text += &failure.output.iter().map(|line| format!("    | {line}\n")).collect::<String>();
-        }
-        if let Some(hint) = &failure.hint {
-            text += &format!("  {} {hint}\n", paint("hint:", CYAN, self.color));
-        }
-        self.text(&text);
-        failure.more.iter().for_each(|more| self.failure(host, task, more));
     }
 
     fn host_line(&mut self, host: &str, text: &str) {

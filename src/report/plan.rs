@@ -1,6 +1,10 @@
 //! The plan of all hosts: each task once, with the hosts that agree on it.
 
-use super::{BOLD, CYAN, DIM, GREEN, YELLOW, diff_lines, paint};
+use super::{
+    BOLD, CYAN, DIM, GREEN, YELLOW, diff_lines,
+    drift::{self, Drift},
+    paint,
+};
 use crate::{
     event::{PlannedTask, Verdict},
     model::TaskId,
@@ -10,6 +14,8 @@ use std::fmt::Write;
 #[derive(Default)]
 pub(super) struct PlanView {
     hosts: Vec<(String, Vec<PlannedTask>)>,
+    /// With `drift`, which is shown instead.
+    pub drifts: Vec<Drift>,
 }
 
 impl PlanView {
@@ -62,6 +68,14 @@ impl PlanView {
     /// What would change, task by task; hosts with the same verdict share one entry.
     pub fn render(&self, color: bool, check: bool) -> String {
         let mut out = String::new();
+        if !self.drifts.is_empty() {
+            let mut drifts: Vec<&Drift> = self.drifts.iter().collect();
+            drifts.sort_by(|a, b| a.host.cmp(&b.host));
+            return drifts
+                .into_iter()
+                .map(|it| drift::render(it, drift::of(&self.hosts, &it.host), color))
+                .collect();
+        }
         let shown = self.agreed();
         for (task, hosts) in &shown {
             let (sign, style) = match &task.verdict {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    event::PlannedTask,
+    event::{Failure, PlannedTask},
     model::{Diff, FacetDiff, Shown, TaskId},
 };
 use agent::secret::Secret;

@@ -1,6 +1,6 @@
 //! A resource with its parameters, and what planning it comes to.
 
-use super::{Effect, Fault, Interlude, Keep, Lookup, Mask, Pause, Reboot, Resource, Seen, State};
+use super::{Effect, Fault, Held, Interlude, Keep, Lookup, Mask, Pause, Reboot, Resource, Seen, State, held};
 use crate::{
     model::{Address, Diff, Footprint},
     yaml::Map,
@@ -15,7 +15,7 @@ use agent::{
 pub enum Outcome {
     Need(Vec<Query>),
     NotYet(String),
-    Unchanged { asked: Vec<Query>, notes: Vec<String> },
+    Unchanged { asked: Vec<Query>, notes: Vec<String>, held: Held },
     Change(Box<Change>),
 }
 
@@ -28,6 +28,9 @@ pub struct Change {
     pub effects: Vec<Effect>,
     pub notes: Vec<String>,
     pub keep: Option<Keep>,
+    /// The state that was seen, and the one that is wanted.
+    pub held: Held,
+    pub wanted: Held,
 }
 
 impl Change {
@@ -177,7 +180,10 @@ impl<R: Resource> Prepared for Typed<R> {
             Err(Pause::Fault(fault)) => return Err(fault),
         };
         let to = R::desired(&self.0, &from)?;
-        let diff = mask.diff(&from.facets(), &to.facets());
+        let seen_facets = from.facets();
+        let wanted_facets = to.facets();
+        let diff = mask.diff(&seen_facets, &wanted_facets);
+        let held = if R::acts(&self.0) { vec![] } else { held(&seen_facets) };
         let notes = R::notes(&self.0, &from);
         let ops = R::ops(&self.0, &from, &to);
         // What keeps the thing shown and the thing done the same.
@@ -190,7 +196,7 @@ impl<R: Resource> Prepared for Typed<R> {
         }
         if ops.is_empty() {
             let asked = seen.into_asked().into_iter().map(|(q, _)| q).collect();
-            return Ok(Outcome::Unchanged { asked, notes });
+            return Ok(Outcome::Unchanged { asked, notes, held });
         }
         let effects = R::effects(&self.0, &from, &to, &ops);
         let keep = R::keep(&self.0, &from, &to);
@@ -202,6 +208,15 @@ impl<R: Resource> Prepared for Typed<R> {
                 (q, digest)
             })
             .collect();
-        Ok(Outcome::Change(Box::new(Change { diff, guard, ops, effects, notes, keep })))
+        Ok(Outcome::Change(Box::new(Change {
+            diff,
+            guard,
+            ops,
+            effects,
+            notes,
+            keep,
+            held,
+            wanted: self::held(&wanted_facets),
+        })))
     }
 }

@@ -248,6 +248,7 @@ impl Prepared for Restore {
             return Ok(Outcome::Unchanged {
                 asked: asked.into_iter().map(|(query, _)| query).collect(),
                 notes,
+                held: vec![],
             });
         }
         let guard = asked.into_iter().map(|(query, answer)| {
@@ -263,6 +264,8 @@ impl Prepared for Restore {
             effects,
             notes,
             keep: None,
+            held: vec![],
+            wanted: vec![],
         })))
     }
 }
@@ -286,6 +289,6 @@ impl Prepared for Left {
 
     fn plan(&self, _: &dyn Lookup, _: &Mask) -> Result<Outcome, Fault> {
         let notes = self.others.iter().map(|what| format!("stays: {what}")).collect();
-        Ok(Outcome::Unchanged { asked: vec![], notes })
+        Ok(Outcome::Unchanged { asked: vec![], notes, held: vec![] })
     }
 }

@@ -22,6 +22,7 @@ mod includes;
 mod inventory;
 mod judging;
 mod keywords;
+mod moved;
 mod order;
 mod packages;
 mod paths;

@@ -115,6 +115,8 @@ impl Answers {
                 Some(Answer::Ports(ports.filter_map(|p| p.as_u64()?.try_into().ok()).collect()))
             }
             Query::Run(probe) => Some(output(self.given("output", &text::probe(probe))?)),
+            // Nothing of a type: the engine asks it.
+            Query::Record { .. } => None,
             Query::Job { id } => Some(output(self.given("job", id)?)),
             Query::Test(exec) => Some(output(self.given("test", &text::words(&exec.argv))?)),
         }

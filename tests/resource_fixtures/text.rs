@@ -157,6 +157,7 @@ pub fn query(query: &Query) -> String {
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),
         Query::Run(it) => format!("output {}", probe(it)),
+        Query::Record { name, .. } => format!("record {name}"),
         Query::Ports { host, .. } => format!("ports {host}"),
         Query::Job { id } => format!("job {id}"),
         Query::Test(exec) => format!("test {}", words(&exec.argv)),

@@ -327,9 +327,9 @@ fn events_are_as_their_schema_says() {
     fs::write(path("inventory.yml"), hosts).unwrap();
     fs::write(path("site.yml"), PLAY).unwrap();
     let mut lines: Vec<Json> = vec![];
-    for more in ["--check", "--yes"] {
+    for (verb, more) in [("apply", "--check"), ("apply", "--yes"), ("drift", "--fresh")] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lustores-provision"));
-        command.args(["apply", "inventory.yml", "--json", more]).current_dir(folder.path()).env_clear();
+        command.args([verb, "inventory.yml", "--json", more]).current_dir(folder.path()).env_clear();
         command
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", path("home"))

@@ -9,6 +9,7 @@ mod http;
 pub mod job;
 pub mod journal;
 pub mod packages;
+pub mod record;
 mod recover;
 mod remove;
 pub mod state;
@@ -214,6 +215,7 @@ fn name(query: &Query) -> String {
         Query::Group { name } => format!("group {name}"),
         Query::Ports { host, .. } => format!("ports of {host}"),
         Query::Job { id } => format!("job {id}"),
+        Query::Record { name, .. } => format!("record {name}"),
         Query::Test(exec) => format!("`{}`", exec.argv.first().map_or("", String::as_str)),
         Query::Run(probe) => {
             let text = format!("{probe:?}");

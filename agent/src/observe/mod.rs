@@ -114,6 +114,7 @@ impl Observer {
             Query::Job { id } => crate::act::state::path()
                 .and_then(|state| crate::act::job::look(&state, id))
                 .map(Answer::Output),
+            Query::Record { name, whole } => crate::act::record::look(name, *whole).map(Answer::Content),
             Query::Test(exec) => {
                 Ok(Answer::Output(child::output_or_code(child::run(exec, &mut |_| {}), exec.secret)))
             }

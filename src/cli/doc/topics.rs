@@ -26,6 +26,7 @@ pub(super) const TOPICS: &[Topic] = &[
     topic!("inventory", ["hosts", "groups", "patterns", "ssh"]),
     topic!("roles", ["inputs", "argument_specs"]),
     topic!("vault", ["secrets", "age", "password", "passwords"]),
+    topic!("drift", ["moved", "record"]),
     topic!("undo", ["revert", "rollback"]),
     topic!("events", ["runs", "replay", "json"]),
     topic!("warnings", ["lint", "strict"]),
