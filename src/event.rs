@@ -3,7 +3,7 @@
 //! Every type here derives `Serialize`, so none can hold a secret. `--json` prints them, and a run is kept, as [`Recorded`]
 //! events, one a line.
 
-use crate::model::{Diff, TaskId};
+use crate::model::{Diff, Exposed, TaskId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +195,23 @@ pub struct PlannedTask {
     /// What a person should know of it, also when nothing is to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it waits for. What follows from other edges is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<After>,
+    /// The ports that it opens or closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposes: Option<Exposed>,
+}
+
+/// An edge of the graph: a task that another one waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct After {
+    pub task: TaskId,
+    /// Why, as `graph` says it.
+    pub why: String,
+    /// It only has to come later: it is all the same to it how the other one ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub order_only: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,5 +1,9 @@
 //! Plain data that travels between the rooms.
 
+mod exposed;
+
+pub use exposed::{Exposed, Gate, OpenPort, Reach};
+
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 use zeroize::Zeroize;

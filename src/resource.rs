@@ -26,7 +26,7 @@ pub use table::{ResourceType, is_internal, row};
 pub use topic::Topic;
 
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Exposed, Footprint},
     yaml::Map,
 };
 use agent::{
@@ -288,6 +288,14 @@ pub trait Resource: Sized + 'static {
     /// As [`Self::observe`].
     fn found(_spec: &Self::Spec, _seen: &Seen) -> Observe<Map> {
         Ok(Map::new())
+    }
+
+    /// The ports that it opens or closes.
+    ///
+    /// # Errors
+    /// As [`Self::observe`].
+    fn exposes(_spec: &Self::Spec, _seen: &Seen) -> Observe<Option<Exposed>> {
+        Ok(None)
     }
 
     /// What is kept here of the change, besides what the ops do on the host.

@@ -3,6 +3,7 @@
 use super::{
     Color, complain,
     keep::keep,
+    outputs::Outputs,
     programs,
     project::{Project, now},
     protected::Confirm,
@@ -62,6 +63,8 @@ pub struct Apply {
     /// Open new connections, and leave none open for the next run
     #[arg(long)]
     fresh: bool,
+    #[command(flatten)]
+    outputs: Outputs,
 }
 
 /// What a run is for.
@@ -105,6 +108,7 @@ impl Apply {
 
     /// Carries a playbook out, looks how hosts are, or undoes a run.
     pub(super) fn carry_out(mut self, site: Site, color: Color, aim: Aim) -> Result<Exit, Diagnostics> {
+        self.outputs.check()?;
         let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
         if !self.check && !self.yes && (self.json || !terminal || !asks) {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
@@ -201,6 +205,7 @@ impl Apply {
                 None => return Ok(Exit::Done),
             },
         };
+        let events_so_far = self.outputs.collect(&reporter);
         match runs::begin(&run_id) {
             Ok(file) => reporter.record(Box::new(file)),
             Err(why) => complain(&Diagnostic::warning("this run is not kept").cause(why).into(), color),
@@ -219,7 +224,9 @@ impl Apply {
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };
         let question = Question { yes: self.yes, word: self.confirm.word };
-        Ok(run(hosts, links, options, events, &question).await)
+        let exit = run(hosts, links, options, events, &question).await;
+        complain(&self.outputs.write(&events_so_far), color);
+        Ok(exit)
     }
 }
 

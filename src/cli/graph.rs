@@ -1,60 +1,131 @@
 //! `graph`.
 
-use super::{Color, completions, project::Project};
+use super::{Color, complain, completions, outputs::write, project::Project, runs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    graph::{self, TaskGraph},
+    event::Recorded,
+    graph::{Picture, TaskGraph, svg},
     plan::offline_nodes,
+    report::{Critical, Story, picture},
     site::Prepare,
 };
 use clap_complete::ArgValueCompleter;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub struct Graph {
     #[command(flatten)]
     project: Project,
-    /// The host whose tasks to show; the first one by default
+    /// The host whose tasks to show; the first one by default, and with `--run` the one that was done last
     #[arg(long, add = ArgValueCompleter::new(completions::hosts))]
     host: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The graph of a run that is kept, with times and the critical path: a name as `runs list` has it, or `last`
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Write it there
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     #[default]
     Text,
     Dot,
     Mermaid,
+    Svg,
 }
 
 impl Graph {
-    /// Prints the graph as far as it is known without facts.
+    /// Prints the graph as far as it is known without facts, or that of a run.
     ///
     /// # Errors
-    /// What is wrong with the project, an unknown host, a cycle.
+    /// What is wrong with the project, an unknown host or run, a cycle.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.project.checked(color)?;
-        let host = match &self.host {
-            Some(host) => host.clone(),
-            None => {
-                site.hosts().first().cloned().ok_or_else(|| Diagnostic::error("no host is in any play"))?
-            }
+        let text = match &self.run {
+            Some(run) => self.of_run(run, color)?,
+            None => self.of_plan(color)?,
         };
-        if !site.hosts().contains(&host) {
-            let known = site.hosts().iter().map(String::as_str);
-            return Err(Diagnostic::error(format!("unknown host `{host}`")).suggest(&host, known).into());
+        match &self.output {
+            None => anstream::print!("{text}"),
+            Some(path) => write(path, &text).map_err(|error| {
+                Diagnostic::error(format!("cannot write {}", path.display())).cause(error)
+            })?,
         }
+        Ok(Exit::Done)
+    }
+
+    fn of_plan(&self, color: Color) -> Result<String, Diagnostics> {
+        let site = self.project.checked(color)?;
+        let host = self.host(site.hosts().iter().map(String::as_str))?;
+        let host = host.ok_or_else(|| Diagnostic::error("no host is in any play"))?;
         let tasks = site.host(&host, None)?;
         let nodes = offline_nodes(&tasks)?;
         let graph =
             TaskGraph::build(&nodes).map_err(|cycle| crate::plan::cycle_diagnostic(&cycle, tasks.tasks()))?;
         let picture = match self.format {
-            Format::Text => graph::text(&graph, &nodes),
-            Format::Dot => graph::dot(&graph, &nodes),
-            Format::Mermaid => graph::mermaid(&graph, &nodes),
+            Format::Svg => Picture::plain(&graph, &nodes),
+            _ => Picture::whole(&graph, &nodes),
         };
-        anstream::print!("{picture}");
-        Ok(Exit::Done)
+        Ok(self.shown(&picture, &format!("tasks of {host}")))
+    }
+
+    fn of_run(&self, run: &str, color: Color) -> Result<String, Diagnostics> {
+        let (path, events): (PathBuf, Vec<Recorded>) =
+            runs::recorded(run, Path::new(&self.project.inventory))?;
+        let story = Story::new(&events);
+        let name = self.host(story.hosts.iter().map(|host| host.name))?;
+        let host = match name.filter(|_| self.host.is_some()) {
+            Some(name) => story.hosts.iter().find(|host| host.name == name),
+            None => story.last_host(),
+        };
+        let host = host.ok_or_else(|| Diagnostic::error(format!("{} names no host", path.display())))?;
+        if host.tasks.is_empty() {
+            let error = Diagnostic::error(format!("run `{}` has no plan of {}", story.run, host.name));
+            return Err(error.hint(format!("`runs show {}` says why", story.run)).into());
+        }
+        if host.tasks.len() > 1 && host.tasks.iter().all(|task| task.after.is_empty()) {
+            let odd = Diagnostic::warning(format!("run `{}` has no edges on {}", story.run, host.name));
+            complain(
+                &odd.hint("nothing waits for anything, or an earlier version of the program kept it").into(),
+                color,
+            );
+        }
+        let critical = Critical::new(&story, host);
+        let picture = picture(host, critical.as_ref());
+        let mut text = self.shown(&picture, &format!("tasks of {} in run {}", host.name, story.run));
+        if self.format == Format::Text {
+            text += &match critical {
+                Some(critical) => format!("\n{}", critical.text()),
+                None => format!("\nno task had anything to do on {}: there is no critical path\n", host.name),
+            };
+        }
+        Ok(text)
+    }
+
+    /// The host that is meant: the first one when none is named.
+    fn host<'a>(
+        &self,
+        mut known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Option<String>, Diagnostics> {
+        match &self.host {
+            None => Ok(known.next().map(String::from)),
+            Some(host) if known.clone().any(|known| known == host) => Ok(Some(host.clone())),
+            Some(host) => {
+                let error = Diagnostic::error(format!("unknown host `{}`", host.escape_debug()));
+                Err(error.suggest(host, known).into())
+            }
+        }
+    }
+
+    fn shown(&self, picture: &Picture, title: &str) -> String {
+        match self.format {
+            Format::Text => picture.text(),
+            Format::Dot => picture.dot(),
+            Format::Mermaid => picture.mermaid(),
+            Format::Svg => svg(picture, title),
+        }
     }
 }

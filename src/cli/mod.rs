@@ -17,6 +17,7 @@ mod keep;
 pub mod lab;
 pub mod man;
 mod order;
+pub mod outputs;
 pub mod programs;
 pub mod project;
 pub mod prompts;

@@ -1,6 +1,6 @@
 //! `replay`: shows the events of a recorded run.
 
-use super::{Color, complain};
+use super::{Color, complain, outputs::Outputs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::SCHEMA,
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
     fs::File,
-    io::{BufRead, BufReader, IsTerminal},
+    io::{BufRead, BufReader, IsTerminal, Write},
     path::PathBuf,
 };
 
@@ -21,11 +21,13 @@ pub struct Replay {
 }
 
 /// How to show it.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct View {
-    /// As in a terminal, as where there is none (with a line for each step), or the events themselves
-    #[arg(long, value_enum, default_value_t)]
-    view: Which,
+    /// As in a terminal (the default), as where there is none (with a line for each step), or the events themselves
+    #[arg(long, value_enum)]
+    view: Option<Which>,
+    #[command(flatten)]
+    outputs: Outputs,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -57,16 +59,21 @@ impl Replay {
 /// # Errors
 /// When they are no run.
 pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<Exit, Diagnostics> {
+    view.outputs.check()?;
     let terminal = std::io::stdout().is_terminal();
-    let format = match view.view {
+    // Who wants a file wants no more than that, unless they say so.
+    let silent = view.outputs.any() && view.view.is_none();
+    let format = match view.view.unwrap_or_default() {
         Which::Terminal => Format::Terminal,
         Which::Plain => Format::Plain,
         Which::Json => Format::Json,
     };
     // What was secret is in none of it.
-    let reporter =
-        Reporter::new(format, color.on(terminal), Redactor::default(), Box::new(std::io::stdout()));
+    let out: Box<dyn Write + Send> =
+        if silent { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
+    let reporter = Reporter::new(format, color.on(terminal), Redactor::default(), out);
     reporter.still();
+    let events = view.outputs.collect(&reporter);
     let (mut odd, mut unknown) = (Diagnostics::default(), vec![]);
     for (line, read) in Lines::new(from) {
         let no_run = |why: String| Diagnostic::error(format!("{name} is no recorded run")).cause(why);
@@ -99,6 +106,7 @@ pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<
         let left_out = format!("left out: {}, of a later program", unknown.join(", "));
         odd.push(Diagnostic::warning(left_out));
     }
+    odd.extend(view.outputs.write(&events));
     complain(&odd, color);
     Ok(Exit::Done)
 }

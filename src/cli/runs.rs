@@ -179,6 +179,37 @@ fn find(name: Option<&str>) -> Result<PathBuf, Diagnostic> {
     }
 }
 
+/// The events of a kept run, with its file; `last` is the last run of that inventory.
+///
+/// # Errors
+/// A run that is not known, or that cannot be read.
+pub(super) fn recorded(name: &str, of: &Path) -> Result<(PathBuf, Vec<Recorded>), Diagnostics> {
+    let is_of = |path: &PathBuf| {
+        let first = File::open(path).ok().and_then(|file| Lines::new(BufReader::new(file)).next()?.1.ok());
+        let Some(Event::RunStarted { about, .. }) = first.map(|first| first.event) else { return false };
+        let theirs = Path::new(&about.folder).join(&about.inventory);
+        theirs == of
+            || theirs.canonicalize().ok().is_some_and(|theirs| of.canonicalize().ok() == Some(theirs))
+    };
+    let path = match name {
+        "last" => names()?.into_iter().rev().find(is_of).ok_or_else(|| {
+            Diagnostic::error(format!("no run of {} is kept here", of.display()))
+                .hint("`apply` makes one; `runs list` names those that are kept")
+        })?,
+        name => {
+            let path = find(Some(name))?;
+            if !is_of(&path) {
+                let error = Diagnostic::error(format!("run `{name}` is not one of {}", of.display()));
+                return Err(error.hint("`runs list` says of which inventory each run is").into());
+            }
+            path
+        }
+    };
+    let file = File::open(&path).map_err(|error| unreadable(&path, error))?;
+    let events = Lines::new(BufReader::new(file)).filter_map(|(_, line)| line.ok()).collect();
+    Ok((path, events))
+}
+
 /// What a run's lines say of it as a whole; nothing of a file that is no run.
 fn row(path: &Path) -> Option<Row> {
     let mut file = File::open(path).ok()?;

@@ -5,11 +5,16 @@
 
 mod areas;
 mod blocks;
+mod layout;
 mod picture;
+mod reduce;
 mod results;
 mod starts;
+mod svg;
 
-pub use picture::{dot, mermaid, text};
+pub use picture::{Arrow, Drawn, Line, Picture};
+pub use reduce::reduced;
+pub use svg::{drawing, svg};
 
 use crate::model::{Area, Footprint, InBlock, TaskId};
 use areas::Areas;

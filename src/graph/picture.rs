@@ -4,53 +4,166 @@ use super::{Node, TaskGraph, Why};
 use crate::model::TaskId;
 use std::fmt::Write;
 
-fn edges(graph: &TaskGraph) -> impl Iterator<Item = (TaskId, TaskId, &Why)> {
-    let tasks = (0..graph.len() as u32).map(TaskId);
-    tasks.flat_map(move |to| graph.before(to).map(move |(from, why)| (from, to, why)))
+/// A graph to be drawn: of a plan, or of a run that is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// In file order.
+    pub tasks: Vec<Drawn>,
+    pub arrows: Vec<Arrow>,
+    /// Tasks in the order in which they run, or ran.
+    pub order: Vec<usize>,
 }
 
-/// One line per task in run order, with what it waits for and why.
-pub fn text(graph: &TaskGraph, nodes: &[Node]) -> String {
-    let mut out = String::new();
-    for task in graph.order() {
-        let _ = writeln!(out, "{:>4}  {}", task.0 + 1, nodes[task.0 as usize].name);
-        let mut before: Vec<_> = graph.before(*task).collect();
-        before.sort_by_key(|(id, _)| *id);
-        for (id, why) in before {
-            let _ = writeln!(out, "        after {:>3} {} ({why})", id.0 + 1, nodes[id.0 as usize].name);
+/// A task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    pub name: String,
+    /// How it came out: one lowercase word.
+    pub status: Option<&'static str>,
+    /// How long it took, as it is shown.
+    pub took: Option<String>,
+    /// On the critical path.
+    pub critical: bool,
+}
+
+/// An edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrow {
+    pub from: usize,
+    pub to: usize,
+    pub why: String,
+    pub line: Line,
+    pub critical: bool,
+}
+
+/// How an edge is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// What the one does may show in the other.
+    Solid,
+    /// Notifies.
+    Dashed,
+    /// Order only.
+    Dotted,
+}
+
+impl Line {
+    /// Of an edge as an event has it.
+    pub fn of(why: &str, order_only: bool) -> Self {
+        match why {
+            "notify" => Self::Dashed,
+            _ if order_only => Self::Dotted,
+            _ => Self::Solid,
         }
     }
-    out
 }
 
-/// Graphviz.
-pub fn dot(graph: &TaskGraph, nodes: &[Node]) -> String {
-    let mut out =
-        String::from("digraph tasks {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n");
-    for (at, node) in nodes.iter().enumerate() {
-        let _ = writeln!(out, "  t{at} [label={:?}];", node.name);
+impl Picture {
+    /// Of a plan, with every edge.
+    pub fn whole(graph: &TaskGraph, nodes: &[Node]) -> Self {
+        let before = (0..graph.len() as u32).map(|task| {
+            let mut before: Vec<_> = graph.before(TaskId(task)).collect();
+            before.sort_by_key(|(id, _)| *id);
+            before
+        });
+        Self::new(graph, nodes, before)
     }
-    for (from, to, why) in edges(graph) {
-        let style = match why {
-            Why::Notify => ", style=dashed",
-            why if why.is_order_only() => ", style=dotted",
-            _ => "",
+
+    /// Of a plan, without the edges that follow from others.
+    pub fn plain(graph: &TaskGraph, nodes: &[Node]) -> Self {
+        Self::new(graph, nodes, super::reduced(graph).into_iter())
+    }
+
+    fn new<'a>(
+        graph: &TaskGraph,
+        nodes: &[Node],
+        before: impl Iterator<Item = Vec<(TaskId, &'a Why)>>,
+    ) -> Self {
+        let drawn = |node: &Node| Drawn { name: node.name.clone(), ..Drawn::default() };
+        let arrow = |to: usize, from: TaskId, why: &Why| Arrow {
+            from: from.0 as usize,
+            to,
+            why: why.to_string(),
+            line: Line::of(&why.to_string(), why.is_order_only()),
+            critical: false,
         };
-        let _ = writeln!(out, "  t{} -> t{} [label={:?}{style}];", from.0, to.0, why.to_string());
+        let arrows = before.enumerate().flat_map(|(to, before)| {
+            before.into_iter().map(move |(from, why)| arrow(to, from, why)).collect::<Vec<_>>()
+        });
+        Self {
+            tasks: nodes.iter().map(drawn).collect(),
+            arrows: arrows.collect(),
+            order: graph.order().iter().map(|task| task.0 as usize).collect(),
+        }
     }
-    out + "}\n"
+
+    /// One line per task in run order, with what it waits for and why. `*` marks the critical path.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let mut before: Vec<Vec<&Arrow>> = vec![vec![]; self.tasks.len()];
+        self.arrows.iter().for_each(|arrow| before[arrow.to].push(arrow));
+        for at in &self.order {
+            let task = &self.tasks[*at];
+            let said: Vec<&str> = task.status.into_iter().chain(task.took.as_deref()).collect();
+            let said = if said.is_empty() { String::new() } else { format!("  [{}]", said.join(", ")) };
+            let mark = if task.critical { "*" } else { "" };
+            let _ = writeln!(out, "{:>4}  {}{said}", format!("{mark}{}", at + 1), task.name);
+            for arrow in &before[*at] {
+                let name = &self.tasks[arrow.from].name;
+                let _ = writeln!(out, "        after {:>3} {name} ({})", arrow.from + 1, arrow.why);
+            }
+        }
+        out
+    }
+
+    /// Graphviz.
+    pub fn dot(&self) -> String {
+        let mut out =
+            String::from("digraph tasks {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n");
+        for (at, task) in self.tasks.iter().enumerate() {
+            let critical = if task.critical { ", color=red, penwidth=2" } else { "" };
+            let _ = writeln!(out, "  t{at} [label={}{critical}];", quoted(&task.label()));
+        }
+        for arrow in &self.arrows {
+            let style = match arrow.line {
+                Line::Dashed => ", style=dashed",
+                Line::Dotted => ", style=dotted",
+                Line::Solid => "",
+            };
+            let critical = if arrow.critical { ", color=red, penwidth=2" } else { "" };
+            let why = quoted(&arrow.why);
+            let _ = writeln!(out, "  t{} -> t{} [label={why}{style}{critical}];", arrow.from, arrow.to);
+        }
+        out + "}\n"
+    }
+
+    /// Mermaid flowchart.
+    pub fn mermaid(&self) -> String {
+        let clean = |text: &str| text.replace('"', "'").replace('|', "/").replace(char::is_control, " ");
+        let mut out = String::from("flowchart LR\n");
+        for (at, task) in self.tasks.iter().enumerate() {
+            let _ = writeln!(out, "  t{at}[\"{}\"]", clean(&task.label()));
+        }
+        for arrow in &self.arrows {
+            let line = if arrow.line == Line::Solid { "-->" } else { "-.->" };
+            let _ = writeln!(out, "  t{} {line}|\"{}\"| t{}", arrow.from, clean(&arrow.why), arrow.to);
+        }
+        for (at, _) in self.tasks.iter().enumerate().filter(|(_, task)| task.critical) {
+            let _ = writeln!(out, "  style t{at} stroke:#d33,stroke-width:3px");
+        }
+        out
+    }
 }
 
-/// Mermaid flowchart.
-pub fn mermaid(graph: &TaskGraph, nodes: &[Node]) -> String {
-    let clean = |text: &str| text.replace('"', "'").replace('|', "/");
-    let mut out = String::from("flowchart LR\n");
-    for (at, node) in nodes.iter().enumerate() {
-        let _ = writeln!(out, "  t{at}[\"{}\"]", clean(&node.name));
+/// A text as dot has it: in quotes, with quotes and backslashes escaped, and in one line.
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", text.replace(char::is_control, " "))
+}
+
+impl Drawn {
+    fn label(&self) -> String {
+        let took = self.took.as_ref().map(|took| format!(" ({took})")).unwrap_or_default();
+        format!("{}{took}", self.name)
     }
-    for (from, to, why) in edges(graph) {
-        let arrow = if matches!(why, Why::Notify) || why.is_order_only() { "-.->" } else { "-->" };
-        let _ = writeln!(out, "  t{} {arrow}|\"{}\"| t{}", from.0, clean(&why.to_string()), to.0);
-    }
-    out
 }

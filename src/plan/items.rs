@@ -2,7 +2,7 @@
 
 use super::{Counts, TaskPlan, pass::View, result};
 use crate::{
-    model::Address,
+    model::{Address, Exposed},
     resource::{Fault, Lookup, Mask, Outcome},
     site::{HostTask, Preparation, Prepare, PreparedItem},
     template::Truth,
@@ -26,6 +26,14 @@ pub(super) fn also_known(preparation: &Preparation, lookup: &dyn Lookup) -> Vec<
     match preparation {
         Preparation::Ready(prepared) => prepared.also_known_as(lookup),
         _ => vec![],
+    }
+}
+
+/// The ports that it opens or closes; of a loop nothing is told.
+pub(super) fn exposed(preparation: &Preparation, lookup: &dyn Lookup) -> Option<Exposed> {
+    match preparation {
+        Preparation::Ready(prepared) => prepared.exposes(lookup),
+        _ => None,
     }
 }
 

@@ -88,7 +88,7 @@ impl Planner {
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
         let (mut results, mut also_known_as) = (vec![None; tasks.len()], vec![vec![]; tasks.len()]);
-        let mut once = HashMap::new();
+        let (mut once, mut exposed) = (HashMap::new(), vec![None; tasks.len()]);
         let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
         let any_register = tasks.iter().any(|t| t.names().next().is_some());
         let mut settled = true;
@@ -139,7 +139,7 @@ impl Planner {
             let depends: Vec<Area> = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
             let (answers, overlay) = (&self.answers[seat], &overlays[machine]);
             let view = View { answers, overlay, depends: &depends, after: &on_host, tasks };
-            let plan = match &preparations[at] {
+            let mut plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 _ if task.is_rescue() => {
                     TaskPlan::Skipped { why: "runs only when a task of its block fails".into() }
@@ -189,7 +189,6 @@ impl Planner {
                     }
                 }
             };
-            let mut plan = plan;
             counts[at] = match &plan {
                 TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => Counts::No,
                 TaskPlan::Change(_) | TaskPlan::Deferred { .. } => counts_by_type(&preparations[at]),
@@ -247,6 +246,7 @@ impl Planner {
                 None => None,
             };
             also_known_as[at] = items::also_known(&preparations[at], &view);
+            exposed[at] = items::exposed(&preparations[at], &view);
             let writes = &nodes[at].footprint.writes;
             match &plan {
                 TaskPlan::Change(change) => {
@@ -293,13 +293,13 @@ impl Planner {
             Preparation::Ready(prepared) => Some(prepared),
             _ => None,
         });
-        let prepared = prepared.collect();
         Ok(Pass::Done(Box::new(HostPlan {
             graph,
             nodes,
             tasks,
-            prepared,
+            prepared: prepared.collect(),
             also_known_as,
+            exposed,
             results,
             counts,
             once,

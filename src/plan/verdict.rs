@@ -1,9 +1,9 @@
 //! What planning came to: a verdict for every task of a host.
 
 use crate::{
-    event::{Failure, PlannedTask, Verdict},
-    graph::{Node as GraphNode, TaskGraph, Why},
-    model::{Address, TaskId},
+    event::{After, Failure, PlannedTask, Verdict},
+    graph::{Node as GraphNode, TaskGraph, Why, reduced},
+    model::{Address, Exposed, TaskId},
     resource::{Change, Held, Prepared},
     site::{HostTask, OnceKey},
     yaml::{Map, Node as ResultNode},
@@ -36,6 +36,8 @@ pub struct HostPlan {
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
     /// Other names of what each task owns, as the host tells them.
     pub also_known_as: Vec<Vec<Address>>,
+    /// The ports that each task opens or closes.
+    pub exposed: Vec<Option<Exposed>>,
     /// What is predicted for each task that registers its result.
     pub results: Vec<Option<ResultNode>>,
     /// Whether acting on a task counts as a change.
@@ -68,6 +70,12 @@ impl HostPlan {
                 }
             }
         };
+        let edges = reduced(&self.graph);
+        let after = |(task, why): &(TaskId, &Why)| After {
+            task: *task,
+            why: why.to_string(),
+            order_only: why.is_order_only(),
+        };
         tasks
             .iter()
             .map(|task| PlannedTask {
@@ -81,6 +89,8 @@ impl HostPlan {
                     TaskPlan::Change(change) => change.notes.clone(),
                     TaskPlan::Deferred { .. } | TaskPlan::Skipped { .. } => vec![],
                 },
+                after: edges[task.id.0 as usize].iter().map(after).collect(),
+                exposes: self.exposed[task.id.0 as usize].clone(),
             })
             .collect()
     }

@@ -125,6 +125,8 @@ mod tests {
             place: "site.yml:3".into(),
             verdict: Verdict::Change { diff },
             notes: vec![],
+            after: vec![],
+            exposes: None,
         }];
         let facets = vec![
             facet("owner", Cause::Configuration, Some("root")),

@@ -1,24 +1,31 @@
 //! One event stream, shown: on a terminal, as plain prefixed lines (CI), or as JSON lines. Everything that leaves passes the
 //! redactor.
 
+mod critical;
 mod diff;
 mod drift;
 mod failure;
+mod html;
+mod paint;
 mod plan;
 mod record;
 mod redact;
+mod story;
 mod table;
 
+pub use critical::{Critical, picture};
 pub use diff::lines as diff_lines;
+pub use html::html;
+pub(crate) use paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
 pub use record::{Bad, Lines};
 pub use redact::Redactor;
+pub use story::Story;
 
 use crate::{
     event::{Event, Recorded, Status, Summary, Verdict},
     model::TaskId,
 };
 use agent::secret::Secret;
-use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plan::PlanView;
 use std::{
@@ -69,19 +76,7 @@ struct Inner {
     /// When the first event came.
     began: Option<Instant>,
     /// Where the run is kept.
-    record: Option<Box<dyn Write + Send>>,
-}
-
-pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
-pub(crate) const RED: Style = AnsiColor::Red.on_default();
-pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
-pub(crate) const DIM: Style = Style::new().dimmed();
-pub(crate) const BOLD: Style = Style::new().bold();
-
-/// `text` in a style, or bare.
-pub(crate) fn paint(text: &str, style: Style, color: bool) -> String {
-    if color { format!("{style}{text}{style:#}") } else { text.into() }
+    records: Vec<Box<dyn Write + Send>>,
 }
 
 impl Reporter {
@@ -106,14 +101,14 @@ impl Reporter {
             excerpts: BTreeSet::new(),
             held: None,
             began: None,
-            record: None,
+            records: vec![],
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// Also writes every event there, as a line, as soon as it comes.
     pub fn record(&self, to: Box<dyn Write + Send>) {
-        self.inner.lock().expect("no panic holds it").record = Some(to);
+        self.inner.lock().expect("no panic holds it").records.push(to);
     }
 
     /// For events that are over: nothing moves.
@@ -162,11 +157,13 @@ impl Drop for Held {
 
 impl Inner {
     fn take(&mut self, recorded: Recorded) {
-        if let Some(record) = &mut self.record {
+        if !self.records.is_empty() {
             let line = record::line(&recorded, &self.redactor);
+            let mut errors = vec![];
+            self.records
+                .retain_mut(|to| to.write_all(line.as_bytes()).map_err(|error| errors.push(error)).is_ok());
             // What is not kept is no reason to stop working on hosts; but it is said, once.
-            if let Err(error) = record.write_all(line.as_bytes()) {
-                self.record = None;
+            for error in errors {
                 let message = format!("the run is not kept from here on: {error}");
                 self.take(Recorded { at: recorded.at, event: Event::Warning { host: None, message } });
             }

@@ -35,7 +35,16 @@ fn started(hosts: Vec<String>) -> Event {
 
 fn planned(verdict: Verdict) -> Vec<PlannedTask> {
     let (name, resource, place) = ("base : motd".into(), "file".into(), "site.yml:3:5".into());
-    vec![PlannedTask { task: TaskId(0), name, resource, place, verdict, notes: vec![] }]
+    vec![PlannedTask {
+        task: TaskId(0),
+        name,
+        resource,
+        place,
+        verdict,
+        notes: vec![],
+        after: vec![],
+        exposes: None,
+    }]
 }
 
 fn show(format: Format, events: Vec<Event>) -> String {

@@ -2,7 +2,7 @@
 
 use super::{Effect, Fault, Held, Interlude, Keep, Lookup, Mask, Pause, Reboot, Resource, Seen, State, held};
 use crate::{
-    model::{Address, Diff, Footprint},
+    model::{Address, Diff, Exposed, Footprint},
     yaml::Map,
 };
 use agent::{
@@ -87,6 +87,10 @@ pub trait Prepared: Send + Sync {
     fn found(&self, _: &dyn Lookup) -> Map {
         Map::new()
     }
+    /// The ports that it opens or closes, once it is planned on the same answers.
+    fn exposes(&self, _: &dyn Lookup) -> Option<Exposed> {
+        None
+    }
     fn interlude(&self) -> Option<Interlude> {
         None
     }
@@ -157,6 +161,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn found(&self, lookup: &dyn Lookup) -> Map {
         R::found(&self.0, &Seen::new(lookup)).unwrap_or_default()
+    }
+
+    fn exposes(&self, lookup: &dyn Lookup) -> Option<Exposed> {
+        R::exposes(&self.0, &Seen::new(lookup)).ok().flatten()
     }
 
     fn interlude(&self) -> Option<Interlude> {

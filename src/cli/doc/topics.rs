@@ -29,6 +29,7 @@ pub(super) const TOPICS: &[Topic] = &[
     topic!("drift", ["moved", "record"]),
     topic!("undo", ["revert", "rollback"]),
     topic!("events", ["runs", "replay", "json"]),
+    topic!("report", ["pictures", "html", "svg", "critical-path"]),
     topic!("warnings", ["lint", "strict"]),
     topic!("external-resources", ["library", "external", "own"]),
     topic!("platforms", ["arm64", "busybox", "dnf"]),

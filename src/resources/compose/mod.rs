@@ -9,11 +9,12 @@ mod container;
 mod files;
 mod labels;
 mod less;
+mod published;
 mod reasons;
 mod spec;
 
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Exposed, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Exec, Op, Probe, Until, Wait};
@@ -214,6 +215,10 @@ impl Resource for Compose {
     fn notes(_: &Spec, state: &Project) -> Vec<String> {
         let left = state.services.iter().filter_map(|service| Some((&service.name, service.left.as_ref()?)));
         left.map(|(name, word)| format!("service {name} is left as it is: {word}")).collect()
+    }
+
+    fn exposes(spec: &Spec, seen: &Seen) -> Observe<Option<Exposed>> {
+        published::of(spec, seen)
     }
 
     fn effects(spec: &Spec, _: &Project, _: &Project, _: &[Op]) -> Vec<Effect> {

@@ -5,12 +5,13 @@
 //! the digest of the rules). As long as the digest is that of the wanted rules and the table is listed the same, it is
 //! in force as loaded; a rule that somebody added or removed shows as a diff of the two listings.
 
+mod exposed;
 mod load;
 mod policy;
 
 use super::shared::unit::{Unit, full_name, systemctl, unit, unit_query};
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Exposed, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::{
@@ -349,6 +350,11 @@ impl Resource for Firewall {
             ops.push(load::load(&spec.table, &rules_path, rules));
         }
         ops
+    }
+
+    fn exposes(spec: &Spec, seen: &Seen) -> Observe<Option<Exposed>> {
+        let observed = Self::observe(spec, seen)?;
+        Ok(Some(exposed::of(observed.listing.as_deref(), &spec.rules()?)))
     }
 
     fn effects(spec: &Spec, _: &FirewallState, to: &FirewallState, _: &[Op]) -> Vec<Effect> {
