@@ -32,6 +32,12 @@ pub use wait::{Http, Until, Wait};
 /// only to make a foreign agent's hello unmistakable.
 pub const VERSION: u32 = 1;
 
+/// A name that is safe as a file name: what runs, tokens and records are called.
+pub fn safe_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(plain)
+}
+
 /// What may be asked. Closed: whatever can run under `--check` is named here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Query {

@@ -177,6 +177,10 @@ impl Apply {
             partial: self.project.is_partial(),
             drift: matches!(aim, Aim::Drift),
             key: *blake3::keyed_hash(&key, b"record").as_bytes(),
+            hides: {
+                let reporter = reporter.clone();
+                Arc::new(move |text: &str| reporter.hides(text))
+            },
             since: Since { run: run_id.clone(), who: who.clone(), at: seconds },
         });
         let site = Arc::new(site);

@@ -14,7 +14,7 @@ use crate::{
     template::strftime_utc,
     undo::{HostUndo, Kept},
 };
-use agent::wire::{Answer, Facts, Probe, Query};
+use agent::wire::{Answer, Facts, Probe, Query, safe_name};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -44,19 +44,13 @@ impl Undo {
         let Self { mut apply, run, list, become_user } = self;
         // Nobody has to be asked.
         apply.check |= list;
-        if let Some(name) = run.as_deref().filter(|name| !is_run(name)) {
+        if let Some(name) = run.as_deref().filter(|name| !safe_name(name)) {
             let error = Diagnostic::error(format!("`{}` is not the name of a run", name.escape_debug()));
             return Err(error.hint("`--list` names those that can be undone").into());
         }
         let site = apply.hosts_only(color)?;
         apply.carry_out(site, color, Aim::Undo(Wish { run, list, users: become_user }))
     }
-}
-
-fn is_run(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('.')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// What is wanted.

@@ -6,13 +6,8 @@ use super::{
     meeting::Meeting,
     record::Recording,
 };
-use crate::{
-    model::BecomeMethod,
-    plan::Seat,
-    site::{Place, Prepare},
-};
 use agent::wire::Facts;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// A host on its way: all others may have to wait for what it says of itself.
@@ -73,17 +68,4 @@ impl Drop for Said<'_> {
     fn drop(&mut self) {
         self.meeting.planned(self.host, None);
     }
-}
-
-/// The seat that most tasks on the host itself have: its link is opened first and brings the facts.
-pub(super) fn first_seat(offline: &dyn Prepare) -> Seat {
-    let mut counts: HashMap<Seat, usize> = HashMap::new();
-    for task in offline.tasks().iter().filter(|task| task.leader().is_none()) {
-        *counts.entry(Seat::of(task)).or_default() += 1;
-    }
-    let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
-    let nobody = Seat { place: Place::Host, become_user: None, become_method: BecomeMethod::default() };
-    let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
-    let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
-    best.or(any).map_or(nobody, |(seat, _)| seat.clone())
 }

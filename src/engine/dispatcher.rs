@@ -2,7 +2,7 @@
 
 use super::{
     Doing, Events, Keeping, Open,
-    arrival::{Arrival, Said, Ways, first_seat},
+    arrival::{Arrival, Said, Ways},
     executor::HostRun,
     interlude::nobody,
     meeting::Meeting,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{About, Event, Failure, Status, Summary},
-    plan::{Ask, PlanError, Planner, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
+    plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
     playbook::Rolling,
     resource::Mask,
     site::{Place, Prepare},
@@ -260,7 +260,7 @@ async fn plan_host(
     if offline.tasks().is_empty() {
         events(Event::Warning { host: Some(host.into()), message: "no task is for this host".into() });
     }
-    let first = first_seat(&*offline);
+    let first = Seat::first(&*offline);
     events(Event::HostConnecting { host: host.into() });
     let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
     let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);

@@ -13,7 +13,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Query},
+    wire::{Answer, Query, safe_name},
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct Recording {
     pub drift: bool,
     /// For the fingerprints of a new record.
     pub key: [u8; 32],
+    /// Whether there is a secret in a text.
+    pub hides: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     pub since: Since,
 }
 
@@ -70,9 +72,7 @@ impl Recording {
     /// By which name a host keeps its record: several may be one machine.
     fn name(&self, host: &str) -> String {
         let name = format!("{host}__{}", self.playbook);
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let is_plain = !name.starts_with('.') && name.len() <= 100 && name.chars().all(plain);
-        if is_plain { name } else { blake3::hash(name.as_bytes()).to_hex().to_string() }
+        if safe_name(&name) { name } else { blake3::hash(name.as_bytes()).to_hex().to_string() }
     }
 
     /// The question about what is there; with `whole` also about the tasks.
@@ -88,7 +88,7 @@ impl Recording {
             _ => IndexMap::new(),
         };
         for (task, held) in now {
-            let facets = held.iter().map(|(facet, mark)| (facet.clone(), kept(mark, &key)));
+            let facets = held.iter().map(|(facet, mark)| (facet.clone(), self.kept(mark, &key)));
             tasks.insert(task.clone(), facets.collect());
         }
         let line = |line: Line| serde_json::to_string(&line).expect("texts are JSON") + "\n";
@@ -101,6 +101,24 @@ impl Recording {
             Head { form: FORM, key: blake3::Hash::from(key).to_hex().to_string(), since: self.since.clone() };
         let head = serde_json::to_string(&head).expect("texts are JSON");
         Some(Content::new(format!("{head}\n{lines}"), true))
+    }
+
+    /// A facet for the record. A secret is refused in a short value, but one may stand there all the same: what is not shown is not kept.
+    fn kept(&self, mark: &Mark, key: &[u8; 32]) -> Kept {
+        match mark {
+            Mark::Clear(text) if !(self.hides)(text) => Kept::Is(text.clone()),
+            mark => Kept::Print(print(mark, key)),
+        }
+    }
+}
+
+impl Kept {
+    /// Whether it is what was kept of this.
+    fn is_of(&self, mark: &Mark, key: &[u8; 32]) -> bool {
+        match self {
+            Self::Is(text) => *mark == Mark::Clear(text.clone()),
+            Self::Print(kept) => *kept == print(mark, key),
+        }
     }
 }
 
@@ -125,11 +143,12 @@ fn key_of(head: &Head) -> Option<[u8; 32]> {
     blake3::Hash::from_hex(&head.key).ok().map(Into::into)
 }
 
-fn kept(mark: &Mark, key: &[u8; 32]) -> Kept {
-    match mark {
-        Mark::Clear(text) => Kept::Is(text.clone()),
-        Mark::Digest(digest) => Kept::Print(blake3::keyed_hash(key, digest).to_hex()[..32].into()),
-    }
+fn print(mark: &Mark, key: &[u8; 32]) -> String {
+    let digest = match mark {
+        Mark::Clear(text) => *blake3::hash(text.as_bytes()).as_bytes(),
+        Mark::Digest(digest) => *digest,
+    };
+    blake3::keyed_hash(key, &digest).to_hex()[..32].into()
 }
 
 /// What the tasks of a host are called in its record: those that are states on the host itself.
@@ -250,7 +269,11 @@ impl HostRun {
             None if recording.partial => return Ok(()),
             Some(_) if recording.partial => {
                 let said = link.ask(vec![recording.question(&self.host, true)]).await.map_err(failed)?;
-                said.first().and_then(|answer| Record::read(answer, true))
+                match said.first().and_then(|answer| Record::read(answer, true)) {
+                    Some(whole) => Some(whole),
+                    // What cannot be read cannot be added to: the next whole apply replaces it.
+                    None => return Ok(()),
+                }
             }
             _ => None,
         };
@@ -303,21 +326,23 @@ fn drift(
             Outcome::Need(_) | Outcome::NotYet(_) => continue,
         };
         let left = record.and_then(|record| record.tasks.get(name));
-        let of = |held: &Held, facet: &str| {
-            held.iter().find(|(name, _)| name == facet).map(|(_, mark)| kept(mark, &key))
-        };
         let mut facets: Vec<&str> = wanted.iter().chain(seen).map(|(name, _)| name.as_str()).collect();
         facets.extend(left.into_iter().flat_map(IndexMap::keys).map(String::as_str));
         let mut known = HashSet::new();
         facets.retain(|facet| known.insert(*facet));
         let facets = facets.into_iter().filter_map(|facet| {
-            let (seen, wanted) = (of(seen, facet), of(wanted, facet));
+            let of = |held: &Held| held.iter().find(|(name, _)| name == facet).map(|(_, mark)| mark.clone());
+            let (seen, wanted) = (of(seen), of(wanted));
             let Some(left) = left else {
                 let cause = Cause::New;
                 return (seen != wanted).then(|| DriftedFacet { facet: facet.into(), cause, left: None });
             };
             let left = left.get(facet);
-            let cause = match (left == seen.as_ref(), left == wanted.as_ref(), seen == wanted) {
+            let is = |mark: &Option<Mark>| match (left, mark) {
+                (Some(left), Some(mark)) => left.is_of(mark, &key),
+                (left, mark) => left.is_none() && mark.is_none(),
+            };
+            let cause = match (is(&seen), is(&wanted), seen == wanted) {
                 (true, true, _) => return None,
                 (true, false, _) => Cause::Configuration,
                 (false, true, _) => Cause::Host,

@@ -14,7 +14,7 @@ mod svg;
 
 pub use picture::{Arrow, Drawn, Line, Picture};
 pub use reduce::reduced;
-pub use svg::{drawing, svg};
+pub use svg::{drawing, escaped, plain, svg};
 
 use crate::model::{Area, Footprint, InBlock, TaskId};
 use areas::Areas;

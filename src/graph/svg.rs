@@ -158,8 +158,9 @@ fn short(name: &str) -> String {
     format!("{}…{}", String::from_iter(head), String::from_iter(tail))
 }
 
-/// Text for XML, inside an element or a quoted attribute; what XML cannot hold is replaced.
-fn escaped(text: &str) -> Cow<'_, str> {
+/// Text for XML or HTML, inside an element or a quoted attribute; what XML cannot hold, and what would turn the direction of the text behind
+/// it, is replaced by a sign of its own.
+pub fn escaped(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !matches!(c, '&' | '<' | '>' | '"' | '\'') && is_xml(c);
     if text.chars().all(is_plain) {
         return text.into();
@@ -172,14 +173,17 @@ fn escaped(text: &str) -> Cow<'_, str> {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if is_xml(c) => out.push(c),
-            _ => out.push('\u{fffd}'),
+            c => out.push(plain(c)),
         }
     }
     out.into()
 }
 
-/// Not those that turn the direction of what follows, either.
+/// A letter as it is shown: what is none, or would turn the direction of the text behind it, as a sign of its own.
+pub fn plain(c: char) -> char {
+    if is_xml(c) { c } else { '\u{fffd}' }
+}
+
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
         && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}')

@@ -38,6 +38,19 @@ impl Seat {
             become_method: task.become_method,
         }
     }
+
+    /// The one that most tasks on the host itself have: its link is opened first, brings the facts, and keeps the record.
+    pub fn first(host: &dyn Prepare) -> Self {
+        let mut counts: HashMap<Self, usize> = HashMap::new();
+        for task in host.tasks().iter().filter(|task| task.leader().is_none()) {
+            *counts.entry(Self::of(task)).or_default() += 1;
+        }
+        let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
+        let nobody = Self { place: Place::Host, become_user: None, become_method: BecomeMethod::default() };
+        let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
+        let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
+        best.or(any).map_or(nobody, |(seat, _)| seat.clone())
+    }
 }
 
 /// Plans one host.

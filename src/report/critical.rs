@@ -94,7 +94,8 @@ pub fn picture(host: &Host, critical: Option<&Critical>) -> Picture {
     let drawn = |(at, task): (usize, &crate::event::PlannedTask)| {
         let at = at as u32;
         let ended = host.ended.get(&at);
-        let took = host.began.get(&at).zip(ended).map(|(began, ended)| duration(ended.at - began));
+        let took =
+            host.began.get(&at).zip(ended).map(|(began, ended)| duration(ended.at.saturating_sub(*began)));
         let status = ended.map(|ended| match ended.status {
             Status::WouldChange => "changed",
             status => word(status),

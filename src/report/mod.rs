@@ -122,6 +122,11 @@ impl Reporter {
         self.inner.lock().expect("no panic holds it").redactor.add(std::slice::from_ref(secret));
     }
 
+    /// Whether there is a secret in a text, which is not shown as it is.
+    pub fn hides(&self, text: &str) -> bool {
+        self.inner.lock().expect("no panic holds it").redactor.redact(text) != text
+    }
+
     /// Shows what happens now.
     pub fn show(&self, event: Event) {
         let mut inner = self.inner.lock().expect("no panic holds it");

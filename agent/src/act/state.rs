@@ -1,6 +1,7 @@
 //! The agent's own folder on the host: the lease, journals, saved content, armed reverts.
 
 use crate::reason;
+pub use crate::wire::safe_name;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use std::fs::{self, DirBuilder, File};
 use std::io::{Read, Write};
@@ -24,12 +25,6 @@ pub fn path() -> Result<PathBuf, String> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     home.map(|home| Path::new(&home).join(".local/state/provision-agent"))
         .ok_or_else(|| "HOME is not set, so there is no place for the agent's state".into())
-}
-
-/// A name that is safe as a file name: what runs and tokens are called.
-pub fn safe_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(plain)
 }
 
 /// Makes a folder of ours, or checks one: no link, our own, closed to others.

@@ -12,6 +12,7 @@ mod left;
 mod packages;
 mod ports;
 mod probes;
+mod record;
 mod scripts;
 mod speed;
 mod steps;

@@ -1,9 +1,8 @@
 //! What the script builds the rest of the page of: each text once, and tasks as rows that hosts share.
 
-use super::plain;
 use crate::{
     event::{PlannedTask, Status, Verdict},
-    graph::drawing,
+    graph::{drawing, plain},
     model::Diff,
     report::{
         critical::{Critical, picture},

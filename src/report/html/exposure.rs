@@ -1,8 +1,9 @@
 //! What can be reached from outside, before the run and after it: as the firewall's tasks and those that publish ports know it.
 
-use super::{escaped, head::named};
+use super::head::named;
 use crate::{
     event::Status,
+    graph::escaped,
     model::{Exposed, Gate, OpenPort, Reach},
     report::story::{Host, Story},
 };
@@ -27,7 +28,8 @@ pub(super) fn section(story: &Story, out: &mut String) {
          nor whether anything listens.</p>\n",
     );
     for (text, hosts) in groups {
-        let list = escaped(&hosts.join(" "));
+        let list = hosts.join(" ");
+        let list = escaped(&list);
         let _ = writeln!(
             out,
             "<div class=\"exposed\" data-hosts=\"{list}\"><h3>{}</h3>{text}</div>",

@@ -1,9 +1,10 @@
 //! The part of the page that needs no script: what the run was, what failed, what can be reached, how the hosts came out.
 
-use super::{escaped, exposure};
+use super::exposure;
 use crate::{
     diag::Exit,
     event::{Failure, Status},
+    graph::escaped,
     report::story::{Host, Story, duration},
     template::strftime_utc,
 };
@@ -212,7 +213,8 @@ fn hosts(story: &Story, out: &mut String) {
     );
     for host in &story.hosts {
         let name = escaped(host.name);
-        let system = escaped(format!("{} {}", host.os, host.arch).trim());
+        let system = format!("{} {}", host.os, host.arch);
+        let system = escaped(system.trim());
         let Some(summary) = &host.summary else {
             let _ = writeln!(
                 out,

@@ -9,7 +9,7 @@ mod exposure;
 mod head;
 
 use super::story::Story;
-use crate::event::Recorded;
+use crate::{event::Recorded, graph::escaped};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use sha2::{Digest, Sha256};
 
@@ -45,30 +45,4 @@ fn hash(text: &str) -> String {
 /// JSON inside a script element: nothing in it may end the element or begin a comment.
 fn json_in_html(json: &serde_json::Value) -> String {
     json.to_string().replace('<', "\\u003c").replace("-->", "--\\u003e")
-}
-
-/// Text inside an element or a quoted attribute.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(plain(c)),
-        }
-    }
-    out
-}
-
-/// What is no letter, or would turn the direction of the text behind it, is shown as a sign of its own.
-fn plain(c: char) -> char {
-    match c {
-        '\n' | '\t' => c,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    }
 }
