@@ -1,7 +1,7 @@
 //! `apply`.
 
 use super::{
-    Color, complain,
+    Color, ci, complain,
     keep::keep,
     outputs::Outputs,
     programs,
@@ -90,8 +90,17 @@ impl Apply {
     /// # Errors
     /// What is wrong with the project or the flags: found before anything is touched.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.site(color)?;
-        self.carry_out(site, color, Aim::Apply)
+        let outputs = self.outputs.clone();
+        let run = || {
+            let site = self.site(color)?;
+            self.carry_out(site, color, Aim::Apply)
+        };
+        run().inspect_err(|found| outputs.refused(found))
+    }
+
+    /// The files that are made of the run.
+    pub(super) fn outputs(&self) -> Outputs {
+        self.outputs.clone()
     }
 
     /// The project, without a mistake that could be found.
@@ -150,7 +159,9 @@ impl Apply {
             _ => Format::Plain,
         };
         let out = Box::new(std::io::stdout());
-        let reporter = Reporter::new(format, color.on(terminal), Redactor::new(&secrets), out);
+        let colors = color.on(terminal || ci::has_colours());
+        let reporter = Reporter::new(format, colors, Redactor::new(&secrets), out);
+        reporter.ci(ci::service().cloned());
         let _ = late.set(reporter.clone());
         let seconds = now();
         let events: Events = {
@@ -229,7 +240,7 @@ impl Apply {
         };
         let question = Question { yes: self.yes, word: self.confirm.word };
         let exit = run(hosts, links, options, events, &question).await;
-        complain(&self.outputs.write(&events_so_far), color);
+        complain(&self.outputs.conclude(&events_so_far), color);
         Ok(exit)
     }
 }

@@ -26,7 +26,11 @@ impl Drift {
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
         let mut apply = self.apply;
         apply.check = true;
-        let site = apply.site(color)?;
-        apply.carry_out(site, color, Aim::Drift)
+        let outputs = apply.outputs();
+        let run = || {
+            let site = apply.site(color)?;
+            apply.carry_out(site, color, Aim::Drift)
+        };
+        run().inspect_err(|found| outputs.refused(found))
     }
 }

@@ -1,9 +1,11 @@
-//! Diagnostics for programs: JSON, SARIF and the annotations of GitHub Actions.
+//! Diagnostics for programs: JSON, SARIF, the annotations of GitHub Actions and the Code Quality reports of GitLab.
 //!
 //! Sources: "Static Analysis Results Interchange Format (SARIF) Version 2.1.0" (OASIS); GitHub's "Workflow commands".
 
+use super::ci;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::model::Origin;
+use crate::report::ci::{Ci, Service, codequality_refused};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -83,24 +85,15 @@ pub fn sarif(found: &Diagnostics) -> String {
 
 /// A workflow command for each, on a line of its own.
 pub fn github(found: &Diagnostics) -> String {
-    let one = |diagnostic: &Diagnostic| {
-        let mut properties = vec![];
-        if let Some((origin, _)) = diagnostic.place.as_ref().filter(|(origin, _)| is_file(origin)) {
-            let (line, column) = origin.line_column();
-            properties.push(format!("file={}", escaped(&uri(origin), true)));
-            properties.push(format!("line={line}"));
-            properties.push(format!("col={column}"));
-        }
-        let title = match diagnostic.rule {
-            Some(rule) => format!("{} [{rule}]", diagnostic.message),
-            None => diagnostic.message.clone(),
-        };
-        properties.push(format!("title={}", escaped(&title, true)));
-        let body = details(diagnostic);
-        let body = if body.is_empty() { diagnostic.message.clone() } else { body.join("\n") };
-        format!("::{} {}::{}\n", severity(diagnostic), properties.join(","), escaped(&body, false))
-    };
-    found.0.iter().map(one).collect()
+    let folder = std::env::current_dir().unwrap_or_default();
+    let ci = Ci { service: Service::GitHub, root: folder.clone(), folder };
+    let ci = ci::service().filter(|ci| ci.service == Service::GitHub).unwrap_or(&ci);
+    found.0.iter().map(|diagnostic| ci.annotation(&ci::note(diagnostic))).collect()
+}
+
+/// A Code Quality report of GitLab.
+pub fn gitlab(found: &Diagnostics) -> String {
+    codequality_refused(found, ci::service())
 }
 
 /// The rule of what has no name of its own.
@@ -161,11 +154,6 @@ fn uri(origin: &Origin) -> String {
 /// What may not stand in a URI reference as it is (RFC 3986), but for the slashes.
 const RESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-fn escaped(text: &str, is_property: bool) -> String {
-    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    if is_property { text.replace(':', "%3A").replace(',', "%2C") } else { text }
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
 pub mod apply;
+pub mod ci;
 pub mod completions;
 pub mod convert;
 pub mod doc;
@@ -42,6 +43,16 @@ struct Cli {
     /// When to colour
     #[arg(long, global = true, value_enum, default_value_t)]
     color: Color,
+    /// The service whose log it is: groups that fold, annotations, the summary of the job
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "SERVICE",
+        hide_possible_values = true
+    )]
+    ci: ci::Choice,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -108,6 +119,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let cli = Cli::parse();
+    ci::find(cli.ci);
     // Memory that holds secrets goes into no core dump, and no other process of this user may read it. Children are not concerned.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let result = match cli.verb {
@@ -129,6 +141,7 @@ pub fn main() -> ExitCode {
     };
     let exit = result.unwrap_or_else(|diagnostics| {
         complain(&diagnostics, cli.color);
+        ci::refused(&diagnostics);
         diagnostics.exit()
     });
     ExitCode::from(exit as u8)
@@ -138,8 +151,9 @@ pub fn main() -> ExitCode {
 pub fn complain(diagnostics: &Diagnostics, color: Color) {
     let color = color.on(std::io::stderr().is_terminal());
     for diagnostic in &diagnostics.0 {
-        anstream::eprintln!("{}\n", render(diagnostic, color).trim_end());
+        anstream::eprintln!("{}\n", ci::text(render(diagnostic, color).trim_end()));
     }
+    anstream::eprint!("{}", ci::annotations(diagnostics));
     let errors = diagnostics.0.iter().filter(|d| d.severity == crate::diag::Severity::Error).count();
     if errors > 1 {
         anstream::eprintln!("{errors} errors");

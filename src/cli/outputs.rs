@@ -2,10 +2,15 @@
 //!
 //! Each is an option here, a row in [`Outputs::wanted`], and a pure function in `report` from events to text.
 
+use super::ci;
 use crate::{
     diag::{Diagnostic, Diagnostics},
     event::Recorded,
-    report::{Lines, Reporter, html},
+    report::{
+        Lines, Reporter,
+        ci::{codequality, codequality_refused, junit, junit_refused, markdown, markdown_refused},
+        html,
+    },
 };
 use std::{
     io::Write,
@@ -18,10 +23,21 @@ pub struct Outputs {
     /// Write the run, when it is over, as one page of HTML: failures, diffs, times and the graph
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Write the run, when it is over, as JUnit XML: a suite for each host, a case for each task
+    #[arg(long, value_name = "FILE.xml")]
+    junit: Option<PathBuf>,
+    /// Write a summary of the run, when it is over, as Markdown that fits into a comment
+    #[arg(long, value_name = "FILE.md")]
+    summary: Option<PathBuf>,
+    /// Write what failed, when the run is over, as a Code Quality report of GitLab
+    #[arg(long, value_name = "FILE.json")]
+    codequality: Option<PathBuf>,
 }
 
 /// From the events of a run, which hold no secret, to the text of a file.
 type Render = fn(&[Recorded]) -> String;
+/// The same where nothing was begun, since the configuration is wrong.
+type Refused = fn(&Diagnostics) -> String;
 
 /// The lines of a run, as it is kept.
 #[derive(Clone, Default)]
@@ -40,9 +56,20 @@ impl Write for Collected {
 
 impl Outputs {
     /// The files that are asked for: a row for each option.
-    fn wanted(&self) -> Vec<(&Path, Render)> {
-        let all: [(&Option<PathBuf>, Render); 1] = [(&self.report, html)];
-        all.into_iter().filter_map(|(path, render)| Some((path.as_deref()?, render))).collect()
+    fn wanted(&self) -> Vec<(&Path, Render, Option<Refused>)> {
+        let all: [(&Option<PathBuf>, Render, Option<Refused>); 4] = [
+            (&self.report, html, None),
+            (&self.junit, junit, Some(junit_refused)),
+            (&self.summary, markdown, Some(markdown_refused)),
+            (
+                &self.codequality,
+                |run| codequality(run, ci::service()),
+                Some(|found| codequality_refused(found, ci::service())),
+            ),
+        ];
+        let named =
+            all.into_iter().filter_map(|(path, render, refused)| Some((path.as_deref()?, render, refused)));
+        named.collect()
     }
 
     /// Whether any is asked for.
@@ -56,7 +83,7 @@ impl Outputs {
     /// A folder that is not there, or something in the way.
     pub fn check(&self) -> Result<(), Diagnostics> {
         let mut found = Diagnostics::default();
-        for (path, _) in self.wanted() {
+        for (path, ..) in self.wanted() {
             let error = |why: &str, hint: &str| {
                 Diagnostic::error(format!("cannot write {}: {why}", path.display())).hint(hint)
             };
@@ -75,7 +102,7 @@ impl Outputs {
     /// Takes note of all that happens from now on, if any file is asked for.
     pub fn collect(&self, reporter: &Reporter) -> Collected {
         let collected = Collected::default();
-        if self.any() {
+        if self.any() || ci::summary().is_some() {
             reporter.record(Box::new(collected.clone()));
         }
         collected
@@ -90,13 +117,42 @@ impl Outputs {
         if events.is_empty() {
             return odd;
         }
-        for (path, render) in self.wanted() {
+        for (path, render, _) in self.wanted() {
             if let Err(error) = write(path, &render(&events)) {
                 odd.push(Diagnostic::warning(format!("cannot write {}", path.display())).cause(error));
             }
         }
         odd
     }
+
+    /// Writes the files of a run that is over, and adds its summary to that of the job it was in.
+    pub fn conclude(&self, collected: &Collected) -> Diagnostics {
+        let mut odd = Diagnostics::default();
+        let lines = collected.0.lock().expect("no panic holds it").clone();
+        if let Some(path) = ci::summary().filter(|_| !lines.is_empty()) {
+            let events: Vec<Recorded> = Lines::new(&lines[..]).filter_map(|(_, line)| line.ok()).collect();
+            if let Err(error) = append(path, &markdown(&events)) {
+                let warning = Diagnostic::warning("the run is not in the summary of the job");
+                odd.push(warning.cause(format!("{}: {error}", path.display())));
+            }
+        }
+        odd.extend(self.write(collected));
+        odd
+    }
+
+    /// Writes the files where nothing was begun. What cannot be written adds nothing to what is wrong already.
+    pub fn refused(&self, found: &Diagnostics) {
+        for (path, _, refused) in self.wanted() {
+            if let Some(refused) = refused {
+                let _ = write(path, &refused(found));
+            }
+        }
+    }
+}
+
+/// Adds to a file that others write to as well.
+pub(super) fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::File::options().append(true).create(true).open(path)?.write_all(format!("{text}\n").as_bytes())
 }
 
 fn folder(path: &Path) -> &Path {

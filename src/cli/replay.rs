@@ -4,7 +4,10 @@ use super::{Color, complain, outputs::Outputs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::SCHEMA,
-    report::{Bad, Format, Lines, Redactor, Reporter},
+    report::{
+        Bad, Format, Lines, Redactor, Reporter,
+        ci::{Ci, Service},
+    },
 };
 use std::{
     fs::File,
@@ -23,7 +26,7 @@ pub struct Replay {
 /// How to show it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct View {
-    /// As in a terminal (the default), as where there is none (with a line for each step), or the events themselves
+    /// As in a terminal (the default), as where there is none (with a line for each step), as the log of a CI service, or the events themselves
     #[arg(long, value_enum)]
     view: Option<Which>,
     #[command(flatten)]
@@ -35,6 +38,8 @@ enum Which {
     #[default]
     Terminal,
     Plain,
+    Github,
+    Gitlab,
     Json,
 }
 
@@ -65,7 +70,7 @@ pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<
     let silent = view.outputs.any() && view.view.is_none();
     let format = match view.view.unwrap_or_default() {
         Which::Terminal => Format::Terminal,
-        Which::Plain => Format::Plain,
+        Which::Plain | Which::Github | Which::Gitlab => Format::Plain,
         Which::Json => Format::Json,
     };
     // What was secret is in none of it.
@@ -73,6 +78,13 @@ pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<
         if silent { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
     let reporter = Reporter::new(format, color.on(terminal), Redactor::default(), out);
     reporter.still();
+    let service = match view.view {
+        Some(Which::Github) => Some(Service::GitHub),
+        Some(Which::Gitlab) => Some(Service::GitLab),
+        _ => None,
+    };
+    let folder = std::env::current_dir().unwrap_or_default();
+    reporter.ci(service.map(|service| Ci { service, root: folder.clone(), folder }));
     let events = view.outputs.collect(&reporter);
     let (mut odd, mut unknown) = (Diagnostics::default(), vec![]);
     for (line, read) in Lines::new(from) {

@@ -48,8 +48,12 @@ impl Undo {
             let error = Diagnostic::error(format!("`{}` is not the name of a run", name.escape_debug()));
             return Err(error.hint("`--list` names those that can be undone").into());
         }
-        let site = apply.hosts_only(color)?;
-        apply.carry_out(site, color, Aim::Undo(Wish { run, list, users: become_user }))
+        let outputs = apply.outputs();
+        let run = || {
+            let site = apply.hosts_only(color)?;
+            apply.carry_out(site, color, Aim::Undo(Wish { run, list, users: become_user }))
+        };
+        run().inspect_err(|found| outputs.refused(found))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::diag::{Diagnostics, Exit};
 pub struct Validate {
     #[command(flatten)]
     project: Project,
-    /// How to report: for people, or on stdout for programs (JSON, SARIF 2.1.0, GitHub's annotations)
+    /// How to report: for people, or on stdout for programs (JSON, SARIF 2.1.0, GitHub's annotations, GitLab's Code Quality)
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Also end with 20 when there are warnings
@@ -25,6 +25,7 @@ pub enum Format {
     Json,
     Sarif,
     Github,
+    Gitlab,
 }
 
 impl Validate {
@@ -61,6 +62,7 @@ impl Validate {
             Format::Json => findings::json(&found),
             Format::Sarif => findings::sarif(&found),
             Format::Github => findings::github(&found),
+            Format::Gitlab => findings::gitlab(&found),
         };
         anstream::print!("{text}");
         Ok(exit(&found))

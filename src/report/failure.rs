@@ -1,6 +1,6 @@
 //! What went wrong, for a person.
 
-use super::{CYAN, Inner, RED, paint};
+use super::{CYAN, Inner, RED, ci, paint};
 use crate::event::Failure;
 
 impl Inner {
@@ -25,7 +25,13 @@ impl Inner {
         if let Some(hint) = &failure.hint {
             text += &format!("  {} {hint}\n", paint("hint:", CYAN, self.color));
         }
+        // A failure is seen without unfolding anything.
+        let title = self.unfold();
         self.text(&text);
+        self.annotate(ci::Note::failure(&format!("{host}: {name}{}", failure.message), failure));
+        if let Some(title) = title {
+            self.fold(title);
+        }
         failure.more.iter().for_each(|more| self.failure(host, task, more));
     }
 }

@@ -1,6 +1,7 @@
 //! One event stream, shown: on a terminal, as plain prefixed lines (CI), or as JSON lines. Everything that leaves passes the
 //! redactor.
 
+pub mod ci;
 mod critical;
 mod diff;
 mod drift;
@@ -8,6 +9,7 @@ mod failure;
 mod html;
 mod paint;
 mod plan;
+mod progress;
 mod record;
 mod redact;
 mod story;
@@ -16,7 +18,7 @@ mod table;
 pub use critical::{Critical, picture};
 pub use diff::lines as diff_lines;
 pub use html::html;
-pub(crate) use paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
+pub(crate) use paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint, visible};
 pub use record::{Bad, Lines};
 pub use redact::Redactor;
 pub use story::Story;
@@ -26,7 +28,7 @@ use crate::{
     model::TaskId,
 };
 use agent::secret::Secret;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use plan::PlanView;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -77,6 +79,8 @@ struct Inner {
     began: Option<Instant>,
     /// Where the run is kept.
     records: Vec<Box<dyn Write + Send>>,
+    /// In the log of a CI service.
+    ci: Option<ci::Log>,
 }
 
 impl Reporter {
@@ -102,8 +106,15 @@ impl Reporter {
             held: None,
             began: None,
             records: vec![],
+            ci: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// Shows it as the log of that service wants it. Events as JSON stay as they are.
+    pub fn ci(&self, ci: Option<ci::Ci>) {
+        let mut inner = self.inner.lock().expect("no panic holds it");
+        inner.ci = ci.filter(|_| inner.format == Format::Plain).map(ci::Log::new);
     }
 
     /// Also writes every event there, as a line, as soon as it comes.
@@ -184,8 +195,15 @@ impl Inner {
             let line = record::line(&recorded, &self.redactor);
             return self.out(&line);
         }
+        if let Some(log) = &mut self.ci {
+            log.now = recorded.at;
+        }
         match recorded.event {
-            Event::RunStarted { check, hosts, .. } => {
+            Event::RunStarted { check, hosts, about, .. } => {
+                if let Some(log) = &mut self.ci {
+                    log.started = about.started;
+                }
+                self.fold("connect and look");
                 self.check = check;
                 self.width = hosts.iter().map(String::len).max().unwrap_or(0);
                 self.order = hosts;
@@ -216,9 +234,11 @@ impl Inner {
             Event::PlanComplete { .. } => {
                 self.bars.values().for_each(ProgressBar::finish_and_clear);
                 self.bars.clear();
-                let text = self.plan.render(self.color, self.check);
-                self.text(&text);
+                self.plan();
                 self.acting = !self.check;
+                if self.acting {
+                    self.fold("apply");
+                }
             }
             Event::BatchStarted { number, of, hosts } => {
                 let batch = paint(&format!("batch {number} of {of}:"), BOLD, self.color);
@@ -271,14 +291,18 @@ impl Inner {
                 let warning = paint("warning:", YELLOW, self.color);
                 let host = host.map(|h| format!("{h}: ")).unwrap_or_default();
                 self.line(&format!("{warning} {host}{message}"));
+                self.annotate(ci::Note::warning(format!("{host}{message}")));
             }
             Event::ProofStarted {} => {
+                self.unfold();
                 self.table();
                 self.line(&format!("\n{}", paint("proof: is anything left to do?", BOLD, self.color)));
                 (self.plan, self.summaries) = (PlanView::default(), BTreeMap::new());
                 (self.check, self.acting, self.proves) = (true, false, true);
+                self.fold("look again");
             }
             Event::RunFinished { millis, exit } => {
+                self.unfold();
                 if self.proves && exit == 0 {
                     self.line(&format!("{} nothing is left to do", paint("proved:", GREEN, self.color)));
                 } else {
@@ -334,30 +358,6 @@ impl Inner {
         self.line(&line);
     }
 
-    fn bar(&mut self, host: &str, task: &str) {
-        if self.format != Format::Terminal {
-            return;
-        }
-        let bar = self.bars.entry(host.into()).or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed}")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = self.progress.add(ProgressBar::new_spinner().with_style(style));
-            bar.set_prefix(format!("{host:width$}", width = self.width));
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        bar.set_message(task.to_string());
-        bar.reset_elapsed();
-    }
-
-    fn message(&mut self, host: &str, task: TaskId, line: &str) {
-        let names = self.running.get(host).into_iter().flatten();
-        let name = names.into_iter().find(|(other, _)| *other == task).map(|(_, name)| name);
-        if let (Some(bar), Some(name)) = (self.bars.get(host), name) {
-            bar.set_message(format!("{name}  | {line}"));
-        }
-    }
-
     fn line(&mut self, line: &str) {
         self.text(&format!("{line}\n"));
     }
@@ -366,7 +366,12 @@ impl Inner {
         if text.is_empty() {
             return;
         }
-        let text = self.redactor.redact(text).into_owned();
+        let text = self.redactor.redact(text);
+        let text = visible(&text);
+        let text = match &mut self.ci {
+            Some(log) => log.within(&text).into(),
+            None => text,
+        };
         self.out(&text);
     }
 

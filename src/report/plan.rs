@@ -1,7 +1,7 @@
 //! The plan of all hosts: each task once, with the hosts that agree on it.
 
 use super::{
-    BOLD, CYAN, DIM, GREEN, YELLOW, diff_lines,
+    BOLD, CYAN, DIM, GREEN, Inner, YELLOW, diff_lines,
     drift::{self, Drift},
     paint,
 };
@@ -65,19 +65,9 @@ impl PlanView {
         shown
     }
 
-    /// What would change, task by task; hosts with the same verdict share one entry.
-    pub fn render(&self, color: bool, check: bool) -> String {
-        let mut out = String::new();
-        if !self.drifts.is_empty() {
-            let mut drifts: Vec<&Drift> = self.drifts.iter().collect();
-            drifts.sort_by(|a, b| a.host.cmp(&b.host));
-            return drifts
-                .into_iter()
-                .map(|it| drift::render(it, drift::of(&self.hosts, &it.host), color))
-                .collect();
-        }
-        let shown = self.agreed();
-        for (task, hosts) in &shown {
+    /// What would change, task by task, as a line each with what belongs to it; hosts with the same verdict share one entry.
+    pub fn entries(&self, color: bool) -> Vec<(String, String)> {
+        let entry = |(task, hosts): &(&PlannedTask, Vec<&str>)| {
             let (sign, style) = match &task.verdict {
                 Verdict::Change { .. } => ("~", YELLOW),
                 Verdict::Deferred { .. } => ("?", CYAN),
@@ -91,7 +81,7 @@ impl PlanView {
             };
             let line = format!("{} {}", paint(sign, style, color), paint(&task.name, BOLD, color));
             let place = paint(&format!("[{who}] {}", task.place), DIM, color);
-            let _ = writeln!(out, "{line}  {place}");
+            let mut out = String::new();
             match &task.verdict {
                 Verdict::Change { diff } | Verdict::Run { diff, .. } => {
                     for line in diff_lines(diff, color) {
@@ -109,10 +99,21 @@ impl PlanView {
             for note in &task.notes {
                 let _ = writeln!(out, "    {} {note}", paint("!", YELLOW, color));
             }
-        }
-        if !shown.is_empty() {
-            out.push('\n');
-        }
+            (format!("{line}  {place}"), out)
+        };
+        self.agreed().iter().map(entry).collect()
+    }
+
+    /// With `drift`: what has moved, host by host.
+    pub fn drifted(&self, color: bool) -> String {
+        let mut drifts: Vec<&Drift> = self.drifts.iter().collect();
+        drifts.sort_by(|a, b| a.host.cmp(&b.host));
+        drifts.into_iter().map(|it| drift::render(it, drift::of(&self.hosts, &it.host), color)).collect()
+    }
+
+    /// A line for each host.
+    pub fn counts(&self, color: bool, check: bool) -> String {
+        let mut out = String::new();
         for (host, tasks) in &self.hosts {
             let count = |wanted: fn(&Verdict) -> bool| tasks.iter().filter(|t| wanted(&t.verdict)).count();
             let change = count(|v| matches!(v, Verdict::Change { .. }));
@@ -127,5 +128,34 @@ impl PlanView {
             );
         }
         out
+    }
+}
+
+impl Inner {
+    /// Shows the plan of all hosts; in the log of a CI service each entry folds.
+    pub(super) fn plan(&mut self) {
+        self.unfold();
+        if !self.plan.drifts.is_empty() {
+            let text = self.plan.drifted(self.color);
+            return self.text(&text);
+        }
+        let entries = self.plan.entries(self.color);
+        let titles = if self.ci.is_some() { self.plan.entries(false) } else { vec![] };
+        for (at, (line, body)) in entries.iter().enumerate() {
+            match titles.get(at) {
+                Some((title, _)) if !body.is_empty() => {
+                    let title = self.redactor.redact(title).into_owned();
+                    self.fold(title);
+                    self.text(body);
+                    self.unfold();
+                }
+                _ => self.text(&format!("{line}\n{body}")),
+            }
+        }
+        if !entries.is_empty() {
+            self.text("\n");
+        }
+        let counts = self.plan.counts(self.color, self.check);
+        self.text(&counts);
     }
 }

@@ -1,6 +1,7 @@
 //! A run that is over, host by host: what reports are made of.
 
 use crate::{
+    diag::Exit,
     event::{About, Event, Failure, PlannedTask, Recorded, Status, Summary},
     model::Diff,
 };
@@ -127,6 +128,21 @@ impl<'a> Story<'a> {
             | Event::HostWaiting { .. }
             | Event::BatchStarted { .. }
             | Event::ProofStarted {} => {}
+        }
+    }
+
+    /// What it was: `apply --check of inventory/prod.yml`.
+    pub fn title(&self) -> String {
+        let check = if self.check && self.about.verb == "apply" { " --check" } else { "" };
+        format!("{}{check} of {}", self.about.verb, self.about.inventory)
+    }
+
+    /// How it ended: `changes pending (exit code 10)`.
+    pub fn outcome(&self) -> String {
+        match self.exit {
+            None => "cut off: the run was killed".into(),
+            Some(0) => Exit::Done.word().into(),
+            Some(code) => format!("{} (exit code {code})", Exit::of(code).map_or("?", Exit::word)),
         }
     }
 

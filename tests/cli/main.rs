@@ -13,6 +13,7 @@ mod bad;
 mod blocks;
 mod broken;
 mod build;
+mod ci;
 mod disk;
 mod drift;
 mod exits;

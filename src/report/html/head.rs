@@ -13,30 +13,17 @@ use std::fmt::Write;
 /// Hosts that are named in a list before it is cut.
 const NAMED: usize = 12;
 
-pub(super) fn title(story: &Story) -> String {
-    let check = if story.check && story.about.verb == "apply" { " --check" } else { "" };
-    format!("{}{check} of {}", story.about.verb, story.about.inventory)
-}
-
-/// How the run ended: a word, and whether it is good.
-fn outcome(story: &Story) -> (String, &'static str) {
-    match story.exit {
-        None => ("cut off: the run was killed".into(), "bad"),
-        Some(code) => {
-            let word = Exit::of(code).map_or("?", Exit::word);
-            let class = match Exit::of(code) {
-                Some(Exit::Done) => "good",
-                Some(Exit::Pending) => "changed",
-                _ => "bad",
-            };
-            let code = if code == 0 { String::new() } else { format!(" (exit code {code})") };
-            (format!("{word}{code}"), class)
-        }
+/// How good the end of the run is, as a class of the style.
+fn class(story: &Story) -> &'static str {
+    match story.exit.map(Exit::of) {
+        Some(Some(Exit::Done)) => "good",
+        Some(Some(Exit::Pending)) => "changed",
+        _ => "bad",
     }
 }
 
 pub(super) fn body(story: &Story, title: &str) -> String {
-    let (word, class) = outcome(story);
+    let (word, class) = (story.outcome(), class(story));
     let mut out = format!(
         "<a class=\"skip\" href=\"#main\">to the content</a>\n<header>\n<h1>{} <span class=\"badge {class}\" id=\"outcome\">{word}</span></h1>\n<dl>",
         escaped(title)

@@ -19,7 +19,7 @@ const SCRIPT: &str = concat!(include_str!("page.js"), include_str!("views.js"), 
 /// The page.
 pub fn html(run: &[Recorded]) -> String {
     let story = Story::new(run);
-    let title = head::title(&story);
+    let title = story.title();
     // Nothing is fetched or sent, and no other script or style runs, whatever a task is called.
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
