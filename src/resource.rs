@@ -31,7 +31,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Meta, Op, Query},
+    wire::{Answer, Meta, Op, Output, Query},
 };
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -192,7 +192,7 @@ pub trait Resource: Sized + 'static {
     /// The parameter that a bare string stands for (`command: uptime`).
     const FREE: Option<&'static str> = None;
     const SOURCES: &'static [SourceParam] = &[];
-    /// What [`Self::found`] and [`Self::interlude`] put into the registered result: keys, and what they hold.
+    /// What [`Self::found`], [`Self::told`] and [`Self::interlude`] put into the registered result: keys, and what they hold.
     const RESULT: &'static [(&'static str, &'static str)] = &[];
 
     /// The parameters. Doc comments are the documentation.
@@ -288,6 +288,12 @@ pub trait Resource: Sized + 'static {
     /// As [`Self::observe`].
     fn found(_spec: &Self::Spec, _seen: &Seen) -> Observe<Map> {
         Ok(Map::new())
+    }
+
+    /// What a task that registers its result keeps of what its last op brought back, by name, in place of `rc`, `stdout` and `stderr`:
+    /// all of it `Unknown` as long as there is no output.
+    fn told(_spec: &Self::Spec, _output: Option<&Output>) -> Option<Map> {
+        None
     }
 
     /// The ports that it opens or closes.

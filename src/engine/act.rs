@@ -9,7 +9,7 @@ use crate::{
     diag::Exit,
     event::{Event, Failure, Status},
     model::TaskId,
-    plan::{ResultOf, TaskPlan, diagnostics_failure, printed, result_node, task_failure},
+    plan::{ResultOf, TaskPlan, brought, diagnostics_failure, printed, result_node, task_failure},
     resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
     site::{HostTask, Preparation, Tries},
 };
@@ -251,7 +251,10 @@ impl HostRun {
                 failure.output = output.as_ref().filter(|_| !task.no_log).map(tail).unwrap_or_default();
                 let own = output.as_ref().is_none_or(|output| !ended_by_force(output.code));
                 let acted = prepared.counts_as_change();
-                return Done { own, acted, ..Done::failed(failure, output.as_ref()) };
+                let (output, found) = brought(&**prepared, output.as_ref());
+                let result =
+                    Some(result_node(&ResultOf { failed: true, output, found, ..Default::default() }));
+                return Done { own, acted, result, ..Done::failed(failure, None) };
             }
         };
         if let Some(token) = change.armed()
@@ -262,10 +265,10 @@ impl HostRun {
         if let Some(Err(why)) = change.keep.as_ref().map(|keep| (self.keep)(keep)) {
             return Done::fatal(task_failure(task, &Fault::new(why)), None);
         }
-        let output = applied.outputs.last();
+        let (output, found) = brought(&**prepared, applied.outputs.last());
         let changed = prepared.counts_as_change();
         let job = prepared.job();
-        let result = Some(result_node(&ResultOf { changed, output, job, ..Default::default() }));
+        let result = Some(result_node(&ResultOf { changed, output, job, found, ..Default::default() }));
         let status = if changed { Status::Changed } else { Status::Ok };
         if !prepared.acts() {
             let answers: HashMap<_, _> = change.asked().into_iter().zip(applied.answers).collect();

@@ -84,7 +84,8 @@ impl HostRun {
         }
         let changed = prepared.counts_as_change();
         let status = if changed { Status::Changed } else { Status::Ok };
-        let result = Some(result_node(&ResultOf { changed, ..Default::default() }));
+        let found = prepared.told(None).unwrap_or_default();
+        let result = Some(result_node(&ResultOf { changed, found, ..Default::default() }));
         Done { result, ..Done::quiet(status) }
     }
 

@@ -51,6 +51,7 @@ impl Planner {
             (TaskPlan::Change(_), Preparation::Ready(prepared)) => prepared
                 .interlude()
                 .map(|interlude| result::of_interlude(&interlude, None, &task.name))
+                .or_else(|| prepared.told(None))
                 .unwrap_or_default(),
             _ => Map::new(),
         };
@@ -61,15 +62,15 @@ impl Planner {
                 result::Outcome { changed, unsure, output: output.as_ref(), found, ..Default::default() }
             }
             TaskPlan::Change(_) => {
-                let job = match preparation {
-                    Preparation::Ready(prepared) => prepared.job(),
-                    _ => None,
+                let (job, prints) = match preparation {
+                    Preparation::Ready(prepared) => (prepared.job(), prepared.told(None).is_none()),
+                    _ => (None, true),
                 };
                 result::Outcome {
                     changed,
                     unsure,
                     job,
-                    predicted: Some(&task.name),
+                    predicted: prints.then_some(task.name.as_str()),
                     found,
                     ..Default::default()
                 }

@@ -18,7 +18,9 @@ pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, tas
 pub use lint::lint;
 pub use planner::{Planner, Seat, offline_nodes};
 
-pub use result::{Outcome as ResultOf, items_node, node as result_node, of_interlude, printed, register};
+pub use result::{
+    Outcome as ResultOf, brought, items_node, node as result_node, of_interlude, printed, register,
+};
 pub use verdict::{Counts, HostPlan, PlanError, TaskPlan};
 
 use agent::wire::{Answer, Query};

@@ -100,6 +100,14 @@ pub fn printed(prepared: &dyn Prepared, answer: impl Fn(&Query) -> Option<Answer
     }
 }
 
+/// What acting brought back: the output of a command, or what the task's type makes of it by name.
+pub fn brought<'a>(prepared: &dyn Prepared, output: Option<&'a Output>) -> (Option<&'a Output>, Map) {
+    match prepared.told(output) {
+        Some(told) => (None, told),
+        None => (output, Map::new()),
+    }
+}
+
 /// The result of a loop from those of its items, which are unknown where there is none.
 pub fn items_node(results: Vec<Option<Node>>) -> Node {
     let origin = Origin::named("registered result");

@@ -7,7 +7,7 @@ use crate::{
 };
 use agent::{
     frame,
-    wire::{Op, Query},
+    wire::{Op, Output, Query},
 };
 
 /// What planning one task came to.
@@ -87,6 +87,10 @@ pub trait Prepared: Send + Sync {
     fn found(&self, _: &dyn Lookup) -> Map {
         Map::new()
     }
+    /// What a task that registers its result keeps of what acting brought back, where that is not a command's.
+    fn told(&self, _: Option<&Output>) -> Option<Map> {
+        None
+    }
     /// The ports that it opens or closes, once it is planned on the same answers.
     fn exposes(&self, _: &dyn Lookup) -> Option<Exposed> {
         None
@@ -161,6 +165,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn found(&self, lookup: &dyn Lookup) -> Map {
         R::found(&self.0, &Seen::new(lookup)).unwrap_or_default()
+    }
+
+    fn told(&self, output: Option<&Output>) -> Option<Map> {
+        R::told(&self.0, output)
     }
 
     fn exposes(&self, lookup: &dyn Lookup) -> Option<Exposed> {

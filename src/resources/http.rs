@@ -1,15 +1,15 @@
 //! `http`: a request that must be answered as wanted.
 
 use super::shared::{
-    Act, HostPath, OneOrMany,
+    Act, HostPath, OneOrMany, entries,
     url::{check_headers, check_url, is_token},
 };
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Footprint, Origin},
     resource::{Fault, Manner, Observe, Resource, Seen, Topic},
-    yaml::Text,
+    yaml::{Map, Node, Text, Value},
 };
-use agent::wire::{self, Op, Until, Wait};
+use agent::wire::{self, Op, Output, Until, Wait};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,8 +18,9 @@ pub struct Http;
 
 /// Waits until an HTTP(S) request is answered as wanted.
 ///
-/// The request is made from where the task runs; `delegate_to` makes that another host. Nothing of the answer is registered: `status` and
-/// `contains` say what it must be.
+/// The request is made from where the task runs; `delegate_to` makes that another host. `status` and `contains` say what the answer must
+/// be; one that is registered can be looked at, also one that was not as wanted: `register: answer` and `ignore_errors`, or
+/// `until: eq answer.json.state "ready"`. An answer to a request with a secret in it is secret.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -38,6 +39,9 @@ pub struct Spec {
     status: OneOrMany<u16>,
     /// A text that the answer must hold. Default: any.
     contains: Option<String>,
+    /// Registers the body of the answer, of up to 1 MiB: `answer.content`.
+    #[serde(default)]
+    return_content: bool,
     /// A PEM file with the authority to trust, where the task runs. Default: those that the system trusts.
     ca: Option<HostPath>,
     /// Does not check the certificate.
@@ -88,6 +92,11 @@ http:
   timeout: 60
 ";
     const FREE: Option<&'static str> = Some("url");
+    const RESULT: &'static [(&'static str, &'static str)] = &[
+        ("status", "the status of the answer, -1 where there was none"),
+        ("json", "the body of the answer, where it is JSON of up to 1 MiB"),
+        ("content", "with `return_content`: the body of the answer"),
+    ];
 
     type Spec = Spec;
     type State = Act;
@@ -126,12 +135,34 @@ http:
             body: spec.body.as_ref().map(|body| body.0.clone()),
             status: spec.status.0.clone(),
             contains: spec.contains.clone(),
+            content: spec.return_content,
             ca: spec.ca.as_ref().map(HostPath::to_string),
             insecure: spec.insecure,
             timeout_s: spec.request_timeout,
         };
         let until = Until::Http(request);
         vec![Op::Wait(Wait { until, timeout_s: spec.timeout, interval_ms: spec.interval_ms })]
+    }
+
+    fn told(spec: &Spec, output: Option<&Output>) -> Option<Map> {
+        let content = spec.return_content.then_some("content");
+        let Some(output) = output else {
+            let unknown = || Value::Unknown(format!("what {} answers", spec.url).into());
+            return Some(entries(
+                ["status", "json"].into_iter().chain(content).map(|name| (name, unknown())),
+            ));
+        };
+        let body = output.stdout.bytes();
+        let json =
+            serde_json::from_slice(body).ok().map(|json| Node::from_json(&json, &Origin::named("an answer")));
+        let content = content.map(|name| (name, Value::str(String::from_utf8_lossy(body))));
+        let json = json.map(|json| ("json", json.value));
+        let mut told = entries(json.into_iter().chain(content));
+        if output.stdout.is_secret() {
+            told.values_mut().for_each(|entry| entry.node.taint());
+        }
+        told.extend(entries([("status", Value::Int(output.code.into()))]));
+        Some(told)
     }
 
     fn acts(_: &Spec) -> bool {

@@ -1,10 +1,10 @@
 //! `stat`: what is at a path, for the tasks behind it.
 
-use super::shared::{Act, HostPath};
+use super::shared::{Act, HostPath, entries};
 use crate::{
-    model::{Address, Footprint, Origin},
+    model::{Address, Footprint},
     resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic},
-    yaml::{Entry, Map, Node, Value},
+    yaml::{Map, Value},
 };
 use agent::wire::{Checksum, FileType, Moving, Op, Stat as Found};
 use schemars::JsonSchema;
@@ -144,12 +144,6 @@ register: data
             Err(pause) => Err(pause),
         }
     }
-}
-
-fn entries<const N: usize>(values: [(&str, Value); N]) -> Map {
-    let origin = Origin::named("registered result");
-    let entry = |value| Entry { key: origin.clone(), node: Node::new(value, origin.clone()) };
-    values.into_iter().map(|(name, value)| (name.to_string(), entry(value))).collect()
 }
 
 fn told(spec: &Spec, found: Option<&Found>) -> Map {

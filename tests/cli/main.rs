@@ -19,6 +19,7 @@ mod drift;
 mod exits;
 mod external;
 mod facts;
+mod http;
 mod includes;
 mod inventory;
 mod judging;

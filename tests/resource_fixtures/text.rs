@@ -304,7 +304,10 @@ fn until(until: &Until) -> String {
         Until::PathAbsent { path } => format!("path {path} absent"),
         Until::Ports { host, open, closed, .. } => format!("ports {host} open {open:?} closed {closed:?}"),
         Until::Succeeds(e) => format!("succeeds {}", exec(e)),
-        Until::Http(http) => format!("http {} {} {:?}", http.method, http.url, http.status),
+        Until::Http(http) => {
+            let content = if http.content { ", its content" } else { "" };
+            format!("http {} {} {:?}{content}", http.method, http.url, http.status)
+        }
         Until::ComposeHealthy { project, services, jobs, .. } => {
             let done = if jobs.is_empty() { String::new() } else { format!(", done: {}", jobs.join(" ")) };
             format!("compose {project} healthy: {}{done}", services.join(" "))

@@ -2,55 +2,75 @@
 
 use super::wait::NotYet;
 use crate::child;
-use crate::wire::Http;
+use crate::secret::Content;
+use crate::wire::{BODY_LIMIT, Http, Output};
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-/// Begins the line that tells the status.
+/// Begins the line that tells the status, and the type of what came back.
 const STATUS: &str = "provision-status ";
 
-/// Makes the request once.
+/// Makes the request once. What came back has the status as its code. It is secret where the request holds a secret.
 ///
 /// # Errors
 /// What came back instead of what is wanted.
-pub fn ask(request: &Http) -> Result<(), NotYet> {
+pub fn ask(request: &Http) -> Result<Output, NotYet> {
+    let secret = request.headers.iter().any(|(_, value)| value.is_secret());
+    let secret = secret || request.body.as_ref().is_some_and(Content::is_secret);
+    let came = |code: i32, body: &[u8]| Output {
+        code,
+        stdout: Content::new(body, secret),
+        stderr: Content::new("", false),
+    };
+    let not_yet = |why: String, output| NotYet { why, output: Some(output), hopeless: false };
     let seconds = if request.timeout_s == 0 { 30 } else { request.timeout_s };
     let config = config(request, seconds)?;
     let argv = ["curl", "-q", "--config", "-"];
     let output = child::probe(&argv, Some(&config), Duration::from_secs(u64::from(seconds) + 5));
     if output.code == 127 {
-        return Err("program `curl` not found".to_string().into());
+        return Err(not_yet("program `curl` not found".into(), came(-1, &[])));
     }
     // On stderr: a long body is cut short, and what stands after it with it.
     let told = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
-    let status = told.lines().find_map(|line| line.strip_prefix(STATUS)?.trim().parse().ok()).unwrap_or(0);
+    let line = told.lines().find_map(|line| line.strip_prefix(STATUS)).unwrap_or_default();
+    let (status, kind) = line.split_once(' ').unwrap_or((line, ""));
+    let status: u16 = status.trim().parse().unwrap_or(0);
     if output.code != 0 {
         let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with(STATUS)).collect();
         let why = lines.join("\n").trim().trim_start_matches("curl: ").to_string();
-        return Err(if why.is_empty() { format!("curl exits with {}", output.code) } else { why }.into());
+        let why = if why.is_empty() { format!("curl exits with {}", output.code) } else { why };
+        return Err(not_yet(why, came(-1, &[])));
     }
     let wanted = if request.status.is_empty() {
         (200..300).contains(&status)
     } else {
         request.status.contains(&status)
     };
-    if !wanted {
-        return Err(format!("it is answered with status {status}").into());
-    }
     let body = output.stdout.bytes();
+    let comes = (request.content || kind.to_ascii_lowercase().contains("json")) && body.len() <= BODY_LIMIT;
+    let output = came(status.into(), if comes { body } else { &[] });
+    if !wanted {
+        return Err(not_yet(format!("it is answered with status {status}"), output));
+    }
+    if request.content && !comes {
+        let why = format!("the answer is longer than {BODY_LIMIT} bytes, which is all that comes back");
+        return Err(NotYet { hopeless: true, ..not_yet(why, output) });
+    }
     match &request.contains {
         Some(part)
             if !part.is_empty() && !body.windows(part.len()).any(|window| window == part.as_bytes()) =>
         {
-            Err(format!("it is answered with status {status}, but without {part:?}").into())
+            Err(not_yet(format!("it is answered with status {status}, but without {part:?}"), output))
         }
-        _ => Ok(()),
+        _ => Ok(output),
     }
 }
 
 fn config(request: &Http, seconds: u32) -> Result<Vec<u8>, String> {
     let mut config = b"silent\nshow-error\ngloboff\nproto = \"=http,https\"\n".to_vec();
-    config.extend(format!("write-out = \"%{{stderr}}\\n{STATUS}%{{http_code}}\\n\"\n").as_bytes());
+    config.extend(
+        format!("write-out = \"%{{stderr}}\\n{STATUS}%{{http_code}} %{{content_type}}\\n\"\n").as_bytes(),
+    );
     let mut option = |name: &str, value: &[u8]| option(&mut config, name, value);
     option("url", request.url.as_bytes())?;
     option("max-time", seconds.to_string().as_bytes())?;

@@ -186,7 +186,7 @@ fn perform(
             return packages::run(&work, *refresh, progress).map(Some);
         }
         Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
-        Op::Wait(wait) => wait::wait(wait, progress)?,
+        Op::Wait(wait) => return wait::wait(wait, progress),
         Op::Note { text } => progress(text.clone()),
         Op::OldPassword { user } => Err(format!("the old password of {user} is only for a revert"))?,
     }

@@ -21,18 +21,21 @@ impl From<String> for NotYet {
     }
 }
 
-/// Returns once the answer is as wanted.
+/// Returns once the answer is as wanted, with what is kept of it.
 ///
 /// # Errors
 /// When time runs out: what was waited for and what was seen last.
-pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed> {
+pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<Option<Output>, Failed> {
     let deadline = Instant::now() + Duration::from_secs(wait.timeout_s.into());
     let interval = Duration::from_millis(wait.interval_ms.clamp(50, 60_000).into());
     let mut last = String::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let began = Instant::now();
-        let Err(NotYet { why, output, hopeless }) = look(&wait.until, left) else { return Ok(()) };
+        let NotYet { why, output, hopeless } = match look(&wait.until, left) {
+            Ok(output) => return Ok(output),
+            Err(not_yet) => not_yet,
+        };
         let pause = pause(&wait.until, interval, began.elapsed());
         if hopeless {
             let message =
@@ -42,13 +45,10 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<(), Failed
         if Instant::now() + pause >= deadline {
             // The last look may have been long ago; one more would be too late.
             std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-            let Err(NotYet { why, output, .. }) =
-                look(&wait.until, Duration::from_secs(1)).map_err(|late| match late.output {
-                    None if output.is_some() => NotYet { output, ..late },
-                    _ => late,
-                })
-            else {
-                return Ok(());
+            let NotYet { why, output, .. } = match look(&wait.until, Duration::from_secs(1)) {
+                Ok(output) => return Ok(output),
+                Err(late) if late.output.is_none() => NotYet { output, ..late },
+                Err(late) => late,
             };
             let more = explain(&wait.until);
             let message = format!(
@@ -96,13 +96,13 @@ pub fn explain(until: &Until) -> String {
     }
 }
 
-fn look(until: &Until, left: Duration) -> Result<(), NotYet> {
+fn look(until: &Until, left: Duration) -> Result<Option<Output>, NotYet> {
     let exists = |path: &str| match rustix::fs::lstat(path) {
         Ok(_) => Ok(true),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(false),
         Err(error) => Err(reason(error)),
     };
-    match until {
+    let done: Result<(), NotYet> = match until {
         Until::PortOpen { host, port } => connect(host, *port, left).map_err(NotYet::from),
         Until::PortClosed { host, port } => match connect(host, *port, left) {
             Ok(()) => Err("it is open".to_string().into()),
@@ -131,9 +131,10 @@ fn look(until: &Until, left: Duration) -> Result<(), NotYet> {
                 }),
             }
         }
-        Until::Http(request) => http::ask(request),
+        Until::Http(request) => return http::ask(request).map(Some),
         Until::ComposeHealthy { project, services, jobs, .. } => healthy::look(project, services, jobs),
-    }
+    };
+    done.map(|()| None)
 }
 
 /// Which ports are not as they should be.

@@ -38,7 +38,8 @@ pub enum Until {
     },
     /// The command exits 0. Its last output is the error when time runs out.
     Succeeds(Exec),
-    /// An HTTP(S) request through curl is answered with this status (and body part). Certificates are checked unless `insecure`.
+    /// An HTTP(S) request through curl is answered with this status (and body part). Certificates are checked unless `insecure`. Its
+    /// output: the status as `code` (-1 without an answer), the body as `stdout`.
     Http(Http),
     /// All these compose services are running and, where they have a health check, healthy; or have ended with 0 when nothing
     /// restarts them. On failure the message holds the failing probe's last output and the log's tail.
@@ -51,6 +52,9 @@ pub enum Until {
     },
 }
 
+/// Bytes of an answer's body that come back at most.
+pub const BODY_LIMIT: usize = 1 << 20;
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Http {
     pub url: String,
@@ -61,6 +65,8 @@ pub struct Http {
     pub body: Option<Content>,
     pub status: Vec<u16>,
     pub contains: Option<String>,
+    /// The body comes back whatever it is, and must not be longer than [`BODY_LIMIT`]; otherwise one that says it is JSON does.
+    pub content: bool,
     /// PEM file with the authority to trust, on the agent's machine.
     pub ca: Option<String>,
     pub insecure: bool,

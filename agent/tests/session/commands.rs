@@ -139,6 +139,7 @@ fn secrets_are_neither_in_the_journal_nor_in_any_argv() {
         body: Some(content()),
         status: vec![],
         contains: None,
+        content: false,
         ca: None,
         insecure: false,
         timeout_s: 1,
@@ -216,11 +217,14 @@ fn http_is_asked_with_what_was_given() {
         body: Some("the \"body\"".into()),
         status: vec![418],
         contains: Some("tea".into()),
+        content: true,
         ca: None,
         insecure: false,
         timeout_s: 5,
     };
-    agent.done(Op::Wait(Wait { until: Until::Http(request), timeout_s: 5, interval_ms: 100 }));
+    let wait = Op::Wait(Wait { until: Until::Http(request), timeout_s: 5, interval_ms: 100 });
+    let Response::Applied { outputs, .. } = agent.act(wait) else { panic!() };
+    assert_eq!((outputs[0].code, stdout(&outputs[0]).as_str()), (418, "teapot"));
     let text = server.join().unwrap();
     assert!(text.starts_with("PUT /health?a=[1] HTTP/1.1\r\n"), "{text}");
     assert!(
@@ -259,6 +263,7 @@ fn the_status_of_a_long_answer_is_known() {
         body: None,
         status: vec![],
         contains: Some("xxx".into()),
+        content: false,
         ca: None,
         insecure: false,
         timeout_s: 60,

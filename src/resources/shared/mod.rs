@@ -9,6 +9,7 @@ pub mod docker;
 pub mod dotenv;
 mod edit;
 mod file;
+mod found;
 pub mod fstab;
 mod lines;
 mod list;
@@ -32,6 +33,7 @@ pub use file::{
     FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,
     owners_of, parent_there, roots, same_owner,
 };
+pub use found::entries;
 pub use lines::own_lines;
 pub use list::{Names, OneOrMany};
 pub use merge::merge;

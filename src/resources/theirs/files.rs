@@ -163,7 +163,6 @@ pub const HTTP: Names = &[
     ("dest", Not("a file is fetched by `get_url`")),
     ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
     ("password", Not("a header: `headers: {Authorization: ...}`")),
-    ("return_content", Not("leave it out; `contains` says what must be in the answer")),
     ("url_password", Not("a header: `headers: {Authorization: ...}`")),
     ("url_username", Not("a header: `headers: {Authorization: ...}`")),
     ("user", Not("a header: `headers: {Authorization: ...}`")),
