@@ -76,7 +76,8 @@ fn machine(probe: &MachineProbe) -> Vec<Area> {
         }
         MachineProbe::Locales => vec![path("/usr/lib/locale")],
         MachineProbe::Filesystem { device } => device::area(device).into_iter().collect(),
-        MachineProbe::Swap { path: p, .. } | MachineProbe::MountsIn { path: p } => vec![path(p)],
+        MachineProbe::Swap { path: p, .. } => device::area(p).into_iter().collect(),
+        MachineProbe::MountsIn { path: p } => vec![path(p)],
         MachineProbe::Module { name } => {
             vec![Area::Packages, Area::Path(format!("/sys/module/{}", name.replace('-', "_")))]
         }

@@ -14,6 +14,7 @@ mod blocks;
 mod broken;
 mod build;
 mod ci;
+mod devices;
 mod disk;
 mod drift;
 mod exits;

@@ -54,7 +54,7 @@ pub struct FilesystemState {
     mounted: Option<String>,
     /// Its number in a Btrfs of several devices.
     devid: Option<String>,
-    /// All its names, as the answer tells them.
+    /// All its names that do not come from what is on it, as the answer tells them.
     names: Vec<String>,
 }
 
@@ -275,7 +275,7 @@ filesystem:
         ops
     }
 
-    fn effects(spec: &Spec, _: &FilesystemState, to: &FilesystemState, _: &[Op]) -> Vec<Effect> {
+    fn effects(spec: &Spec, from: &FilesystemState, to: &FilesystemState, _: &[Op]) -> Vec<Effect> {
         let (kind, name) = (spec.what(), spec.fstype.name());
         let mut text = format!("kind={kind}\nsize={}\nfound={name}\ntype={name}\n", to.device_size);
         let size = Some(to.device_size.to_string());
@@ -287,9 +287,18 @@ filesystem:
         to.names.iter().for_each(|name| text += &format!("name={name}\n"));
         to.devid.iter().for_each(|devid| text += &format!("devid={devid}\n"));
         // It is one device, by whichever name another task asks for it.
-        let others = to.names.iter().filter(|name| **name != *spec.device).map(|name| question(name));
-        let answer = |query| Effect::Answer(query, Answer::Output(output(0, &text)));
-        [spec.question()].into_iter().chain(others).map(answer).collect()
+        let others = to.names.iter().filter(|name| **name != *spec.device);
+        let names: Vec<&str> = [&*spec.device].into_iter().chain(others.map(String::as_str)).collect();
+        let answer = |query, text: &str| Effect::Answer(query, Answer::Output(output(0, text)));
+        let mut effects: Vec<_> = names.iter().map(|name| answer(question(name), &text)).collect();
+        if spec.fstype == Kind::Swap && from.kind.is_none() {
+            // What uses it can be planned.
+            let own: String = to.names.iter().map(|name| format!("name={name}\n")).collect();
+            let text = format!("kind=device\nfound=swap\nactive=no\n{own}");
+            let question = |name: &&str| Probe::Machine(MachineProbe::Swap { path: (*name).into(), size: 0 });
+            effects.extend(names.iter().map(|name| answer(Query::Run(question(name)), &text)));
+        }
+        effects
     }
 }
 

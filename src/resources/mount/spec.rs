@@ -165,7 +165,10 @@ impl Spec {
             );
         }
         if self.fstype().is_empty() || self.fstype() == "swap" {
-            return fault("swap is not mounted".into(), "the type `swap` makes and uses a swap file");
+            return fault(
+                "swap is not mounted".into(),
+                "the type `swap` uses a device of it, or makes a swap file",
+            );
         }
         if self.bind() && self.is_wanted() && !self.src().starts_with('/') {
             return fault(

@@ -139,7 +139,7 @@ pub const GROUP: Names = &[
     ("non_unique", Not("leave it out: each group has a number of its own")),
 ];
 
-const SWAP: &str = "swap is not mounted: `swap` makes a swap file and uses it";
+const SWAP: &str = "swap is not mounted: `swap` uses a device of it, or makes a swap file";
 
 pub const MOUNT: Names = &[
     ("name", Is("path")),

@@ -18,6 +18,24 @@ pub fn names(device: &str) -> Vec<String> {
     names
 }
 
+/// The names of a device that come from what is on it, and those that only /etc/fstab knows: `UUID=1-2`. `told` is what blkid says of it.
+pub fn aliases(device: &str, told: &str) -> Vec<String> {
+    let Ok(real) = fs::canonicalize(device) else { return vec![] };
+    let mut names = vec![];
+    for (tag, folder) in [("UUID", "by-uuid"), ("LABEL", "by-label")] {
+        names.extend(links(&format!("/dev/disk/{folder}"), &real));
+        names.extend(super::filesystem::value(told, tag).map(|value| format!("{tag}={value}")));
+    }
+    for (tag, folder) in [("PARTUUID", "by-partuuid"), ("PARTLABEL", "by-partlabel"), ("ID", "by-id")] {
+        let folder = format!("/dev/disk/{folder}");
+        let own = links(&folder, &real).into_iter();
+        names.extend(
+            own.filter_map(|path| Some(format!("{tag}={}", path.strip_prefix(&folder)?.strip_prefix('/')?))),
+        );
+    }
+    names
+}
+
 fn links(folder: &str, real: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());

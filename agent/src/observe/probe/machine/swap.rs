@@ -1,9 +1,9 @@
-//! Swap files, from the file itself, `/proc/swaps` and `/proc/meminfo`.
+//! Swap in files and on devices, from these themselves, `/proc/swaps` and `/proc/meminfo`.
 
-use super::filesystem;
+use super::{device, filesystem};
 use rustix::fs::{statfs, statvfs};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 /// A line of `/proc/swaps`; sizes in bytes.
@@ -57,9 +57,19 @@ pub fn look(path: &str, wanted: u64) -> Result<String, String> {
     let yes = |is: bool| if is { "yes" } else { "no" };
     let own = Path::new(path);
     let folder = own.parent().filter(|folder| folder.is_dir());
-    let meta = fs::symlink_metadata(own).ok();
+    // Of a device most names are links.
+    let is_device = own.starts_with("/dev");
+    let meta = if is_device { fs::metadata(own) } else { fs::symlink_metadata(own) }.ok();
+    let is_block = |meta: &fs::Metadata| meta.file_type().is_block_device();
     match &meta {
         None => add("kind", "missing"),
+        Some(meta) if is_device && is_block(meta) => {
+            add("kind", "device");
+            let (found, told) = filesystem::found(path)?;
+            found.iter().for_each(|kind| add("found", kind));
+            device::names(path).iter().for_each(|name| add("name", name));
+            device::aliases(path, &told).iter().for_each(|name| add("alias", name));
+        }
         Some(meta) if !meta.is_file() => add("kind", "other"),
         Some(meta) => {
             add("kind", "file");
@@ -72,7 +82,10 @@ pub fn look(path: &str, wanted: u64) -> Result<String, String> {
     let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
     let swaps: Vec<Active> = swaps.lines().skip(1).filter_map(parse).collect();
     // By whichever name it was taken into use.
-    let number = |meta: &fs::Metadata| (meta.dev(), meta.ino());
+    let number = |meta: &fs::Metadata| match is_block(meta) {
+        true => (u64::MAX, meta.rdev()),
+        false => (meta.dev(), meta.ino()),
+    };
     let own_number = meta.as_ref().map(number);
     let is_own = |swap: &Active| {
         let there = fs::metadata(&swap.path).ok();
@@ -86,8 +99,12 @@ pub fn look(path: &str, wanted: u64) -> Result<String, String> {
         let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         add("fits", yes(fits(active, &others, available(&meminfo))));
     }
-    if let Some(folder) = folder {
+    if let Some(folder) = folder.filter(|_| !is_device) {
         add("filesystem", filesystem_of(folder));
+        // By whichever links its folder is reached.
+        if let (Ok(real), Some(name)) = (fs::canonicalize(folder), own.file_name()) {
+            add("name", &real.join(name).to_string_lossy());
+        }
         let free = statvfs(folder).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
         // The old one goes before the new one comes.
         let freed = meta.as_ref().filter(|meta| meta.is_file()).map_or(0, |meta| meta.blocks() * 512);
@@ -126,11 +143,38 @@ mod tests {
         let name = path.to_str().unwrap();
         assert!(look(name, 4096).unwrap().starts_with("kind=missing\nactive=no\nfilesystem="));
         assert!(look(name, u64::MAX).unwrap().ends_with("room=no\n"));
+        std::os::unix::fs::symlink(temp.path(), temp.path().join("other")).unwrap();
+        let through = look(temp.path().join("other/swap").to_str().unwrap(), 4096).unwrap();
+        assert!(through.contains(&format!("name={name}\n")), "{through}");
         fs::File::create(&path).unwrap().set_len(1 << 20).unwrap();
         let told = look(name, 4096).unwrap();
         assert!(told.contains("kind=file\nsize=1048576\n") && told.contains("holes=yes\n"), "{told}");
         let made = std::process::Command::new("mkswap").arg(&path).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         assert!(look(name, 4096).unwrap().contains("found=swap\n"));
+    }
+
+    #[test]
+    fn a_device_is_known_by_all_its_names() {
+        let sh = |script: &str| {
+            let done = std::process::Command::new("sh").args(["-ec", script]).output().unwrap();
+            assert!(done.status.success(), "{script}: {done:?}");
+            String::from_utf8(done.stdout).unwrap().trim().to_string()
+        };
+        let temp = tempfile::tempdir().unwrap();
+        let image = temp.path().join("img");
+        fs::File::create(&image).unwrap().set_len(8 << 20).unwrap();
+        let device = sh(&format!("losetup --find --show {}", image.display()));
+        let empty = look(&device, 0).unwrap();
+        sh(&format!("mkswap --label 'a b' --uuid 1ef93183-6d45-4132-bbc7-40d3a9fd531e {device}"));
+        let told = look(&device, 0).unwrap();
+        sh(&format!("losetup --detach {device}"));
+        let name = format!("name={device}");
+        let has = |told: &str, line: &str| told.lines().any(|told| told == line);
+        assert!(has(&empty, "kind=device") && has(&empty, &name) && !empty.contains("found="), "{empty}");
+        let aliases = ["alias=UUID=1ef93183-6d45-4132-bbc7-40d3a9fd531e", "alias=LABEL=a b"];
+        for line in [&["found=swap", &name, "active=no"][..], &aliases].concat() {
+            assert!(has(&told, line), "{line} is not in:\n{told}");
+        }
     }
 }

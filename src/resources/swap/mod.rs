@@ -1,7 +1,10 @@
-//! `swap`: a swap file, in use now and at boot.
+//! `swap`: a swap file, or a device of swap, in use now and at boot.
 
+mod spec;
+
+use self::spec::{Presence, Spec};
 use super::shared::{
-    HostPath, READ_LIMIT,
+    HostPath, READ_LIMIT, device,
     fstab::{self, Entry},
     observe_bytes,
     unit::{output, run},
@@ -12,10 +15,8 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Attrs, MachineProbe, Op, Probe, Query},
+    wire::{Answer, Attrs, Op, Query},
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const SYSTEMD: &str = "/run/systemd/system";
@@ -27,34 +28,6 @@ const UNFIT: [&str; 5] = ["tmpfs", "ramfs", "overlay", "nfs", "zfs"];
 
 pub struct Swap;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Presence {
-    #[default]
-    Present,
-    Absent,
-}
-
-/// Makes a swap file and uses it, now and at boot.
-///
-/// A file that holds anything but swap is never touched. Another size means that the file is made anew: what is swapped out goes back into
-/// memory first, and where there is not enough of that the task is refused. How eagerly the kernel swaps is the `sysctl`
-/// `vm.swappiness`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The file.
-    path: HostPath,
-    /// In units of 1024: `512M`, `2G`. Needed with `present`.
-    size: Option<String>,
-    /// Which swap is used first: the highest, 0 to 32767. Default: after all that have one, as the kernel gives it.
-    priority: Option<u16>,
-    /// `present` (default), or `absent`: no longer in use, the file and its entry in `/etc/fstab` removed.
-    #[serde(default)]
-    state: Presence,
-}
-
 #[derive(Clone, Default)]
 pub struct SwapState {
     /// Bytes of the swap file.
@@ -64,6 +37,9 @@ pub struct SwapState {
     active: bool,
     priority: Option<String>,
     entry: Option<Entry>,
+    /// Its other names, and how else it may be written in `/etc/fstab`.
+    names: Vec<String>,
+    aliases: Vec<String>,
     text: String,
     filesystem: String,
     /// What is swapped out has its place elsewhere; there is room for the file.
@@ -90,68 +66,9 @@ impl State for SwapState {
     }
 }
 
-/// Bytes of `512M`.
-fn bytes(text: &str) -> Option<u64> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[number.len()..] {
-        "M" | "MB" | "MiB" => MIB,
-        "G" | "GB" | "GiB" => MIB << 10,
-        "T" | "TB" | "TiB" => MIB << 20,
-        _ => return None,
-    };
-    let number = number.trim_end();
-    let plain = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
-    plain.then(|| number.parse::<u64>().ok()?.checked_mul(unit)).flatten().filter(|size| *size > 0)
-}
-
-impl Spec {
-    fn size(&self) -> u64 {
-        self.size.as_deref().and_then(bytes).unwrap_or(0)
-    }
-
-    fn check(&self) -> Result<(), Fault> {
-        match &self.size {
-            None if self.state == Presence::Present => {
-                return Err(Fault::new("`size` is missing").hint("e.g. `size: 2G`"));
-            }
-            Some(size) if bytes(size).is_none() => {
-                let fault = Fault::new(format!("`{}` is no size of a swap file", size.escape_debug()));
-                return Err(fault.hint("a whole number with `M`, `G` or `T`: `512M`, `2G`"));
-            }
-            _ => {}
-        }
-        if self.priority.is_some_and(|priority| priority > 32767) {
-            return Err(
-                Fault::new("`priority` is a number from 0 to 32767").hint("the highest is used first")
-            );
-        }
-        let system = ["/dev", "/proc", "/sys", "/run", "/etc"];
-        if system.iter().any(|folder| crate::model::path_within(&self.path, folder)) || &*self.path == "/" {
-            let fault = Fault::new(format!("`{}` is no place for a swap file", self.path));
-            return Err(fault.hint("e.g. `/swapfile`; a partition is made swap by `filesystem`"));
-        }
-        Ok(())
-    }
-
-    fn entry(&self) -> Entry {
-        let priority = self.priority.map(|priority| format!(",pri={priority}")).unwrap_or_default();
-        Entry {
-            source: self.path.to_string(),
-            path: "none".into(),
-            kind: "swap".into(),
-            options: format!("sw{priority}"),
-            dump: 0,
-            passno: 0,
-        }
-    }
-
-    fn question(&self) -> Probe {
-        Probe::Machine(MachineProbe::Swap { path: self.path.to_string(), size: self.size() })
-    }
-}
-
-fn is_ours(spec: &Spec) -> impl Fn(&Entry) -> bool {
-    |entry| entry.kind == "swap" && entry.source == *spec.path
+fn is_ours(spec: &Spec, state: &SwapState) -> impl Fn(&Entry) -> bool {
+    let names = [&[spec.path.to_string()][..], &state.names[..], &state.aliases[..]].concat();
+    move |entry| entry.kind == "swap" && names.contains(&entry.source.replace('"', ""))
 }
 
 impl Resource for Swap {
@@ -166,11 +83,19 @@ impl Resource for Swap {
     }
 
     fn address(spec: &Spec) -> Option<Address> {
-        Some(spec.path.address())
+        Some(spec.address_of(&spec.path))
+    }
+
+    fn also_known_as(spec: &Spec, seen: &Seen) -> Observe<Vec<Address>> {
+        let told = seen.run(spec.question())?;
+        let told = String::from_utf8_lossy(told.stdout.bytes()).into_owned();
+        let names = told.lines().filter_map(|line| line.strip_prefix("name="));
+        Ok(names.filter(|name| **name != *spec.path).map(|name| spec.address_of(name)).collect())
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.path.area(), Area::Path(fstab::PATH.into())])
+        let area = device::area(&spec.path);
+        Footprint::writes(area.into_iter().chain([Area::Path(fstab::PATH.into())]))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<SwapState> {
@@ -183,10 +108,13 @@ impl Resource for Swap {
         let text = text.map_err(|_| Fault::new(format!("{file} is not UTF-8 text")))?.to_string();
         let told = seen.run(spec.question())?;
         let told = String::from_utf8_lossy(told.stdout.bytes()).into_owned();
-        let kinds: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("found=")).collect();
+        let all = |key: &str| told.lines().filter_map(|line| line.strip_prefix(key)).collect::<Vec<&str>>();
+        let (kinds, names, aliases) = (all("found="), all("name="), all("alias="));
         let told: HashMap<&str, &str> = told.lines().filter_map(|line| line.split_once('=')).collect();
         let value = |key| told.get(key).copied().unwrap_or_default();
-        if value("kind") == "other" || value("kind") == "file" && kinds != ["swap"] {
+        if spec.is_device() {
+            spec.check_device(value("kind"), &kinds, seen)?;
+        } else if value("kind") == "other" || value("kind") == "file" && kinds != ["swap"] {
             let what = if kinds.is_empty() {
                 "no swap".to_string()
             } else {
@@ -198,23 +126,30 @@ impl Resource for Swap {
                 .into());
         }
         let is_file = value("kind") == "file";
-        Ok(SwapState {
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_string).collect();
+        let state = SwapState {
             size: value("size").parse().ok(),
             mode: is_file.then(|| value("mode").into()),
             has_holes: value("holes") == "yes",
             active: value("active") == "yes",
             priority: told.get("priority").filter(|_| spec.priority.is_some()).map(ToString::to_string),
-            entry: fstab::find(&text, &spec.path, is_ours(spec))?,
+            entry: None,
+            names: owned(names),
+            aliases: owned(aliases),
             text,
             filesystem: value("filesystem").into(),
             fits: value("fits") != "no",
             room: value("room") != "no",
             has_systemd: matches!(seen.get(systemd)?, Answer::There(true)),
-        })
+        };
+        let entry = fstab::find(&state.text, &spec.path, is_ours(spec, &state))?;
+        Ok(SwapState { entry, ..state })
     }
 
     fn desired(spec: &Spec, from: &SwapState) -> Result<SwapState, Fault> {
         let gone = SwapState {
+            names: from.names.clone(),
+            aliases: from.aliases.clone(),
             text: from.text.clone(),
             filesystem: from.filesystem.clone(),
             has_systemd: from.has_systemd,
@@ -223,11 +158,11 @@ impl Resource for Swap {
         let to = match spec.state {
             Presence::Absent => gone,
             Presence::Present => SwapState {
-                size: Some(spec.size()),
-                mode: Some("0600".into()),
+                size: (!spec.is_device()).then(|| spec.size()),
+                mode: (!spec.is_device()).then(|| "0600".into()),
                 active: true,
                 priority: spec.priority.map(|priority| priority.to_string()),
-                entry: Some(spec.entry()),
+                entry: Some(spec.entry(from.entry.as_ref())),
                 ..gone
             },
         };
@@ -273,13 +208,18 @@ impl Resource for Swap {
             ops.push(run(["swapon"].into_iter().chain(priority).chain(["--", path.as_str()])));
         }
         if from.entry != to.entry {
-            ops.extend(fstab::save(&from.text, is_ours(spec), to.entry.as_ref(), from.has_systemd));
+            ops.extend(fstab::save(&from.text, is_ours(spec, from), to.entry.as_ref(), from.has_systemd));
         }
         ops
     }
 
     fn effects(spec: &Spec, from: &SwapState, to: &SwapState, _: &[Op]) -> Vec<Effect> {
-        let text = match to.size {
+        let mut text = match to.size {
+            None if spec.is_device() && to.active => {
+                let priority = to.priority.as_deref().unwrap_or("-2");
+                format!("kind=device\nfound=swap\nactive=yes\npriority={priority}\nfits=yes\n")
+            }
+            None if spec.is_device() => "kind=device\nfound=swap\nactive=no\n".into(),
             None => format!("kind=missing\nactive=no\nfilesystem={}\nroom=yes\n", from.filesystem),
             Some(size) => {
                 let priority = to.priority.as_deref().unwrap_or("-2");
@@ -289,10 +229,16 @@ impl Resource for Swap {
                 )
             }
         };
-        let is_new = is_made(from, to) || to.size.is_none();
+        to.names.iter().for_each(|name| text += &format!("name={name}\n"));
+        to.aliases.iter().for_each(|name| text += &format!("alias={name}\n"));
+        let is_new = !spec.is_device() && (is_made(from, to) || to.size.is_none());
         let file = is_new.then(|| Effect::Unknown(spec.path.area()));
-        let answer = Effect::Answer(Query::Run(spec.question()), Answer::Output(output(0, &text)));
-        file.into_iter().chain([answer]).collect()
+        // It is one, by whichever name another task asks for it.
+        let others = to.names.iter().filter(|name| **name != *spec.path).map(|name| spec.question_of(name));
+        let answers = [spec.question()].into_iter().chain(others);
+        let answers =
+            answers.map(|probe| Effect::Answer(Query::Run(probe), Answer::Output(output(0, &text))));
+        file.into_iter().chain(answers).collect()
     }
 }
 
