@@ -286,14 +286,14 @@ async fn plan_host(
     let mut planner =
         Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user.name));
     planner.learn(&first, questions.into_iter().zip(opened.first));
-    let mut links = vec![];
+    let (mut links, mut homes) = (vec![], vec![]);
     for seat in planner.seats() {
-        links.push(if *seat == first {
-            opened.link.clone()
-        } else {
-            open.open(host, seat, vec![]).await.map_err(fail)?.link
-        });
+        let other =
+            if *seat == first { None } else { Some(open.open(host, seat, vec![]).await.map_err(fail)?) };
+        homes.push(other.as_ref().map_or(&facts, |other| &other.facts).user.home.clone());
+        links.push(other.map_or_else(|| opened.link.clone(), |other| other.link));
     }
+    planner.learn_homes(homes);
     let leaders = planner.leaders();
     if !leaders.is_empty() {
         // The turn is given back in the meantime: whoever is waited for may need it.

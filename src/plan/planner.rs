@@ -68,6 +68,8 @@ pub struct Planner {
     pub(super) from_others: HashMap<OnceKey, Map>,
     pub(super) mask: Mask,
     pub(super) user: String,
+    /// The home of whoever each seat is; empty where nobody told.
+    homes: Vec<String>,
 }
 
 impl Planner {
@@ -82,6 +84,7 @@ impl Planner {
         let count = host.tasks().len();
         Self {
             answers: vec![HashMap::new(); seats.len()],
+            homes: vec![String::new(); seats.len()],
             prepared: vec![None; count],
             last: vec![None; count],
             from_others: HashMap::new(),
@@ -148,6 +151,11 @@ impl Planner {
         }
     }
 
+    /// Takes the homes of the seats' users, in the order of [`Self::seats`].
+    pub fn learn_homes(&mut self, homes: Vec<String>) {
+        self.homes = homes;
+    }
+
     /// Asks and predicts until every task has its verdict. `asks` are the seats' links.
     ///
     /// # Errors
@@ -208,7 +216,8 @@ impl Planner {
 
     pub(super) fn nodes(&self, tasks: &[HostTask], preparations: &[Preparation]) -> Vec<GraphNode> {
         let node = |(task, preparation): (&HostTask, &Preparation)| {
-            graph_node(task, preparation, self.machine_of[task.id.0 as usize])
+            let at = task.id.0 as usize;
+            graph_node(task, preparation, self.machine_of[at], &self.homes[self.seat_of[at]])
         };
         tasks.iter().zip(preparations).map(node).collect()
     }
@@ -253,15 +262,15 @@ pub fn offline_nodes(host: &dyn Prepare) -> Result<Vec<GraphNode>, Diagnostics> 
     for task in host.tasks() {
         let prepared = errors.take(host.prepare(task.id, &Registered::default()));
         let machine = index_of(&mut machines, task.place.clone()) as u16;
-        nodes.extend(prepared.map(|p| graph_node(task, &p, machine)));
+        nodes.extend(prepared.map(|p| graph_node(task, &p, machine, "")));
     }
     errors.into_result(nodes)
 }
 
-fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> GraphNode {
+fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16, home: &str) -> GraphNode {
     GraphNode {
         name: task.name.clone(),
-        footprint: footprint(task, preparation),
+        footprint: footprint(task, preparation, home),
         machine,
         needs: task.needs.clone(),
         notifies: task.notify.clone(),
@@ -272,7 +281,7 @@ fn graph_node(task: &HostTask, preparation: &Preparation, machine: u16) -> Graph
     }
 }
 
-fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
+fn footprint(task: &HostTask, preparation: &Preparation, home: &str) -> Footprint {
     // What it does is not known here: all before it come before it, and all behind it behind.
     if task.leader().is_some() {
         return Footprint::everything();
@@ -282,7 +291,7 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
         Preparation::Items(items) => {
             let mut all = Footprint::default();
             for item in items.iter() {
-                let own = footprint(task, &item.preparation);
+                let own = footprint(task, &item.preparation, home);
                 all.reads.extend(own.reads);
                 all.writes.extend(own.writes);
             }
@@ -296,23 +305,24 @@ fn footprint(task: &HostTask, preparation: &Preparation) -> Footprint {
     };
     footprint.writes.extend(task.touches.iter().cloned());
     let user = task.become_user.as_deref();
-    footprint.reads = footprint.reads.into_iter().flat_map(|area| at_home(area, user)).collect();
+    footprint.reads = footprint.reads.into_iter().flat_map(|area| at_home(area, user, home)).collect();
     footprint
 }
 
-/// A path in the home of whoever the task is done as: root's, or somewhere in /home, since no name tells where a home is. Both where
-/// nobody says who that is.
-fn at_home(area: Area, user: Option<&str>) -> Vec<Area> {
+/// A path in the home of whoever the task is done as. Before the host has told, root's, or somewhere in /home, since no name tells where a
+/// home is; both where nobody says who that is. Where it is the account says.
+fn at_home(area: Area, user: Option<&str>, home: &str) -> Vec<Area> {
     let rest = match &area {
         Area::Path(path) => path.strip_prefix("~/"),
         _ => None,
     };
     let Some(rest) = rest else { return vec![area] };
     let (root, others) = (Area::Path(format!("/root/{rest}")), Area::Path("/home".into()));
-    match user {
-        Some("root") => vec![root],
-        Some(_) => vec![others],
-        None => vec![root, others],
+    match (home.trim_end_matches('/'), user) {
+        ("", Some("root")) => vec![root, Area::Accounts],
+        ("", Some(_)) => vec![others, Area::Accounts],
+        ("", None) => vec![root, others, Area::Accounts],
+        (home, _) => vec![Area::Path(format!("{home}/{rest}")), Area::Accounts],
     }
 }
 
@@ -331,15 +341,16 @@ mod tests {
 
     #[test]
     fn a_path_at_home_is_of_whoever_acts() {
-        let paths = |path: &str, user| {
-            let areas = at_home(Area::Path(path.into()), user);
+        let paths = |path: &str, user, home| {
+            let areas = at_home(Area::Path(path.into()), user, home);
             areas.iter().map(Area::to_string).collect::<Vec<_>>()
         };
         // A home may be /home/builds/deploy.
-        assert_eq!(paths("~/.ssh", Some("deploy")), ["/home"]);
-        assert_eq!(paths("~/.ssh", Some("root")), ["/root/.ssh"]);
+        assert_eq!(paths("~/.ssh", Some("deploy"), ""), ["/home", "accounts"]);
+        assert_eq!(paths("~/.ssh", Some("deploy"), "/srv/deploy/"), ["/srv/deploy/.ssh", "accounts"]);
+        assert_eq!(paths("~/.ssh", Some("root"), ""), ["/root/.ssh", "accounts"]);
         // A login as root names nobody.
-        assert_eq!(paths("~/.ssh", None), ["/root/.ssh", "/home"]);
-        assert_eq!(paths("/srv/x", None), ["/srv/x"]);
+        assert_eq!(paths("~/.ssh", None, ""), ["/root/.ssh", "/home", "accounts"]);
+        assert_eq!(paths("/srv/x", None, "/root"), ["/srv/x"]);
     }
 }

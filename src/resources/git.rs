@@ -244,8 +244,10 @@ git:
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        // Keys and known hosts of whoever it is done as.
-        let home = remote::is_ssh(&spec.repo).then(|| Area::Path("~/.ssh".into()));
+        // What git is told there, by whoever it is done as: helpers and passwords, other addresses; for ssh keys and known hosts.
+        let told = ["/etc/gitconfig", "~/.gitconfig", "~/.config/git", "~/.git-credentials", "~/.netrc"];
+        let home = told.into_iter().chain(remote::is_ssh(&spec.repo).then_some("~/.ssh"));
+        let home = home.map(|path| Area::Path(path.into()));
         Footprint::writes([spec.dest.area()]).and_reads(remote::areas(&spec.source()).into_iter().chain(home))
     }
 

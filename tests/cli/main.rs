@@ -20,6 +20,7 @@ mod drift;
 mod exits;
 mod external;
 mod facts;
+mod homes;
 mod http;
 mod includes;
 mod inventory;
