@@ -4,6 +4,7 @@ use super::{
     Color, ci, complain,
     keep::keep,
     outputs::Outputs,
+    plan::{Plans, Saving, Trust, is_plan},
     programs,
     project::{Project, now},
     protected::Confirm,
@@ -15,7 +16,8 @@ use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
     engine::{Approve, Doing, Events, Hosts, Recording, RunOptions, Somebody, SshLinks, run},
-    event::{About, Event, Since},
+    event::{About, Event, Failure, Since},
+    plan::saved::{Planned, SavedPlan},
     report::{Format, Redactor, Reporter},
     resource::Mask,
     site::Site,
@@ -33,13 +35,13 @@ use tokio::sync::watch;
 #[derive(Debug, clap::Args)]
 pub struct Apply {
     #[command(flatten)]
-    project: Project,
+    pub(super) project: Project,
     /// Show what would change, and change nothing; exit code 10 when something would
     #[arg(short = 'C', long)]
     pub(super) check: bool,
     /// Do not ask before applying
     #[arg(short, long)]
-    yes: bool,
+    pub(super) yes: bool,
     /// When all went well, look at all hosts again: exit code 42 when anything is left to do
     #[arg(long, conflicts_with = "check")]
     prove: bool,
@@ -65,6 +67,8 @@ pub struct Apply {
     fresh: bool,
     #[command(flatten)]
     outputs: Outputs,
+    #[command(flatten)]
+    pub(super) trust: Trust,
 }
 
 /// What a run is for.
@@ -72,12 +76,17 @@ pub(super) enum Aim {
     Apply,
     Undo(Wish),
     Drift,
+    /// Looks, and saves the plan if it is to be saved.
+    Plan(Option<Saving>),
+    /// Does what a saved plan shows; with its file.
+    Saved(Box<SavedPlan>, PathBuf),
 }
 
 impl Aim {
     fn verb(&self) -> &'static str {
         match self {
-            Self::Apply => "apply",
+            Self::Apply | Self::Saved(..) => "apply",
+            Self::Plan(_) => "plan",
             Self::Undo(_) => "undo",
             Self::Drift => "drift",
         }
@@ -92,6 +101,9 @@ impl Apply {
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
         let outputs = self.outputs.clone();
         let run = || {
+            if is_plan(&self.project.inventory) {
+                return self.saved(color);
+            }
             let site = self.site(color)?;
             self.carry_out(site, color, Aim::Apply)
         };
@@ -118,13 +130,19 @@ impl Apply {
     /// Carries a playbook out, looks how hosts are, or undoes a run.
     pub(super) fn carry_out(mut self, site: Site, color: Color, aim: Aim) -> Result<Exit, Diagnostics> {
         self.outputs.check()?;
+        if !matches!(aim, Aim::Saved(..)) {
+            self.trust.is_idle()?;
+        }
         let (terminal, asks) = (std::io::stdout().is_terminal(), std::io::stdin().is_terminal());
         if !self.check && !self.yes && (self.json || !terminal || !asks) {
             let error = Diagnostic::error("nobody can be asked here whether to apply the plan");
             return Err(error.hint("add `--yes` to apply without asking, or `--check` to only look").into());
         }
         if !self.check {
-            self.confirm.learn(&site, &self.project.inventory, !self.yes)?;
+            // A saved plan names the inventory as well as any word.
+            let is_saved = matches!(aim, Aim::Saved(..));
+            self.confirm.learn(&site, &self.project.inventory, !self.yes || is_saved)?;
+            self.confirm.word.take_if(|_| is_saved);
         }
         self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
@@ -173,6 +191,13 @@ impl Apply {
             .map_err(|e| Diagnostic::error("no random numbers from the system").cause(e).exit(Exit::Bug))?;
         let key: [u8; 32] = random[..32].try_into().expect("32 bytes");
         let run_id = format!("{seconds:x}-{:02x}{:02x}{:02x}", random[32], random[33], random[34]);
+        let plans = match &aim {
+            Aim::Plan(Some(to)) => Some(Plans::save(to.clone(), key, &self.project, &site, &reporter)?),
+            Aim::Saved(plan, file) => {
+                Some(Plans::hold((**plan).clone(), file, &self.project, &site, &reporter)?)
+            }
+            _ => None,
+        };
         let who = who();
         let about = About {
             program: env!("CARGO_PKG_VERSION").into(),
@@ -214,7 +239,7 @@ impl Apply {
         let prove = self.prove.then(|| links(Session::ReadOnly));
         let links = links(if self.check { Session::ReadOnly } else { Session::ReadWrite });
         let hosts: Arc<dyn Hosts> = match aim {
-            Aim::Apply | Aim::Drift => site.clone(),
+            Aim::Apply | Aim::Drift | Aim::Plan(_) | Aim::Saved(..) => site.clone(),
             Aim::Undo(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {
                 Some(hosts) => hosts,
                 None => return Ok(Exit::Done),
@@ -226,21 +251,26 @@ impl Apply {
             Err(why) => complain(&Diagnostic::warning("this run is not kept").cause(why).into(), color),
         }
         let options = RunOptions {
-            run: run_id,
-            about,
+            run: run_id.clone(),
+            about: about.clone(),
             check: self.check,
             prove,
             forks: self.forks.into(),
             rolling: site.playbook().rolling().cloned(),
-            mask: Mask::new(key),
+            mask: Mask::new(plans.as_ref().map_or(key, |plans| plans.key)),
             keep: Arc::new(keep),
             recording: recording.map(Arc::new),
             cancel: cancel_on_signal(reporter.clone()),
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),
         };
-        let question = Question { yes: self.yes, word: self.confirm.word };
+        let question = Question { yes: self.yes, word: self.confirm.word, plans };
         let exit = run(hosts, links, options, events, &question).await;
         complain(&self.outputs.conclude(&events_so_far), color);
+        if let Some(out) =
+            question.plans.and_then(|plans| plans.finish(exit, &self.project, &about, run_id).transpose())
+        {
+            anstream::eprintln!("saved in {}", out?.display());
+        }
         Ok(exit)
     }
 }
@@ -258,9 +288,18 @@ struct Question {
     yes: bool,
     /// What is to be typed instead of a yes.
     word: Option<String>,
+    plans: Option<Plans>,
 }
 
 impl Approve for Question {
+    fn look(&self, planned: &[Planned], whole: bool) -> Result<(), Vec<(String, Failure)>> {
+        self.plans.as_ref().map_or(Ok(()), |plans| plans.look(planned, whole))
+    }
+
+    fn is_exact(&self) -> bool {
+        self.plans.as_ref().is_some_and(Plans::is_exact)
+    }
+
     fn is_wary(&self) -> bool {
         self.word.is_some()
     }

@@ -11,7 +11,10 @@ use crate::diag::{Diagnostics, Exit};
     mut_arg("check", |arg| arg.hide(true)),
     mut_arg("yes", |arg| arg.hide(true)),
     mut_arg("prove", |arg| arg.hide(true)),
-    mut_arg("confirm", |arg| arg.hide(true))
+    mut_arg("confirm", |arg| arg.hide(true)),
+    mut_arg("max_age", |arg| arg.hide(true)),
+    mut_arg("allowed_signers", |arg| arg.hide(true)),
+    mut_arg("signer", |arg| arg.hide(true))
 )]
 pub struct Drift {
     #[command(flatten)]

@@ -47,7 +47,7 @@ struct Kept {
 }
 
 /// As seconds.
-fn age(text: &str) -> Result<u64, String> {
+pub(super) fn age(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no age such as `90m`, `24h` or `7d`");
     let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
     let factor = match unit {

@@ -25,6 +25,7 @@ impl Files for Disk {
         let bytes = std::fs::read(path)
             .map_err(|e| Diagnostic::error(format!("cannot read {}", path.display())).cause(e));
         let bytes = errors.take(bytes)?;
+        self.passwords.note(path, &bytes);
         if !is_vault(&bytes) {
             return Some(Content::new(bytes, false));
         }
@@ -64,6 +65,11 @@ impl Files for Disk {
     }
 
     fn call(&self, call: &Call) -> Result<Secret, Diagnostic> {
+        if let Some(inputs) = &self.passwords.inputs
+            && let Ok(bytes) = std::fs::read(call.program)
+        {
+            inputs.file(call.program, &bytes);
+        }
         let mut answer = None;
         programs::waiting(&mut || answer = Some(programs::converse(call)));
         answer.expect("it was waited for")

@@ -19,6 +19,7 @@ pub mod lab;
 pub mod man;
 mod order;
 pub mod outputs;
+pub mod plan;
 pub mod programs;
 pub mod project;
 pub mod prompts;
@@ -78,8 +79,12 @@ impl Color {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Show what would change, ask, and do it (`--check`: only show)
+    /// Show what would change, ask, and do it (`--check`: only show); of a saved plan: do exactly that
     Apply(apply::Apply),
+    /// Show what would change, as `apply --check` does, and save it (`-o FILE`): `apply FILE` does exactly that, or refuses
+    Plan(plan::Plan),
+    /// Show a plan that was saved
+    Show(plan::Show),
     /// Show what has moved on the hosts since the last apply, apart from what is configured otherwise
     Drift(drift::Drift),
     /// Bring back the files that a run has changed (`--check`: only show; `--list`: the runs)
@@ -124,6 +129,8 @@ pub fn main() -> ExitCode {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let result = match cli.verb {
         Verb::Apply(apply) => apply.run(cli.color),
+        Verb::Plan(plan) => plan.run(cli.color),
+        Verb::Show(show) => show.run(cli.color),
         Verb::Drift(drift) => drift.run(cli.color),
         Verb::Undo(undo) => undo.run(cli.color),
         Verb::Runs(runs) => runs.run(cli.color),

@@ -4,7 +4,7 @@ use super::{
     Color, complain, completions,
     fact_cache::FactCache,
     files::{Disk, NoTasks},
-    order,
+    order, programs,
     vault_args::VaultArgs,
 };
 use crate::{
@@ -14,11 +14,12 @@ use crate::{
     playbook::Files,
     resources::TABLE,
     site::{Controller, Options, Prepare, Site, extra_vars},
+    vault::{Inputs, Passwords},
 };
 use clap_complete::ArgValueCompleter;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
@@ -57,6 +58,11 @@ pub struct Project {
     pub facts: FactCache,
     #[command(flatten)]
     pub vault: VaultArgs,
+    /// Where note is taken of all that is read.
+    #[arg(skip)]
+    pub(super) inputs: Option<Arc<Inputs>>,
+    #[arg(skip)]
+    passwords: OnceLock<Arc<Passwords>>,
 }
 
 impl Project {
@@ -102,6 +108,24 @@ impl Project {
         self.read_with(self.playbook()?, false)
     }
 
+    /// Has a program print an inventory.
+    fn run(&self, program: &Path, arguments: &[&str]) -> Result<Vec<u8>, Diagnostic> {
+        let printed = programs::run(program, arguments)?;
+        if let Some(inputs) = &self.inputs {
+            if let Ok(bytes) = std::fs::read(program) {
+                inputs.file(program, &bytes);
+            }
+            let program = program.display().to_string();
+            inputs.printed([&[&*program], arguments].concat().join(" "), &printed);
+        }
+        Ok(printed)
+    }
+
+    /// What opened the vaults.
+    pub(super) fn passwords(&self) -> Arc<Passwords> {
+        self.passwords.get().cloned().unwrap_or_default()
+    }
+
     fn no_inventory(&self) -> Diagnostics {
         let error = Diagnostic::error(format!("no such inventory: {}", self.inventory.display()));
         let error = error.hint("name a file such as `inventory/prod.yml`");
@@ -109,7 +133,10 @@ impl Project {
     }
 
     fn read_with(&self, playbook: PathBuf, only_hosts: bool) -> Result<(Site, Diagnostics), Diagnostics> {
-        let passwords = Arc::new(self.vault.passwords()?);
+        let mut passwords = self.vault.passwords()?;
+        passwords.inputs.clone_from(&self.inputs);
+        let passwords = Arc::new(passwords);
+        let _ = self.passwords.set(passwords.clone());
         if !self.inventory.exists() {
             return Err(self.no_inventory());
         }
@@ -119,13 +146,20 @@ impl Project {
         let extra_vars = extra_vars(&self.extra_vars, &*files)?;
         let now = now();
         let (facts, odd) = self.facts.read(now)?;
+        let named = self.limit.iter().flat_map(|limit| limit.split(','));
+        for path in named.filter_map(|part| part.trim().strip_prefix('@').map(Path::new)) {
+            // What is wrong with it is said by whoever needs it.
+            if let (Some(inputs), Ok(bytes)) = (&self.inputs, std::fs::read(path)) {
+                inputs.file(path, &bytes);
+            }
+        }
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let (site, mut found) = Site::read(Options {
             inventory: &self.inventory,
             playbook: &playbook,
             passwords: &passwords,
-            run: &super::programs::run,
+            run: &|program, arguments| self.run(program, arguments),
             files,
             types: TABLE,
             extra_vars,

@@ -43,6 +43,16 @@ enum Which {
     Json,
 }
 
+impl View {
+    /// Whether it is text on the screen.
+    pub(super) fn is_for_people(&self) -> bool {
+        match self.view {
+            Some(view) => view != Which::Json,
+            None => !self.outputs.any(),
+        }
+    }
+}
+
 impl Replay {
     /// Prints it.
     ///

@@ -3,7 +3,7 @@
 use super::{Color, complain, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit, Severity},
-    schema::{Kind, events},
+    schema::{Kind, events, plan},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -33,6 +33,8 @@ enum Which {
     Vars,
     /// What a run tells: a line of `apply --json`, and of a run that is kept
     Events,
+    /// What `plan -o FILE` saves
+    Plan,
 }
 
 impl Schema {
@@ -64,6 +66,7 @@ impl Schema {
             Which::RoleInputs => text(Kind::RoleInputs),
             Which::Vars => text(Kind::Vars),
             Which::Events => format!("{:#}\n", events()),
+            Which::Plan => format!("{:#}\n", plan()),
         });
         printed.iter().for_each(|schema| anstream::print!("{schema}"));
         Ok(Exit::Done)

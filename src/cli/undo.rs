@@ -22,6 +22,11 @@ use std::{
 use tokio::{sync::Semaphore, task::JoinSet};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("max_age", |arg| arg.hide(true)),
+    mut_arg("allowed_signers", |arg| arg.hide(true)),
+    mut_arg("signer", |arg| arg.hide(true))
+)]
 pub struct Undo {
     #[command(flatten)]
     apply: Apply,

@@ -15,6 +15,11 @@ pub(super) fn all() -> impl Iterator<Item = Embedded> {
     AGENTS.iter().zip(AGENTS_SHA256).map(|((arch, bytes), sha256)| Embedded { arch, bytes, sha256 })
 }
 
+/// The SHA-256 of each agent in hexadecimal, by architecture.
+pub fn digests() -> impl Iterator<Item = (&'static str, &'static str)> {
+    all().map(|agent| (agent.arch, agent.sha256))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -17,6 +17,7 @@ mod start;
 mod sudo;
 mod transport;
 
+pub use agents::digests;
 pub use error::{ApplyError, Kind, LinkError};
 pub use link::{Applied, Link, Opened, disarm};
 

@@ -157,6 +157,9 @@ impl HostRun {
             Ok((None, answers)) => return self.nothing_to_do(&*prepared, answers),
             Err(stopped) => return stopped.into(),
         };
+        if let Some(strays) = self.strays(task, &change).filter(|_| fresh && !again) {
+            return strays;
+        }
         if !again {
             events(Event::TaskStarted { host: self.host.clone(), task: id, name: task.name.clone() });
         }
@@ -167,7 +170,10 @@ impl HostRun {
             // The plan was made on predictions, and something before this task has acted: look again, once.
             Err(ActError::HostChanged(_)) if (dirty || notified) && !fresh => {
                 match self.observe(task, &*prepared).await {
-                    Ok((Some(change), _)) => self.conclude(task, &prepared, &change, events).await,
+                    Ok((Some(change), _)) => match self.strays(task, &change) {
+                        Some(strays) => strays,
+                        None => self.conclude(task, &prepared, &change, events).await,
+                    },
                     Ok((None, answers)) => self.nothing_to_do(&*prepared, answers),
                     Err(stopped) => stopped.into(),
                 }

@@ -56,6 +56,8 @@ pub(super) struct Ways {
     /// Keeps what is fetched.
     pub keep: Keeping,
     pub recording: Option<Arc<Recording>>,
+    /// No more may be done than the plan shows.
+    pub exact: bool,
 }
 
 /// Sees to it that nobody waits for the plan of a host for ever.

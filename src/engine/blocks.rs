@@ -5,6 +5,7 @@ use crate::{
     event::Status,
     graph::Why,
     model::{InBlock, Part, TaskId},
+    plan::TaskPlan,
     site::HostTask,
 };
 
@@ -33,6 +34,23 @@ impl Course {
 impl HostRun {
     fn task(&self, id: TaskId) -> &HostTask {
         &self.prepare.tasks()[id.0 as usize]
+    }
+
+    /// How many rescues may be called for, as far as the plan tells: something before them acts.
+    pub(super) fn rescues(&self) -> usize {
+        let acts = |task: &HostTask| {
+            matches!(self.plan.tasks[task.id.0 as usize], TaskPlan::Change(_) | TaskPlan::Deferred { .. })
+        };
+        let is_called_by = |rescue: &HostTask, task: &HostTask| {
+            let mut main = task.blocks.iter().filter(|inside| inside.part == Part::Main);
+            main.any(|inside| {
+                rescue.blocks.iter().any(|own| own.block == inside.block && own.part == Part::Rescue)
+            })
+        };
+        let rescues = self.prepare.tasks().iter().filter(|task| task.is_rescue());
+        rescues
+            .filter(|rescue| self.prepare.tasks().iter().any(|task| acts(task) && is_called_by(rescue, task)))
+            .count()
     }
 
     fn in_block(&self, block: u32, part: Part) -> impl Iterator<Item = &HostTask> {

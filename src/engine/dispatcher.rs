@@ -6,19 +6,22 @@ use super::{
     executor::HostRun,
     interlude::nobody,
     meeting::Meeting,
+    owners::owners,
     record::{HostRecord, Record, Recording},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     event::{About, Event, Failure, Status, Summary},
-    plan::{Ask, PlanError, Planner, Seat, TaskPlan, diagnostic_failure, diagnostics_failure, task_failure},
+    plan::{
+        Ask, PlanError, Planner, Seat, diagnostic_failure, diagnostics_failure, saved::Planned, task_failure,
+    },
     playbook::Rolling,
     resource::Mask,
     site::{Place, Prepare},
 };
 use agent::{secret::Content, wire::Facts};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, atomic::AtomicU64},
 };
 use tokio::sync::{Semaphore, watch};
@@ -46,6 +49,20 @@ pub trait Approve: Send + Sync {
 
     /// Whether it is also asked where commands run that are said to change nothing.
     fn is_wary(&self) -> bool {
+        false
+    }
+
+    /// Sees the plans of all hosts before any is acted on; `whole`: no host of the run is without one. What is not to be carried out is
+    /// told by host.
+    ///
+    /// # Errors
+    /// Why nothing is done; empty when that was said already.
+    fn look(&self, _: &[Planned], _whole: bool) -> Result<(), Vec<(String, Failure)>> {
+        Ok(())
+    }
+
+    /// Whether no more may be done than the plan shows.
+    fn is_exact(&self) -> bool {
         false
     }
 }
@@ -92,7 +109,7 @@ pub(super) async fn pass(
     let mut exits = vec![];
     let left = watch::Sender::new(names.len());
     let mut planning = tokio::task::JoinSet::new();
-    let meeting = Arc::new(Meeting::new());
+    let (meeting, exact) = (Arc::new(Meeting::new()), approve.is_exact());
     for (order, host) in names.iter().cloned().enumerate() {
         let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
         let (forks, mut cancel, meeting) = (forks.clone(), options.cancel.clone(), meeting.clone());
@@ -103,7 +120,8 @@ pub(super) async fn pass(
         planning.spawn(async move {
             let said = Said { meeting: &meeting, host: &host };
             let Ok(turn) = forks.clone().acquire_owned().await else { return (order, Err(Exit::Bug)) };
-            let ways = Ways { arrival, turn, forks, meeting: meeting.clone(), somebody, keep, recording };
+            let meeting_too = meeting.clone();
+            let ways = Ways { arrival, turn, forks, meeting: meeting_too, somebody, keep, recording, exact };
             let planned = tokio::select! {
                 planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,
                 _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
@@ -131,6 +149,15 @@ pub(super) async fn pass(
     let changes = planned.iter().map(HostRun::changes).sum();
     let deferred = planned.iter().map(HostRun::deferred).sum();
     events(Event::PlanComplete { changes, deferred });
+    let whole = exits.iter().all(|exit| *exit == Exit::Done);
+    if let Err(refused) = approve.look(&planned.iter().map(HostRun::planned).collect::<Vec<_>>(), whole) {
+        for (host, failure) in refused {
+            exits.extend(Exit::of(failure.exit));
+            events(Event::HostFailed { host, failure });
+        }
+        planned.iter().for_each(|host| host.report_refused(events));
+        return exits.into_iter().max().unwrap_or(Exit::HostChanged);
+    }
     // What is planned only when it is called for changes things too.
     let rescues: usize = planned.iter().map(HostRun::rescues).sum();
     let acts = planned.iter().any(HostRun::acts);
@@ -264,7 +291,7 @@ async fn plan_host(
     events(Event::HostConnecting { host: host.into() });
     let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
     let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);
-    let Ways { arrival, turn, forks, meeting, somebody, keep, recording } = ways;
+    let Ways { arrival, turn, forks, meeting, somebody, keep, recording, exact } = ways;
     let recording = recording.filter(|_| first.place == Place::Host);
     let of_record = recording.iter().map(|recording| recording.question(host, recording.drift));
     let first_questions = questions.iter().cloned().chain(of_record).collect();
@@ -365,36 +392,6 @@ async fn plan_host(
         somebody,
         keep,
         record,
+        exact,
     })
-}
-
-/// The first two tasks that own one address, neither of them skipped.
-fn owners<'a>(
-    plan: &crate::plan::HostPlan,
-    tasks: &'a [crate::site::HostTask],
-) -> Option<(&'a crate::site::HostTask, &'a crate::site::HostTask, crate::model::Address)> {
-    let mut known: HashMap<_, usize> = HashMap::new();
-    for (at, prepared) in plan.prepared.iter().enumerate() {
-        if matches!(plan.tasks[at], TaskPlan::Skipped { .. }) {
-            continue;
-        }
-        let Some(prepared) = prepared.as_ref().filter(|prepared| !prepared.acts()) else { continue };
-        // Two spellings of one device are one owner's.
-        for address in prepared.addresses().into_iter().chain(plan.also_known_as[at].clone()) {
-            if let Some(first) = known.insert((tasks[at].place.clone(), address.clone()), at)
-                && !(tasks[at].handler && tasks[first].source == tasks[at].source)
-            {
-                return Some((&tasks[at], &tasks[first], address));
-            }
-        }
-    }
-    for (at, prepared) in plan.prepared.iter().enumerate() {
-        let part = prepared.as_ref().filter(|_| !matches!(plan.tasks[at], TaskPlan::Skipped { .. }));
-        if let Some(address) = part.and_then(|part| part.part_of())
-            && let Some(whole) = known.get(&(tasks[at].place.clone(), address.clone()))
-        {
-            return Some((&tasks[at], &tasks[*whole], address));
-        }
-    }
-    None
 }

@@ -7,7 +7,7 @@ use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
     graph::Why,
-    model::{Part, TaskId},
+    model::TaskId,
     plan::{Counts, HostPlan, Seat, TaskPlan, register},
     resource::Mask,
     site::{HostTask, Prepare, Registered},
@@ -43,6 +43,8 @@ pub struct HostRun {
     pub(super) somebody: Option<Arc<dyn Somebody>>,
     pub(super) keep: Keeping,
     pub(super) record: Option<HostRecord>,
+    /// No more may be done than the plan shows.
+    pub(super) exact: bool,
 }
 
 /// How far a task has come.
@@ -61,23 +63,6 @@ impl HostRun {
     /// How many tasks will change something.
     pub(super) fn changes(&self) -> usize {
         self.tasks().iter().filter(|t| self.plan.changes(t.id)).count()
-    }
-
-    /// How many rescues may be called for, as far as the plan tells: something before them acts.
-    pub(super) fn rescues(&self) -> usize {
-        let acts = |task: &HostTask| {
-            matches!(self.plan.tasks[task.id.0 as usize], TaskPlan::Change(_) | TaskPlan::Deferred { .. })
-        };
-        let is_called_by = |rescue: &HostTask, task: &HostTask| {
-            let mut main = task.blocks.iter().filter(|inside| inside.part == Part::Main);
-            main.any(|inside| {
-                rescue.blocks.iter().any(|own| own.block == inside.block && own.part == Part::Rescue)
-            })
-        };
-        let rescues = self.tasks().iter().filter(|task| task.is_rescue());
-        rescues
-            .filter(|rescue| self.tasks().iter().any(|task| acts(task) && is_called_by(rescue, task)))
-            .count()
     }
 
     pub(super) fn deferred(&self) -> usize {

@@ -67,6 +67,9 @@ impl HostRun {
             Ok((None, answers)) => self.nothing_to_do(&**prepared, answers),
             Ok((Some(_), _)) if task.only_looks => self.would_change(&**prepared),
             Ok((Some(change), _)) => {
+                if let Some(strays) = self.strays(task, &change) {
+                    return strays;
+                }
                 if !std::mem::replace(is_started, true) {
                     let (host, name) = (self.host.clone(), task.name.clone());
                     events(Event::TaskStarted { host, task: task.id, name });

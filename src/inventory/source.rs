@@ -43,7 +43,7 @@ impl Sources<'_> {
                 }
             }
             Form::Ini => {
-                if let Some(source) = errors.take(text(path)) {
+                if let Some(source) = errors.take(text(path, self.passwords)) {
                     ini::read(&Arc::new(source), tree, errors);
                 }
             }
@@ -117,9 +117,10 @@ fn form(path: &Path) -> Result<Form, Diagnostic> {
     Ok(if is_yaml { Form::Yaml } else { Form::Ini })
 }
 
-fn text(path: &Path) -> Result<Source, Diagnostic> {
+fn text(path: &Path, passwords: &Passwords) -> Result<Source, Diagnostic> {
     let bytes = std::fs::read(path)
         .map_err(|error| Diagnostic::error(format!("cannot read {}", path.display())).cause(error))?;
+    passwords.note(path, &bytes);
     let text = String::from_utf8(bytes).map_err(|error| crate::vault::not_utf8(path, error))?;
     Ok(Source { path: path.to_owned(), text, secret: false })
 }

@@ -11,6 +11,18 @@ pub struct Exposed {
     pub after: Reach,
 }
 
+impl Exposed {
+    /// Every text in it that may say anything.
+    pub fn texts(&mut self, each: &dyn Fn(&mut String)) {
+        for reach in [&mut self.before, &mut self.after] {
+            if let Reach::Only { ports, others } = reach {
+                others.iter_mut().for_each(each);
+                ports.iter_mut().flat_map(|port| port.only.iter_mut().chain(&mut port.to)).for_each(each);
+            }
+        }
+    }
+}
+
 /// What it is that lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

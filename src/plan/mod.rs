@@ -3,6 +3,7 @@
 //! `--check` and `apply` plan with the same code here; nothing in this room can act.
 
 mod areas;
+pub mod compared;
 mod failure;
 mod items;
 mod judge;
@@ -11,6 +12,7 @@ mod pass;
 mod planner;
 mod predict;
 mod result;
+pub mod saved;
 mod verdict;
 
 pub use areas::areas_of;

@@ -89,6 +89,13 @@ impl Form {
     }
 }
 
+impl super::Reporter {
+    /// A text as it may be kept.
+    pub fn redacted(&self, text: &str) -> String {
+        self.inner.lock().expect("no panic holds it").redactor.redact(text).into_owned()
+    }
+}
+
 /// Base64 of a text that may stand at any place of a longer one (`user:secret`): encoded after no, one and two other bytes, each time
 /// without the characters that depend on what is around it.
 fn base64_of(part: &str) -> Vec<Form> {

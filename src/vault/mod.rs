@@ -13,6 +13,7 @@
 mod cipher;
 mod format;
 mod inline;
+mod inputs;
 mod passwords;
 mod random;
 #[cfg(feature = "age")]
@@ -26,6 +27,7 @@ mod values;
 pub use cipher::encrypt;
 pub use format::VaultText;
 pub use inline::{Inline, Segment, Way, way_text};
+pub use inputs::Inputs;
 pub use passwords::{Opened, Password, Passwords};
 pub use random::{Charset, fresh_salt, random_text};
 pub use recipients::{AskPassphrase, Identities, Recipients};

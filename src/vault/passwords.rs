@@ -1,7 +1,7 @@
 //! The passwords of a run, and the keys they became.
 
 use super::cipher::Keys;
-use super::{Identities, Key, Recipients, Sealed, VaultError, VaultText};
+use super::{Identities, Inputs, Key, Recipients, Sealed, VaultError, VaultText};
 use crate::yaml::Programs;
 use agent::secret::Secret;
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ pub struct Passwords {
     keys: Mutex<HashMap<PasswordAndSalt, Arc<Keys>>>,
     /// What prints the `!secret` values of the files that are read with these passwords.
     pub programs: Arc<Programs>,
+    /// Takes note of what is read, if anybody wants to know.
+    pub inputs: Option<Arc<Inputs>>,
     /// What opens age texts.
     pub identities: Identities,
     /// Whom age texts are locked for.
@@ -55,6 +57,11 @@ impl Passwords {
 
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Says that this file was read.
+    pub fn note(&self, path: &std::path::Path, bytes: &[u8]) {
+        self.inputs.iter().for_each(|inputs| inputs.file(path, bytes));
     }
 
     /// Decrypts.

@@ -29,6 +29,7 @@ fn read_tree(path: &Path, passwords: &Passwords) -> Result<Node, Diagnostic> {
     let place = Origin::named(&shown.display().to_string());
     let mut bytes =
         std::fs::read(path).map_err(|e| Diagnostic::error(format!("cannot read {place}")).cause(e))?;
+    passwords.note(path, &bytes);
     let secret = is_vault(&bytes);
     if secret {
         let vault = Sealed::parse(&String::from_utf8_lossy(&bytes));

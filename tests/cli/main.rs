@@ -31,6 +31,7 @@ mod order;
 mod packages;
 mod paths;
 mod pause;
+mod plans;
 mod project;
 mod prompts;
 mod protected;

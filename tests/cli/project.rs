@@ -98,7 +98,9 @@ impl Project {
 
     pub fn in_its_place(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments);
-        if let (Some(config), Some(&("apply" | "drift" | "undo"))) = (&self.ssh_config, arguments.first()) {
+        if let (Some(config), Some(&("apply" | "drift" | "plan" | "undo"))) =
+            (&self.ssh_config, arguments.first())
+        {
             command.arg("--ssh-config").arg(config);
         }
         command.current_dir(self.dir.path()).env_clear().stdin(Stdio::null());

@@ -21,11 +21,12 @@ macro_rules! topic {
 
 /// By how soon they are needed.
 pub(super) const TOPICS: &[Topic] = &[
-    topic!("apply", ["check", "plan", "diff", "run", "validate", "graph", "exit-codes"]),
+    topic!("apply", ["check", "diff", "run", "validate", "graph", "exit-codes"]),
     topic!("language", ["playbook", "playbooks", "conditions", "templates", "variables"]),
     topic!("inventory", ["hosts", "groups", "patterns", "ssh"]),
     topic!("roles", ["inputs", "argument_specs"]),
     topic!("vault", ["secrets", "age", "password", "passwords"]),
+    topic!("plan", ["plans", "saved", "approve", "show"]),
     topic!("drift", ["moved", "record"]),
     topic!("undo", ["revert", "rollback"]),
     topic!("events", ["runs", "replay", "json"]),

@@ -42,7 +42,7 @@ impl RecipientArgs {
     }
 
     /// Those that are given, or else those in the nearest recipients file.
-    pub(super) fn read(&self, near: &Path) -> Result<Recipients, Diagnostics> {
+    pub(in crate::cli) fn read(&self, near: &Path) -> Result<Recipients, Diagnostics> {
         let mut recipients = Recipients::default();
         let mut errors = Diagnostics::default();
         for key in &self.recipient {

@@ -1,0 +1,216 @@
+//! The plans of all hosts, on their way into a file, or held against one.
+
+use super::{file, inputs, key, trust};
+use crate::{
+    cli::project::Project,
+    connection,
+    diag::{Diagnostic, Diagnostics, Exit},
+    event::{About, Failure},
+    plan::compared::{By, compare},
+    plan::saved::{FORM, KIND, Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
+    report::Reporter,
+    site::Site,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+/// Where a plan is to go.
+#[derive(Clone, Debug)]
+pub struct Saving {
+    pub out: PathBuf,
+    /// The key that signs it.
+    pub sign: Option<PathBuf>,
+}
+
+impl Saving {
+    /// Finds what would not work, before anything is done.
+    ///
+    /// # Errors
+    /// A file that cannot be there; a key that is not there.
+    pub fn check(&self) -> Result<(), Diagnostics> {
+        file::may_write(&self.out)?;
+        match &self.sign {
+            Some(key) if !key.is_file() => {
+                let error = Diagnostic::error(format!("there is no key {}", key.display()));
+                Err(error
+                    .hint("`--sign` names a private key of ssh, or its `.pub` when the ssh agent holds it")
+                    .into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is done with the plans of a run.
+pub struct Plans {
+    /// The key of the fingerprints, and of the tags of secrets in diffs.
+    pub key: [u8; 32],
+    reporter: Reporter,
+    site: Site,
+    began: Instant,
+    way: Way,
+}
+
+enum Way {
+    /// They go into this file, with a key that is locked so.
+    Save { to: Saving, locked: Locked, hosts: Mutex<Option<Vec<SavedHost>>> },
+    /// They must be as this one. A second pass is not held against it.
+    Hold { plan: Box<SavedPlan>, looked: AtomicBool },
+}
+
+impl Plans {
+    /// For a plan that is to be saved. `key` is random.
+    ///
+    /// # Errors
+    /// When nothing can lock the key.
+    pub fn save(
+        to: Saving,
+        key: [u8; 32],
+        project: &Project,
+        site: &Site,
+        reporter: &Reporter,
+    ) -> Result<Self, Diagnostics> {
+        let locked = key::lock(&key, &project.passwords(), &project.inventory, &site.secrets())?;
+        let way = Way::Save { to, locked, hosts: Mutex::default() };
+        Ok(Self { key, reporter: reporter.clone(), site: site.clone(), began: Instant::now(), way })
+    }
+
+    /// For a saved plan that is to be carried out.
+    ///
+    /// # Errors
+    /// When its key is locked for others; what was read and is not what the plan was made of.
+    pub fn hold(
+        plan: SavedPlan,
+        file: &Path,
+        project: &Project,
+        site: &Site,
+        reporter: &Reporter,
+    ) -> Result<Self, Diagnostics> {
+        let passwords = project.passwords();
+        let key = key::open(&plan.key, file, &passwords, &site.secrets())?;
+        if let Some(now) = &passwords.inputs {
+            inputs::same(&plan, now, &Printer::new(&key))?;
+        }
+        let way = Way::Hold { plan: Box::new(plan), looked: AtomicBool::new(false) };
+        Ok(Self { key, reporter: reporter.clone(), site: site.clone(), began: Instant::now(), way })
+    }
+
+    /// Whether no more may be done than a plan shows.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.way, Way::Hold { .. })
+    }
+
+    /// Takes the plans of all hosts.
+    ///
+    /// # Errors
+    /// Where they are not what was planned; empty when some host has no plan, of which it was said why.
+    pub fn look(&self, planned: &[Planned], whole: bool) -> Result<(), Vec<(String, Failure)>> {
+        let (printer, show) = (Printer::new(&self.key), |text: &str| self.reporter.redacted(text));
+        let now = || planned.iter().map(|host| SavedHost::of(host, &printer, &show)).collect::<Vec<_>>();
+        match &self.way {
+            Way::Save { hosts, .. } => {
+                *hosts.lock().unwrap_or_else(PoisonError::into_inner) = whole.then(now);
+                Ok(())
+            }
+            Way::Hold { looked, .. } if looked.swap(true, Ordering::Relaxed) => Ok(()),
+            Way::Hold { .. } if !whole => Err(vec![]),
+            Way::Hold { plan, .. } => {
+                let moved = compare(&plan.hosts, &now(), By::Prints);
+                let failed = moved.into_iter().map(|(host, causes)| (host, failure(causes)));
+                let failed: Vec<_> = failed.collect();
+                if failed.is_empty() { Ok(()) } else { Err(failed) }
+            }
+        }
+    }
+
+    /// Saves what is to be saved, once the run is over; says where it is.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn finish(
+        self,
+        exit: Exit,
+        project: &Project,
+        about: &About,
+        run: String,
+    ) -> Result<Option<PathBuf>, Diagnostics> {
+        let Way::Save { to: Saving { out, sign }, locked, hosts } = self.way else { return Ok(None) };
+        let not =
+            |exit: Exit| Diagnostic::error(format!("the plan is not saved in {}", out.display())).exit(exit);
+        let hosts = hosts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Some(hosts) = hosts.filter(|_| matches!(exit, Exit::Done | Exit::Pending)) else {
+            let cause = "a host could not be planned, and a plan is saved whole or not at all";
+            return Err(not(exit).cause(cause).hint("leave such a host out with `--limit`").into());
+        };
+        if locked.with == With::Nothing {
+            let hides = |host: &SavedHost| Some(format!("{} on `{}`", host.hides()?.title(), host.host));
+            let hidden = hosts.iter().find_map(hides);
+            let of_project = (!self.site.secrets().is_empty()).then(|| "the project".to_string());
+            if let Some(whose) = hidden.or(of_project) {
+                let cause =
+                    format!("{whose} has a secret, and nothing is there to lock its fingerprint with");
+                return Err(not(Exit::Config).cause(cause).hint(key::ANY_PASSWORD).into());
+            }
+        }
+        let selection = selection(project, about);
+        if let Some(hidden) = selection.extra_vars.iter().find(|vars| self.reporter.hides(vars)) {
+            let name = hidden.split(['=', ':']).next().unwrap_or_default();
+            let error = not(Exit::Config)
+                .cause(format!("`--extra-vars {}...` holds a secret", self.reporter.redacted(name)));
+            return Err(error.hint("write the variables into a file that is encrypted: `-e @FILE`").into());
+        }
+        let passwords = project.passwords();
+        let read = passwords.inputs.as_deref().map(|read| inputs::all(read, &Printer::new(&self.key)));
+        let plan = SavedPlan {
+            kind: KIND.into(),
+            schema: FORM,
+            made: Made {
+                run,
+                who: about.who.split(" (").next().unwrap_or_default().into(),
+                at: about.started,
+                millis: self.began.elapsed().as_millis() as u64,
+                program: about.program.clone(),
+                agents: connection::digests().map(|(arch, own)| (arch.into(), own.into())).collect(),
+            },
+            selection,
+            inputs: read.unwrap_or_default(),
+            key: locked,
+            hosts,
+        };
+        let text = file::text(&plan);
+        let signature = sign.map(|key| trust::sign(text.as_bytes(), &key)).transpose()?;
+        file::write(&out, &text, signature.as_deref())?;
+        Ok(Some(out))
+    }
+}
+
+fn selection(project: &Project, about: &About) -> Selection {
+    Selection {
+        inventory: inputs::written(&project.inventory),
+        playbook: about.playbook.as_ref().map(|path| inputs::written(path.as_ref())).unwrap_or_default(),
+        limit: project.limit.clone(),
+        tags: project.tags.clone(),
+        skip_tags: project.skip_tags.clone(),
+        start_at_task: project.start_at_task.clone(),
+        extra_vars: project.extra_vars.clone(),
+    }
+}
+
+fn failure(causes: Vec<String>) -> Failure {
+    Failure {
+        message: "it is not as it was when the plan was made: nothing is done".into(),
+        causes,
+        hint: Some("plan again, and look at what is different".into()),
+        exit: Exit::HostChanged as u8,
+        place: None,
+        excerpt: None,
+        output: vec![],
+        more: vec![],
+    }
+}

@@ -1,0 +1,44 @@
+//! A run of a saved plan does what that shows, and no more.
+
+use super::{done::Done, executor::HostRun};
+use crate::{
+    diag::Exit,
+    event::Failure,
+    plan::{TaskPlan, saved::Planned, task_failure},
+    resource::{Change, Fault},
+    site::HostTask,
+};
+
+impl HostRun {
+    /// The host with its plan.
+    pub(super) fn planned(&self) -> Planned<'_> {
+        Planned { host: &self.host, tasks: self.prepare.tasks(), plan: &self.plan }
+    }
+
+    /// The end of a task that would do what the saved plan does not show: what was to be decided in the run, and what comes to the
+    /// rescue of a task that failed, is shown there as such.
+    pub(super) fn strays(&self, task: &HostTask, change: &Change) -> Option<Done> {
+        if !self.exact || task.is_rescue() {
+            return None;
+        }
+        let why = match &self.plan.tasks[task.id.0 as usize] {
+            TaskPlan::Deferred { .. } => return None,
+            TaskPlan::Change(planned)
+                if (&planned.diff, &planned.wanted) == (&change.diff, &change.wanted) =>
+            {
+                return None;
+            }
+            TaskPlan::Change(_) => "the saved plan shows another change",
+            TaskPlan::Unchanged { .. } => "the saved plan shows nothing to do here",
+            TaskPlan::Skipped { .. } => "the saved plan shows it as skipped",
+        };
+        let facets = change.diff.facets.iter().map(|facet| facet.facet.as_str()).collect::<Vec<_>>();
+        let fault = Fault::new("the host changed since the plan").hint("plan again, and look at the diff");
+        let failure = Failure {
+            causes: vec![format!("{why}; now it would change {}", facets.join(", "))],
+            exit: Exit::HostChanged as u8,
+            ..task_failure(task, &fault)
+        };
+        Some(Done::fatal(failure, None))
+    }
+}

@@ -1,0 +1,139 @@
+//! Two saved plans, held against each other.
+
+use super::saved::{Prints, SavedHost, SavedTask};
+use crate::{
+    event::Verdict,
+    model::{Diff, Shown},
+};
+use std::{borrow::Cow, collections::HashSet, mem::discriminant};
+
+/// How plans are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By all that is shown, and by fingerprints: they have the same key.
+    Prints,
+    /// By what is shown alone, the tags of secrets aside.
+    Shown,
+}
+
+/// For each host what is another thing now, each on a line for a person; nothing of hosts of which the same is planned.
+pub fn compare(was: &[SavedHost], is: &[SavedHost], by: By) -> Vec<(String, Vec<String>)> {
+    let of = |hosts: &'_ [SavedHost], name: &str| hosts.iter().position(|host| host.host == name);
+    let known = was.iter().map(|was| match of(is, &was.host) {
+        Some(at) => (was.host.clone(), of_host(was, &is[at], by)),
+        None => (was.host.clone(), vec!["has no plan now, and had one".into()]),
+    });
+    let new = is.iter().filter(|is| of(was, &is.host).is_none());
+    let new = new.map(|is| (is.host.clone(), vec!["has a plan now, and had none".into()]));
+    known.chain(new).filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+fn of_host(was: &SavedHost, is: &SavedHost, by: By) -> Vec<String> {
+    let mut lines = vec![];
+    for (was, is) in was.tasks.iter().zip(&is.tasks) {
+        if (&was.task.name, &was.task.resource) != (&is.task.name, &is.task.resource) {
+            lines.push(format!("{}: now {} stands in its place", was.title(), is.title()));
+            return lines;
+        }
+        of_task(was, is, by, &mut lines);
+    }
+    let more = is.tasks.iter().skip(was.tasks.len()).map(|task| format!("{}: is new", task.title()));
+    let gone = was.tasks.iter().skip(is.tasks.len()).map(|task| format!("{}: is gone", task.title()));
+    lines.extend(more.chain(gone));
+    lines
+}
+
+fn of_task(was: &SavedTask, is: &SavedTask, by: By, lines: &mut Vec<String>) {
+    let title = was.title();
+    let (Some(old), Some(new)) = (was.diff(), is.diff()) else {
+        // Why it is skipped, or decided later, may be said in other words.
+        if discriminant(&was.task.verdict) != discriminant(&is.task.verdict) {
+            lines.push(format!("{title}: now {}, was {}", verdict(is), verdict(was)));
+        }
+        return;
+    };
+    let before = lines.len();
+    let mut seen = HashSet::new();
+    let names = old.facets.iter().chain(&new.facets).map(|facet| facet.facet.as_str());
+    for name in names.filter(|name| seen.insert(*name)) {
+        let of = |diff: &Diff| diff.facets.iter().find(|facet| facet.facet == name).cloned();
+        let (old, new) = match (of(old), of(new)) {
+            (Some(old), Some(new)) => (old, new),
+            (old, _) => {
+                let how =
+                    if old.is_some() { "is not changed now, and was" } else { "is changed now, and was not" };
+                lines.push(format!("{title}: {name} {how}"));
+                continue;
+            }
+        };
+        let same = |of: fn(&Prints) -> &Option<String>| {
+            by == By::Shown || was.facets.get(name).map(of) == is.facets.get(name).map(of)
+        };
+        let side = |old: &Shown, new: &Shown, same: bool| {
+            (!same || plain(old, by) != plain(new, by)).then(|| apart(old, new))
+        };
+        if let Some((now, then)) = side(&old.before, &new.before, same(|prints| &prints.seen)) {
+            lines.push(format!("{title}: {name} on the host is {now}, was {then}"));
+        }
+        if let Some((now, then)) = side(&old.after, &new.after, same(|prints| &prints.wanted)) {
+            lines.push(format!("{title}: {name} is to be {now}, was to be {then}"));
+        }
+    }
+    if by == By::Prints && lines.len() == before && was.steps != is.steps {
+        lines.push(format!("{title}: now does something else on the host, which is not shown"));
+    }
+}
+
+/// A value without the tags of secrets, where they say nothing.
+fn plain(shown: &Shown, by: By) -> Cow<'_, Shown> {
+    match (shown, by) {
+        (Shown::Masked(_), By::Shown) => Cow::Owned(Shown::Masked(String::new())),
+        (Shown::Text(text), By::Shown) => {
+            let mut parts = text.split("[secret ");
+            let first = parts.next().unwrap_or_default().to_string();
+            let untagged = parts
+                .map(|part| format!("[secret{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())));
+            Cow::Owned(Shown::Text(first + &untagged.collect::<String>()))
+        }
+        _ => Cow::Borrowed(shown),
+    }
+}
+
+/// Two values, the new one first: of texts the first line that differs.
+fn apart(old: &Shown, new: &Shown) -> (String, String) {
+    const HIDDEN: &str = "another value, which is not shown";
+    let (was, is) = match (old, new) {
+        (Shown::Text(old), Shown::Text(new)) => {
+            let mut lines = old.lines().zip(new.lines()).enumerate();
+            match lines.find(|(_, (old, new))| old != new) {
+                Some((at, (old, new))) => (format!("`{old}`"), format!("`{new}` in line {}", at + 1)),
+                None => (value(&Shown::Text(old.clone())), value(&Shown::Text(new.clone()))),
+            }
+        }
+        _ => (value(old), value(new)),
+    };
+    if was == is { (HIDDEN.into(), was) } else { (is, was) }
+}
+
+fn value(shown: &Shown) -> String {
+    match shown {
+        Shown::Absent => "not there".into(),
+        Shown::Scalar(text) => format!("`{text}`"),
+        Shown::Text(text) => format!("a text of {} lines", text.lines().count()),
+        Shown::Masked(tag) => format!("[secret {tag}]"),
+        Shown::Binary { size, digest } => format!("{size} bytes ({digest})"),
+    }
+}
+
+fn verdict(task: &SavedTask) -> String {
+    match &task.task.verdict {
+        Verdict::Unchanged => "nothing to do".into(),
+        Verdict::Change { diff } => {
+            let facets: Vec<&str> = diff.facets.iter().map(|facet| facet.facet.as_str()).collect();
+            format!("a change ({})", facets.join(", "))
+        }
+        Verdict::Deferred { .. } => "to be decided in the run".into(),
+        Verdict::Run { .. } => "to be run".into(),
+        Verdict::Skipped { why } => format!("skipped ({why})"),
+    }
+}
