@@ -266,10 +266,14 @@ impl Apply {
         let question = Question { yes: self.yes, word: self.confirm.word, plans };
         let exit = run(hosts, links, options, events, &question).await;
         complain(&self.outputs.conclude(&events_so_far), color);
-        if let Some(out) =
-            question.plans.and_then(|plans| plans.finish(exit, &self.project, &about, run_id).transpose())
-        {
-            anstream::eprintln!("saved in {}", out?.display());
+        match question.plans.map(|plans| plans.finish(exit, &self.project, &about, run_id)) {
+            Some(Ok(Some(out))) => anstream::eprintln!("saved in {}", out.display()),
+            // The run was told of: what is wrong now takes nothing away from that.
+            Some(Err(found)) => {
+                complain(&found, color);
+                return Ok(found.exit());
+            }
+            Some(Ok(None)) | None => {}
         }
         Ok(exit)
     }
