@@ -89,6 +89,8 @@ pub enum Event {
         /// What the last apply left and no task is about any more: what such a task owned, or its type and name.
         gone: Vec<String>,
     },
+    /// Of the lint of plans, before `host_planned`, or before `host_failed` when it keeps the host from being worked on.
+    Finding { host: String, finding: Finding },
     /// The plan of all hosts is complete; what follows acts (never under `--check`).
     PlanComplete {
         /// Tasks that change something, over all hosts.
@@ -137,6 +139,25 @@ pub enum Event {
         host: Option<String>,
         message: String,
     },
+}
+
+/// Something that would be dangerous or odd on a host once its plan is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The name under which the inventory accepts it.
+    pub lint: String,
+    /// Nothing is done on the host unless it is accepted.
+    pub refuses: bool,
+    /// The task that it is about.
+    pub task: TaskId,
+    pub message: String,
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hint: String,
+    /// `file:line:column` in the project.
+    pub place: String,
+    /// The reason that the inventory gives for accepting it; `null`: it is not accepted.
+    pub accepted: Option<String>,
 }
 
 /// A run that left something on a host.

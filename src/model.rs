@@ -1,7 +1,9 @@
 //! Plain data that travels between the rooms.
 
+mod claim;
 mod exposed;
 
+pub use claim::{Bind, Blank, Claim, Container, Image, Log, Published, Spot};
 pub use exposed::{Exposed, Gate, OpenPort, Reach};
 
 use serde::{Deserialize, Serialize};

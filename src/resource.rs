@@ -26,7 +26,7 @@ pub use table::{ResourceType, is_internal, row};
 pub use topic::Topic;
 
 use crate::{
-    model::{Address, Area, Exposed, Footprint},
+    model::{Address, Area, Claim, Exposed, Footprint},
     yaml::Map,
 };
 use agent::{
@@ -302,6 +302,14 @@ pub trait Resource: Sized + 'static {
     /// As [`Self::observe`].
     fn exposes(_spec: &Self::Spec, _seen: &Seen) -> Observe<Option<Exposed>> {
         Ok(None)
+    }
+
+    /// What the lint of plans goes by: what will be on the host when it is done. It may ask for what planning has no need of.
+    ///
+    /// # Errors
+    /// As [`Self::observe`].
+    fn claims(_spec: &Self::Spec, _seen: &Seen) -> Observe<Vec<Claim>> {
+        Ok(vec![])
     }
 
     /// What is kept here of the change, besides what the ops do on the host.

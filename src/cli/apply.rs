@@ -1,7 +1,9 @@
 //! `apply`.
 
 use super::{
-    Color, ci, complain,
+    Color,
+    accepted::Accepted,
+    ci, complain,
     keep::keep,
     outputs::Outputs,
     plan::{Plans, Saving, Trust, is_plan},
@@ -182,9 +184,13 @@ impl Apply {
         reporter.ci(ci::service().cloned());
         let _ = late.set(reporter.clone());
         let seconds = now();
+        let accepted = Arc::new(Accepted::default());
         let events: Events = {
-            let reporter = reporter.clone();
-            Arc::new(move |event: Event| reporter.show(event))
+            let (reporter, accepted) = (reporter.clone(), accepted.clone());
+            Arc::new(move |event: Event| {
+                accepted.take(&event);
+                reporter.show(event);
+            })
         };
         let mut random = [0; 40];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
@@ -238,6 +244,7 @@ impl Apply {
         };
         let prove = self.prove.then(|| links(Session::ReadOnly));
         let links = links(if self.check { Session::ReadOnly } else { Session::ReadWrite });
+        let is_whole = matches!(aim, Aim::Apply) && !self.project.is_partial();
         let hosts: Arc<dyn Hosts> = match aim {
             Aim::Apply | Aim::Drift | Aim::Plan(_) | Aim::Saved(..) => site.clone(),
             Aim::Undo(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {
@@ -265,6 +272,9 @@ impl Apply {
         };
         let question = Question { yes: self.yes, word: self.confirm.word, plans };
         let exit = run(hosts, links, options, events, &question).await;
+        if is_whole {
+            complain(&accepted.needless(&site), color);
+        }
         complain(&self.outputs.conclude(&events_so_far), color);
         match question.plans.map(|plans| plans.finish(exit, &self.project, &about, run_id)) {
             Some(Ok(Some(out))) => anstream::eprintln!("saved in {}", out.display()),

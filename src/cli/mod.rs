@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
+mod accepted;
 pub mod apply;
 pub mod ci;
 pub mod completions;

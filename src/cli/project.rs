@@ -13,11 +13,12 @@ use crate::{
     plan::{cycle_diagnostic, lint, offline_nodes},
     playbook::Files,
     resources::TABLE,
-    site::{Controller, Options, Prepare, Site, extra_vars},
+    site::{ByHost, Controller, Options, Prepare, Site, extra_vars},
     vault::{Inputs, Passwords},
 };
 use clap_complete::ArgValueCompleter;
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::SystemTime,
@@ -207,13 +208,40 @@ impl Project {
         found.extend(if found.has_errors() { order::without_follow_ups(more, &found, self) } else { more });
         if !found.has_errors() {
             found.extend(cycles(&site));
+            found.extend(lint::check(&site));
         }
         if !found.has_errors() && thoroughness == Thoroughness::Lint {
             found.extend(site.lint());
             found.extend(edges(&site));
         }
         found.0.retain(|diagnostic| !is_allowed(diagnostic));
+        // No comment silences these: the inventory says what is accepted, and why.
+        if !found.has_errors() && thoroughness == Thoroughness::Lint {
+            found.extend(self.plans(&site));
+        }
         Ok((site, found.in_order(|path| order::rank(path, self))))
+    }
+
+    /// What the plans of the hosts would tell, as far as it shows without the hosts.
+    fn plans(&self, site: &Site) -> Diagnostics {
+        let (mut by_host, mut used, mut all_known) = (ByHost::default(), BTreeSet::new(), true);
+        for host in site.hosts() {
+            let Ok(tasks) = site.tasks(host, None) else { continue };
+            let (found, known) = lint::offline(&*tasks);
+            all_known &= known;
+            for it in found {
+                used.insert((host.clone(), it.lint.name.to_string()));
+                if it.accepted.is_none() {
+                    by_host.add(host, it.diagnostic.into());
+                }
+            }
+        }
+        let mut found = by_host.into_diagnostics(site.hosts().len());
+        if all_known && !self.is_partial() {
+            let judged: Vec<&str> = lint::LINTS.iter().map(|lint| lint.name).collect();
+            found.extend(lint::unused(site, &judged, &used));
+        }
+        found
     }
 
     /// Asks for what the plays ask for, and looks again with the answers.
@@ -277,7 +305,7 @@ fn beside(error: Diagnostic, path: &Path) -> Diagnostic {
 /// What is odd about the order of the tasks, on the host that has most of them.
 fn edges(site: &Site) -> Diagnostics {
     let hosts = site.hosts().iter().filter_map(|host| site.tasks(host, None).ok());
-    hosts.max_by_key(|host| host.tasks().len()).map(|host| lint(&*host)).unwrap_or_default()
+    hosts.max_by_key(|host| host.tasks().len()).map(|host| lint::lint(&*host)).unwrap_or_default()
 }
 
 /// Tasks that wait for each other, each cycle once for all hosts that have it. There is none without `needs`.

@@ -10,10 +10,11 @@ use super::{
     record::{HostRecord, Record, Recording},
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics, Exit},
+    diag::{Diagnostics, Exit},
     event::{About, Event, Failure, Status, Summary},
     plan::{
-        Ask, PlanError, Planner, Seat, diagnostic_failure, diagnostics_failure, saved::Planned, task_failure,
+        Ask, PlanError, Planner, Seat, diagnostic_failure, diagnostics_failure, double_owner, lint,
+        saved::Planned, task_failure,
     },
     playbook::Rolling,
     resource::Mask,
@@ -358,13 +359,15 @@ async fn plan_host(
             return Err(exit);
         }
     };
-    let owners = owners(&plan, tasks.tasks());
-    if let Some((second, first, address)) = owners {
-        let (one, other) = (&first.name, &second.name);
-        let error = Diagnostic::error(format!("`{address}` is owned by two tasks: `{one}` and `{other}`"));
-        let error = error.at(&second.origin).related(&first.origin, "the other one");
-        let hint = "remove one, or make their `when` exclude each other";
-        return Err(fail(diagnostic_failure(&error.hint(hint))));
+    if let Some(error) = double_owner(&plan, tasks.tasks()) {
+        return Err(fail(diagnostic_failure(&error)));
+    }
+    let found = lint::of_plan(&*tasks, &plan);
+    found.iter().for_each(|found| events(found.event(host)));
+    // Who only wants to know what has moved is told all the same.
+    let looks = recording.as_ref().is_some_and(|recording| recording.drift);
+    if let Some(failure) = lint::refusal(&found).filter(|_| !looks) {
+        return Err(fail(failure));
     }
     drop(turn);
     meeting.planned(host, Some(plan.once.clone()));

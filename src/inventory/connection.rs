@@ -43,11 +43,15 @@ pub struct BecomeSpec {
     pub password: Option<Secret>,
 }
 
-/// Whether a variable says how a host is reached, or whether it is protected, and is read in the inventory alone. What is said of rights besides passwords counts in a
+/// The variable with findings of the lint of plans that are accepted, and why.
+pub const ACCEPT: &str = "accept_findings";
+
+/// Whether a variable says how a host is reached, whether it is protected or what is accepted there, and is read in the inventory alone. What is said of rights besides passwords counts in a
 /// play as well.
 pub(crate) fn is_of_connection(name: &str) -> bool {
     let own = [
         "protected",
+        ACCEPT,
         "connection_command",
         "ansible_connection",
         "ansible_host",

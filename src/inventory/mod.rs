@@ -24,7 +24,7 @@ mod source;
 mod tests;
 mod tree;
 
-pub use connection::{BecomeSpec, ConnectionKind, ConnectionSpec, become_method, connection_spec};
+pub use connection::{ACCEPT, BecomeSpec, ConnectionKind, ConnectionSpec, become_method, connection_spec};
 pub(crate) use connection::{REFUSED, is_of_connection};
 pub use layers::Layer;
 pub(crate) use tree::SHORT_NAMES;

@@ -2,8 +2,8 @@
 
 use super::{Counts, TaskPlan, pass::View, result};
 use crate::{
-    model::{Address, Exposed},
-    resource::{Fault, Lookup, Mask, Outcome},
+    model::{Address, Claim, Exposed},
+    resource::{Fault, Lookup, Mask, Outcome, Pause},
     site::{HostTask, Preparation, Prepare, PreparedItem},
     template::Truth,
     yaml::{Map, Node},
@@ -13,7 +13,18 @@ use crate::{
 /// one by then.
 pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
     match preparation {
-        Preparation::Ready(prepared) => prepared.plan(lookup, mask),
+        Preparation::Ready(prepared) => {
+            let outcome = prepared.plan(lookup, mask)?;
+            // What the lint wants to know travels along.
+            let more = match prepared.claims(lookup) {
+                Err(Pause::Need(queries)) => queries,
+                _ => return Ok(outcome),
+            };
+            Ok(match outcome {
+                Outcome::Need(queries) => Outcome::Need(queries.into_iter().chain(more).collect()),
+                _ => Outcome::Need(more),
+            })
+        }
         Preparation::Items(items) => of_items(items, lookup, mask),
         Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(_) | Preparation::Awaits(..) => {
             Ok(Outcome::Unchanged { asked: vec![], notes: vec![], held: vec![] })
@@ -29,11 +40,22 @@ pub(super) fn also_known(preparation: &Preparation, lookup: &dyn Lookup) -> Vec<
     }
 }
 
-/// The ports that it opens or closes; of a loop nothing is told.
-pub(super) fn exposed(preparation: &Preparation, lookup: &dyn Lookup) -> Option<Exposed> {
+/// What a task says of itself besides what it does.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// The ports that it opens or closes.
+    pub exposed: Option<Exposed>,
+    /// What the lint goes by.
+    pub claims: Vec<Claim>,
+}
+
+/// What a task says of itself; of a loop nothing is told.
+pub(super) fn said(preparation: &Preparation, lookup: &dyn Lookup) -> Said {
     match preparation {
-        Preparation::Ready(prepared) => prepared.exposes(lookup),
-        _ => None,
+        Preparation::Ready(prepared) => {
+            Said { exposed: prepared.exposes(lookup), claims: prepared.claims(lookup).unwrap_or_default() }
+        }
+        _ => Said::default(),
     }
 }
 

@@ -7,7 +7,8 @@ pub mod compared;
 mod failure;
 mod items;
 mod judge;
-mod lint;
+pub mod lint;
+mod owners;
 mod pass;
 mod planner;
 mod predict;
@@ -17,7 +18,7 @@ mod verdict;
 
 pub use areas::areas_of;
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
-pub use lint::lint;
+pub use owners::double_owner;
 pub use planner::{Planner, Seat, offline_nodes};
 
 pub use result::{

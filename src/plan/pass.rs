@@ -88,7 +88,7 @@ impl Planner {
         let mut needs: Vec<BTreeSet<Query>> = vec![BTreeSet::new(); self.seats.len()];
         let mut registered = Registered::default();
         let (mut results, mut also_known_as) = (vec![None; tasks.len()], vec![vec![]; tasks.len()]);
-        let (mut once, mut exposed) = (HashMap::new(), vec![None; tasks.len()]);
+        let (mut once, mut said) = (HashMap::new(), vec![items::Said::default(); tasks.len()]);
         let mut counts: Vec<Counts> = preparations.iter().map(counts_by_type).collect();
         let any_register = tasks.iter().any(|t| t.names().next().is_some());
         let mut settled = true;
@@ -246,7 +246,7 @@ impl Planner {
                 None => None,
             };
             also_known_as[at] = items::also_known(&preparations[at], &view);
-            exposed[at] = items::exposed(&preparations[at], &view);
+            said[at] = items::said(&preparations[at], &view);
             let writes = &nodes[at].footprint.writes;
             match &plan {
                 TaskPlan::Change(change) => {
@@ -299,7 +299,7 @@ impl Planner {
             tasks,
             prepared: prepared.collect(),
             also_known_as,
-            exposed,
+            said,
             results,
             counts,
             once,

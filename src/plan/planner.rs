@@ -3,6 +3,7 @@
 use super::{
     Ask, HostPlan, PlanError,
     failure::{diagnostics_failure, failure},
+    items,
     pass::{Pass, View},
     predict::Overlay,
 };
@@ -126,7 +127,9 @@ impl Planner {
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let view = View { answers, overlay: &overlay, depends: &[], after: &[], tasks: host.tasks() };
-            if let Ok(Outcome::Need(queries)) = prepared.plan(&view, &self.mask) {
+            if let Ok(Outcome::Need(queries)) =
+                items::outcome(&Preparation::Ready(prepared), &view, &self.mask)
+            {
                 // What the user's own commands ask may depend on earlier tasks: not before the plan says so.
                 questions.extend(queries.into_iter().filter(|q| !matches!(q, Query::Test(_))));
             }

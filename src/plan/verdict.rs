@@ -1,9 +1,10 @@
 //! What planning came to: a verdict for every task of a host.
 
+use super::items::Said;
 use crate::{
     event::{After, Failure, PlannedTask, Verdict},
     graph::{Node as GraphNode, TaskGraph, Why, reduced},
-    model::{Address, Exposed, TaskId},
+    model::{Address, TaskId},
     resource::{Change, Held, Prepared},
     site::{HostTask, OnceKey},
     yaml::{Map, Node as ResultNode},
@@ -36,8 +37,8 @@ pub struct HostPlan {
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
     /// Other names of what each task owns, as the host tells them.
     pub also_known_as: Vec<Vec<Address>>,
-    /// The ports that each task opens or closes.
-    pub exposed: Vec<Option<Exposed>>,
+    /// What each task says of itself: the ports that it opens or closes, and what the lint goes by.
+    pub said: Vec<Said>,
     /// What is predicted for each task that registers its result.
     pub results: Vec<Option<ResultNode>>,
     /// Whether acting on a task counts as a change.
@@ -90,7 +91,7 @@ impl HostPlan {
                     TaskPlan::Deferred { .. } | TaskPlan::Skipped { .. } => vec![],
                 },
                 after: edges[task.id.0 as usize].iter().map(after).collect(),
-                exposes: self.exposed[task.id.0 as usize].clone(),
+                exposes: self.said[task.id.0 as usize].exposed.clone(),
             })
             .collect()
     }

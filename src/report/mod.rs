@@ -6,6 +6,7 @@ mod critical;
 mod diff;
 mod drift;
 mod failure;
+mod findings;
 mod html;
 mod paint;
 mod plan;
@@ -228,6 +229,8 @@ impl Inner {
                 self.bar(&host, "planned");
                 self.plan.add(&host, tasks);
             }
+            Event::Finding { host, finding } if !self.proves => self.plan.findings.add(&host, &finding),
+            Event::Finding { .. } => {}
             Event::HostDrift { host, since, tasks, gone } => {
                 self.plan.drifts.push(drift::Drift { host, since, tasks, gone });
             }

@@ -3,6 +3,7 @@
 use super::{
     BOLD, CYAN, DIM, GREEN, Inner, YELLOW, diff_lines,
     drift::{self, Drift},
+    findings::Findings,
     paint,
 };
 use crate::{
@@ -16,6 +17,7 @@ pub(super) struct PlanView {
     hosts: Vec<(String, Vec<PlannedTask>)>,
     /// With `drift`, which is shown instead.
     pub drifts: Vec<Drift>,
+    pub findings: Findings,
 }
 
 impl PlanView {
@@ -111,9 +113,9 @@ impl PlanView {
         drifts.into_iter().map(|it| drift::render(it, drift::of(&self.hosts, &it.host), color)).collect()
     }
 
-    /// A line for each host.
+    /// What the lint found, then a line for each host.
     pub fn counts(&self, color: bool, check: bool) -> String {
-        let mut out = String::new();
+        let mut out = self.findings.render(self.hosts.len(), color);
         for (host, tasks) in &self.hosts {
             let count = |wanted: fn(&Verdict) -> bool| tasks.iter().filter(|t| wanted(&t.verdict)).count();
             let change = count(|v| matches!(v, Verdict::Change { .. }));

@@ -1,5 +1,6 @@
 //! A run that is over, host by host: what reports are made of.
 
+use super::findings::Findings;
 use crate::{
     diag::Exit,
     event::{About, Event, Failure, PlannedTask, Recorded, Status, Summary},
@@ -18,6 +19,8 @@ pub struct Story<'a> {
     /// The plan of all hosts was complete.
     pub planned: Option<u64>,
     pub warnings: Vec<(Option<&'a str>, &'a str)>,
+    /// What the lint of plans found.
+    pub findings: Findings,
     /// None of a run that was killed.
     pub exit: Option<u8>,
     /// How long it took, as far as is known.
@@ -122,6 +125,7 @@ impl<'a> Story<'a> {
                 (host.summary, host.finished) = (Some(*summary), Some(at));
             }
             Event::RunFinished { exit, millis } => (self.exit, self.millis) = (Some(*exit), *millis),
+            Event::Finding { host, finding } => self.findings.add(host, finding),
             Event::Warning { host, message } => self.warnings.push((host.as_deref(), message)),
             Event::RunStarted { .. }
             | Event::HostDrift { .. }

@@ -1,8 +1,10 @@
 //! A resource with its parameters, and what planning it comes to.
 
-use super::{Effect, Fault, Held, Interlude, Keep, Lookup, Mask, Pause, Reboot, Resource, Seen, State, held};
+use super::{
+    Effect, Fault, Held, Interlude, Keep, Lookup, Mask, Observe, Pause, Reboot, Resource, Seen, State, held,
+};
 use crate::{
-    model::{Address, Diff, Exposed, Footprint},
+    model::{Address, Claim, Diff, Exposed, Footprint},
     yaml::Map,
 };
 use agent::{
@@ -95,6 +97,13 @@ pub trait Prepared: Send + Sync {
     fn exposes(&self, _: &dyn Lookup) -> Option<Exposed> {
         None
     }
+    /// What the lint of plans goes by; a pause where it cannot be told yet.
+    ///
+    /// # Errors
+    /// More questions, or that it cannot be told.
+    fn claims(&self, _: &dyn Lookup) -> Observe<Vec<Claim>> {
+        Ok(vec![])
+    }
     fn interlude(&self) -> Option<Interlude> {
         None
     }
@@ -173,6 +182,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn exposes(&self, lookup: &dyn Lookup) -> Option<Exposed> {
         R::exposes(&self.0, &Seen::new(lookup)).ok().flatten()
+    }
+
+    fn claims(&self, lookup: &dyn Lookup) -> Observe<Vec<Claim>> {
+        R::claims(&self.0, &Seen::new(lookup))
     }
 
     fn interlude(&self) -> Option<Interlude> {

@@ -1,10 +1,11 @@
 //! `copy`: a file with this content.
 
 use super::shared::{
-    FileState, HostPath, Words, attrs, content_ops, file_path, observe_content, observe_entry, owners,
+    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, observe_content, observe_entry,
+    owners,
 };
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
     yaml::{Mode, Text},
 };
@@ -101,5 +102,13 @@ copy:
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         content_ops(&spec.dest, &spec.wanted(), spec.validate.as_deref(), from, to)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        // What is there already may be something else.
+        if !spec.force && seen.meta(&spec.dest)?.is_some() {
+            return Ok(vec![]);
+        }
+        file_claims(&spec.dest, &spec.wanted(), spec.mode, seen)
     }
 }

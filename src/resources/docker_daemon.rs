@@ -5,7 +5,7 @@ use super::shared::{
     unit::{Unit, systemctl, unit},
 };
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Claim, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::{
@@ -284,6 +284,11 @@ docker_daemon:
             }
         }
         ops
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        let settings = Value::Object(spec.values.clone()).to_string();
+        Ok(docker::daemon_claim(settings.as_bytes()).into_iter().collect())
     }
 
     fn effects(_: &Spec, _: &DaemonState, to: &DaemonState, _: &[Op]) -> Vec<Effect> {

@@ -1,8 +1,8 @@
 //! `env_file`: variables for Docker Compose, one facet each.
 
-use super::shared::{FileState, HostPath, attrs, dotenv, observe_bytes, owners, parent_there};
+use super::shared::{FileState, HostPath, attrs, dotenv, observe_bytes, owners, parent_there, secret_claim};
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
     yaml::{Mode, Text},
 };
@@ -240,6 +240,13 @@ env_file:
             }
             _ => vec![Op::SetAttrs { path, attrs }],
         }
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        if !spec.values.values().any(Text::is_secret) {
+            return Ok(vec![]);
+        }
+        secret_claim(&spec.path, Some(spec.mode.unwrap_or(Mode(0o600))), seen)
     }
 }
 

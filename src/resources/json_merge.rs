@@ -1,8 +1,10 @@
 //! `json_merge`: values inside a JSON file.
 
-use super::shared::{FileState, HostPath, attrs, content_ops, merge, observe_bytes, owners, parent_there};
+use super::shared::{
+    FileState, HostPath, attrs, content_ops, file_claims, merge, observe_bytes, owners, parent_there,
+};
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Facet, Fault, Observe, Pause, Resource, Seen, Topic},
     yaml::Mode,
 };
@@ -118,5 +120,10 @@ json_merge:
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         let content = to.read();
         content.map(|content| content_ops(&spec.path, content, None, from, to)).unwrap_or_default()
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        let wanted = Self::desired(spec, &Self::observe(spec, seen)?)?;
+        wanted.read().map_or(Ok(vec![]), |content| file_claims(&spec.path, content, spec.mode, seen))
     }
 }

@@ -3,6 +3,7 @@
 use super::{Own, TEMPLATE, asked};
 use crate::{
     inventory::{REFUSED, SHORT_NAMES},
+    plan::lint::LINTS,
     playbook::RESERVED,
 };
 use serde_json::{Map, Value as Json, json};
@@ -107,6 +108,15 @@ fn connection() -> Map<String, Json> {
             json!({
                 "type": ["boolean", "null"],
                 "description": "Whether the host is changed only by a run that names this inventory (`--confirm NAME`).",
+            }),
+        ),
+        (
+            "accept_findings",
+            json!({
+                "type": ["object", "null"],
+                "description": "Findings of the lint of plans that are accepted on the host: name, and the reason.",
+                "properties": LINTS.iter().map(|lint| (lint.name.to_owned(), json!({"type": "string", "minLength": 1}))).collect::<serde_json::Map<_, _>>(),
+                "additionalProperties": false,
             }),
         ),
         (

@@ -15,6 +15,7 @@ mod inputs;
 mod judge;
 mod kinds;
 mod later;
+mod lines;
 mod lint;
 mod loops;
 mod masks;
@@ -38,12 +39,13 @@ pub use facts::{Fact, ansible_names, facts};
 pub use judge::{Judgement, Tries, set as set_in_result};
 pub use outside::Controller;
 pub use types::{HostTask, Once, OnceKey, Place, Preparation, Prepare, PreparedItem, Register, Registered};
+pub use validate::ByHost;
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
     inventory::{Host, Inventory, Run, conceal},
     model::Origin,
-    playbook::{Files, KnownType, Playbook, Task, is_reserved},
+    playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
     template::Scope,
     vault::Passwords,
@@ -240,7 +242,7 @@ impl Site {
         let wanted = |name: &&str| {
             limit.as_ref().is_none_or(|l| l.contains(*name)) && play_hosts.iter().any(|p| p.contains(*name))
         };
-        reserved(&inventory, &mut errors);
+        lint::reserved(&inventory, &mut errors);
         // `localhost` is known without standing in the inventory.
         let named = inventory.hosts().map(|h| h.name.as_str());
         let mut hosts: Vec<String> = named.filter(wanted).map(str::to_string).collect();
@@ -384,16 +386,5 @@ impl Site {
             let known = inventory.hosts().map(|h| h.name.as_str());
             Diagnostic::error(format!("no host `{name}`")).suggest(name, known)
         })
-    }
-}
-
-/// What the inventory sets and nobody sees, since those names are always in scope.
-fn reserved(inventory: &Inventory, errors: &mut Diagnostics) {
-    let vars = inventory.hosts().flat_map(|host| &host.vars).filter(|(name, _)| is_reserved(name));
-    let mut told = HashSet::new();
-    for (name, node) in vars.filter(|(name, node)| told.insert(((*name).clone(), node.origin.to_string()))) {
-        let warning =
-            Diagnostic::lint("reserved-name", format!("nobody sees the variable `{name}` of the inventory"));
-        errors.push(warning.at(&node.origin).hint("that name is always in scope: choose another one"));
     }
 }

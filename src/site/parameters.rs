@@ -3,8 +3,10 @@
 use super::TypeInfo;
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    playbook::Task,
     yaml::{Node, SECRET_HERE, Value},
 };
+use std::sync::Arc;
 
 /// While a secret is not known yet, it is known to be one: where it may not stand it is refused at once.
 pub(super) fn refuse_secrets(kind: &TypeInfo, params: &Node) -> Result<(), Diagnostic> {
@@ -100,4 +102,15 @@ pub(super) fn shown_json(node: &Node) -> serde_json::Value {
             .into(),
         _ => node.to_json(),
     }
+}
+
+/// An error about the parameters as a whole stands at the resource's key: the mapping's own place says little.
+pub(super) fn placed(diagnostic: Diagnostic, task: &Task) -> Diagnostic {
+    let whole = match &diagnostic.place {
+        Some((origin, _)) => {
+            Arc::ptr_eq(&origin.source, &task.params.origin.source) && origin.span == task.params.origin.span
+        }
+        None => true,
+    };
+    if whole { diagnostic.at(&task.resource.1) } else { diagnostic }
 }

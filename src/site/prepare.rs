@@ -6,11 +6,12 @@ use super::{
     facts,
     later::Ended,
     loops::{Items, is_included, items_of},
-    parameters::{given_parameters, known_parameters, missing, refuse_secrets, shown_json, unknown},
+    parameters::{given_parameters, known_parameters, missing, placed, refuse_secrets, shown_json, unknown},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::TaskId,
+    inventory::ACCEPT,
+    model::{Origin, TaskId},
     playbook::Task,
     resource::SourceParam,
     template::{Scope, Truth, condition, render, render_file},
@@ -51,6 +52,14 @@ impl Prepare for HostTasks {
     fn judging(&self, task: TaskId) -> (String, String) {
         let judging = &self.shared.task(self.tasks[task.0 as usize].source).judging;
         (judging.failing(), judging.ending())
+    }
+
+    fn line_of(&self, task: TaskId, line: usize) -> Option<Origin> {
+        self.line_in_project(task, line)
+    }
+
+    fn acceptances(&self) -> Option<&Node> {
+        self.shared.inventory.host(&self.host)?.vars.get(ACCEPT)
     }
 }
 
@@ -380,15 +389,4 @@ pub(super) fn condition_text(node: &Node) -> String {
         Value::Bool(b) => b.to_string(),
         _ => "condition".into(),
     }
-}
-
-/// An error about the parameters as a whole stands at the resource's key: the mapping's own place says little.
-fn placed(diagnostic: Diagnostic, task: &Task) -> Diagnostic {
-    let whole = match &diagnostic.place {
-        Some((origin, _)) => {
-            Arc::ptr_eq(&origin.source, &task.params.origin.source) && origin.span == task.params.origin.span
-        }
-        None => true,
-    };
-    if whole { diagnostic.at(&task.resource.1) } else { diagnostic }
 }

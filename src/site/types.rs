@@ -226,4 +226,14 @@ pub trait Prepare: Send + Sync {
 
     /// The text of `failed_when`, then that of `until`.
     fn judging(&self, task: TaskId) -> (String, String);
+
+    /// Where that line (from 1) of the text that a task writes stands in the project: in its template, its file, or the task.
+    fn line_of(&self, _task: TaskId, _line: usize) -> Option<Origin> {
+        None
+    }
+
+    /// What the inventory says of this host under [`ACCEPT`](crate::inventory::ACCEPT).
+    fn acceptances(&self) -> Option<&Node> {
+        None
+    }
 }

@@ -12,12 +12,12 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-/// Mistakes by message and place, with the hosts that have them.
+/// What is wrong or odd, by message and place, with the hosts that have it.
 #[derive(Default)]
-struct Findings(IndexMap<(String, String), (Diagnostic, Vec<String>)>);
+pub struct ByHost(IndexMap<(String, String), (Diagnostic, Vec<String>)>);
 
-impl Findings {
-    fn add(&mut self, host: &str, found: Diagnostics) {
+impl ByHost {
+    pub fn add(&mut self, host: &str, found: Diagnostics) {
         for diagnostic in found.0 {
             let place = diagnostic.place.as_ref().map(|(origin, _)| origin.to_string());
             let key = (diagnostic.message.clone(), place.unwrap_or_default());
@@ -28,7 +28,8 @@ impl Findings {
         }
     }
 
-    fn into_diagnostics(self, hosts: usize) -> Diagnostics {
+    /// Of a run with that many hosts.
+    pub fn into_diagnostics(self, hosts: usize) -> Diagnostics {
         let named = |(diagnostic, on): (Diagnostic, Vec<String>)| match on.len() {
             count if count == hosts => diagnostic,
             count if count > 3 => {
@@ -44,7 +45,7 @@ impl Site {
     /// Prepares every task of every host without facts and results. Each mistake is reported once, with the hosts it
     /// is on when these are not all.
     pub fn validate(&self) -> Diagnostics {
-        let mut findings = Findings::default();
+        let mut findings = ByHost::default();
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let hosts: Vec<&Host> = self.hosts().iter().filter_map(|name| self.inventory().host(name)).collect();
         // Hosts beside each other, or the tasks of each, where there are fewer hosts than cores.

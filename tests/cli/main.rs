@@ -26,6 +26,7 @@ mod includes;
 mod inventory;
 mod judging;
 mod keywords;
+mod lints;
 mod moved;
 mod order;
 mod packages;

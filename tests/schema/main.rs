@@ -308,7 +308,7 @@ const PLAY: &str = r#"
     - {name: motd, copy: {dest: "{{home}}/motd", content: "hello\n"}, notify: told}
     - {name: asks, command: "printf 'one\ntwo\n'", register: said, touches: [nothing]}
     - {name: link, link: {path: "{{home}}/l", target: motd}, when: 'eq said.stdout "x"'}
-    - {name: secret, copy: {dest: "{{home}}/s", content: x, mode: "0600"}, no_log: true}
+    - {name: secret, copy: {dest: "{{home}}/s", content: x, mode: "0644"}, no_log: true}
     - {name: bad, command: "false", ignore_errors: true, touches: [nothing]}
     - {name: worse, command: "false"}
     - {name: never, debug: {msg: x}}

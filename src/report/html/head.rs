@@ -47,6 +47,7 @@ pub(super) fn body(story: &Story, title: &str) -> String {
     out += "<main id=\"main\">\n<noscript><p class=\"note\">Without JavaScript: failures, exposure and hosts are shown; the matrix, the diffs, the times and the graph are not.</p></noscript>\n";
     failures(story, &mut out);
     warnings(story, &mut out);
+    findings(story, &mut out);
     proof(story, &mut out);
     exposure::section(story, &mut out);
     hosts(story, &mut out);
@@ -166,6 +167,45 @@ fn warnings(story: &Story, out: &mut String) {
         let _ = write!(out, "<li>{}{on}</li>", escaped(message));
     }
     out.push_str("</ul></section>\n");
+}
+
+/// What the lint of plans found; of what is accepted, why.
+fn findings(story: &Story, out: &mut String) {
+    let found = &story.findings.0;
+    if found.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<section id=\"findings\" aria-labelledby=\"h-findings\"><h2 id=\"h-findings\">About this plan</h2>\n",
+    );
+    for (finding, hosts) in found {
+        let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let (class, word) = match (&finding.accepted, finding.refuses) {
+            (Some(_), _) => ("s-skipped", "accepted"),
+            (None, true) => ("s-failed", "refused"),
+            (None, false) => ("s-changed", "warning"),
+        };
+        let _ = write!(
+            out,
+            "<details class=\"item\" data-hosts=\"{}\"><summary><span class=\"{class} mark\" aria-hidden=\"true\"></span>{word} <code>{}</code> <b>{}</b> <span class=\"on\">{}</span></summary><div class=\"body\"><p class=\"place\">{}</p>",
+            escaped(&hosts.join(" ")),
+            escaped(&finding.lint),
+            escaped(&finding.message),
+            escaped(&named(&names)),
+            escaped(&finding.place)
+        );
+        for cause in &finding.causes {
+            let _ = write!(out, "<p class=\"cause\"><span>cause</span> {}</p>", escaped(cause));
+        }
+        let _ = match &finding.accepted {
+            Some(reason) => {
+                write!(out, "<p><span class=\"note\">accepted because</span> {}</p>", escaped(reason))
+            }
+            None => write!(out, "<p class=\"hint\"><span>hint</span> {}</p>", escaped(&finding.hint)),
+        };
+        out.push_str("</div></details>\n");
+    }
+    out.push_str("</section>\n");
 }
 
 /// What the second look of `--prove` found.

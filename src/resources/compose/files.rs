@@ -13,7 +13,7 @@ use agent::{
 use std::sync::Arc;
 
 /// Bytes of a compose or environment file.
-const LIMIT: u64 = 4 << 20;
+pub const LIMIT: u64 = 4 << 20;
 
 /// What compose looks for where no file is named: the first that is there.
 const MAIN: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -66,7 +66,7 @@ pub fn join(directory: &str, file: &str) -> String {
     format!("{}/{file}", directory.trim_end_matches('/'))
 }
 
-fn read_query(path: &str) -> Query {
+pub fn read_query(path: &str) -> Query {
     // Compose files may hold secrets as well as environment files do; nothing of either is shown as text.
     Query::Read { path: path.into(), limit: LIMIT, secret: true }
 }
@@ -144,6 +144,19 @@ pub fn are_there(spec: &Spec, seen: &Seen) -> Observe<bool> {
     seen.each(paths.iter().map(|path| read_query(path)))?;
     let there = paths.iter().map(|path| Ok(seen.content(path, LIMIT, true)?.is_some()));
     there.collect::<Observe<Vec<bool>>>().map(|there| there.into_iter().all(|there| there))
+}
+
+/// The Compose files that are there, as predicted, one by one.
+pub fn parsed(spec: &Spec, seen: &Seen) -> Observe<Vec<(Arc<Source>, Node)>> {
+    let paths = compose_files(spec, seen)?;
+    seen.each(paths.iter().map(|path| read_query(path)))?;
+    let mut parsed = vec![];
+    for path in &paths {
+        if let Some(content) = seen.content(path, LIMIT, true)? {
+            parsed.push(parse_file(path, &content)?);
+        }
+    }
+    Ok(parsed)
 }
 
 /// Reads the files, as predicted.
@@ -268,14 +281,22 @@ impl Files {
     }
 }
 
-/// Services that `up` would start: those that no profile holds back.
-fn named_services(node: &Node, active: &[String]) -> Vec<Named> {
-    let profiled = |service: &Node| {
-        let profiles = service.get("profiles").and_then(Node::as_seq).filter(|named| !named.is_empty());
-        profiles.is_some_and(|named| {
-            !named.iter().filter_map(Node::as_str).any(|name| active.iter().any(|active| active == name))
+/// Services that `up` would start: those that no profile holds back. Name, place of the name, and the service.
+pub fn active<'a>(
+    node: &'a Node,
+    profiles: &'a [String],
+) -> impl Iterator<Item = (&'a String, &'a Origin, &'a Node)> {
+    let is_active = |service: &Node| {
+        let own = service.get("profiles").and_then(Node::as_seq).filter(|named| !named.is_empty());
+        own.is_none_or(|named| {
+            named.iter().filter_map(Node::as_str).any(|name| profiles.iter().any(|p| p == name))
         })
     };
+    let map = node.get("services").and_then(Node::as_map).into_iter().flatten();
+    map.map(|(name, entry)| (name, &entry.key, &entry.node)).filter(move |(.., service)| is_active(service))
+}
+
+fn named_services(node: &Node, profiles: &[String]) -> Vec<Named> {
     let image = |service: &Node| {
         let image = service.get("image").and_then(Node::as_str)?;
         (!image.contains('$')).then(|| image.to_string())
@@ -285,13 +306,13 @@ fn named_services(node: &Node, active: &[String]) -> Vec<Named> {
         let list = named.as_seq().into_iter().flatten().filter_map(Node::as_str).map(str::to_string);
         list.chain(named.as_map().into_iter().flatten().map(|(name, _)| name.clone())).collect()
     };
-    let name = |(name, service): (&String, &Node)| Named {
+    let name = |(name, _, service): (&String, &Origin, &Node)| Named {
         name: name.clone(),
         image: image(service),
         builds: service.get("build").is_some(),
         depends_on: depends_on(service),
     };
-    services_in(node).filter(|(_, service)| !profiled(service)).map(name).collect()
+    active(node, profiles).map(name).collect()
 }
 
 /// All `env_file:` entries that are named plainly, in the order in which they stand in the text.

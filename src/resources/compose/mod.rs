@@ -5,8 +5,10 @@
 //! back, [`reasons`] says why a container is recreated.
 
 mod answer;
+mod claims;
 mod container;
 mod files;
+mod interpolate;
 mod labels;
 mod less;
 mod published;
@@ -14,7 +16,7 @@ mod reasons;
 mod spec;
 
 use crate::{
-    model::{Address, Area, Exposed, Footprint},
+    model::{Address, Area, Claim, Exposed, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Exec, Op, Probe, Until, Wait};
@@ -219,6 +221,10 @@ impl Resource for Compose {
 
     fn exposes(spec: &Spec, seen: &Seen) -> Observe<Option<Exposed>> {
         published::of(spec, seen)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        claims::of(spec, seen)
     }
 
     fn effects(spec: &Spec, _: &Project, _: &Project, _: &[Op]) -> Vec<Effect> {

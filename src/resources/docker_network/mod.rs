@@ -10,7 +10,7 @@ use super::shared::{
     unit::{self, output},
 };
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::wire::{Answer, Op, Probe, Query, docker::DockerProbe};
@@ -322,6 +322,16 @@ docker_network:
             return Err(Fault::new(what).hint(hint));
         }
         Ok(state)
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        let subnets = spec.subnet.as_ref().filter(|_| spec.state == Wanted::Present);
+        let claim = |subnets: &OneOrMany<String>| Claim::Network {
+            name: spec.name.clone(),
+            subnets: subnets.0.clone(),
+            spot: None,
+        };
+        Ok(subnets.map(claim).into_iter().collect())
     }
 
     fn ops(spec: &Spec, from: &NetworkState, to: &NetworkState) -> Vec<Op> {

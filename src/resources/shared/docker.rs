@@ -2,12 +2,22 @@
 
 use super::unit;
 use crate::{
-    model::{Area, Footprint},
+    model::{Area, Claim, Footprint},
     resource::{Fault, Observe, Seen},
 };
 use agent::wire::{Op, Probe, docker::DockerProbe};
 use indexmap::IndexMap;
 use serde_json::Value;
+
+/// The daemon's settings.
+pub const DAEMON_FILE: &str = "/etc/docker/daemon.json";
+
+/// How the daemon keeps logs, from its settings; none where they are not JSON.
+pub fn daemon_claim(settings: &[u8]) -> Option<Claim> {
+    let settings: Value = serde_json::from_slice(settings).ok()?;
+    let driver = settings["log-driver"].as_str().map(str::to_string);
+    Some(Claim::Daemon { driver, limited: settings["log-opts"]["max-size"].is_string() })
+}
 
 /// Each of them changes what the daemon holds.
 pub fn footprint() -> Footprint {

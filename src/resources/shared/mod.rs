@@ -4,6 +4,7 @@ pub mod account;
 mod act;
 pub mod armed;
 pub mod checksum;
+mod claims;
 pub mod device;
 pub mod docker;
 pub mod dotenv;
@@ -28,6 +29,7 @@ mod words;
 use crate::model::Area;
 
 pub use act::{Act, check_host};
+pub use claims::{file_claims, secret_claim};
 pub use edit::{Edited, Presence, Validate, body, line_break, place};
 pub use file::{
     FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,

@@ -13,8 +13,13 @@ mod uses;
 mod variables;
 
 use super::{Shared, Site};
-use crate::diag::Diagnostics;
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    inventory::Inventory,
+    playbook::is_reserved,
+};
 use definitions::Definition;
+use std::collections::HashSet;
 use uses::Uses;
 
 impl Site {
@@ -30,5 +35,16 @@ impl Site {
         tasks::odd(self, &mut found);
         uses.statements(&mut found);
         found
+    }
+}
+
+/// What the inventory sets and nobody sees, since those names are always in scope.
+pub(super) fn reserved(inventory: &Inventory, errors: &mut Diagnostics) {
+    let vars = inventory.hosts().flat_map(|host| &host.vars).filter(|(name, _)| is_reserved(name));
+    let mut told = HashSet::new();
+    for (name, node) in vars.filter(|(name, node)| told.insert(((*name).clone(), node.origin.to_string()))) {
+        let warning =
+            Diagnostic::lint("reserved-name", format!("nobody sees the variable `{name}` of the inventory"));
+        errors.push(warning.at(&node.origin).hint("that name is always in scope: choose another one"));
     }
 }

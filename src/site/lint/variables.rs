@@ -3,6 +3,7 @@
 use super::{Definition, Shared, Uses, definitions::Kind};
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
+    inventory::ACCEPT,
     model::Origin,
     template::names_in,
 };
@@ -17,7 +18,7 @@ const SHOWN: usize = 3;
 
 /// Names that are used by the program itself, or are meant to be unused.
 fn is_exempt(name: &str) -> bool {
-    name.starts_with("ansible_") || name.starts_with('_') || name == "connection_command"
+    name.starts_with("ansible_") || name.starts_with('_') || crate::inventory::is_of_connection(name)
 }
 
 /// Variables and results that nothing uses: each name once.
@@ -89,6 +90,7 @@ pub(super) fn unread(definitions: &[Definition], found: &mut Diagnostics) {
             "ansible_connection" => {
                 warning.hint("for a play or a task there is the keyword `connection: local`")
             }
+            ACCEPT => warning.hint("what is accepted is said in the inventory: in `vars` there, or in group_vars/ or host_vars/"),
             "protected" => warning.hint("the inventory says which hosts are protected: in `vars` there, or in group_vars/ or host_vars/"),
             _ if name.contains("become_pass") => warning.hint("`apply --ask-become-pass` asks for it"),
             _ => warning,

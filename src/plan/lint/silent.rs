@@ -1,10 +1,10 @@
 //! Edges that are odd: order that costs much and that nobody asked for.
 
-use super::offline_nodes;
 use crate::{
     diag::{Diagnostic, Diagnostics},
     graph::{TaskGraph, Why},
     model::{Area, TaskId},
+    plan::offline_nodes,
     site::{HostTask, Preparation, Prepare, Registered},
 };
 

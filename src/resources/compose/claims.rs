@@ -1,0 +1,221 @@
+//! What the project's files say of its containers and networks, for the lint of plans. Read here and not by the host's compose: it has to
+//! be known where there is no docker yet, and where there is no host at all.
+
+use super::{
+    files::{self, join},
+    interpolate::{self, fill},
+    spec::{Spec, Wanted},
+};
+use crate::{
+    model::{Bind, Blank, Claim, Container, Image, Log, Origin, Published, Source, Spot},
+    resource::{Observe, Pause, Seen},
+    resources::shared::{
+        docker::{DAEMON_FILE, daemon_claim},
+        dotenv,
+    },
+    yaml::{Node, Value},
+};
+use agent::wire::Query;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Nothing where none of it is to run.
+pub fn of(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+    if matches!(spec.state, Wanted::Absent | Wanted::Stopped) {
+        return Ok(vec![]);
+    }
+    let env: Vec<String> = match spec.env_file.0.is_empty() {
+        true => vec![join(&spec.directory, ".env")],
+        false => spec.env_file.0.iter().map(|file| join(&spec.directory, file)).collect(),
+    };
+    // Asked together with the rest, whatever that waits for.
+    let mut open = vec![];
+    for path in env.iter().map(String::as_str).chain([DAEMON_FILE]) {
+        open.extend(needed(&seen.each([files::read_query(path)])));
+    }
+    let parsed = files::parsed(spec, seen);
+    open.extend(needed(&parsed));
+    if !open.is_empty() {
+        return Err(Pause::Need(open));
+    }
+    let parsed = parsed?;
+    let (mut values, mut all_known) = (BTreeMap::new(), true);
+    for path in &env {
+        let content = seen.content(path, files::LIMIT, true);
+        all_known &= content.is_ok();
+        let Ok(Some(content)) = content else { continue };
+        let text = String::from_utf8_lossy(content.bytes()).into_owned();
+        for pair in dotenv::parse(&text).into_iter().filter_map(|item| item.pair) {
+            // What is made of other variables is something, as far as can be told.
+            let (dotenv::Value::Literal(value) | dotenv::Value::Interpolated(value)) = pair.value;
+            values.insert(pair.key, value);
+        }
+    }
+    let mut reader = Reader { values, env, claims: vec![] };
+    if all_known {
+        parsed.iter().for_each(|(_, node)| reader.blanks(node));
+    }
+    reader.containers(spec, &parsed);
+    reader.networks(spec, &parsed);
+    if let Ok(Some(content)) = seen.content(DAEMON_FILE, files::LIMIT, true) {
+        reader.claims.extend(daemon_claim(content.bytes()));
+    }
+    Ok(reader.claims)
+}
+
+/// The questions that are open.
+fn needed<T>(answers: &Observe<T>) -> Vec<Query> {
+    match answers {
+        Err(Pause::Need(queries)) => queries.clone(),
+        _ => vec![],
+    }
+}
+
+struct Reader {
+    values: BTreeMap<String, String>,
+    /// The files that they are from.
+    env: Vec<String>,
+    claims: Vec<Claim>,
+}
+
+fn spot(origin: &Origin) -> Spot {
+    Spot { path: origin.source.path.display().to_string(), line: origin.line_column().0 }
+}
+
+impl Reader {
+    fn filled(&self, text: &str) -> String {
+        fill(text, &self.values, &mut |_| {})
+    }
+
+    /// A text or a number, with its variables filled in.
+    fn text(&self, node: &Node) -> Option<String> {
+        match &node.value {
+            Value::Str(text) => Some(self.filled(text)),
+            Value::Int(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    fn blanks(&mut self, node: &Node) {
+        match &node.value {
+            Value::Str(text) if text.contains('$') => {
+                let mut found = vec![];
+                fill(text, &self.values, &mut |blank: interpolate::Blank| found.push(blank));
+                for interpolate::Blank { name, is_set } in found {
+                    let source = match is_set {
+                        true => Blank::Empty { file: self.env.join(", ") },
+                        false => Blank::Unset { looked_at: self.env.clone() },
+                    };
+                    let claim = Claim::Blank { name, spot: spot(&node.origin), source };
+                    // One that several services share through an anchor stands there once.
+                    if !self.claims.contains(&claim) {
+                        self.claims.push(claim);
+                    }
+                }
+            }
+            Value::Seq(items) => items.iter().for_each(|item| self.blanks(item)),
+            Value::Map(map) => map.values().for_each(|entry| self.blanks(&entry.node)),
+            _ => {}
+        }
+    }
+
+    /// The services that would run, each as all the files together have it.
+    fn containers(&mut self, spec: &Spec, parsed: &[(Arc<Source>, Node)]) {
+        let mut found: Vec<Container> = vec![];
+        for (_, node) in parsed {
+            for (name, key, service) in files::active(node, &spec.profiles.0) {
+                let at = found.iter().position(|known| known.name == *name).unwrap_or_else(|| {
+                    found.push(Container {
+                        name: name.clone(),
+                        spot: spot(key),
+                        image: None,
+                        ports: vec![],
+                        binds: vec![],
+                        log: Log::AsDaemon { driver: None },
+                    });
+                    found.len() - 1
+                });
+                self.service(&mut found[at], service);
+            }
+        }
+        found.retain(|container| spec.scale.get(&container.name) != Some(&0));
+        self.claims.extend(found.into_iter().map(|container| Claim::Container(Box::new(container))));
+    }
+
+    fn service(&self, container: &mut Container, service: &Node) {
+        if let Some(node) = service.get("image")
+            && let (Some(name), Some(shown)) = (self.text(node), node.as_str())
+        {
+            container.image = Some(Image { name, shown: shown.into(), spot: spot(&node.origin) });
+        }
+        let list = |key: &str| service.get(key).and_then(Node::as_seq).into_iter().flatten();
+        container.ports.extend(list("ports").filter_map(|node| self.port(node)));
+        container.binds.extend(list("volumes").filter_map(|node| self.bind(node)));
+        if let Some(logging) = service.get("logging") {
+            let driver = logging.get("driver").and_then(|node| self.text(node));
+            let has_end = logging.get("options").and_then(|options| options.get("max-size")).is_some();
+            container.log = match (driver.as_deref(), &container.log) {
+                (None | Some("json-file"), _) if has_end => Log::Limited,
+                (None, Log::Limited) => Log::Limited,
+                (None, Log::AsDaemon { driver }) => Log::AsDaemon { driver: driver.clone() },
+                _ => Log::AsDaemon { driver },
+            };
+        }
+        // What it takes over from elsewhere is not seen.
+        if service.get("extends").is_some() {
+            container.log = Log::Limited;
+        }
+    }
+
+    /// `8080:80`, `127.0.0.1:5432:5432/tcp`, `[::1]:80:80`, `80`, or a mapping.
+    fn port(&self, node: &Node) -> Option<Published> {
+        let spot = spot(&node.origin);
+        if node.as_map().is_some() {
+            let field =
+                |key: &str| node.get(key).and_then(|node| self.text(node)).filter(|text| !text.is_empty());
+            let address = field("host_ip");
+            return Some(Published { inside: field("target")?, outside: field("published"), address, spot });
+        }
+        let text = self.text(node)?;
+        let text = text.split('/').next().unwrap_or_default();
+        let (rest, inside) = text.rsplit_once(':').unwrap_or(("", text));
+        let (address, outside) = match rest.rsplit_once(':') {
+            Some((address, outside)) => (Some(address.trim_matches(['[', ']']).to_string()), outside),
+            None => (None, rest),
+        };
+        let outside = (!outside.is_empty()).then(|| outside.to_string());
+        Some(Published { inside: inside.into(), outside, address, spot })
+    }
+
+    /// `./data:/var/lib/data:ro`, or a mapping. What is no path is a volume of docker's.
+    fn bind(&self, node: &Node) -> Option<Bind> {
+        let spot = spot(&node.origin);
+        if node.as_map().is_some() {
+            let field = |key: &str| node.get(key).and_then(|node| self.text(node));
+            let (source, target) = (field("source")?, field("target")?);
+            return (field("type").as_deref() == Some("bind")).then_some(Bind { source, target, spot });
+        }
+        let text = self.text(node)?;
+        let (source, target) = text.split_once(':')?;
+        let target = target.split(':').next().unwrap_or_default().to_string();
+        source.starts_with(['/', '.', '~']).then(|| Bind { source: source.into(), target, spot })
+    }
+
+    /// Those that name their subnets and are the project's own.
+    fn networks(&mut self, spec: &Spec, parsed: &[(Arc<Source>, Node)]) {
+        for (_, node) in parsed {
+            let networks = node.get("networks").and_then(Node::as_map).into_iter().flatten();
+            for (key, entry) in networks {
+                let configs =
+                    entry.node.get("ipam").and_then(|ipam| ipam.get("config")).and_then(Node::as_seq);
+                let subnets: Vec<&Node> =
+                    configs.into_iter().flatten().filter_map(|config| config.get("subnet")).collect();
+                let Some(first) = subnets.first() else { continue };
+                let own = || format!("{}_{key}", spec.project());
+                let name = entry.node.get("name").and_then(|node| self.text(node)).unwrap_or_else(own);
+                let spot = Some(spot(&first.origin));
+                let subnets = subnets.iter().filter_map(|node| self.text(node)).collect();
+                self.claims.push(Claim::Network { name, subnets, spot });
+            }
+        }
+    }
+}
