@@ -8,9 +8,11 @@
 //! * [`frame`]: how a message becomes bytes
 //! * [`folders`]: which folders nothing removes
 //! * [`glob`]: patterns for paths
+//! * [`calendar`]: days and dates
 //! * [`mode`]: permission bits, in full or as changes
 //! * `child` runs commands, `observe` answers queries, `act` performs ops, `serve` is the session (feature `bin`)
 
+pub mod calendar;
 pub mod folders;
 pub mod frame;
 pub mod glob;

@@ -2,14 +2,13 @@
 
 use crate::{resource::Fault, resources::shared::unit::output};
 use agent::{
+    calendar,
     secret::Content,
     wire::{Output, Probe, Query, shadow_fingerprint},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
-
-const DAY: i64 = 86_400;
 
 /// The password that is wanted.
 #[derive(Clone)]
@@ -142,10 +141,10 @@ impl Expires {
             return Ok(Self(None));
         }
         // Day 0 is taken for no day by some, and for one that has passed by others.
-        if !(DAY as f64..4.0e11).contains(&seconds) {
+        if !(calendar::DAY as f64..4.0e11).contains(&seconds) {
             return Err("it is no time after 1970-01-01".into());
         }
-        Ok(Self(Some(seconds as i64 / DAY)))
+        Ok(Self(Some(seconds as i64 / calendar::DAY)))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -159,11 +158,8 @@ impl Expires {
         else {
             return Err(bad());
         };
-        let days = days_of(year, month, day);
-        if civil(days) != (year, month, day) {
-            return Err("there is no such day".into());
-        }
-        Self::of_seconds(days as f64 * DAY as f64)
+        let days = calendar::day(year, month, day).ok_or("there is no such day")?;
+        Self::of_seconds(days as f64 * calendar::DAY as f64)
     }
 }
 
@@ -172,28 +168,10 @@ pub fn day(expires: Option<i64>) -> String {
     expires.map_or_else(
         || "never".into(),
         |days| {
-            let (year, month, day) = civil(days);
+            let (year, month, day) = calendar::civil(days);
             format!("{year:04}-{month:02}-{day:02}")
         },
     )
-}
-
-/// Days since 1970-01-01, counted in years that begin in March.
-fn days_of(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let years = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * years + years / 4 - years / 100);
-    let march = (5 * of_year + 2) / 153;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    (era * 400 + years + i64::from(month <= 2), month, of_year - (153 * march + 2) / 5 + 1)
 }
 
 impl<'de> Deserialize<'de> for Expires {

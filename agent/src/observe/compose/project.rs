@@ -1,6 +1,7 @@
 //! What docker holds of a project.
 
 use super::{LIMIT, text};
+use crate::calendar;
 use crate::child::probe;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -42,7 +43,7 @@ pub fn containers(project: &str) -> Result<Vec<String>, String> {
     }
     let minute_ago =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().saturating_sub(60));
-    let format = CONTAINER.replace("@SINCE@", &utc(minute_ago));
+    let format = CONTAINER.replace("@SINCE@", &calendar::utc(minute_ago as i64));
     let argv: Vec<&str> = ["docker", "container", "inspect", "--format", &format]
         .into_iter()
         .chain(ids.split_whitespace())
@@ -89,21 +90,6 @@ fn objects(lines: &str) -> Vec<String> {
     objects
 }
 
-/// Seconds since 1970 as docker writes a time, down to the second: such texts are in order as the times are.
-fn utc(seconds: u64) -> String {
-    let (days, rest) = ((seconds / 86_400) as i64, seconds % 86_400);
-    // Days of the Gregorian calendar, counted from 1 March of a leap century.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,12 +104,5 @@ mod tests {
                 "{\"Name\":\"/b\",\"Mounts\":[{\"Type\":\"a\"},{\"Type\":\"z\"}]}"
             ]
         );
-    }
-
-    #[test]
-    fn times_are_written_as_docker_does() {
-        assert_eq!(utc(0), "1970-01-01T00:00:00");
-        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00");
-        assert_eq!(utc(1_798_761_599), "2026-12-31T23:59:59");
     }
 }

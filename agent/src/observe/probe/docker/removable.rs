@@ -1,6 +1,7 @@
 //! What a daemon holds and nothing uses, with the space that it takes.
 
 use super::{Asked, LONG, answer, containers, inspect, lines, text};
+use crate::calendar;
 use crate::child::probe;
 use crate::wire::Output;
 use crate::wire::docker::{Images, Removable};
@@ -148,12 +149,7 @@ fn seconds(time: &str) -> Option<i64> {
             if zone.starts_with('-') { -east } else { east }
         }
     };
-    // Days by the calendar that begins years in March.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day
-        - 1
-        - 719_468;
-    Some(days * 86400 + hour * 3600 + minute * 60 + second - offset)
+    Some(calendar::number(year, month, day) * calendar::DAY + hour * 3600 + minute * 60 + second - offset)
 }
 
 #[cfg(test)]
