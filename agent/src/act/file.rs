@@ -21,6 +21,18 @@ pub(super) struct Numbers {
     pub gid: Option<u32>,
 }
 
+impl Numbers {
+    fn moves(&self, now: &Stat) -> bool {
+        self.uid.is_some_and(|uid| uid != now.st_uid) || self.gid.is_some_and(|gid| gid != now.st_gid)
+    }
+
+    /// The mode that stays where none is asked for.
+    fn kept_of(&self, now: &Stat) -> u32 {
+        let is_folder = kind(now) == FileType::Directory;
+        crate::mode::kept(now.st_mode & 0o7777, is_folder, self.moves(now))
+    }
+}
+
 pub(super) fn numbers(attrs: &Attrs, names: &mut Names) -> Result<Numbers, String> {
     Ok(Numbers {
         mode: attrs.mode.map(|mode| mode & 0o7777),
@@ -126,7 +138,7 @@ pub(super) fn wanted(place: &Place, attrs: &Attrs, names: &mut Names) -> Result<
     let now = now.filter(|stat| kind(stat) == FileType::RegularFile);
     let asked = numbers(attrs, names)?;
     Ok(Numbers {
-        mode: asked.mode.or(Some(now.as_ref().map_or(0o644, |stat| stat.st_mode & 0o7777))),
+        mode: asked.mode.or(Some(now.as_ref().map_or(0o644, |stat| asked.kept_of(stat)))),
         uid: asked.uid.or(now.as_ref().map(|stat| stat.st_uid)),
         gid: asked.gid.or(now.as_ref().map(|stat| stat.st_gid)),
     })
@@ -192,13 +204,12 @@ fn change(place: &Place, want: Numbers, now: &Stat) -> Result<(), Errno> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let held = rustix::fs::openat(&place.folder, &place.name, flags, Mode::empty())?;
     let (uid, gid) = (want.uid.map(Uid::from_raw), want.gid.map(Gid::from_raw));
-    let moves =
-        want.uid.is_some_and(|uid| uid != now.st_uid) || want.gid.is_some_and(|gid| gid != now.st_gid);
+    let moves = want.moves(now);
     if moves {
         rustix::fs::chownat(&held, "", uid, gid, AtFlags::EMPTY_PATH)?;
     }
-    // A change of owner clears set-id bits: what was there is set again.
-    let mode = want.mode.or(moves.then_some(now.st_mode & 0o7777));
+    // A change of owner clears set-id bits, of folders too with some kernels: the mode is set after it.
+    let mode = want.mode.or(moves.then(|| want.kept_of(now)));
     let Some(mode) = mode.filter(|mode| moves || *mode != now.st_mode & 0o7777) else { return Ok(()) };
     if kind(now) == FileType::Symlink {
         return Ok(());

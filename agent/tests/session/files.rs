@@ -121,3 +121,35 @@ fn a_name_that_was_swapped_gives_no_other_file_away() {
     });
     assert_eq!(fs::metadata(&precious).unwrap().uid(), 0);
 }
+
+/// A program that runs as its owner must not come to run as the next one, unless that is written.
+#[test]
+fn what_changes_hands_loses_its_set_id_bits_unless_they_are_named() {
+    let (folder, mut agent) = session();
+    let path = folder.path().join("run");
+    let mut after = |now: u32, mode: Option<u32>, owner: &str, anew: bool| {
+        fs::write(&path, "x").unwrap();
+        std::os::unix::fs::chown(&path, Some(1), Some(1)).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(now)).unwrap();
+        let attrs = Attrs { mode, owner: Some(owner.into()), group: None };
+        let path = text(&path);
+        agent.done(match anew {
+            true => Op::WriteFile { path: path.clone(), content: "y".into(), attrs, check: None },
+            false => Op::SetAttrs { path: path.clone(), attrs },
+        });
+        fs::metadata(path).unwrap().mode() & 0o7777
+    };
+    for anew in [false, true] {
+        assert_eq!(after(0o6755, None, "root", anew), 0o755);
+        assert_eq!(after(0o4755, Some(0o4750), "root", anew), 0o4750);
+        // One that stays whose it is stays as it is.
+        assert_eq!(after(0o6755, None, "daemon", anew), 0o6755);
+    }
+    let inner = folder.path().join("d");
+    fs::create_dir(&inner).unwrap();
+    fs::set_permissions(&inner, PermissionsExt::from_mode(0o2775)).unwrap();
+    let attrs = Attrs { mode: None, owner: None, group: Some("daemon".into()) };
+    agent.done(Op::SetAttrs { path: text(&inner), attrs });
+    let meta = fs::metadata(&inner).unwrap();
+    assert_eq!((meta.mode() & 0o7777, meta.gid()), (0o2775, 1));
+}

@@ -205,7 +205,9 @@ file:
             Wanted::Touch => now.what.clone().unwrap_or(What::File),
         };
         let new_mode = if what == What::Folder { 0o755 } else { 0o644 };
-        let mode = spec.mode_of(now.mode.unwrap_or(new_mode), what == What::Folder);
+        // As the agent does it: a rule changes what a change of owner leaves of the mode.
+        let before = now.kept_mode(&spec.attrs(None)).unwrap_or(new_mode);
+        let mode = spec.mode_of(before, what == What::Folder);
         let file = now.with_attrs(what, &spec.attrs(mode), new_mode);
         let below = match spec.is_tree(now.what.as_ref()) {
             true => spec.wanted_of(&observed.below),

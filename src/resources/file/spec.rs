@@ -48,7 +48,8 @@ pub struct Spec {
     /// With `link`: what it points to, as it is written into the link. With `hard`: the file, on the same filesystem. Default: none.
     pub src: Option<String>,
     /// Permission bits, quoted: `"0755"`, or changes to those that are there: `u=rwX,g=rX,o=`, where `X` is for directories and for what
-    /// somebody may execute already. Default: as it is; a new directory has `0755`, a new file `0644`.
+    /// somebody may execute already. Default: as it is, but without set-id bits where a file gets another owner or group; a new directory
+    /// has `0755`, a new file `0644`.
     pub mode: Option<ModeRule>,
     /// Name or number of the owner; with `link` that of the link itself. Default: as it is; what is new belongs to whom the task runs as.
     pub owner: Option<String>,

@@ -7,6 +7,7 @@ use crate::{
     yaml::Mode,
 };
 use agent::{
+    mode::kept,
     secret::Content,
     wire::{Answer, Attrs, Kind, Meta, Op, Query},
 };
@@ -56,13 +57,26 @@ impl FileState {
     /// The state wanted of a file or folder that has these attributes: a new one also gets `new_mode`.
     pub fn with_attrs(&self, what: What, attrs: &Attrs, new_mode: u32) -> Self {
         let new = self.what.as_ref() != Some(&what);
+        let mode = if new { Some(new_mode) } else { self.kept_mode(attrs) };
         Self {
             what: Some(what),
             content: None,
-            mode: attrs.mode.or(new.then_some(new_mode)),
+            mode: attrs.mode.or(mode),
             owner: attrs.owner.clone(),
             group: attrs.group.clone(),
         }
+    }
+
+    /// The mode that was found, without the set-id bits that a file loses when its owner or group become these.
+    pub fn kept_mode(&self, attrs: &Attrs) -> Option<u32> {
+        let is_folder = self.what == Some(What::Folder);
+        self.mode.map(|mode| kept(mode, is_folder, self.moves(attrs)))
+    }
+
+    /// Whether it gets another owner or group.
+    fn moves(&self, attrs: &Attrs) -> bool {
+        let other = |wanted: &Option<String>, found| wanted.is_some() && wanted != found;
+        other(&attrs.owner, &self.owner) || other(&attrs.group, &self.group)
     }
 
     /// The state wanted of a file with this content. A new one is readable by all, or by nobody else if it holds a secret.
@@ -119,8 +133,11 @@ pub fn observe_entry(path: &HostPath, named: &Attrs, seen: &Seen) -> Observe<(Fi
     let mut state = FileState { what: Some(what), ..FileState::default() };
     // A link has no mode or owner that matters.
     if !matches!(state.what, Some(What::Link(_))) {
-        state.mode = named.mode.map(|_| meta.mode);
         (state.owner, state.group) = owners_of(&meta, named, seen)?;
+        // What runs as its owner does not come to run as the next one: the mode changes with the owner, though nobody names it.
+        let loses =
+            state.moves(named) && kept(meta.mode, state.what == Some(What::Folder), true) != meta.mode;
+        state.mode = (named.mode.is_some() || loses).then_some(meta.mode);
     }
     Ok((state, Some(meta)))
 }
