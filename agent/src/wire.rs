@@ -244,8 +244,17 @@ pub enum Op {
     Wait(Wait),
     /// Does nothing on the host; the text comes back as [`Response::Progress`].
     Note { text: Content },
-    /// In a revert only: gives an account the password that it has when the revert is armed. It does not leave the host.
-    OldPassword { user: String },
+    /// In a revert only. See [`Earlier`].
+    Earlier(Earlier),
+}
+
+/// What was before, as the host knows it when a revert is armed. It does not leave the host.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Earlier {
+    /// Gives an account the password that it has then.
+    Password { user: String },
+    /// Brings back what this run has changed until then, and changes with the op's task, at these paths and below them.
+    Files { below: Vec<String> },
 }
 
 /// The programs of [`Op::Packages`].

@@ -134,7 +134,7 @@ impl Overlay {
                 | Op::Arm { .. }
                 | Op::Wait(_)
                 | Op::Note { .. }
-                | Op::OldPassword { .. } => {}
+                | Op::Earlier(_) => {}
             }
         }
         for effect in effects {

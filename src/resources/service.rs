@@ -3,17 +3,15 @@
 use super::shared::{
     armed,
     unit::{Unit, definitions, full_name, masked, run, systemctl, unit, unit_query},
+    way_in::{self, Loss},
 };
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, file_query},
 };
-use agent::wire::{Kind, Op, Probe, Query};
+use agent::wire::{Kind, Op};
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-/// Until the service of ssh is started again, when no new connection could be made.
-const CONFIRM_WITHIN_S: u32 = 60;
 
 pub struct Service;
 
@@ -23,7 +21,8 @@ pub struct Service;
 /// belong into handlers. A unit that has failed is started again.
 ///
 /// The service of ssh that the connection came by is neither stopped, disabled nor masked where nothing would listen in its place. Where its
-/// socket does (or the service, in place of the socket), stopping it comes back by itself unless a new connection could be made.
+/// socket does (or the service, in place of the socket), stopping it comes back by itself unless a new connection could be made. Restarting
+/// or reloading it takes back what the run has changed of its configuration (`/etc/ssh`, its unit files) unless one could be made.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -42,6 +41,9 @@ pub struct Spec {
     /// is done anyway.
     #[serde(default)]
     daemon_reload: bool,
+    /// Seconds until what was done to the service of ssh is taken back when no new connection could be made.
+    #[serde(default = "way_in::minute")]
+    confirm_within: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize, JsonSchema)]
@@ -86,47 +88,18 @@ pub struct ServiceState {
     masked: Option<&'static str>,
     /// The definition, where the task is about it.
     definition: Option<&'static str>,
-    /// The connection came by it, and it is to be stopped.
+    /// The connection came by it, and it is to be stopped or started anew.
     ours: bool,
 }
 
-/// What else lets in where this unit of a server of ssh does: the socket for the service, and the other way round.
-fn beside(name: &str) -> Option<String> {
-    let (stem, kind) = name.rsplit_once('.')?;
-    let other = match kind {
-        "service" => "socket",
-        "socket" => "service",
-        _ => return None,
-    };
-    ["ssh", "sshd", "dropbear"].contains(&stem).then(|| format!("{stem}.{other}"))
-}
-
-/// Whether the connection stands on the unit and the task would take it away. Refuses what leaves no way in, now or at the next boot.
+/// Whether the connection stands on the unit and the task takes it away or starts it anew. Refuses what leaves no way in.
 fn ours(spec: &Spec, name: &str, now: &Unit, seen: &Seen) -> Observe<bool> {
-    let Some(other) = beside(name) else { return Ok(false) };
-    let stops = spec.state == Some(Wanted::Stopped) && now.runs();
-    let disables = spec.enabled == Some(false) && now.boot_word() == "enabled";
-    let masks = spec.masked == Some(true) && now.masked_word() == "no";
-    if !(stops || disables || masks) {
-        return Ok(false);
-    }
-    seen.all([Query::Run(Probe::BySsh), unit_query(&other)])?;
-    if !armed::by_ssh(seen)? {
-        return Ok(false);
-    }
-    let beside = unit(seen, &other)?;
-    // A socket starts the service, which a mask forbids.
-    let lacks_it_now = stops && !beside.runs() || masks && name.ends_with(".service");
-    let lacks_it_at_boot = (disables || masks) && beside.boot_word() != "enabled";
-    let what = match (lacks_it_now, lacks_it_at_boot) {
-        (false, false) => return Ok(stops),
-        (true, _) => "we are connected by it, and no new connection would come",
-        (false, true) => "we are connected by it, and none would come after the next boot",
+    let loss = Loss {
+        stops: spec.state == Some(Wanted::Stopped) && now.runs(),
+        disables: spec.enabled == Some(false) && now.boot_word() == "enabled",
+        masks: spec.masked == Some(true) && now.masked_word() == "no",
     };
-    let fault = Fault::new(format!("`{name}` has to stay: {what}"));
-    let hint =
-        format!("start and enable `{other}` before, or do it from the host itself with `connection: local`");
-    Err(fault.hint(hint).into())
+    Ok(way_in::guard(name, loss, seen)? || Service::acts(spec) && way_in::is_ours(name, seen)?)
 }
 
 impl State for ServiceState {
@@ -252,12 +225,12 @@ impl Resource for Service {
         let name = Some(from.name.as_str());
         let mut ops = vec![];
         if from.ours && from.run != to.run {
-            let revert = vec![systemctl("start", name)];
-            ops.push(Op::Arm {
-                token: armed::token("service", &from.name),
-                seconds: CONFIRM_WITHIN_S,
-                revert,
-            });
+            let revert = match spec.state {
+                Some(Wanted::Stopped) => vec![systemctl("start", name)],
+                _ => way_in::as_before(&from.name),
+            };
+            let token = armed::token("service", &from.name);
+            ops.push(Op::Arm { token, seconds: spec.confirm_within, revert });
         }
         let unmasks = from.masked != to.masked && spec.masked == Some(false);
         if unmasks {

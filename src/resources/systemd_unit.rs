@@ -1,6 +1,10 @@
 //! `systemd_unit`: a unit file of one's own, loaded, enabled and started as one change.
 
-use super::shared::unit::{Unit, definitions, full_name, systemctl, unit, unit_query};
+use super::shared::{
+    FileState, armed,
+    unit::{Unit, definitions, full_name, systemctl, unit, unit_query},
+    way_in::{self, Loss},
+};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{
@@ -10,7 +14,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op, Query},
+    wire::{Attrs, Meta, Op, Probe, Query},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,10 +27,15 @@ const LIMIT: u64 = 1 << 20;
 pub struct SystemdUnit;
 
 /// Writes a unit file to `/etc/systemd/system` and makes systemd follow it: reload, enable, start, all as one change.
+///
+/// Of a template (`worker@.service`) systemd reads the file again; its instances are started and restarted by `service`.
+///
+/// Where it is the unit that ssh comes in by (`ssh.service`, `ssh.socket`, `ssh@.service`, ...) and the connection came by ssh, the old file comes
+/// back by itself unless a new connection could be made. It is neither stopped nor disabled where nothing would listen in its place.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Full name: `backup.service`, `backup.timer`.
+    /// Full name: `backup.service`, `backup.timer`, `worker@.service`.
     name: String,
     /// Text of the unit file. Or give `src`, a template.
     content: Option<Text>,
@@ -40,6 +49,9 @@ pub struct Spec {
     /// Restart it when its file has changed while it runs. Default: true.
     #[serde(default = "yes")]
     restart_on_change: bool,
+    /// Seconds until what was done to the unit of ssh is taken back when no new connection could be made.
+    #[serde(default = "way_in::minute")]
+    confirm_within: u32,
 }
 
 fn yes() -> bool {
@@ -54,18 +66,51 @@ enum Wanted {
     Absent,
 }
 
+impl Spec {
+    fn is_template(&self) -> bool {
+        self.name.contains("@.")
+    }
+
+    /// What can be told without asking the host.
+    fn check(&self) -> Result<(), Fault> {
+        if full_name(&self.name)? != self.name {
+            let fault = Fault::new(format!("`{}` is not the full name of a unit", self.name));
+            return Err(fault.hint(format!("write `{}.service`", self.name)));
+        }
+        if self.is_template() && (self.enabled.is_some() || self.started.is_some()) {
+            let fault = Fault::new(format!("`{}` is a template: only its instances run", self.name));
+            let instance = self.name.replace("@.", "@NAME.");
+            return Err(fault.hint(format!("`service: {{name: {instance}, state: started, enabled: true}}`")));
+        }
+        Ok(())
+    }
+
+    fn token(&self) -> String {
+        armed::token("unit", &self.name)
+    }
+}
+
+#[derive(Clone)]
 pub struct UnitFile {
     content: Option<Content>,
+    meta: Option<Meta>,
     /// Mode, owner and group.
     attrs: String,
     unit: Unit,
     boot: Option<String>,
     run: Option<String>,
+    /// The connection may have come by it.
+    ours: bool,
+    /// Whether the last change was confirmed; `None` when there is no doubt.
+    confirmed: Option<bool>,
 }
 
 impl State for UnitFile {
     fn facets(&self) -> Facets {
         let mut facets = Facets::new();
+        if let Some(confirmed) = self.confirmed {
+            facets.insert("confirmed".into(), armed::word(confirmed).into());
+        }
         let Some(content) = &self.content else { return facets };
         facets.insert("content".into(), Facet::content(content));
         facets.insert("attributes".into(), self.attrs.as_str().into());
@@ -110,35 +155,76 @@ impl Resource for SystemdUnit {
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UnitFile> {
-        if full_name(&spec.name)? != spec.name {
-            let fault = Fault::new(format!("`{}` is not the full name of a unit", spec.name));
-            return Err(fault.hint(format!("write `{}.service`", spec.name)).into());
-        }
+        spec.check()?;
         let path = path(spec);
         let secret = spec.content.as_ref().is_some_and(Text::is_secret);
         let read = Query::Read { path: path.clone(), limit: LIMIT, secret };
-        seen.all([read, file_query(&path), unit_query(&spec.name)])?;
+        let own = (!spec.is_template()).then(|| unit_query(&spec.name));
+        let beside = way_in::beside(&spec.name);
+        let looks = beside.as_deref().map(|beside| {
+            [
+                Query::Run(Probe::BySsh),
+                Query::Run(Probe::Unconfirmed { token: spec.token() }),
+                unit_query(beside),
+            ]
+        });
+        seen.each([read, file_query(&path)].into_iter().chain(own).chain(looks.into_iter().flatten()))?;
         let meta = seen.meta(&path)?;
-        let unit = unit(seen, &spec.name)?;
+        let content = seen.content(&path, LIMIT, secret)?;
+        let unit = match spec.is_template() {
+            true => Unit { active: "inactive".into(), ..Unit::default() },
+            false => unit(seen, &spec.name)?,
+        };
+        let goes = spec.state == Wanted::Absent && content.is_some();
+        let loss = Loss {
+            stops: unit.runs() && (goes || spec.started == Some(false)),
+            disables: unit.boot_word() == "enabled" && (goes || spec.enabled == Some(false)),
+            masks: false,
+        };
+        way_in::guard(&spec.name, loss, seen)?;
+        let ours = match beside {
+            Some(beside) if armed::by_ssh(seen)? => {
+                spec.is_template() || unit.runs() || self::unit(seen, &beside)?.runs()
+            }
+            _ => false,
+        };
         Ok(UnitFile {
-            content: seen.content(&path, LIMIT, secret)?,
             attrs: meta
+                .as_ref()
                 .map_or(String::new(), |meta| format!("{:04o} {} {}", meta.mode, meta.owner, meta.group)),
+            content,
+            meta,
             boot: spec.enabled.map(|_| unit.boot_word().into()),
             run: spec.started.map(|_| unit.run_word().into()),
             unit,
+            confirmed: if ours { armed::confirmed(&spec.token(), seen)? } else { None },
+            ours,
         })
     }
 
     fn desired(spec: &Spec, observed: &UnitFile) -> Result<UnitFile, Fault> {
         let gone = Unit { active: "inactive".into(), ..Unit::default() };
+        let confirmed = observed.confirmed.map(|_| true);
+        let observed = &UnitFile { confirmed, ..observed.clone() };
         if spec.state == Wanted::Absent {
-            return Ok(UnitFile { content: None, attrs: String::new(), unit: gone, boot: None, run: None });
+            let (content, attrs) = (None, String::new());
+            return Ok(UnitFile { content, attrs, unit: gone, boot: None, run: None, ..observed.clone() });
         }
         let Some(Text(content)) = &spec.content else {
             return Err(Fault::new(format!("no content for unit `{}`", spec.name))
                 .hint("give `content` or `src`, or `state: absent`"));
         };
+        let is_new = observed.content.as_ref().map(Content::digest) != Some(content.digest());
+        let redefined = is_new || observed.unit.needs_reload;
+        if observed.ours && observed.unit.runs() && redefined && !spec.restart_on_change {
+            let fault = Fault::new(format!(
+                "`{}` would be tried in its new form only later, and we are connected by it",
+                spec.name
+            ));
+            return Err(fault.hint(
+                "leave `restart_on_change` out: after a restart that lets in nobody the old file comes back by itself",
+            ));
+        }
         let text = String::from_utf8_lossy(content.bytes());
         let installs = text.lines().any(|line| line.trim() == "[Install]");
         if spec.enabled == Some(true) && !installs {
@@ -165,7 +251,7 @@ impl Resource for SystemdUnit {
             unit.active = if spec.started == Some(true) { "active" } else { "inactive" }.into();
         }
         let attrs = format!("{:04o} root root", mode(content));
-        Ok(UnitFile { content: Some(content.clone()), attrs, unit, boot, run })
+        Ok(UnitFile { content: Some(content.clone()), attrs, unit, boot, run, ..observed.clone() })
     }
 
     fn ops(spec: &Spec, from: &UnitFile, to: &UnitFile) -> Vec<Op> {
@@ -173,9 +259,9 @@ impl Resource for SystemdUnit {
         let reload = systemctl("daemon-reload", None);
         let Some(content) = &to.content else {
             if from.content.is_none() {
-                return vec![];
+                return arm(spec, from, to, false).into_iter().collect();
             }
-            let mut ops = vec![];
+            let mut ops: Vec<Op> = arm(spec, from, to, true).into_iter().collect();
             if from.unit.found {
                 // `disable --now` takes its links away too; a template or static unit has none.
                 ops.extend([systemctl("stop", name), systemctl("disable", name)]);
@@ -185,7 +271,9 @@ impl Resource for SystemdUnit {
         };
         let digest = |state: &UnitFile| state.content.as_ref().map(Content::digest);
         let written = digest(from) != digest(to);
-        let mut ops = vec![];
+        let redefined = written || from.unit.needs_reload;
+        let stops = from.unit.runs() && !to.unit.runs();
+        let mut ops: Vec<Op> = arm(spec, from, to, redefined || stops).into_iter().collect();
         if written || from.attrs != to.attrs {
             let owner = Some("root".to_string());
             let attrs = Attrs { mode: Some(mode(content)), owner: owner.clone(), group: owner };
@@ -195,7 +283,6 @@ impl Resource for SystemdUnit {
                 Op::SetAttrs { path, attrs }
             });
         }
-        let redefined = written || from.unit.needs_reload;
         if redefined {
             ops.push(reload);
         }
@@ -217,4 +304,18 @@ impl Resource for SystemdUnit {
     fn effects(spec: &Spec, _: &UnitFile, to: &UnitFile, _: &[Op]) -> Vec<Effect> {
         vec![to.unit.effect(&spec.name)]
     }
+}
+
+/// Where the connection came by the unit: starts the countdown to going back to what is there.
+fn arm(spec: &Spec, from: &UnitFile, to: &UnitFile, changes: bool) -> Option<Op> {
+    // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
+    if !from.ours || !(changes || from.confirmed.is_some()) {
+        return None;
+    }
+    let disabled = from.unit.boot_word() == "enabled" && to.unit.boot_word() != "enabled";
+    let enable = disabled.then(|| systemctl("enable", Some(&spec.name)));
+    let file = FileState { content: from.content.as_ref().map(Facet::content), ..FileState::default() };
+    let then = way_in::as_before(&spec.name).into_iter().chain(enable);
+    let path = path(spec);
+    Some(armed::arm(&spec.token(), spec.confirm_within, &path, &file, from.meta.as_ref(), then))
 }

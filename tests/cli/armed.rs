@@ -1,6 +1,9 @@
 //! Changes that would cut off whoever makes them, on a real sshd with a real sudo: they come back of themselves.
 
-use crate::{project::Project, sshd::Sshd};
+use crate::{
+    project::Project,
+    sshd::{PASSWORD, Sshd},
+};
 use std::{fs, path::PathBuf, time::Duration};
 
 const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICHnj+LZ5yM7nCCyvHacgV56OkdKuNS3vlg0TALaxoec other";
@@ -154,6 +157,74 @@ fn the_password_of_the_account_that_one_logs_in_as_comes_back() {
     crate::project::until("a connection", || project.go().code == Some(0));
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(field(), "*");
+}
+
+/// sudo asks for it here, and the run goes on with the old one.
+#[test]
+fn a_password_that_one_becomes_root_by_comes_back() {
+    let sshd = Sshd::start_as("cp -a /etc own-etc\nmount --bind own-etc /etc\n");
+    let hash = |password: &str| {
+        let made = std::process::Command::new("openssl").args(["passwd", "-6", password]).output().unwrap();
+        String::from_utf8(made.stdout).unwrap().trim().to_string()
+    };
+    let paula = |password: &str| {
+        let task = format!(
+            "    - {{name: it, become: true, user: {{name: paula, confirm_within: 4, password: \"{}\"}}}}\n",
+            hash(password)
+        );
+        let project = Project::ssh(&sshd, &task);
+        let inventory = project.read("inventory.yml").replace("alice", "paula");
+        let with = format!("    ansible_become_password: {PASSWORD}\n  hosts:\n");
+        project.write("inventory.yml", &inventory.replace("  hosts:\n", &with));
+        project
+    };
+    let field = || line_of(&sshd, "shadow", "paula").split(':').nth(1).unwrap().to_string();
+    let old = field();
+    paula("another one").go().exits(40).has(&["after this change no new connection gets through"]);
+    crate::project::until("the old password", || field() == old);
+    // The same one, written otherwise.
+    let same = paula(PASSWORD);
+    crate::project::until("a connection", || same.go().code == Some(0));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_ne!(field(), old);
+    same.go().exits(0).row("web1 1 0 0 0 0 0");
+}
+
+/// sshd reads its configuration anew on a signal, which stands for systemd here.
+const SYSTEMCTL: &str = "#!/bin/sh
+case $1 in
+show) printf 'LoadState=loaded\\nActiveState=active\\nSubState=x\\nUnitFileState=enabled\\nNeedDaemonReload=no\\n' ;;
+restart) kill -HUP 1 ;;
+esac
+";
+
+#[test]
+fn what_a_restart_of_ssh_would_make_final_comes_back() {
+    let platform = format!(
+        "cp -a /etc own-etc\nmount --bind own-etc /etc\nmkdir -p /etc/ssh/more\necho 'MaxAuthTries 5' >/etc/ssh/more/own.conf\n\
+         echo 'Include /etc/ssh/more/*.conf' >>sshd_config\ncat >systemctl <<'END'\n{SYSTEMCTL}END\nchmod 0755 systemctl\n\
+         mount --bind systemctl /usr/bin/systemctl\n"
+    );
+    let sshd = Sshd::start_as(&platform);
+    let project = |text: &str| {
+        let project = Project::ssh(&sshd, "");
+        project.write(
+            "site.yml",
+            &format!(
+                "- hosts: all\n  become: true\n  tasks:\n    - {{name: shut, copy: {{dest: /etc/ssh/more/own.conf, content: \"{text}\\n\"}}, \
+                 notify: ssh}}\n  handlers:\n    - {{name: ssh, service: {{name: ssh, state: restarted, confirm_within: 4}}}}\n"
+            ),
+        );
+        project
+    };
+    let text = || fs::read_to_string(sshd.base.join("own-etc/ssh/more/own.conf")).unwrap();
+    project("DenyUsers alice").go().exits(40).has(&["after this change no new connection gets through"]);
+    crate::project::until("the old file", || text() == "MaxAuthTries 5\n");
+    let open = project("MaxAuthTries 4");
+    crate::project::until("a connection", || open.check().code == Some(10));
+    open.go().exits(0);
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(text(), "MaxAuthTries 4\n");
 }
 
 #[test]

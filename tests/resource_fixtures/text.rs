@@ -4,8 +4,8 @@ use agent::wire::MachineProbe;
 use agent::{
     secret::Content,
     wire::{
-        AptPlan, AttributeProbe, Attrs, ComposeAsk, DnfQuestion, Exec, Op, PackageTool, Probe, Query, Until,
-        docker::DockerProbe, postgres::PostgresProbe,
+        AptPlan, AttributeProbe, Attrs, ComposeAsk, DnfQuestion, Earlier, Exec, Op, PackageTool, Probe,
+        Query, Until, docker::DockerProbe, postgres::PostgresProbe,
     },
 };
 use lustores_provision::model::Shown;
@@ -289,7 +289,8 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let revert: Vec<_> = revert.iter().map(step).collect();
             format!("arm {seconds}s: {}", revert.join("; "))
         }
-        Op::OldPassword { user } => format!("old password of {user}"),
+        Op::Earlier(Earlier::Password { user }) => format!("old password of {user}"),
+        Op::Earlier(Earlier::Files { below }) => format!("this run's changes of {}", below.join(" ")),
         Op::Note { text } => return ("note".into(), Some(text)),
         Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
     };

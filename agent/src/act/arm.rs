@@ -4,10 +4,11 @@
 
 mod boot;
 
+use super::journal::Journal;
 use super::state::{private_file, private_folder, safe_name};
 use super::{file, remove};
 use crate::observe::Names;
-use crate::wire::{Exec, Op};
+use crate::wire::{Earlier, Exec, Op};
 use crate::{child, reason};
 use borsh::{BorshDeserialize, BorshSerialize};
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -94,7 +95,8 @@ pub fn pending(state: &Path, token: &str) -> Result<bool, String> {
 ///
 /// One with the same token that is pending is taken over: its change was not confirmed, so what it goes back to is what
 /// this one goes back to.
-pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Op]) -> Result<(), String> {
+pub fn arm(journal: &Journal, token: &str, seconds: u32, revert: &[Op]) -> Result<(), String> {
+    let state = journal.state();
     let plan = plan_path(state, token)?;
     let failed = |why: String| format!("cannot arm the revert: {why}");
     private_folder(&state.join("armed"))?;
@@ -104,7 +106,10 @@ pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Op]) -> Result<(),
     let taken_over = pending.is_some();
     let revert = match pending {
         Some(plan) => plan.revert,
-        None => revert.iter().map(resolved).collect::<Result<_, _>>().map_err(failed)?,
+        None => {
+            let ops: Result<Vec<_>, _> = revert.iter().map(|op| resolved(op, journal.folder())).collect();
+            ops.map_err(failed)?.concat()
+        }
     };
     Plan { boot: this_boot(), seconds, revert }.put(&plan).map_err(failed)?;
     drop(gate);
@@ -120,10 +125,16 @@ pub fn arm(state: &Path, token: &str, seconds: u32, revert: &[Op]) -> Result<(),
 }
 
 /// What only the host knows is written down as it is now.
-fn resolved(op: &Op) -> Result<Op, String> {
-    let Op::OldPassword { user } = op else { return Ok(op.clone()) };
-    let stdin = Some(crate::observe::probe::old_password(user)?);
-    Ok(Op::Exec { exec: Exec { stdin, secret: true, ..Exec::new(["chpasswd", "--encrypted"]) }, ok: vec![] })
+fn resolved(op: &Op, run: &Path) -> Result<Vec<Op>, String> {
+    Ok(match op {
+        Op::Earlier(Earlier::Password { user }) => {
+            let stdin = Some(crate::observe::probe::old_password(user)?);
+            let exec = Exec { stdin, secret: true, ..Exec::new(["chpasswd", "--encrypted"]) };
+            vec![Op::Exec { exec, ok: vec![] }]
+        }
+        Op::Earlier(Earlier::Files { below }) => super::undo::back(run, below),
+        op => vec![op.clone()],
+    })
 }
 
 /// In a unit of its own where systemd runs, since a logout may end all that the session started.

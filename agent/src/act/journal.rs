@@ -225,7 +225,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
         Op::Arm { token, .. } => ("arm", token.as_str()),
         Op::Wait(_) => ("wait", ""),
         Op::Note { .. } => ("note", ""),
-        Op::OldPassword { user } => ("old_password", user.as_str()),
+        Op::Earlier(_) => ("earlier", ""),
     };
     let saved = saved.map(|name| format!(r#","saved":{}"#, json(name))).unwrap_or_default();
     format!(r#"{{"op":"{name}","what":{}{saved}}}"#, json(what))

@@ -185,10 +185,10 @@ fn perform(
             };
             return packages::run(&work, *refresh, progress).map(Some);
         }
-        Op::Arm { token, seconds, revert } => arm::arm(journal.state(), token, *seconds, revert)?,
+        Op::Arm { token, seconds, revert } => arm::arm(journal, token, *seconds, revert)?,
         Op::Wait(wait) => return wait::wait(wait, progress),
         Op::Note { text } => progress(text.clone()),
-        Op::OldPassword { user } => Err(format!("the old password of {user} is only for a revert"))?,
+        Op::Earlier(_) => Err("what was earlier is only for a revert".to_string())?,
     }
     Ok(None)
 }

@@ -5,8 +5,9 @@
 
 use super::state::{newest_first, private_file, safe_name};
 use crate::observe::Observer;
+use crate::secret::Content;
 use crate::wire::undo::{Changed, Deed, Step};
-use crate::wire::{Answer, Apply, Meta, Op, Query};
+use crate::wire::{Answer, Apply, Attrs, Kind, Meta, Op, Query};
 use borsh::{BorshDeserialize, BorshSerialize};
 use rustix::fs::OFlags;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,14 +33,14 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
     for (op, saved) in apply.ops.iter().zip(saved) {
         let mut add = |deed| steps.push(Step { task: apply.task.clone(), deed });
         let saved = saved.as_ref().map(|name| folder.join(name).to_string_lossy().into_owned());
-        let mut path = |path: &str, content: Option<&crate::secret::Content>, saved: Option<String>| {
+        let mut path = |path: &str, content: Option<&Content>, saved: Option<String>| {
             Deed::Path(Changed {
                 path: path.into(),
                 before: look(&mut observer, path),
                 after: None,
-                wanted: content.map(crate::secret::Content::digest),
+                wanted: content.map(Content::digest),
                 saved,
-                secret: content.is_some_and(crate::secret::Content::is_secret),
+                secret: content.is_some_and(Content::is_secret),
             })
         };
         match op {
@@ -183,6 +184,40 @@ pub fn done(run: &Path) -> Vec<Step> {
         step
     };
     steps.into_iter().map(with_end).collect()
+}
+
+/// The ops that bring back what a run has changed so far at these paths and below them, the latest change first. Of what was not kept
+/// only mode and owner come back.
+pub fn back(run: &Path, below: &[String]) -> Vec<Op> {
+    let mut changes: Vec<Changed> = vec![];
+    for step in done(run) {
+        let Deed::Path(changed) = step.deed else { continue };
+        if !below.iter().any(|path| Path::new(&changed.path).starts_with(path)) {
+            continue;
+        }
+        // The first change says how it was before the run; its content may be kept by a later one.
+        match changes.iter_mut().find(|known| known.path == changed.path) {
+            Some(known) if known.before.is_some() && known.saved.is_none() => known.saved = changed.saved,
+            Some(_) => {}
+            None => changes.push(changed),
+        }
+    }
+    changes.into_iter().rev().filter_map(before).collect()
+}
+
+fn before(changed: Changed) -> Option<Op> {
+    let path = changed.path;
+    let Some(meta) = changed.before else { return Some(Op::Remove { path, recursive: false }) };
+    let attrs = Attrs { mode: Some(meta.mode), owner: Some(meta.owner), group: Some(meta.group) };
+    match (meta.kind, changed.saved.map(fs::read)) {
+        (Kind::Link { target }, _) => Some(Op::MakeLink { path, target }),
+        (Kind::File { .. }, Some(Ok(bytes))) => {
+            Some(Op::WriteFile { path, content: Content::new(bytes, true), attrs, check: None })
+        }
+        (Kind::Folder, _) if fs::symlink_metadata(&path).is_err() => Some(Op::MakeFolder { path, attrs }),
+        (Kind::File { .. } | Kind::Folder, _) => Some(Op::SetAttrs { path, attrs }),
+        _ => None,
+    }
 }
 
 /// The runs of which something is known, the latest first: `RUN<tab>PATHS<tab>OTHERS` in each line.

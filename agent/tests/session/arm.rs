@@ -171,3 +171,56 @@ fn what_was_confirmed_leaves_nothing_for_a_reboot() {
     assert!(!folder.path().join("units/provision-revert-t5.service").exists());
     assert_eq!(std::fs::read_dir(state.join("armed")).unwrap().count(), 0);
 }
+
+/// What tasks of a run did to a program's files is brought back by the one that starts it with them.
+#[test]
+fn what_this_run_changed_below_a_path_comes_back() {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("conf/d")).unwrap();
+    fs::write(at("conf/main"), "old").unwrap();
+    fs::write(at("conf/d/gone"), "was there").unwrap();
+    fs::write(at("conf/mode"), "same").unwrap();
+    fs::write(at("conf-beside"), "old").unwrap();
+    fs::set_permissions(at("conf/mode"), PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("main", at("conf/link")).unwrap();
+    // An earlier run's stays.
+    let mut before = Agent::open(&state, Session::ReadWrite, "r0");
+    before.done(write(at("conf/d/earlier"), "of r0"));
+    drop(before);
+    let mut agent = Agent::open(&state, Session::ReadWrite, "r1");
+    let mode = |mode| Attrs { mode: Some(mode), owner: None, group: None };
+    agent.done(Op::SetAttrs { path: text(at("conf/main")), attrs: mode(0o600) });
+    agent.done(write(at("conf/main"), "new"));
+    agent.done(write(at("conf/main"), "newer"));
+    agent.done(write(at("conf/d/more"), "new"));
+    agent.done(Op::Remove { path: text(at("conf/d/gone")), recursive: false });
+    agent.done(Op::SetAttrs { path: text(at("conf/mode")), attrs: mode(0o600) });
+    agent.done(Op::MakeLink { path: text(at("conf/link")), target: "d/more".into() });
+    agent.done(write(at("conf-beside"), "new"));
+    let mark = at("reverted");
+    let revert = vec![
+        Op::Earlier(Earlier::Files { below: vec![text(at("conf"))] }),
+        Op::Exec { exec: shell(&format!("touch {}", mark.display())), ok: vec![] },
+    ];
+    // With what is done beside it.
+    let ops = vec![
+        Op::Arm { token: "t6".into(), seconds: 1, revert },
+        write(at("conf/d/same"), "by the task itself"),
+    ];
+    assert!(matches!(agent.ask(change(ops)), Response::Applied { .. }));
+    eventually("the revert", || mark.exists());
+    let read = |name: &str| fs::read_to_string(at(name)).ok();
+    assert_eq!(read("conf/main").as_deref(), Some("old"));
+    assert_eq!(fs::metadata(at("conf/main")).unwrap().permissions().mode() & 0o7777, 0o644);
+    assert_eq!(read("conf/d/gone").as_deref(), Some("was there"));
+    assert_eq!(fs::metadata(at("conf/mode")).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(fs::read_link(at("conf/link")).unwrap().to_str(), Some("main"));
+    assert_eq!(read("conf/d/earlier").as_deref(), Some("of r0"));
+    assert_eq!(read("conf-beside").as_deref(), Some("new"));
+    assert_eq!((read("conf/d/more"), read("conf/d/same")), (None, None));
+    assert!(agent.fails(Op::Earlier(Earlier::Files { below: vec![] })).contains("only for a revert"));
+}

@@ -24,6 +24,7 @@ pub mod scram;
 mod touch;
 pub mod unit;
 pub mod url;
+pub mod way_in;
 mod words;
 
 use crate::model::Area;

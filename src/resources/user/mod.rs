@@ -11,7 +11,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Exec, Op, Probe, Query, User as Known},
+    wire::{Answer, Earlier, Exec, Op, Probe, Query, User as Known},
 };
 use shadow::{Kind, Password, Shadow};
 use spec::{Spec, Update};
@@ -348,9 +348,11 @@ fn way_back(before: &Known, after: &Known, from: &UserState, to: &UserState) -> 
     }
     if let (Some(before), Some(after)) = (from.shadow, to.shadow) {
         let lets_in = |kind| matches!(kind, Kind::Set | Kind::Empty);
-        if lets_in(before.kind) && !lets_in(after.kind) {
-            let stays = before.kind == Kind::Set && (before.same || to.password.is_none());
-            let old = Op::OldPassword { user: name.into() };
+        // sudo, su or sshd itself may have been told the old one.
+        let replaced = to.password.as_ref().is_some_and(|password| !before.fits(password));
+        if lets_in(before.kind) && (replaced || !lets_in(after.kind)) {
+            let stays = before.kind == Kind::Set && !replaced;
+            let old = Op::Earlier(Earlier::Password { user: name.into() });
             back.push(if stays { run(["usermod", "--unlock", name]) } else { old });
         }
         if after.expires.is_some() && before.expires != after.expires {

@@ -15,9 +15,10 @@ use serde::Deserialize;
 /// What is not named stays as it is. A new account can log in with a key only, unless `password` is given. Removing an account leaves its
 /// home, unless `remove` says otherwise.
 ///
-/// A change of the account that the connection logs in as, or of root's, that may shut it out (groups taken away, shell, home, expiry, no
-/// or a locked password) starts a timer on the host first, which takes it back unless a new connection could become root in time. That
-/// account is not removed.
+/// A change of the account that the connection logs in as, or of root's, that may shut it out (groups taken away, shell, home, expiry, another,
+/// a locked or no password) starts a timer on the host first, which takes it back unless a new connection could become root in time. That
+/// account is not removed. Where sudo asks for the password that changes, let a rule without one (`sudoers`) bridge the change, or make it
+/// from another account.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
