@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Frames that may wait for the writer before a sender has to.
 const QUEUED: usize = 256;
@@ -385,7 +385,16 @@ pub async fn disarm(target: &Target, options: &Options, token: &str) -> Result<b
     };
     let options = Options { session: Session::ReadOnly, first: vec![], ..options.clone() };
     let mut was_armed = false;
-    let opened = Link::open_on(target, &carrier, &options, Some((token, &mut was_armed))).await?;
+    let mut pauses = [200, 400, 800].into_iter();
+    let opened = loop {
+        let began = Instant::now();
+        let opened = Link::open_on(target, &carrier, &options, Some((token, &mut was_armed))).await;
+        // What was started anew may not listen yet: where nobody answers at all, it is tried again.
+        match (&opened, pauses.next().filter(|_| began.elapsed() < PATIENCE)) {
+            (Err(e), Some(ms)) if e.kind == Kind::Unreachable => sleep(Duration::from_millis(ms)).await,
+            _ => break opened?,
+        }
+    };
     opened.link.close().await;
     Ok(was_armed)
 }

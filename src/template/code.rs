@@ -232,7 +232,8 @@ impl Code {
         let mut hits = hits.filter(|&hit| {
             let (before, after) = (&self.text[..hit], &self.text[hit + name.len()..]);
             let inside = before.rfind("{{") > before.rfind("}}");
-            inside && !before.ends_with(part) && !after.starts_with(part)
+            let tag = &before[before.rfind("{{").unwrap_or(0)..];
+            inside && !within_string(tag) && !before.ends_with(part) && !after.starts_with(part)
         });
         hits.nth(before).map_or_else(|| self.tag(at), |hit| self.place(hit..hit + name.len()))
     }
@@ -245,7 +246,18 @@ impl Code {
         if self.form == Form::File {
             return Origin { source: source.clone(), span: part.start..first_line };
         }
-        // A scalar's text stands in the file line by line; the same part is the one with as many likes before it.
+        let braces = if self.form == Form::Condition { 2 } else { 0 };
+        let value = self.text.get(braces..self.text.len() - braces).unwrap_or_default();
+        if let Some(places) = super::quoted::places(&source.text, self.origin.span.start, value) {
+            let at = |at: usize| places[at.saturating_sub(braces).min(value.len())];
+            let (start, end) = (at(part.start), at(first_line));
+            return if start < end {
+                Origin { source: source.clone(), span: start..end }
+            } else {
+                self.origin.clone()
+            };
+        }
+        // A text without quotes stands in the file line by line; the same part is the one with as many likes before it.
         let mut needle = &self.text[part.start..first_line];
         let mut before = &self.text[..part.start];
         if self.form == Form::Condition {
@@ -298,6 +310,20 @@ fn tag_end(text: &str, at: usize) -> usize {
     let Some(close) = rest.find("}}") else { return text.len() };
     let braces = rest[close..].len() - rest[close..].trim_start_matches('}').len();
     at + close + braces.min(4)
+}
+
+/// Whether the end of this beginning of a tag is in one of its strings.
+fn within_string(tag: &str) -> bool {
+    let (mut open, mut letters) = (None, tag.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if open.is_some() => _ = letters.next(),
+            '"' | '\'' if open.is_none() => open = Some(letter),
+            _ if open == Some(letter) => open = None,
+            _ => {}
+        }
+    }
+    open.is_some()
 }
 
 /// An upper bound of how deep the parser would recurse.

@@ -13,6 +13,7 @@ mod idioms;
 mod names;
 mod outside;
 mod path;
+mod quoted;
 mod scope;
 #[cfg(test)]
 mod tests;

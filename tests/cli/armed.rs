@@ -190,11 +190,11 @@ fn a_password_that_one_becomes_root_by_comes_back() {
     same.go().exits(0).row("web1 1 0 0 0 0 0");
 }
 
-/// sshd reads its configuration anew on a signal, which stands for systemd here.
+/// sshd reads its configuration anew on a signal and listens again soon, which stands for systemd here.
 const SYSTEMCTL: &str = "#!/bin/sh
 case $1 in
 show) printf 'LoadState=loaded\\nActiveState=active\\nSubState=x\\nUnitFileState=enabled\\nNeedDaemonReload=no\\n' ;;
-restart) kill -HUP 1 ;;
+restart) kill -HUP 1; sleep 1 ;;
 esac
 ";
 
@@ -222,6 +222,8 @@ fn what_a_restart_of_ssh_would_make_final_comes_back() {
     crate::project::until("the old file", || text() == "MaxAuthTries 5\n");
     let open = project("MaxAuthTries 4");
     crate::project::until("a connection", || open.check().code == Some(10));
+    // Until the revert has ended as well.
+    std::thread::sleep(Duration::from_secs(3));
     open.go().exits(0);
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(text(), "MaxAuthTries 4\n");
