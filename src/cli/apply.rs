@@ -226,6 +226,7 @@ impl Apply {
             since: Since { run: run_id.clone(), who: who.clone(), at: seconds },
         });
         let site = Arc::new(site);
+        let pinned = self.project.pinned();
         let links = |session| {
             let options = connection::Options {
                 connect_timeout: Duration::from_secs(self.connect_timeout.into()),
@@ -239,7 +240,8 @@ impl Apply {
                 told: connection::Told::default(),
             };
             let (config, password) = (self.ssh_config.clone(), become_password.clone());
-            let links = SshLinks::new(site.clone(), options, config, password).telling(events.clone());
+            let links = SshLinks::new(site.clone(), options, config, password);
+            let links = links.pinned(pinned.clone()).telling(events.clone());
             self.project.facts.around(Arc::new(links), seconds, events.clone())
         };
         let prove = self.prove.then(|| links(Session::ReadOnly));

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod convert;
 pub mod doc;
 pub mod drift;
+pub mod enroll;
 pub mod fact_cache;
 pub mod files;
 pub mod findings;
@@ -97,6 +98,8 @@ enum Verb {
     Replay(replay::Replay),
     /// Find every mistake that can be found without a connection
     Validate(validate::Validate),
+    /// Gather the ssh keys of the hosts, show their fingerprints, and write them beside the inventory
+    Enroll(enroll::Enroll),
     /// Show the hosts, groups and variables of an inventory, and why a variable has its value
     Inventory(inventory::Inventory),
     /// Show the graph of a host's tasks: what waits for what, and why
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Verb::Runs(runs) => runs.run(cli.color),
         Verb::Replay(replay) => replay.run(cli.color),
         Verb::Validate(validate) => validate.run(cli.color),
+        Verb::Enroll(enroll) => enroll.run(cli.color),
         Verb::Inventory(inventory) => inventory.run(cli.color),
         Verb::Graph(graph) => graph.run(cli.color),
         Verb::Vault(vault) => vault.run(),

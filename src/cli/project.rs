@@ -179,6 +179,13 @@ impl Project {
         Ok((site, found))
     }
 
+    /// The file with the keys of the hosts, if there is one beside the inventory.
+    pub fn pinned(&self) -> Option<PathBuf> {
+        let file = known_hosts_file(&self.inventory);
+        // ssh has a working folder of its own.
+        file.canonicalize().ok().filter(|file| file.is_file())
+    }
+
     /// Whether some of the tasks are left out.
     pub fn is_partial(&self) -> bool {
         !self.tags.is_empty() || !self.skip_tags.is_empty() || self.start_at_task.is_some()
@@ -272,6 +279,11 @@ impl Project {
                 .into()
         })
     }
+}
+
+/// Where the keys of an inventory's hosts are kept.
+pub fn known_hosts_file(inventory: &Path) -> PathBuf {
+    if inventory.is_dir() { inventory.join("known_hosts") } else { inventory.with_file_name("known_hosts") }
 }
 
 /// The playbook that is meant where none is named: looked for upwards from the inventory.

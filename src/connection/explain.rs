@@ -10,6 +10,8 @@ pub(super) struct Settings {
     pub port: String,
     pub keys: Vec<String>,
     pub known_hosts: String,
+    /// That file lies beside the inventory.
+    pub pinned: bool,
 }
 
 impl Settings {
@@ -36,6 +38,7 @@ impl Settings {
         if self.port == "22" { self.address.clone() } else { format!("[{}]:{}", self.address, self.port) }
     }
 
+    /// What makes the key of the host known.
     fn keyscan(&self, file: &str) -> String {
         format!("ssh-keyscan -p {} {} >> {file}", self.port, self.address)
     }
@@ -50,14 +53,20 @@ pub(super) fn is_busy(stderr: &str) -> bool {
 pub(super) fn explain(host: &str, stderr: &str, settings: &Settings) -> LinkError {
     let line = |part: &str| stderr.lines().map(str::trim).find(|line| line.contains(part));
     let error = |kind, message: String| LinkError::new(kind, host, message);
-    let Settings { user, address, port, keys, known_hosts } = settings;
+    let Settings { user, address, port, keys, known_hosts, pinned } = settings;
     if stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         let offending = line("Offending").unwrap_or_default();
         let file = offending
             .rsplit_once(" in ")
             .and_then(|(_, place)| place.rsplit_once(':'))
             .map_or(known_hosts.as_str(), |(file, _)| file);
-        return error(Kind::HostKey, "the host key is not the one that is known".into()).cause(offending).hint(
+        let error = error(Kind::HostKey, "the host key is not the one that is known".into()).cause(offending);
+        if *pinned {
+            return error.hint(
+                "somebody may be listening in; if the host was installed anew: `lustores-provision enroll INVENTORY --replace` shows its new key",
+            );
+        }
+        return error.hint(
             format!(
                 "somebody may be listening in; if the host was installed anew: ssh-keygen -R '{}' -f {file} && {}",
                 settings.known_as(),
@@ -66,12 +75,17 @@ pub(super) fn explain(host: &str, stderr: &str, settings: &Settings) -> LinkErro
         );
     }
     if stderr.contains("Host key verification failed") {
-        return error(Kind::HostKey, format!("the host key of {} is not known", settings.known_as()))
-            .cause(line("host key is known").unwrap_or_default())
-            .hint(format!(
-                "{}, then compare `ssh-keygen -lf {known_hosts}` with the host's own fingerprint",
-                settings.keyscan(known_hosts)
+        let error = error(Kind::HostKey, format!("the host key of {} is not known", settings.known_as()))
+            .cause(line("host key is known").unwrap_or_default());
+        if *pinned {
+            return error.hint(format!(
+                "only {known_hosts} counts, which lies beside the inventory: `lustores-provision enroll INVENTORY` shows the key and adds it"
             ));
+        }
+        return error.hint(format!(
+            "{}, then compare `ssh-keygen -lf {known_hosts}` with the host's own fingerprint",
+            settings.keyscan(known_hosts)
+        ));
     }
     if let Some(denied) = line("Permission denied (") {
         let methods = denied.rsplit_once('(').map_or("", |(_, methods)| methods.trim_end_matches([')', '.']));

@@ -11,6 +11,7 @@ mod doas;
 mod error;
 mod explain;
 mod flow;
+mod host_keys;
 mod link;
 mod ssh;
 mod start;
@@ -19,6 +20,7 @@ mod transport;
 
 pub use agents::digests;
 pub use error::{ApplyError, Kind, LinkError};
+pub use host_keys::{HostKey, host_keys};
 pub use link::{Applied, Link, Opened, disarm};
 
 use crate::model::BecomeMethod;
@@ -59,6 +61,8 @@ pub struct Ssh {
     pub key: Option<PathBuf>,
     /// Configuration file instead of the user's own.
     pub config: Option<PathBuf>,
+    /// The file with the host's key, in place of the user's own.
+    pub known_hosts: Option<PathBuf>,
     /// Arguments put before all of ours, so that they win over ours.
     pub args: Vec<String>,
 }

@@ -105,7 +105,7 @@ async fn locked(path: &Path, patience: Duration) -> Option<File> {
 }
 
 /// Arguments for every ssh of ours. What comes first wins in ssh, so the user's own come first.
-fn arguments(ssh: &Ssh, timeout: Duration, heartbeat: Duration) -> Vec<String> {
+pub(super) fn arguments(ssh: &Ssh, timeout: Duration, heartbeat: Duration) -> Vec<String> {
     let mut words = ssh.args.clone();
     let mut option = |name: &str, value: &str| words.extend(["-o".to_string(), format!("{name}={value}")]);
     // Nobody is there to answer a question.
@@ -125,6 +125,11 @@ fn arguments(ssh: &Ssh, timeout: Duration, heartbeat: Duration) -> Vec<String> {
     if ssh.key.is_some() {
         option("IdentitiesOnly", "yes");
     }
+    if let Some(file) = &ssh.known_hosts {
+        // ssh takes several files, with blanks in between, and expands `%` and `~`.
+        let file = file.display().to_string().replace('%', "%%");
+        option("UserKnownHostsFile", &format!("\"{file}\""));
+    }
     if let Some(config) = &ssh.config {
         words.extend(["-F".into(), config.display().to_string()]);
     }
@@ -140,7 +145,7 @@ fn arguments(ssh: &Ssh, timeout: Duration, heartbeat: Duration) -> Vec<String> {
     words
 }
 
-fn address<'a>(target: &'a Target, ssh: &'a Ssh) -> &'a str {
+pub(super) fn address<'a>(target: &'a Target, ssh: &'a Ssh) -> &'a str {
     ssh.address.as_deref().unwrap_or(&target.name)
 }
 
@@ -197,7 +202,7 @@ async fn start_master(target: &Target, ssh: &Ssh, options: &Options, socket: &Pa
             after_a_while(tries).await;
             continue;
         }
-        return Err(explain(&target.name, &said, &settings(target, ssh, options).await));
+        return Err(explain(&target.name, &said, &settings(target, ssh, options.connect_timeout).await));
     }
 }
 
@@ -222,22 +227,25 @@ pub(super) fn run_fresh(
 
 /// The error for a fresh connection whose ssh ended with its own code, 255.
 pub(super) async fn fresh_failed(target: &Target, ssh: &Ssh, options: &Options, said: &str) -> LinkError {
-    explain(&target.name, said, &settings(target, ssh, options).await)
+    explain(&target.name, said, &settings(target, ssh, options.connect_timeout).await)
 }
 
-fn no_ssh(target: &Target, error: &io::Error) -> LinkError {
+pub(super) fn no_ssh(target: &Target, error: &io::Error) -> LinkError {
     LinkError::new(Kind::Unreachable, &target.name, "ssh cannot be started")
         .cause(error.to_string())
         .hint("install OpenSSH's client (Debian: openssh-client)")
 }
 
-async fn settings(target: &Target, ssh: &Ssh, options: &Options) -> Settings {
-    let mut asked = command(ssh, options);
+/// What ssh would do for the host.
+pub(super) async fn settings(target: &Target, ssh: &Ssh, connect_timeout: Duration) -> Settings {
+    let mut asked = Command::new("ssh");
+    asked.args(arguments(ssh, connect_timeout, Duration::ZERO)).kill_on_drop(true);
     asked.args(["-G", "--", address(target, ssh)]).stdin(Std::null());
-    match timeout(Duration::from_secs(5), asked.output()).await {
+    let settings = match timeout(Duration::from_secs(5), asked.output()).await {
         Ok(Ok(output)) => Settings::parse(&String::from_utf8_lossy(&output.stdout)),
         _ => Settings::default(),
-    }
+    };
+    Settings { pinned: ssh.known_hosts.is_some(), ..settings }
 }
 
 /// A random number for nonces and jitter.

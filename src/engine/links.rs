@@ -21,6 +21,7 @@ pub struct SshLinks {
     site: Arc<Site>,
     options: Options,
     ssh_config: Option<PathBuf>,
+    known_hosts: Option<PathBuf>,
     become_password: Option<Secret>,
     events: Option<Events>,
 }
@@ -33,7 +34,13 @@ impl SshLinks {
         ssh_config: Option<PathBuf>,
         become_password: Option<Secret>,
     ) -> Self {
-        Self { site, options, ssh_config, become_password, events: None }
+        Self { site, options, ssh_config, known_hosts: None, become_password, events: None }
+    }
+
+    /// The file with the keys of the hosts, in place of the user's own.
+    #[must_use]
+    pub fn pinned(self, known_hosts: Option<PathBuf>) -> Self {
+        Self { known_hosts, ..self }
     }
 
     /// Where it goes at once what hosts tell while they keep us waiting.
@@ -64,7 +71,14 @@ impl SshLinks {
             options.told = Told(Some(Arc::new(move |line: &str| events(told(&host, line)))));
         }
         let r#become = seat.become_user.clone().map(|user| Become { user, method, password });
-        Ok((Target { name: name.into(), way: way(spec, self.ssh_config.clone()), r#become }, options))
+        Ok((
+            Target {
+                name: name.into(),
+                way: way(spec, self.ssh_config.clone(), self.known_hosts.clone()),
+                r#become,
+            },
+            options,
+        ))
     }
 }
 
@@ -78,7 +92,8 @@ fn told(host: &str, line: &str) -> Event {
     }
 }
 
-fn way(spec: ConnectionSpec, config: Option<PathBuf>) -> Way {
+/// The way to a host that the inventory describes.
+pub fn way(spec: ConnectionSpec, config: Option<PathBuf>, known_hosts: Option<PathBuf>) -> Way {
     match spec.kind {
         ConnectionKind::Local => Way::Local { prefix: spec.command_prefix },
         ConnectionKind::Ssh => Way::Ssh(Ssh {
@@ -87,6 +102,7 @@ fn way(spec: ConnectionSpec, config: Option<PathBuf>) -> Way {
             user: spec.user,
             key: spec.key,
             config,
+            known_hosts,
             args: spec.ssh_args,
         }),
     }

@@ -21,7 +21,7 @@ mod record;
 mod run;
 
 pub use dispatcher::{Approve, Hosts, RunOptions, Somebody};
-pub use links::SshLinks;
+pub use links::{SshLinks, way};
 pub use record::Recording;
 pub use run::run;
 

@@ -28,7 +28,7 @@ enum Form {
 /// What Ansible 2.19 leaves out in a folder (it read no `.ini` there before).
 const IGNORED_ENDINGS: [&str; 12] =
     [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
-const IGNORED_NAMES: [&str; 3] = ["group_vars", "host_vars", "vars_plugins"];
+const IGNORED_NAMES: [&str; 4] = ["group_vars", "host_vars", "vars_plugins", "known_hosts"];
 
 impl Sources<'_> {
     /// Adds what a file or folder says.

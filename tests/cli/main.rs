@@ -17,6 +17,7 @@ mod ci;
 mod devices;
 mod disk;
 mod drift;
+mod enroll;
 mod exits;
 mod external;
 mod facts;

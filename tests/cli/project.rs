@@ -98,7 +98,7 @@ impl Project {
 
     pub fn in_its_place(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments);
-        if let (Some(config), Some(&("apply" | "drift" | "plan" | "undo"))) =
+        if let (Some(config), Some(&("apply" | "drift" | "enroll" | "plan" | "undo"))) =
             (&self.ssh_config, arguments.first())
         {
             command.arg("--ssh-config").arg(config);

@@ -169,6 +169,7 @@ impl Sshd {
             user: Some(user.into()),
             key: Some(self.base.join("key")),
             config: Some(self.base.join("ssh_config")),
+            known_hosts: None,
             args: vec![],
         };
         Target { name: "web1".into(), way: Way::Ssh(ssh), r#become: None }

@@ -31,7 +31,7 @@ pub(super) const TOPICS: &[Topic] = &[
     topic!("undo", ["revert", "rollback"]),
     topic!("events", ["runs", "replay", "json"]),
     topic!("report", ["pictures", "html", "svg", "critical-path"]),
-    topic!("ci", ["github", "gitlab", "junit", "actions", "pipeline"]),
+    topic!("ci", ["github", "gitlab", "enroll", "known_hosts", "junit", "actions", "pipeline"]),
     topic!("warnings", ["lint", "strict"]),
     topic!("external-resources", ["library", "external", "own"]),
     topic!("platforms", ["arm64", "busybox", "dnf"]),
