@@ -2,8 +2,12 @@
 
 use super::Redactor;
 use crate::event::{Event, Recorded, SCHEMA};
-use serde_json::Value;
-use std::io::{BufRead, Read};
+use serde::Serialize;
+use serde_json::{
+    Serializer, Value,
+    ser::{CharEscape, Formatter},
+};
+use std::io::{self, BufRead, Read, Write};
 
 /// No event is as long, in bytes: plans of a host hold the texts of its diffs.
 const LONGEST: u64 = 256 << 20;
@@ -11,9 +15,52 @@ const LONGEST: u64 = 256 << 20;
 /// An event as it may be kept. Redacted text by text, as each is: written as JSON, a secret that is quoted in a text would be in no
 /// known form.
 pub(super) fn line(recorded: &Recorded, redactor: &Redactor) -> String {
-    let Ok(mut json) = serde_json::to_value(recorded) else { return String::new() };
-    redactor.redact_json(&mut json);
-    format!("{json}\n")
+    let mut out = vec![];
+    let redacting = Redacting { redactor, text: String::new() };
+    let mut serializer = Serializer::with_formatter(&mut out, redacting);
+    if recorded.serialize(&mut serializer).is_err() {
+        return String::new();
+    }
+    out.push(b'\n');
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Writes JSON with every text redacted, also the names of fields. A plan may be long: no tree is made of it.
+struct Redacting<'a> {
+    redactor: &'a Redactor,
+    /// The text under way, without what JSON makes of it.
+    text: String,
+}
+
+impl Formatter for Redacting<'_> {
+    fn begin_string<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.text.clear();
+        Ok(())
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, _: &mut W, part: &str) -> io::Result<()> {
+        self.text.push_str(part);
+        Ok(())
+    }
+
+    fn write_char_escape<W: ?Sized + Write>(&mut self, _: &mut W, escape: CharEscape) -> io::Result<()> {
+        self.text.push(match escape {
+            CharEscape::Quote => '"',
+            CharEscape::ReverseSolidus => '\\',
+            CharEscape::Solidus => '/',
+            CharEscape::Backspace => '\u{8}',
+            CharEscape::FormFeed => '\u{c}',
+            CharEscape::LineFeed => '\n',
+            CharEscape::CarriageReturn => '\r',
+            CharEscape::Tab => '\t',
+            CharEscape::AsciiControl(byte) => byte.into(),
+        });
+        Ok(())
+    }
+
+    fn end_string<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
+        Ok(serde_json::to_writer(to, &*self.redactor.redact(&self.text))?)
+    }
 }
 
 /// Why a line is no event.
@@ -113,6 +160,25 @@ mod tests {
 
     fn read(text: &str) -> Vec<(usize, Result<u64, Bad>)> {
         Lines::new(text.as_bytes()).map(|(line, read)| (line, read.map(|recorded| recorded.at))).collect()
+    }
+
+    #[test]
+    fn a_secret_is_found_whatever_json_makes_of_the_text() {
+        let redactor = Redactor::new(&[agent::secret::Secret::new("a\"b\\c\u{1}d")]);
+        let text = "x a\"b\\c\u{1}d y\n\t\u{7f}é";
+        let message = format!("{text} {}", text.replace('"', "\\\""));
+        let event = Event::Warning { host: Some("a".into()), message };
+        let written: Value = serde_json::from_str(&line(&Recorded { at: 3, event }, &redactor)).unwrap();
+        let message = written["message"].as_str().unwrap();
+        assert!(message.starts_with("x [secret] y\n\t\u{7f}é "), "{message}");
+        assert_eq!(
+            (&written["at"], &written["event"], &written["host"]),
+            (&3.into(), &"warning".into(), &"a".into())
+        );
+        // Without a secret in it, it is as serde writes it.
+        let event = Event::Warning { host: None, message: "q \" \u{8} \u{c} \r é".into() };
+        let recorded = Recorded { at: 4, event };
+        assert_eq!(line(&recorded, &redactor), format!("{}\n", serde_json::to_string(&recorded).unwrap()));
     }
 
     #[test]
