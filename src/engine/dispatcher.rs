@@ -6,7 +6,6 @@ use super::{
     executor::HostRun,
     interlude::nobody,
     meeting::Meeting,
-    owners::owners,
     record::{HostRecord, Record, Recording},
 };
 use crate::{

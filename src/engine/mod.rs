@@ -15,7 +15,6 @@ mod items;
 mod judge;
 mod links;
 mod meeting;
-mod owners;
 mod reboot;
 mod record;
 mod run;

@@ -21,6 +21,12 @@ impl Findings {
         }
     }
 
+    /// Those that only warn and that nobody has accepted, with their hosts.
+    pub fn open(&self) -> impl Iterator<Item = (&Finding, &[String])> {
+        let open = self.0.iter().filter(|(finding, _)| finding.accepted.is_none() && !finding.refuses);
+        open.map(|(finding, hosts)| (finding, &hosts[..]))
+    }
+
     /// What the plan's reader should know. What refused a host is told as that host's failure; what is accepted and only warns, in a
     /// number.
     pub fn render(&self, hosts: usize, color: bool) -> String {

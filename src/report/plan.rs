@@ -1,7 +1,9 @@
 //! The plan of all hosts: each task once, with the hosts that agree on it.
 
 use super::{
-    BOLD, CYAN, DIM, GREEN, Inner, YELLOW, diff_lines,
+    BOLD, CYAN, DIM, GREEN, Inner, YELLOW,
+    ci::Note,
+    diff_lines,
     drift::{self, Drift},
     findings::Findings,
     paint,
@@ -159,5 +161,7 @@ impl Inner {
         }
         let counts = self.plan.counts(self.color, self.check);
         self.text(&counts);
+        let notes: Vec<Note> = self.plan.findings.open().map(|(finding, _)| Note::finding(finding)).collect();
+        notes.into_iter().for_each(|note| self.annotate(note));
     }
 }

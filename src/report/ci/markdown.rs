@@ -145,6 +145,17 @@ fn of_failures(story: &Story, page: &mut Page) {
 fn of_warnings(story: &Story, page: &mut Page) {
     let mut left = 0;
     let mut said: Vec<&str> = vec![];
+    for (finding, hosts) in story.findings.open() {
+        if said.is_empty() {
+            page.add("#### Warnings\n\n");
+        }
+        said.push(&finding.message);
+        let on: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let (message, hint) = (inline(&finding.message), inline(&finding.hint));
+        let (place, lint) = (code(&finding.place), code(&finding.lint));
+        let block = format!("- {lint} {message} {place} on {}\n  - hint: {hint}\n", named(&on));
+        left += usize::from(!page.add(&block));
+    }
     for (_, message) in &story.warnings {
         if said.contains(message) {
             continue;

@@ -12,7 +12,7 @@ pub use markdown::{LONGEST, markdown, refused as markdown_refused};
 pub use quality::{codequality, refused as codequality_refused};
 
 use super::{Inner, story::Story, visible};
-use crate::event::Failure;
+use crate::event::{Failure, Finding};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// Annotations of a kind that GitHub shows for a step; what is more stands in the log alone.
@@ -60,6 +60,15 @@ impl Note {
         body.extend(failure.causes.iter().map(|cause| format!("cause: {cause}")));
         body.extend(failure.hint.iter().map(|hint| format!("hint: {hint}")));
         Self { level: Level::Error, place: failure.place.clone(), title: title.into(), body: body.join("\n") }
+    }
+
+    /// What the lint of plans found.
+    pub fn finding(finding: &Finding) -> Self {
+        let mut body = vec![finding.message.clone()];
+        body.extend(finding.causes.iter().map(|cause| format!("cause: {cause}")));
+        body.push(format!("hint: {}", finding.hint));
+        let title = format!("{} [{}]", finding.message, finding.lint);
+        Self { level: Level::Warning, place: Some(finding.place.clone()), title, body: body.join("\n") }
     }
 
     /// Something odd that has no place.

@@ -27,6 +27,11 @@ pub fn codequality(run: &[Recorded], ci: Option<&Ci>) -> String {
             notes.push(note);
         }
     }
+    notes.extend(story.findings.open().map(|(finding, _)| Note {
+        title: finding.lint.clone(),
+        body: format!("{} (hint: {})", finding.message, finding.hint),
+        ..Note::finding(finding)
+    }));
     report(&notes, ci)
 }
 
