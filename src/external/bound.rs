@@ -270,6 +270,10 @@ impl Prepared for Bound {
         self.footprint.clone()
     }
 
+    fn runs_a_program(&self) -> bool {
+        true
+    }
+
     fn digest(&self) -> [u8; 32] {
         frame::digest(&(self.external.path.as_os_str().as_encoded_bytes().to_vec(), self.parameters.digest()))
     }

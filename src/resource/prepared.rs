@@ -66,6 +66,10 @@ pub trait Prepared: Send + Sync {
         vec![]
     }
     fn footprint(&self) -> Footprint;
+    /// A program of the project has to be run to plan it.
+    fn runs_a_program(&self) -> bool {
+        false
+    }
     // What is no state has more to say.
     fn acts(&self) -> bool {
         false

@@ -65,9 +65,11 @@ pub(super) fn claims(host: &dyn Prepare) -> (Vec<(TaskId, Claim)>, Writers, bool
 
 /// What a task leaves, for those behind it.
 fn add(overlay: &mut Overlay, name: &str, prepared: &dyn Prepared, mask: &Mask) {
-    match prepared.plan(&Bare(overlay), mask) {
-        Ok(Outcome::Change(change)) => overlay.add(name, &change.ops, &change.effects, &nothing),
-        Ok(Outcome::Unchanged { .. }) => {}
+    // Programs are not run before there is a host to look at.
+    let planned = (!prepared.runs_a_program()).then(|| prepared.plan(&Bare(overlay), mask));
+    match planned {
+        Some(Ok(Outcome::Change(change))) => overlay.add(name, &change.ops, &change.effects, &nothing),
+        Some(Ok(Outcome::Unchanged { .. })) => {}
         // What it changes is known, but not how. Of a command that says nothing, the best is thought.
         _ => {
             let mut writes = prepared.footprint().writes;
