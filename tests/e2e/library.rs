@@ -69,11 +69,24 @@ fn make(path: &Path, entry: &Value) {
     }
 }
 
-/// The tasks that are not as wanted, with the facets that differ.
+/// The tasks that would do something, with the facets that differ.
 fn differences(run: &Run, host: &str) -> Facets {
-    let pending = run.pending(host).into_iter();
+    let pending = run.shown(host).into_iter();
     let facets = |facets: Vec<(String, String)>| facets.into_iter().map(|(name, _)| name).collect();
     pending.map(|pending| (pending.name, facets(pending.facets))).collect()
+}
+
+/// Tasks that act every time and are not said to, or the other way round.
+fn misjudged(run: &Run, host: &str, cases: &[Case]) -> Vec<String> {
+    let acts = |name: &str| cases.iter().any(|case| case.name == name && !case.always.is_empty());
+    let wrong = run.shown(host).into_iter().filter(|pending| pending.every_time != acts(&pending.name));
+    wrong.map(|pending| format!("{}: acts every time: {}", pending.name, pending.every_time)).collect()
+}
+
+/// What is shown of tasks that act every time, where nothing was disturbed.
+fn of_always(cases: &[Case]) -> Facets {
+    let cases = cases.iter().filter(|case| !case.always.is_empty());
+    cases.map(|case| (case.name.clone(), case.always.iter().cloned().collect())).collect()
 }
 
 /// Why tasks failed.
@@ -97,11 +110,16 @@ const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-
     acl attr bindfs busybox-static cron curl docker.io docker-cli dosfstools fuse3 git kmod locales logrotate openssl python3 unattended-upgrades \
     unzip xz-utils zip zstd";
 
-/// Whether two cases are about the same thing: what can be pruned, whatever else Docker does decides.
+/// Whether two cases are about the same thing, or one changes what the other is read from, so that it could not be planned at once: what
+/// can be pruned, whatever else Docker does decides; a server in a container ends with the daemon; lists of packages are apt's.
 fn meet(one: &Case, other: &Case) -> bool {
     let docker = |case: &Case| case.kind.starts_with("docker_") || case.kind == "compose";
-    let prunes = |case: &Case| case.kind == "docker_prune";
-    one.kind == other.kind || docker(one) && docker(other) && (prunes(one) || prunes(other))
+    let meet = |one: &Case, other: &Case| match one.kind.as_str() {
+        "docker_prune" => docker(other),
+        "apt_repository" => docker(other) || other.kind == "package",
+        kind => kind.starts_with("postgres_") && docker(other),
+    };
+    one.kind == other.kind || meet(one, other) || meet(other, one)
 }
 
 /// The cases in groups: cases of one type are often about the same thing, so each group has one of a type.
@@ -137,6 +155,13 @@ pub fn law(program: &Program, guest: &Guest) {
     guest.sh(PROGRAMS);
     // Here the cases keep what must outlive a step.
     guest.sh("mkdir -p /run/law");
+    // A signed repository, as a folder.
+    let signed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/law/signed");
+    for file in fs::read_dir(signed).unwrap().map(Result::unwrap) {
+        let script =
+            format!("mkdir -p /run/law/signed && cat >/run/law/signed/{}", file.file_name().display());
+        guest.try_sh(&script, &fs::read(file.path()).unwrap()).unwrap();
+    }
     let mut wrong = Wrong::default();
     // Those first that are tried on no other machine.
     let mut cases = case::on("machine");
@@ -165,6 +190,7 @@ fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wr
         let check = apply(&["--check"]);
         let shown = differences(&check, guest.name);
         let texts = failures(&check).into_iter().chain(compare(wanted, &shown));
+        let texts = texts.chain(misjudged(&check, guest.name, &cases));
         texts.for_each(|text| wrong.add(format!("{what}, --check: {text}")));
         let run = apply(&["--yes"]);
         failures(&run).into_iter().for_each(|text| wrong.add(format!("{what}: {text}")));
@@ -176,7 +202,7 @@ fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wr
     round(wrong, "first", &first.collect());
     let rounds = cases.iter().map(|case| case.disturb.len()).max().unwrap_or(0);
     for at in 0..rounds {
-        let mut wanted = Facets::new();
+        let mut wanted = of_always(&cases);
         for case in &cases {
             let Some((by_hand, facets)) = case.disturb.get(at) else { continue };
             println!("   {}: {by_hand}", case.name);
@@ -187,8 +213,10 @@ fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wr
         round(wrong, &format!("round {}", at + 1), &wanted);
     }
     let check = apply(&["--check"]);
-    if check.exit != Some(0) {
-        wrong.add(format!("the same again: {check}"));
+    let always = of_always(&cases);
+    let left = compare(&always, &differences(&check, guest.name));
+    if !left.is_empty() || always.is_empty() && check.exit != Some(0) {
+        wrong.add(format!("the same again: {} {check}", left.join(", ")));
     }
     for case in &cases {
         wrong.try_sh(guest, case, &case.proof);
@@ -204,9 +232,10 @@ fn law_of(program: &Program, guest: &Guest, mut cases: Vec<Case>, wrong: &mut Wr
         if again.exit != Some(0) {
             wrong.add(format!("undo, the same again: {again}"));
         }
-        let wanted = undone.map(|(case, undo)| (case.name.clone(), undo.shows.iter().cloned().collect()));
+        let mut wanted = always;
+        wanted.extend(undone.map(|(case, undo)| (case.name.clone(), undo.shows.iter().cloned().collect())));
         let shown = differences(&apply(&["--check"]), guest.name);
-        let texts = compare(&wanted.collect(), &shown);
+        let texts = compare(&wanted, &shown);
         texts.into_iter().for_each(|text| wrong.add(format!("after undo, --check: {text}")));
     }
     for case in &cases {

@@ -46,6 +46,8 @@ pub struct Pending {
     pub name: String,
     /// `change`, `run` or `deferred`.
     pub verdict: String,
+    /// It is done each time, whatever the host is like.
+    pub every_time: bool,
     /// Name of the facet and all of its difference as JSON.
     pub facets: Vec<(String, String)>,
 }
@@ -236,21 +238,31 @@ impl Run {
 
     /// What is not as wanted on a host, from `--json`.
     pub fn pending(&self, host: &str) -> Vec<Pending> {
+        // A proof that is made every time changes nothing.
+        self.shown(host).into_iter().filter(|pending| !pending.every_time).collect()
+    }
+
+    /// All that would be done on a host, from `--json`.
+    pub fn shown(&self, host: &str) -> Vec<Pending> {
         let events = self.events();
         let plans = events.iter().filter(|event| event["event"] == "host_planned" && event["host"] == host);
         let tasks = plans.flat_map(|event| event["tasks"].as_array().cloned().unwrap_or_default());
         tasks
             .filter_map(|task| {
                 let verdict = task["verdict"]["verdict"].as_str()?.to_owned();
-                // A proof that is made every time changes nothing.
-                let every_time = task["verdict"]["why"] == "runs every time";
-                if verdict == "unchanged" || verdict == "skipped" || every_time {
+                if verdict == "unchanged" || verdict == "skipped" {
                     return None;
                 }
+                let every_time = task["verdict"]["why"] == "runs every time";
                 let facets = task["verdict"]["diff"]["facets"].as_array().cloned().unwrap_or_default();
                 let facets =
                     facets.iter().map(|f| (f["facet"].as_str().unwrap_or_default().into(), f.to_string()));
-                Some(Pending { name: task["name"].as_str()?.into(), verdict, facets: facets.collect() })
+                Some(Pending {
+                    name: task["name"].as_str()?.into(),
+                    verdict,
+                    every_time,
+                    facets: facets.collect(),
+                })
             })
             .collect()
     }

@@ -5,6 +5,7 @@
 //! prepare: mkdir -p /srv/law     # as root with `sh -e`, before all else
 //! task: {path: /srv/law/x, state: directory, mode: "0750"}   # the parameters
 //! first: [type, mode]       # the facets that the first check shows
+//! always: [run]             # what each check shows, as the task acts every time (on a machine only); `shows` has it again
 //! disturb:                  # each by hand, with the ordinary tool, and the facets that must show it
 //! - do: chmod 0700 /srv/law/x
 //!   shows: [mode]
@@ -40,6 +41,8 @@ pub struct Case {
     /// JSON, which is YAML.
     pub task: String,
     pub first: Vec<String>,
+    /// What is shown though all is as wanted: the task acts every time.
+    pub always: Vec<String>,
     pub disturb: Vec<(String, Vec<String>)>,
     pub leaves: bool,
     pub proof: String,
@@ -81,6 +84,7 @@ fn read(file: &Path) -> Case {
         "prepare",
         "task",
         "first",
+        "always",
         "disturb",
         "leaves",
         "proof",
@@ -104,6 +108,9 @@ fn read(file: &Path) -> Case {
         !disturb.is_empty() && !list(&json["first"]).is_empty(),
         "{name}: `first` and `disturb` are needed"
     );
+    let always = list(&json["always"]);
+    let on_machine = json["needs"] == "machine";
+    assert!(always.is_empty() || on_machine, "{name}: what acts every time is tried on a machine only");
     let kind = name.split('-').next().unwrap().to_string();
     let undo = match &json["undo"] {
         Json::Null => None,
@@ -123,6 +130,7 @@ fn read(file: &Path) -> Case {
         prepare: text(&json["prepare"]),
         task: json["task"].to_string(),
         first: list(&json["first"]),
+        always,
         disturb: disturb.iter().map(|one| (text(&one["do"]), list(&one["shows"]))).collect(),
         leaves: json["leaves"].is_string(),
         proof: text(&json["proof"]),
