@@ -105,6 +105,10 @@ fn an_answer_is_registered() {
     assert_eq!(told(&project)["json"], version);
     assert_eq!(told(&project)["content"], r#"{"version": "1.2", "parts": [1, 2]}"#);
 
+    let project = Project::tasks(&asks(server.port, "/version", "method: HEAD, return_content: true", ""));
+    project.go().exits(0);
+    assert_eq!((told(&project)["content"].as_str(), told(&project).get("json")), (Some(""), None));
+
     // What is no JSON comes back when it is asked for, and is taken as it is.
     let project = Project::tasks(&asks(server.port, "/plain", "return_content: true", ""));
     project.go().exits(0);
