@@ -25,7 +25,7 @@ pub struct Recorded {
 pub struct About {
     /// The version of the program.
     pub program: String,
-    /// `apply`, `drift` or `undo`.
+    /// `apply`, `plan`, `drift` or `undo`.
     pub verb: String,
     /// The inventory, as it was written.
     pub inventory: String,

@@ -279,7 +279,7 @@ impl Apply {
         }
         complain(&self.outputs.conclude(&events_so_far), color);
         match question.plans.map(|plans| plans.finish(exit, &self.project, &about, run_id)) {
-            Some(Ok(Some(out))) => anstream::eprintln!("saved in {}", out.display()),
+            Some(Ok(Some(out))) => anstream::eprintln!("{out}"),
             // The run was told of: what is wrong now takes nothing away from that.
             Some(Err(found)) => {
                 complain(&found, color);

@@ -87,6 +87,8 @@ enum Verb {
     Plan(plan::Plan),
     /// Show a plan that was saved
     Show(plan::Show),
+    /// Show what one saved plan does otherwise than another
+    Diff(plan::Diff),
     /// Show what has moved on the hosts since the last apply, apart from what is configured otherwise
     Drift(drift::Drift),
     /// Bring back the files that a run has changed (`--check`: only show; `--list`: the runs)
@@ -135,6 +137,7 @@ pub fn main() -> ExitCode {
         Verb::Apply(apply) => apply.run(cli.color),
         Verb::Plan(plan) => plan.run(cli.color),
         Verb::Show(show) => show.run(cli.color),
+        Verb::Diff(diff) => diff.run(),
         Verb::Drift(drift) => drift.run(cli.color),
         Verb::Undo(undo) => undo.run(cli.color),
         Verb::Runs(runs) => runs.run(cli.color),

@@ -4,8 +4,9 @@ use super::{done::Done, executor::HostRun};
 use crate::{
     diag::Exit,
     event::Failure,
+    model::FacetDiff,
     plan::{TaskPlan, saved::Planned, task_failure},
-    resource::{Change, Fault},
+    resource::{Change, Fault, Held},
     site::HostTask,
 };
 
@@ -23,11 +24,7 @@ impl HostRun {
         }
         let why = match &self.plan.tasks[task.id.0 as usize] {
             TaskPlan::Deferred { .. } => return None,
-            TaskPlan::Change(planned)
-                if (&planned.diff, &planned.wanted) == (&change.diff, &change.wanted) =>
-            {
-                return None;
-            }
+            TaskPlan::Change(planned) if is_within(planned, change) => return None,
             TaskPlan::Change(_) => "the saved plan shows another change",
             TaskPlan::Unchanged { .. } => "the saved plan shows nothing to do here",
             TaskPlan::Skipped { .. } => "the saved plan shows it as skipped",
@@ -41,4 +38,14 @@ impl HostRun {
         };
         Some(Done::fatal(failure, None))
     }
+}
+
+/// Whether a change brings about nothing that a planned one does not. What the host has by then may be what the run itself brought.
+fn is_within(planned: &Change, change: &Change) -> bool {
+    let wanted = |held: &Held, facet: &str| held.iter().find(|(name, _)| name == facet).cloned();
+    change.diff.facets.iter().all(|now| {
+        let is_same = |was: &FacetDiff| (&was.facet, &was.after) == (&now.facet, &now.after);
+        planned.diff.facets.iter().any(is_same)
+            && wanted(&planned.wanted, &now.facet) == wanted(&change.wanted, &now.facet)
+    })
 }

@@ -25,7 +25,20 @@ pub fn compare(was: &[SavedHost], is: &[SavedHost], by: By) -> Vec<(String, Vec<
     });
     let new = is.iter().filter(|is| of(was, &is.host).is_none());
     let new = new.map(|is| (is.host.clone(), vec!["has a plan now, and had none".into()]));
-    known.chain(new).filter(|(_, lines)| !lines.is_empty()).collect()
+    let lines = known.chain(new).filter(|(_, lines)| !lines.is_empty());
+    lines.map(|(host, lines)| (visible(&host), lines.iter().map(|line| visible(line)).collect())).collect()
+}
+
+/// A text of a plan that somebody else may have written, for a terminal: what would move the cursor, colour, or turn the direction is spelled out.
+pub fn visible(text: &str) -> String {
+    let is_odd = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_odd) {
+        return text.into();
+    }
+    text.chars().map(|c| if is_odd(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
 fn of_host(was: &SavedHost, is: &SavedHost, by: By) -> Vec<String> {

@@ -192,7 +192,7 @@ impl SavedHost {
                     facets.insert(show(&facet.facet), prints);
                 }
             }
-            redact(&mut task, show);
+            each_text(&mut task, show);
             let counts = planned.plan.counts[at] != Counts::No;
             SavedTask { task, address: address.map(|own| show(&own.0)), counts, facets, steps }
         };
@@ -232,7 +232,7 @@ impl SavedTask {
 }
 
 /// Takes every text of a task through `show`.
-fn redact(task: &mut PlannedTask, show: &dyn Fn(&str) -> String) {
+pub fn each_text(task: &mut PlannedTask, show: &dyn Fn(&str) -> String) {
     let one = |text: &mut String| *text = show(text);
     one(&mut task.name);
     one(&mut task.place);

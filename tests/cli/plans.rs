@@ -70,7 +70,7 @@ fn a_host_that_has_moved_is_named_and_nothing_is_done() {
         "`conf` (path:",
         ": content on the host is `b=3` in line 2, was `b=2`",
         ": mode on the host is `0604`, was `0664`",
-        "hint: plan again, and look at what is different",
+        "`plan --refresh FILE` makes it anew",
     ]);
     assert_eq!(fs::read_to_string(&conf).unwrap(), "a=0\nb=3\n");
     // As it was again.
@@ -101,7 +101,7 @@ fn a_plan_is_for_all_of_its_hosts() {
     project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10);
     drop(sshd);
     let gone = project.run(&["apply", "p.plan", "--fresh"]);
-    gone.exits(30).lacks(&["changed motd"]);
+    gone.exits(30).has(&["nothing is done: the saved plan is for all of its hosts"]).lacks(&["changed motd"]);
     assert!(!here.join("motd").exists());
     let unplanned = project.run(&["plan", "inventory.yml", "-o", "q.plan", "--fresh"]);
     unplanned.exits(30).has(&["the plan is not saved in q.plan", "leave such a host out with `--limit`"]);
@@ -247,6 +247,16 @@ fn what_is_no_plan_of_this_program_is_refused() {
             project.write("q.plan", &edited);
             project.run(&["apply", "q.plan"]).exits(41);
         }
+    }
+    // What would deceive whoever looks at it is spelled out.
+    project.write(
+        "q.plan",
+        &text.replace("\"b=2", "\"\\u001b[2Kb=2").replace("a=1\\nb=2", "a=1\\u001b[1A\\n\\u202eb=2"),
+    );
+    let shown = project.run(&["show", "q.plan"]);
+    shown.exits(0).has(&["\\u{1b}[1A", "\\u{202e}b=2"]);
+    for ran in [shown, project.run(&["apply", "q.plan"]), project.run(&["diff", "p.plan", "q.plan"])] {
+        assert!(!ran.text().contains(['\u{1b}', '\u{202e}']), "{}", ran.text());
     }
     let mut other = saved(&project, "p.plan");
     other["hosts"][0]["host"] = "z".into();
@@ -506,7 +516,10 @@ fn a_plan_may_have_to_be_signed() {
     assert_eq!(project.read("p.plan.sig"), "notes\n");
     plan(&["--sign", "nowhere"]).exits(20).has(&["there is no key nowhere"]);
     plan(&["--sign", "signers"]).exits(20).has(&["the plan cannot be signed with signers"]);
-    project.run(&["plan", "inventory.yml", "--sign", "ann"]).exits(2);
+    project
+        .run(&["plan", "inventory.yml", "--sign", "ann"])
+        .exits(20)
+        .has(&["this one is not", "save it with `-o FILE`"]);
     let idle = project.run(&["apply", "inventory.yml", "--yes", "--allowed-signers", "signers"]);
     idle.exits(20).has(&["`--allowed-signers` is about saved plans, and this is none"]);
     project.run(&["plan", "p.plan"]).exits(20).has(&["p.plan is a saved plan, and no inventory"]);
@@ -568,4 +581,81 @@ fn no_more_is_done_than_the_plan_shows() {
     project.write("h/a/d/f", "mine");
     fs::set_permissions(project.path("h/a/d"), fs::Permissions::from_mode(0o755)).unwrap();
     project.go().exits(0).has(&["changed f"]);
+}
+
+#[test]
+fn a_plan_is_made_anew_and_says_what_is_different() {
+    let tasks = "- hosts: all\n  tasks:\n    - {name: conf, tags: x, copy: {dest: \"{{home}}/conf\", content: \"{{word}}\", mode: \"0600\"}}\n    \
+                 - {name: two, copy: {dest: \"{{home}}/two\", content: hi}}\n";
+    let project = Project::local(&["a", "b"], tasks);
+    project.write("any", "a password that locks nothing else\n");
+    for host in ["a", "b"] {
+        project.write(&format!("h/{host}/conf"), "PIN=1234");
+        fs::set_permissions(project.home(host).join("conf"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let flag = ["--vault-password-file", "any"];
+    let run = |arguments: &[&str]| project.run(&[arguments, &flag[..]].concat());
+    run(&["plan", "inventory.yml", "-t", "x", "-e", "word=w", "-o", "p.plan"]).exits(10);
+    fs::copy(project.path("p.plan"), project.path("old.plan")).unwrap();
+    let same = run(&["plan", "--refresh", "p.plan"]);
+    same.exits(10).has(&["the same is planned for each host", "saved in p.plan"]).lacks(&["two"]);
+    project.run(&["diff", "old.plan", "p.plan"]).exits(0).has(&["the same is planned for each host"]);
+    // A secret of the host, which is not shown, and one that is gone.
+    project.write("h/a/conf", "PIN=1235");
+    fs::remove_file(project.path("h/b/conf")).unwrap();
+    run(&["apply", "p.plan"]).exits(41).has(&["`plan --refresh FILE` makes it anew"]);
+    let told = [
+        "a\n  `conf` (path:",
+        "content on the host is `PIN=[secret ",
+        "b\n  `conf` (path:",
+        "type is changed now, and was not",
+    ];
+    run(&["plan", "--refresh", "p.plan", "-o", "new.plan"]).exits(10).has(&told).has(&["saved in new.plan"]);
+    let differ = project.run(&["diff", "p.plan", "new.plan"]);
+    differ.exits(10).has(&told).lacks(&["1234", "1235", "cannot be told"]);
+    run(&["apply", "new.plan"]).exits(0);
+    assert_eq!(project.read("h/a/conf"), "w");
+    // Of other files, with other options, under another key.
+    project.write("site.yml", &tasks.replace("0600", "0640"));
+    project.write("group_vars/all.yml", "more: 1\n");
+    run(&["plan", "inventory.yml", "-e", "word=v", "-o", "other.plan"]).exits(10);
+    let differ = project.run(&["diff", "p.plan", "other.plan"]);
+    differ.exits(10).has(&[
+        "made with other options",
+        "site.yml has changed",
+        "group_vars/all.yml is read now",
+        "`two` (path:",
+        "is new",
+        "whether secrets are the same cannot be told",
+    ]);
+    project.run(&["diff", "p.plan", "site.yml"]).exits(20).has(&["site.yml is no saved plan"]);
+    // What cannot be meant.
+    run(&["plan", "inventory.yml", "--refresh", "p.plan"]).exits(20).has(&["are both given"]);
+    run(&["plan", "--refresh", "p.plan", "--tags", "y"])
+        .exits(20)
+        .has(&["`--tags` cannot be given with a saved plan"]);
+    run(&["plan", "--refresh", "no.plan"]).exits(20).has(&["cannot read the plan no.plan"]);
+    run(&["plan"]).exits(2);
+}
+
+/// Where secrets are for age recipients, so is the key.
+#[cfg(feature = "age")]
+#[test]
+fn age_recipients_lock_a_plan() {
+    let project =
+        Project::tasks("    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"{{word}}\"}}\n");
+    keygen(&project, "ann");
+    keygen(&project, "bob");
+    keygen(&project, "eve");
+    project.write("vault-recipients", &(project.read("ann.pub") + &project.read("bob.pub")));
+    project.write("group_vars/all.yml", "word: x1\n");
+    project.run(&["vault", "encrypt", "group_vars/all.yml"]).exits(0);
+    project.run(&["plan", "inventory.yml", "-o", "p.plan", "--identity", "ann"]).exits(10);
+    assert_eq!(saved(&project, "p.plan")["key"]["with"], "age");
+    project
+        .run(&["apply", "p.plan", "--identity", "eve"])
+        .exits(20)
+        .has(&["encrypted for other age recipients"]);
+    project.run(&["apply", "p.plan", "--identity", "bob"]).exits(0);
+    assert_eq!(project.read("h/a/conf"), "x1");
 }

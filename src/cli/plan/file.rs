@@ -20,6 +20,10 @@ pub fn is_plan(path: &Path) -> bool {
     if path.extension().is_some_and(|end| end == "plan") {
         return !path.is_dir();
     }
+    // Of a pipe that is an inventory nothing may be taken.
+    if !path.is_file() {
+        return false;
+    }
     let mut start = [0; 64];
     let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
     let start = String::from_utf8_lossy(&start[..read]);

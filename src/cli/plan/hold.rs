@@ -1,13 +1,15 @@
 //! The plans of all hosts, on their way into a file, or held against one.
 
-use super::{file, inputs, key, trust};
+use super::{diff::difference, file, inputs, key, trust};
 use crate::{
     cli::project::Project,
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
-    event::{About, Failure},
-    plan::compared::{By, compare},
-    plan::saved::{FORM, KIND, Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
+    event::{About, Event, Failure},
+    plan::{
+        compared::{By, compare},
+        saved::{FORM, KIND, Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
+    },
     report::Reporter,
     site::Site,
 };
@@ -26,6 +28,8 @@ pub struct Saving {
     pub out: PathBuf,
     /// The key that signs it.
     pub sign: Option<PathBuf>,
+    /// The plan that it takes the place of.
+    pub refreshed: Option<Box<SavedPlan>>,
 }
 
 impl Saving {
@@ -76,7 +80,15 @@ impl Plans {
         site: &Site,
         reporter: &Reporter,
     ) -> Result<Self, Diagnostics> {
-        let locked = key::lock(&key, &project.passwords(), &project.inventory, &site.secrets())?;
+        let (passwords, secrets) = (project.passwords(), site.secrets());
+        let old = to.refreshed.as_ref().map(|plan| &plan.key);
+        // With the same key secrets can be compared; one that does not open, since they have changed, is left.
+        let kept =
+            old.and_then(|old| Some((key::open(old, &to.out, &passwords, &secrets).ok()?, old.clone())));
+        let (key, locked) = match kept.filter(|(_, old)| secrets.is_empty() || old.with != With::Nothing) {
+            Some(kept) => kept,
+            None => (key, key::lock(&key, &passwords, &project.inventory, &secrets)?),
+        };
         let way = Way::Save { to, locked, hosts: Mutex::default() };
         Ok(Self { key, reporter: reporter.clone(), site: site.clone(), began: Instant::now(), way })
     }
@@ -119,7 +131,11 @@ impl Plans {
                 Ok(())
             }
             Way::Hold { looked, .. } if looked.swap(true, Ordering::Relaxed) => Ok(()),
-            Way::Hold { .. } if !whole => Err(vec![]),
+            Way::Hold { .. } if !whole => {
+                let message = "nothing is done: the saved plan is for all of its hosts, or for none";
+                self.reporter.show(Event::Warning { host: None, message: message.into() });
+                Err(vec![])
+            }
             Way::Hold { plan, .. } => {
                 let moved = compare(&plan.hosts, &now(), By::Prints);
                 let failed = moved.into_iter().map(|(host, causes)| (host, failure(causes)));
@@ -129,7 +145,7 @@ impl Plans {
         }
     }
 
-    /// Saves what is to be saved, once the run is over; says where it is.
+    /// Saves what is to be saved, once the run is over; says where, and what is different from the plan before it.
     ///
     /// # Errors
     /// When it cannot be.
@@ -139,8 +155,10 @@ impl Plans {
         project: &Project,
         about: &About,
         run: String,
-    ) -> Result<Option<PathBuf>, Diagnostics> {
-        let Way::Save { to: Saving { out, sign }, locked, hosts } = self.way else { return Ok(None) };
+    ) -> Result<Option<String>, Diagnostics> {
+        let Way::Save { to: Saving { out, sign, refreshed }, locked, hosts } = self.way else {
+            return Ok(None);
+        };
         let not =
             |exit: Exit| Diagnostic::error(format!("the plan is not saved in {}", out.display())).exit(exit);
         let hosts = hosts.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -186,7 +204,8 @@ impl Plans {
         let text = file::text(&plan);
         let signature = sign.map(|key| trust::sign(text.as_bytes(), &key)).transpose()?;
         file::write(&out, &text, signature.as_deref())?;
-        Ok(Some(out))
+        let told = refreshed.map(|old| difference(&old, &plan).0).unwrap_or_default();
+        Ok(Some(format!("{told}saved in {}", out.display())))
     }
 }
 
@@ -206,7 +225,7 @@ fn failure(causes: Vec<String>) -> Failure {
     Failure {
         message: "it is not as it was when the plan was made: nothing is done".into(),
         causes,
-        hint: Some("plan again, and look at what is different".into()),
+        hint: Some("`plan --refresh FILE` makes it anew, and says what is different".into()),
         exit: Exit::HostChanged as u8,
         place: None,
         excerpt: None,

@@ -1,5 +1,7 @@
-//! `plan`: what `apply` would do, as a file that can be looked at, published and approved, and then is what is done; `show` shows one.
+//! `plan`: what `apply` would do, as a file that can be looked at, published and approved, and then is what is done. `show` shows one, `diff`
+//! compares two.
 
+mod diff;
 mod file;
 mod hold;
 mod inputs;
@@ -8,6 +10,7 @@ mod saved;
 mod show;
 mod trust;
 
+pub use diff::Diff;
 pub use show::Show;
 
 pub(super) use file::is_plan;
@@ -19,7 +22,11 @@ use super::{
     apply::{Aim, Apply},
 };
 use crate::diag::{Diagnostic, Diagnostics, Exit};
+use clap::builder::ArgPredicate;
 use std::path::PathBuf;
+
+/// What stands for the inventory of the plan that is refreshed.
+const OF_THE_PLAN: &str = "-";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -29,7 +36,12 @@ use std::path::PathBuf;
     mut_arg("confirm", |arg| arg.hide(true)),
     mut_arg("max_age", |arg| arg.hide(true)),
     mut_arg("allowed_signers", |arg| arg.hide(true)),
-    mut_arg("signer", |arg| arg.hide(true))
+    mut_arg("signer", |arg| arg.hide(true)),
+    mut_arg("inventory", |arg| {
+        arg.required(false)
+            .required_unless_present("refresh")
+            .default_value_if("refresh", ArgPredicate::IsPresent, OF_THE_PLAN)
+    })
 )]
 pub struct Plan {
     #[command(flatten)]
@@ -37,8 +49,11 @@ pub struct Plan {
     /// Save the plan in this file, without secrets: `apply FILE` does exactly that, or refuses
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Make a saved plan anew, with the options it was made with, and say what it does otherwise
+    #[arg(long, value_name = "FILE")]
+    refresh: Option<PathBuf>,
     /// Sign the saved plan with this private key of ssh, or the public half of one that the ssh agent holds, in FILE.sig
-    #[arg(long, value_name = "KEY", requires = "out")]
+    #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
 }
 
@@ -61,7 +76,23 @@ impl Plan {
             let error = Diagnostic::error(format!("{name} is a saved plan, and no inventory"));
             return Err(error.hint(format!("`show {name}` shows it, `apply {name}` carries it out")).into());
         }
-        let saving = self.out.map(|out| Saving { out, sign: self.sign });
+        let refreshed = self.refresh.as_deref().map(|path| {
+            if inventory.as_os_str() != OF_THE_PLAN {
+                let error = Diagnostic::error("an inventory and `--refresh` are both given");
+                return Err(error.hint("the plan says of which inventory it is").into());
+            }
+            file::read(path).map(|(plan, _)| Box::new(plan))
+        });
+        let refreshed = refreshed.transpose()?;
+        if let Some(plan) = &refreshed {
+            saved::take(&mut apply.project, &plan.selection)?;
+        }
+        if self.sign.is_some() && self.out.is_none() && self.refresh.is_none() {
+            let error = Diagnostic::error("`--sign` signs a plan that is saved, and this one is not");
+            return Err(error.hint("save it with `-o FILE`").into());
+        }
+        let out = self.out.or(self.refresh);
+        let saving = out.map(|out| Saving { out, sign: self.sign, refreshed });
         if let Some(saving) = &saving {
             saving.check()?;
             apply.project.inputs = Some(Default::default());

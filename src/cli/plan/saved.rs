@@ -51,8 +51,11 @@ fn made_by_this(plan: &SavedPlan, path: &Path) -> Result<(), Diagnostic> {
     }
 }
 
-/// A plan is carried out with what it was made with.
-fn take(project: &mut Project, selection: &Selection) -> Result<(), Diagnostic> {
+/// A plan is carried out, or made anew, with what it was made with.
+///
+/// # Errors
+/// Options that would choose something else.
+pub fn take(project: &mut Project, selection: &Selection) -> Result<(), Diagnostic> {
     let given = [
         ("--playbook", project.playbook.is_some()),
         ("--limit", project.limit.is_some()),

@@ -9,7 +9,10 @@ use crate::{
     },
     diag::{Diagnostics, Exit},
     event::{About, Event, Recorded, SCHEMA, Status, Summary, Verdict},
-    plan::saved::{SavedPlan, SavedTask, Selection, With},
+    plan::{
+        compared::visible,
+        saved::{SavedPlan, SavedTask, Selection, With, each_text},
+    },
     template::strftime_utc,
 };
 use std::path::PathBuf;
@@ -28,10 +31,14 @@ impl Show {
     /// # Errors
     /// What is no saved plan.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let (plan, _) = file::read(&self.file)?;
+        let (mut plan, _) = file::read(&self.file)?;
         let name = self.file.display().to_string();
         if self.view.is_for_people() {
-            anstream::print!("{}", head(&name, &plan, now()));
+            for host in &mut plan.hosts {
+                host.host = visible(&host.host);
+                host.tasks.iter_mut().for_each(|task| each_text(&mut task.task, &visible));
+            }
+            anstream::print!("{}", visible(&head(&name, &plan, now())));
         }
         let line = |event: Event| {
             let recorded = Recorded { at: 0, event };
