@@ -137,6 +137,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Undo { run } => format!("undo {run}"),
         Probe::AptSource { path } => format!("apt-source {path}"),
         Probe::DpkgProvides { names } => format!("dpkg-provides {}", names.join(" ")),
+        Probe::RpmProvides { names } => format!("rpm-provides {}", names.join(" ")),
         Probe::AptConfig { .. } => "apt-config".into(),
         Probe::Sshd { name, keys, .. } => format!("sshd {name} {}", keys.join(" ")),
         Probe::Timers { calendar, spans } => format!("timers {}", [&calendar[..], spans].concat().join(", ")),

@@ -41,6 +41,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         | Probe::Debconf { .. }
         | Probe::DpkgAudit
         | Probe::RpmStatus { .. }
+        | Probe::RpmProvides { .. }
         | Probe::DpkgProvides { .. }
         | Probe::Dnf(_) => packages::run(question),
         Probe::UnitState { unit } => {

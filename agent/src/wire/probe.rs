@@ -111,6 +111,8 @@ pub enum Probe {
     Undo { run: String },
     /// Which installed packages provide these names: `NAME<tab>PACKAGE<tab>ITS-VERSION<tab>PROVIDED-VERSION`, the last one often empty.
     DpkgProvides { names: Vec<String> },
+    /// The same of rpm, of these names in their order.
+    RpmProvides { names: Vec<String> },
 }
 
 /// What stands for the hash of an account's password, so that neither side sends it to be compared. Equal hashes of two accounts do not show.

@@ -168,18 +168,9 @@ fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<(
     let said = text(&seen.run(Probe::DpkgProvides { names })?);
     let mut resolved = false;
     for item in packages.items.iter_mut().filter(|item| virt(item)) {
-        let lines = said.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-        let mut found = lines.filter_map(|fields| match fields[..] {
-            [name, by, version, own] if name == item.name => Some(Provided {
-                by: by.into(),
-                version: version.into(),
-                own: Some(own.to_string()).filter(|own| !own.is_empty()),
-            }),
-            _ => None,
-        });
         let fitting =
             |it: &Provided| Item { provided: Some(it.clone()), ..item.clone() }.provider().is_some();
-        let Some(provided) = found.find(fitting) else { continue };
+        let Some(provided) = Provided::read(&said, &item.name).find(fitting) else { continue };
         if spec.state == Wanted::Latest || spec.hold.is_some() {
             // What is done, is done to the one that is there.
             let named = Named { name: provided.by, version: None };

@@ -5,7 +5,7 @@ use super::{
     apt::text,
     rpm,
     spec::{Manager, Named, Spec, Upgrade, Wanted},
-    state::{Along, Item, Packages},
+    state::{Along, Item, Packages, Provided},
 };
 use crate::resource::{Effect, Fault, Observe, Seen};
 use agent::wire::{Answer, DnfQuestion, Op, PackageTool, Probe, Query};
@@ -31,6 +31,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         let installed = installed(answer)?.into_iter().next_back().map(|(_, version)| version);
         items.push(Item { name, wanted, manager: Manager::Dnf, installed, ..Item::default() });
     }
+    let items = with_providers(spec, items, seen)?;
     let mut packages = Packages { manager: Manager::Dnf, items, ..Packages::default() };
     packages.lists_old = super::lists_old(spec, PackageTool::Dnf, seen)?;
     if spec.removes() {
@@ -56,6 +57,39 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         packages.lists_old_if_installing = super::lists_old_if_installing(spec, PackageTool::Dnf, seen)?;
     }
     Ok(packages)
+}
+
+/// Names that no installed package has may be those of others that are there: what is removed or brought up to date are these then.
+fn with_providers(spec: &Spec, items: Vec<Item>, seen: &Seen) -> Observe<Vec<Item>> {
+    let missing = items.iter().filter(|item| item.installed.is_none());
+    let names: Vec<String> = missing.map(|item| item.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(items);
+    }
+    let said = text(&seen.run(Probe::RpmProvides { names })?);
+    let mut out: Vec<Item> = vec![];
+    for mut item in items {
+        let fitting =
+            |it: &Provided| Item { provided: Some(it.clone()), ..item.clone() }.provider().is_some();
+        let found: Vec<Provided> = Provided::read(&said, &item.name).filter(fitting).collect();
+        if found.is_empty() || item.installed.is_some() {
+            out.push(item);
+        } else if spec.removes() || spec.state == Wanted::Latest {
+            out.extend(found.into_iter().map(|Provided { by, version, .. }| Item {
+                name: by,
+                manager: Manager::Dnf,
+                installed: Some(version),
+                ..Item::default()
+            }));
+        } else {
+            item.provided = found.into_iter().next();
+            out.push(item);
+        }
+    }
+    // Several names may be those of one package.
+    let mut names = std::collections::HashSet::new();
+    out.retain(|item| names.insert(item.name.clone()));
+    Ok(out)
 }
 
 /// Name and version of each line of `rpm -q`.
@@ -102,7 +136,8 @@ fn upgrades(seen: &Seen) -> Observe<Vec<Along>> {
 /// Which versions there are, of those packages for which it matters.
 fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
     let open = |item: &&Item| {
-        spec.state == Wanted::Latest || !item.installed.as_ref().is_some_and(|version| item.fits(version))
+        let fits = item.installed.as_ref().is_some_and(|version| item.fits(version));
+        item.provider().is_none() && (spec.state == Wanted::Latest || !fits)
     };
     let names: Vec<String> = packages.items.iter().filter(open).map(|item| item.name.clone()).collect();
     if names.is_empty() {

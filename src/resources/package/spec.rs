@@ -18,8 +18,9 @@ const DAY: u32 = 24 * 3600;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`. With apt a name that only others provide
-    /// (`mail-transport-agent`) counts as installed where one of them is; `latest` and `hold` are then about that one.
+    /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`. A name that only others provide
+    /// (`mail-transport-agent`, with dnf `smtp-server`) counts as installed where one of them is; `latest` and `hold` are then about that one,
+    /// and with dnf `absent` about each of them.
     /// Needed, but in a task with `upgrade` or `update_cache`.
     #[serde(default)]
     pub name: OneOrMany<String>,

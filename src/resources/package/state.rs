@@ -34,6 +34,21 @@ pub struct Provided {
     pub own: Option<String>,
 }
 
+impl Provided {
+    /// The packages that provide a name, as the agent tells them.
+    pub fn read<'a>(said: &'a str, name: &'a str) -> impl Iterator<Item = Self> + 'a {
+        let lines = said.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        lines.filter_map(move |fields| match fields[..] {
+            [of, by, version, own] if of == name => Some(Self {
+                by: by.into(),
+                version: version.into(),
+                own: Some(own.to_string()).filter(|own| !own.is_empty()),
+            }),
+            _ => None,
+        })
+    }
+}
+
 /// What changes along with what is named.
 #[derive(Clone, PartialEq)]
 pub struct Along {

@@ -13,6 +13,7 @@ const NO_CACHE: &[&str] = &["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::sr
 const LONG: Duration = Duration::from_secs(300);
 const RPM_QUERY: &[&str] =
     &["rpm", "-q", "--qf", "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n", "--"];
+const RPM_PROVIDES: &str = "[%{=NAME}\\t%{=EVR}\\t%{PROVIDENAME}\\t%{PROVIDEVERSION}\\n]";
 
 /// As debconf-show reads it, which keeps passwords back and cuts values at line breaks. It waits for nobody and changes nothing.
 const DEBCONF: &str = "use strict; use Debconf::Db; use Debconf::Template; use Debconf::Question; \
@@ -51,6 +52,19 @@ pub fn run(question: &Probe) -> Output {
             let names = names.iter().map(String::as_str);
             probe(&RPM_QUERY.iter().copied().chain(names).collect::<Vec<_>>(), None, SOON)
         }
+        Probe::RpmProvides { names } => {
+            let mut found = String::new();
+            for name in names {
+                // Of each package all that it provides.
+                let said =
+                    probe(&["rpm", "-q", "--whatprovides", "--qf", RPM_PROVIDES, "--", name], None, SOON);
+                if said.code == 127 {
+                    return said;
+                }
+                found += &provided_by_rpm(&String::from_utf8_lossy(said.stdout.bytes()), name);
+            }
+            output(0, found)
+        }
         Probe::Dnf(question) => dnf(question),
         _ => output(127, ""),
     }
@@ -75,6 +89,22 @@ fn provided(all: &str, names: &[String]) -> String {
         }
     }
     found
+}
+
+/// Of what rpm says of providers the lines about this name; a package may provide it as several versions.
+fn provided_by_rpm(all: &str, name: &str) -> String {
+    let mut found: Vec<String> = vec![];
+    for line in all.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [package, version, provides, own] = fields[..] else { continue };
+        let own = if own == "(none)" { "" } else { own };
+        if provides == name {
+            found.push(format!("{name}\t{package}\t{version}\t{own}\n"));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.concat()
 }
 
 fn simulate(plan: &AptPlan) -> Output {
@@ -207,6 +237,14 @@ mod tests {
             provided(all, &names),
             "default-mta\tpostfix\t3.7.11\t\nmail-transport-agent\tpostfix\t3.7.11\t\ntls\tpostfix\t3.7.11\t1:2\n"
         );
+    }
+
+    #[test]
+    fn of_providers_rpm_says_more_than_is_asked() {
+        let all = "postfix\t2:3.5-1\tMTA\t(none)\npostfix\t2:3.5-1\tpostfix\t2:3.5-1\npostfix\t2:3.5-1\tMTA\t(none)\n\
+                   exim\t4-1\tMTA\t1.2\nno package provides x\n";
+        assert_eq!(provided_by_rpm(all, "MTA"), "MTA\texim\t4-1\t1.2\nMTA\tpostfix\t2:3.5-1\t\n");
+        assert_eq!(provided_by_rpm("no package provides MTA\n", "MTA"), "");
     }
 
     #[test]
