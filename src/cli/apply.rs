@@ -144,7 +144,7 @@ impl Apply {
             // A saved plan names the inventory as well as any word.
             let is_saved = matches!(aim, Aim::Saved(..));
             self.confirm.learn(&site, &self.project.inventory, !self.yes || is_saved)?;
-            self.confirm.word.take_if(|_| is_saved);
+            self.confirm.saved(is_saved);
         }
         self.project.ask(&site)?;
         let become_password = self.ask_become_pass.then(ask_password).transpose()?;
@@ -242,7 +242,8 @@ impl Apply {
             let (config, password) = (self.ssh_config.clone(), become_password.clone());
             let links = SshLinks::new(site.clone(), options, config, password);
             let links = links.pinned(pinned.clone()).telling(events.clone());
-            self.project.facts.around(Arc::new(links), seconds, events.clone())
+            let links = self.project.facts.around(Arc::new(links), seconds, events.clone());
+            if self.check { links } else { self.confirm.around(links, site.clone()) }
         };
         let prove = self.prove.then(|| links(Session::ReadOnly));
         let links = links(if self.check { Session::ReadOnly } else { Session::ReadWrite });

@@ -2,10 +2,14 @@
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    engine::{Doing, Open, Opened},
+    event::Failure,
+    plan::{Seat, diagnostics_failure},
     site::{Place, Prepare, Site},
     yaml::{Node, Value},
 };
-use std::{collections::BTreeSet, path::Path};
+use agent::wire::{Answer, Query};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 const VARIABLE: &str = "protected";
 
@@ -17,6 +21,12 @@ pub struct Confirm {
     /// What is to be typed before anything is changed.
     #[arg(skip)]
     pub word: Option<String>,
+    /// The name of the inventory.
+    #[arg(skip)]
+    name: String,
+    /// The run is meant for it, whichever of its hosts it comes to.
+    #[arg(skip)]
+    is_meant: bool,
 }
 
 impl Confirm {
@@ -26,19 +36,101 @@ impl Confirm {
     /// A wrong word; a value that is neither true nor false; no word where nobody can be asked.
     pub fn learn(&mut self, site: &Site, inventory: &Path, asks: bool) -> Result<(), Diagnostics> {
         let name = name_of(inventory);
+        self.name.clone_from(&name);
         if let Some(word) = self.confirm.as_deref().filter(|word| *word != name) {
             let error =
                 Diagnostic::error(format!("`--confirm {}` is not this inventory", word.escape_debug()));
             return Err(error.hint(format!("its name is `{name}`")).into());
         }
-        let Some((host, node)) = protected(site)?.filter(|_| self.confirm.is_none()) else { return Ok(()) };
+        self.is_meant = self.confirm.is_some();
+        let Some((host, node)) = protected(site)?.filter(|_| !self.is_meant) else { return Ok(()) };
         if !asks {
-            let error = Diagnostic::error(format!("`{host}` is protected: this run has to be meant for it"));
-            let hint = format!("add `--confirm {name}`, the name of the inventory");
-            return Err(error.at(&node.place()).hint(hint).into());
+            return Err(unmeant(&host, node, &name).into());
         }
-        self.word = Some(name);
+        (self.word, self.is_meant) = (Some(name), true);
         Ok(())
+    }
+
+    /// A plan that was saved names what it is meant for: no word is asked for.
+    pub fn saved(&mut self, is_saved: bool) {
+        self.word.take_if(|_| is_saved);
+        self.is_meant |= is_saved;
+    }
+
+    /// Links that lead to no protected host which only shows on the way: by a fact that `delegate_to` depends on. Where the run is meant
+    /// for the inventory, these links.
+    pub fn around(&self, links: Arc<dyn Open>, site: Arc<Site>) -> Arc<dyn Open> {
+        if self.is_meant { links } else { Arc::new(Guarded { links, site, name: self.name.clone() }) }
+    }
+}
+
+fn unmeant(host: &str, node: &Node, name: &str) -> Diagnostic {
+    let error = Diagnostic::error(format!("`{host}` is protected: this run has to be meant for it"));
+    error.at(&node.place()).hint(format!("add `--confirm {name}`, the name of the inventory"))
+}
+
+struct Guarded {
+    links: Arc<dyn Open>,
+    site: Arc<Site>,
+    name: String,
+}
+
+impl Guarded {
+    fn check(&self, seat: &Seat) -> Result<(), Failure> {
+        let Place::Delegate(other) = &seat.place else { return Ok(()) };
+        let found = of_host(&self.site, other).map_err(Diagnostics::from);
+        let found = found.and_then(|node| match node {
+            Some(node) => Err(unmeant(other, node, &self.name).into()),
+            None => Ok(()),
+        });
+        found.map_err(|errors| diagnostics_failure(None, &errors))
+    }
+}
+
+impl Open for Guarded {
+    fn open<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        first: Vec<Query>,
+    ) -> Doing<'a, Result<Opened, Failure>> {
+        Box::pin(async move {
+            self.check(seat)?;
+            self.links.open(host, seat, first).await
+        })
+    }
+
+    fn disarm<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        token: &'a str,
+    ) -> Doing<'a, Result<bool, Failure>> {
+        self.links.disarm(host, seat, token)
+    }
+
+    fn is_local(&self, host: &str, seat: &Seat) -> bool {
+        self.links.is_local(host, seat)
+    }
+
+    fn own_boot(&self) -> Option<String> {
+        self.links.own_boot()
+    }
+
+    fn look<'a>(
+        &'a self,
+        host: &'a str,
+        seat: &'a Seat,
+        queries: Vec<Query>,
+    ) -> Doing<'a, Result<Vec<Answer>, Failure>> {
+        self.links.look(host, seat, queries)
+    }
+
+    fn reopen<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>> {
+        Box::pin(async move {
+            self.check(seat)?;
+            self.links.reopen(host, seat).await
+        })
     }
 }
 
@@ -61,21 +153,27 @@ fn protected(site: &Site) -> Result<Option<(String, &Node)>, Diagnostics> {
     let mut errors = Diagnostics::default();
     let mut found = None;
     for host in &reached(site)? {
-        let Some(node) = site.inventory().host(host).and_then(|host| host.vars.get(VARIABLE)) else {
-            continue;
-        };
-        match node.value {
-            Value::Bool(true) => found = found.or(Some((host.clone(), node))),
-            Value::Bool(false) | Value::Null => {}
-            _ => errors.push(
-                Diagnostic::error(format!("`{VARIABLE}` is neither true nor false"))
-                    .at(&node.place())
-                    .hint("write `protected: true`"),
-            ),
+        match of_host(site, host) {
+            Ok(node) => found = found.or(node.map(|node| (host.clone(), node))),
+            Err(error) => errors.push(error),
         }
     }
     errors.0.dedup_by_key(|error| error.to_string());
     errors.into_result(found)
+}
+
+/// Where it is said that a host is protected.
+fn of_host<'a>(site: &'a Site, host: &str) -> Result<Option<&'a Node>, Diagnostic> {
+    let Some(node) = site.inventory().host(host).and_then(|host| host.vars.get(VARIABLE)) else {
+        return Ok(None);
+    };
+    match node.value {
+        Value::Bool(true) => Ok(Some(node)),
+        Value::Bool(false) | Value::Null => Ok(None),
+        _ => Err(Diagnostic::error(format!("`{VARIABLE}` is neither true nor false"))
+            .at(&node.place())
+            .hint("write `protected: true`")),
+    }
 }
 
 /// `prod` of `inventory/prod.yml`, of `inventory/prod/`, and of `inventory/prod/hosts.yml`.

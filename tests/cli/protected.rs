@@ -90,3 +90,34 @@ fn one_protected_host_protects_the_run_and_other_values_are_errors() {
     project.write("site.yml", &tasks.replace("  tasks:", "  vars: {protected: true}\n  tasks:"));
     project.run(&["validate", "inventory.yml"]).has(&["`protected` says nothing here"]);
 }
+
+/// Which host it is shows only when another one was asked, or has done something.
+#[test]
+fn a_protected_host_that_shows_on_the_way_is_left_alone() {
+    let play = |task: &str| format!("- hosts: all\n  tasks:\n{task}");
+    let copy = "copy: {dest: \"{{home}}/motd\", content: hi}";
+    let known = |delegate: &str| play(&format!("    - {{name: motd, {copy}, {delegate}}}\n"));
+    let by_fact = "delegate_to: \"{{#if facts.os.id}}b{{else}}a{{/if}}\"";
+    let by_item = "loop: \"{{split facts.os.id '-'}}\", delegate_to: \"{{#if item}}b{{/if}}\"";
+    for delegate in [by_fact, by_item] {
+        let project = Project::local(&["a", "b"], &known(delegate));
+        let inventory = project.read("inventory.yml").replace("    b:\n", "    b: {protected: true}\n");
+        project.write("prod.yml", &inventory);
+        let only_a = |more: &[&str]| project.run(&[&["apply", "prod.yml", "--limit", "a"], more].concat());
+        only_a(&["--yes"]).exits(20).has(&["`b` is protected", "prod.yml:", "add `--confirm prod`"]);
+        assert!(!project.has("h/a/motd") && !project.has("h/b/motd"), "{delegate}");
+        // Looking needs no word.
+        only_a(&["--check"]).exits(10);
+        only_a(&["--yes", "--confirm", "prod"]).exits(0).has(&["changed motd"]);
+    }
+    // What a task prints chooses no host.
+    let said = "    - {name: says, command: {cmd: echo b, changes: false}, register: said}\n";
+    let task = format!("{said}    - {{name: motd, {copy}, delegate_to: \"{{{{said.stdout}}}}\"}}\n");
+    let project = Project::local(&["a", "b"], &play(&task));
+    for verb in ["apply", "validate"] {
+        let more: &[&str] = if verb == "apply" { &["--yes"] } else { &[] };
+        let ran = project.run(&[&[verb, "inventory.yml"], more].concat());
+        ran.exits(20)
+            .has(&["this must be known before the tasks run", "what a result decides can stand in `when`"]);
+    }
+}
