@@ -25,7 +25,7 @@ pub use probe::shadow_fingerprint;
 pub use probe::{AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, Probe};
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};
-pub use transfer::{Algorithm, Archive, Digest, Download, GitRemote, Script, TreeAttrs, Unpack};
+pub use transfer::{Algorithm, Archive, CopyFile, Digest, Download, GitRemote, Script, TreeAttrs, Unpack};
 pub use wait::{BODY_LIMIT, Http, Until, Wait};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
@@ -200,6 +200,8 @@ pub enum Op {
     /// Writes a file: temp file in the same folder, owner and mode before rename, fsync of file and folder, no link in
     /// the way followed. `check`, when given, is run on the temp file (`{}` in its argv is replaced) and must succeed.
     WriteFile { path: String, content: Content, attrs: Attrs, check: Option<Vec<String>> },
+    /// Copies a file of the host, as [`Op::WriteFile`] writes one. See [`CopyFile`].
+    CopyFile(CopyFile),
     /// Sets mode and owner of what is there, without following a link.
     SetAttrs { path: String, attrs: Attrs },
     /// Sets an extended attribute (its name with the namespace) of what is there, without following a link; no value removes it.

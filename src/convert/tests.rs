@@ -239,7 +239,7 @@ fn loops_modules_and_keywords() {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
     let (text, left) = turned(
-        "- uri: {url: x}\n- set_fact: {a: \"{{ b }}\"}\n- nonsense: {a: \"{{ b }}\"}\n- copy: {src: a, dest: /b, remote_src: true}\n\
+        "- uri: {url: x}\n- set_fact: {a: \"{{ b }}\"}\n- nonsense: {a: \"{{ b }}\"}\n- copy: {src: a, dest: /b, directory_mode: \"0755\"}\n\
          - apt: {name: x, update_cache: true, deb: y}\n- file: {path: /x}\n  with_sequence: start=1 end=3\n  run_once: true\n\
          - debug: {msg: x}\n  with_items: [\"{{ a }}\", b]\n- copy: src=a dest={{ b }}\n",
     );
@@ -247,7 +247,7 @@ fn loops_modules_and_keywords() {
         "tasks/main.yml:1:3",
         "`uri` is `http` here, with other parameters",
         "there is no resource `nonsense`",
-        "`copy` has no parameter `remote_src` here",
+        "`copy` has no parameter `directory_mode` here",
         "`apt` is `package` here, with other parameters",
         "`with_sequence` is not there",
         "`with_items` takes lists inside of its list apart",

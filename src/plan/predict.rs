@@ -121,6 +121,15 @@ impl Overlay {
                     self.files.insert(path.clone(), gone);
                 }
                 Op::SetTree(wish) => self.set_tree(task, wish, real),
+                Op::CopyFile(copy) => {
+                    self.replaced.insert(copy.path.clone(), self.seq);
+                    let content = self.files.get(&copy.from).and_then(|file| file.content.clone());
+                    let kind = Kind::File { digest: Some(copy.digest) };
+                    self.set(&copy.path, kind, content, &copy.attrs, 0o644, real);
+                    if let Some(meta) = self.files.get_mut(&copy.path).and_then(|file| file.meta.as_mut()) {
+                        meta.size = copy.size;
+                    }
+                }
                 Op::Download(download) => {
                     self.replaced.insert(download.path.clone(), self.seq);
                 }

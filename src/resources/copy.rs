@@ -1,33 +1,44 @@
 //! `copy`: a file with this content.
 
 use super::shared::{
-    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, observe_content, observe_entry,
-    owners,
+    FileState, HostPath, READ_LIMIT, What, Words, attrs, content_ops, file_claims, file_path,
+    observe_content, observe_entry, owners, parent_there, secret_claim,
 };
 use crate::{
     model::{Address, Claim, Footprint},
-    resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
+    resource::{
+        Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, file_query,
+    },
     yaml::{Mode, Text},
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op},
+    wire::{Answer, Attrs, CopyFile, Kind, Op, Query},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub struct Copy;
 
-/// Writes a file, from `files/` or from text in the task.
+/// Writes a file: from `files/`, from text in the task, or with `remote_src` as another one on the host is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The file on the host. Its folder must be there.
     #[serde(deserialize_with = "file_path")]
     dest: HostPath,
-    /// The content. Or `src`: the name of a file in `files/`.
-    content: Text,
-    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
+    /// The content. Or `src`.
+    // One of both is needed: the schema says so in its own way.
+    #[schemars(required)]
+    content: Option<Text>,
+    /// The name of a file in `files/`, or with `remote_src` the path of one on the host, in place of `content`.
+    src: Option<HostPath>,
+    /// `src` is a file on the host. It is copied there, however large, and again whenever one of both differs. No directory: that is
+    /// `command: {argv: [cp, -a, FROM, TO], creates: TO}`.
+    #[serde(default)]
+    remote_src: bool,
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret or, with `remote_src`,
+    /// nobody but its owner may read it there; with `remote_src` also executable for those if it is so there.
     mode: Option<Mode>,
     /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
@@ -47,12 +58,127 @@ fn yes() -> bool {
     true
 }
 
+/// What a file is to hold.
+enum Wanted<'a> {
+    This(Content),
+    /// That of another one on the host.
+    Of(&'a HostPath),
+}
+
 impl Spec {
-    fn wanted(&self) -> Content {
-        match &self.content.0 {
-            Content::Clear(bytes) if self.secret => Content::new(bytes.to_vec(), true),
-            content => content.clone(),
+    fn wanted(&self) -> Result<Wanted<'_>, Fault> {
+        let fault = |message: &str, hint: &str| Err(Fault::new(message).hint(hint));
+        match (&self.content, &self.src) {
+            (Some(_), _) if self.remote_src => {
+                fault("`remote_src` goes with a path in `src`", "leave out `content`, or `remote_src`")
+            }
+            (Some(Text(Content::Clear(bytes))), _) if self.secret => {
+                Ok(Wanted::This(Content::new(bytes.to_vec(), true)))
+            }
+            (Some(Text(content)), _) => Ok(Wanted::This(content.clone())),
+            (None, Some(src)) if self.remote_src && *src == self.dest => {
+                fault("`src` and `dest` are one file", "`file` sets mode and owner of what is there")
+            }
+            (None, Some(src)) if self.remote_src => Ok(Wanted::Of(src)),
+            _ => fault(
+                "parameter `src` or `content` is missing",
+                "`content` is the text, `src` the name of a file in `files/`",
+            ),
         }
+    }
+
+    fn attrs(&self) -> Attrs {
+        attrs(self.mode, self.owner.as_ref(), self.group.as_ref())
+    }
+
+    /// What is at `dest`, and what the file on the host holds.
+    fn on_host(&self, src: &HostPath, seen: &Seen) -> Observe<Copied> {
+        seen.each([file_query(src), file_query(&self.dest)])?;
+        let refused =
+            |what: &str, hint: &str| -> Pause { Fault::new(format!("{src} {what}")).hint(hint).into() };
+        let unreadable = |path: &HostPath| -> Pause {
+            let fault = Fault::new(format!("{path} may not be read"));
+            fault.hint("`become: true` runs the task as root").into()
+        };
+        let Some(from) = seen.meta(src)? else {
+            let why = format!("the file {src} does not exist and no earlier task makes it");
+            return Err(Pause::NotYet(why));
+        };
+        let digest = match &from.kind {
+            Kind::File { digest } => digest.ok_or_else(|| unreadable(src))?,
+            Kind::Link { target } => {
+                return Err(refused(&format!("is a link to {target}"), "name the file that it points to"));
+            }
+            Kind::Folder => {
+                return Err(refused(
+                    "is a directory",
+                    "`command: {argv: [cp, -a, FROM, TO], creates: TO}` copies one once; `synchronize` brings one of the project",
+                ));
+            }
+            Kind::Other => return Err(refused("is no file", "only files are copied")),
+        };
+        let is_private = |mode: u32| self.secret || mode & 0o077 == 0;
+        let (mut file, there) = observe_entry(&self.dest, &self.attrs(), seen)?;
+        let (secret, size) = (is_private(from.mode), from.size);
+        match there.as_ref().map(|there| (&there.kind, there)) {
+            None => parent_there(&self.dest, seen)?,
+            Some((Kind::File { digest: Some(found) }, there)) => {
+                let differs = *found != digest && there.size <= READ_LIMIT;
+                let content = match differs {
+                    true => seen.content(&self.dest, READ_LIMIT, is_private(there.mode))?,
+                    false => None,
+                };
+                file.content = Some(Facet::Content { digest: *found, size: there.size, content });
+            }
+            Some((Kind::File { digest: None }, _)) => return Err(unreadable(&self.dest)),
+            Some((Kind::Folder, _)) => {
+                let fault = Fault::new(format!("{} is a directory", self.dest));
+                return Err(fault.hint("name the file in it").into());
+            }
+            Some(_) => {}
+        }
+        let same = matches!(&file.content, Some(Facet::Content { digest: found, .. }) if *found == digest);
+        let shown = !same && size <= READ_LIMIT;
+        let content = if shown { seen.content(src, READ_LIMIT, secret)? } else { None };
+        let runs = if from.mode & 0o100 != 0 { 0o111 } else { 0 };
+        let new_mode = if secret { 0o600 | runs & 0o100 } else { 0o644 | runs };
+        let from = Some(Source {
+            content: Facet::Content { digest, size, content },
+            digest,
+            size,
+            new_mode,
+            secret,
+        });
+        Ok(Copied { file, from })
+    }
+}
+
+/// The file, and what it is copied from where that is on the host.
+#[derive(Clone)]
+pub struct Copied {
+    file: FileState,
+    from: Option<Source>,
+}
+
+#[derive(Clone)]
+struct Source {
+    content: Facet,
+    digest: [u8; 32],
+    size: u64,
+    /// Of a file that is made anew.
+    new_mode: u32,
+    secret: bool,
+}
+
+impl State for Copied {
+    fn facets(&self) -> Facets {
+        self.file.facets()
+    }
+}
+
+impl From<FileState> for Copied {
+    fn from(file: FileState) -> Self {
+        Self { file, from: None }
     }
 }
 
@@ -71,37 +197,89 @@ copy:
         &[SourceParam { key: "src", folder: "files", render: false, into: "content" }];
 
     type Spec = Spec;
-    type State = FileState;
+    type State = Copied;
+
+    fn check(spec: &Spec) -> Result<(), Fault> {
+        spec.wanted().map(drop)
+    }
 
     fn address(spec: &Spec) -> Option<Address> {
         Some(spec.dest.address())
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([spec.dest.area()]).and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
+        let src = spec.src.as_ref().filter(|_| spec.remote_src);
+        Footprint::writes([spec.dest.area()])
+            .and_reads(src.map(HostPath::area))
+            .and_reads(owners(spec.owner.as_ref(), spec.group.as_ref()))
     }
 
-    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
-        let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<Copied> {
         if !spec.force {
             let (state, _) = observe_entry(&spec.dest, &Attrs::default(), seen)?;
             if state.what.is_some() {
-                return Ok(state);
+                return Ok(state.into());
             }
         }
-        observe_content(&spec.dest, &spec.wanted(), &named, seen)
+        match spec.wanted()? {
+            Wanted::This(content) => Ok(observe_content(&spec.dest, &content, &spec.attrs(), seen)?.into()),
+            Wanted::Of(src) => spec.on_host(src, seen),
+        }
     }
 
-    fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
-        if !spec.force && observed.what.is_some() {
+    fn desired(spec: &Spec, observed: &Copied) -> Result<Copied, Fault> {
+        if !spec.force && observed.file.what.is_some() {
             return Ok(observed.clone());
         }
-        Ok(observed.with_content(&spec.wanted(), &named))
+        let file = match (spec.wanted()?, &observed.from) {
+            (Wanted::This(content), _) => observed.file.with_content(&content, &spec.attrs()),
+            (Wanted::Of(_), Some(from)) => {
+                let file = observed.file.with_attrs(What::File, &spec.attrs(), from.new_mode);
+                FileState { content: Some(from.content.clone()), ..file }
+            }
+            (Wanted::Of(_), None) => observed.file.clone(),
+        };
+        Ok(Copied { file, from: observed.from.clone() })
     }
 
-    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
-        content_ops(&spec.dest, &spec.wanted(), spec.validate.as_deref(), from, to)
+    fn ops(spec: &Spec, Copied { file: from, .. }: &Copied, to: &Copied) -> Vec<Op> {
+        match (spec.wanted(), &to.from) {
+            (Ok(Wanted::This(content)), _) => {
+                content_ops(&spec.dest, &content, spec.validate.as_deref(), from, &to.file)
+            }
+            (Ok(Wanted::Of(src)), Some(source)) if from.facets() != to.file.facets() => {
+                let (path, attrs) = (spec.dest.to_string(), to.file.attrs());
+                if from.what == to.file.what && from.content == to.file.content {
+                    return vec![Op::SetAttrs { path, attrs }];
+                }
+                vec![Op::CopyFile(CopyFile {
+                    from: src.to_string(),
+                    path,
+                    digest: source.digest,
+                    size: source.size,
+                    attrs,
+                    check: spec.validate.as_deref().map(<[String]>::to_vec),
+                    secret: source.secret,
+                })]
+            }
+            _ => vec![],
+        }
+    }
+
+    /// What the file will hold is known as far as it was read.
+    fn effects(spec: &Spec, _: &Copied, to: &Copied, ops: &[Op]) -> Vec<Effect> {
+        let Some(source) = to.from.as_ref().filter(|_| matches!(ops, [Op::CopyFile(_)])) else {
+            return vec![];
+        };
+        let Facet::Content { content: Some(content), .. } = &source.content else {
+            return vec![Effect::Unknown(spec.dest.area())];
+        };
+        let read = |secret| {
+            let query = Query::Read { path: spec.dest.to_string(), limit: READ_LIMIT, secret };
+            let content = Content::new(content.bytes(), content.is_secret() || secret);
+            Effect::Answer(query, Answer::Content(Some(content)))
+        };
+        vec![read(false), read(true)]
     }
 
     fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
@@ -109,6 +287,11 @@ copy:
         if !spec.force && seen.meta(&spec.dest)?.is_some() {
             return Ok(vec![]);
         }
-        file_claims(&spec.dest, &spec.wanted(), spec.mode, seen)
+        match spec.wanted()? {
+            Wanted::This(content) => file_claims(&spec.dest, &content, spec.mode, seen),
+            // What another file holds only the host knows.
+            Wanted::Of(_) if spec.secret => secret_claim(&spec.dest, spec.mode, seen),
+            Wanted::Of(_) => Ok(vec![]),
+        }
     }
 }

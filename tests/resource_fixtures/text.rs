@@ -290,6 +290,10 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             let revert: Vec<_> = revert.iter().map(step).collect();
             format!("arm {seconds}s: {}", revert.join("; "))
         }
+        Op::CopyFile(copy) => {
+            let check = copy.check.iter().map(|check| format!(" check {}", words(check))).collect::<String>();
+            format!("copy_file {} {}{}{check}", copy.from, copy.path, attrs(&copy.attrs))
+        }
         Op::Earlier(Earlier::Password { user }) => format!("old password of {user}"),
         Op::Earlier(Earlier::Files { below }) => format!("this run's changes of {}", below.join(" ")),
         Op::Note { text } => return ("note".into(), Some(text)),

@@ -4,12 +4,12 @@ use super::walk::{Place, place, temporary};
 use super::{Failed, ended};
 use crate::observe::Names;
 use crate::secret::Content;
-use crate::wire::{Attrs, Exec};
+use crate::wire::{Attrs, CopyFile, Exec};
 use crate::{child, reason};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -105,6 +105,46 @@ pub(super) fn write(
     check: Option<&[String]>,
     names: &mut Names,
 ) -> Result<(), Failed> {
+    make(path, attrs, check, content.is_secret(), names, |file| {
+        file.write_all(content.bytes()).map_err(|error| format!("cannot write {path}: {}", reason(error)))
+    })
+}
+
+/// Copies a file of the host, with the content that it is said to have.
+pub(super) fn copy(wish: &CopyFile, names: &mut Names) -> Result<(), Failed> {
+    let (from, path) = (&wish.from, &wish.path);
+    let unread = |error: std::io::Error| format!("cannot read {from}: {}", reason(error));
+    let held = super::walk::hold(from)?;
+    if kind(&held.stat) != FileType::RegularFile {
+        return Err(format!("{from} is not a file").into());
+    }
+    let mut source = File::open(held.through()).map_err(unread)?;
+    make(path, &wish.attrs, wish.check.as_deref(), wish.secret, names, |file| {
+        let (mut digest, mut part) = (blake3::Hasher::new(), vec![0; 128 << 10]);
+        loop {
+            let bytes = match source.read(&mut part).map_err(unread)? {
+                0 => break,
+                count => &part[..count],
+            };
+            digest.update(bytes);
+            file.write_all(bytes).map_err(|error| format!("cannot write {path}: {}", reason(error)))?;
+        }
+        if *digest.finalize().as_bytes() != wish.digest {
+            return Err(format!("{from} changed while it was copied: {path} stays as it was"));
+        }
+        Ok(())
+    })
+}
+
+/// Puts a new file in its place once `fill` has written it and its check has succeeded.
+fn make(
+    path: &str,
+    attrs: &Attrs,
+    check: Option<&[String]>,
+    secret: bool,
+    names: &mut Names,
+    fill: impl FnOnce(&mut File) -> Result<(), String>,
+) -> Result<(), Failed> {
     let failed = |error: Errno| format!("cannot write {path}: {}", reason(error));
     let place = place(path).map_err(|why| format!("cannot write {path}: {why}"))?;
     let want = wanted(&place, attrs, names).map_err(|why| format!("cannot write {path}: {why}"))?;
@@ -113,14 +153,14 @@ pub(super) fn write(
     let private = Mode::RUSR | Mode::WUSR;
     let opened = rustix::fs::openat(&place.folder, &temp.name, flags, private).map_err(failed)?;
     let mut file = File::from(opened);
-    file.write_all(content.bytes()).map_err(|error| format!("cannot write {path}: {}", reason(error)))?;
+    fill(&mut file)?;
     // Before the mode, whose group bits are the mask of an access control list.
     super::attributes::keep(&place, &file)
         .map_err(|error| format!("cannot keep the attributes of {path}: {}", reason(error)))?;
     give(&file, want).map_err(|error| format!("cannot give {path} to its owner: {}", reason(error)))?;
     if let Some(argv) = check {
         let beside = Path::new(path).parent().unwrap_or(Path::new("/")).join(&temp.name);
-        run_check(path, argv, &beside.to_string_lossy(), content.is_secret())?;
+        run_check(path, argv, &beside.to_string_lossy(), secret)?;
     }
     rustix::fs::fsync(&file).map_err(failed)?;
     drop(file);

@@ -209,6 +209,7 @@ fn describe(op: &Op, saved: Option<&str>) -> String {
     let (name, what) = match op {
         Op::MakeFolder { path, .. } => ("make_folder", path.as_str()),
         Op::WriteFile { path, .. } => ("write_file", path.as_str()),
+        Op::CopyFile(copy) => ("copy_file", copy.path.as_str()),
         Op::SetAttrs { path, .. } => ("set_attrs", path.as_str()),
         Op::SetXattr { path, .. } => ("set_xattr", path.as_str()),
         Op::SetAcl { path, .. } => ("set_acl", path.as_str()),

@@ -83,6 +83,7 @@ fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content
                 (path, false)
             }
             Op::Download(download) => (&download.path, false),
+            Op::CopyFile(copy) => (&copy.path, false),
             Op::Remove { path, recursive } => (path, *recursive),
             _ => {
                 saved.push(None);
@@ -149,6 +150,7 @@ fn perform(
         Op::WriteFile { path, content, attrs, check } => {
             file::write(path, content, attrs, check.as_deref(), names)?;
         }
+        Op::CopyFile(wish) => file::copy(wish, names)?,
         Op::SetAttrs { path, attrs } => file::set_attrs(path, attrs, names)?,
         Op::SetXattr { path, name, value } => attributes::set(path, name, value.as_ref())?,
         Op::SetAcl { path, entries, remove, recursive } => {

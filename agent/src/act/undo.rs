@@ -64,6 +64,7 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
                 None => add(Deed::Other(format!("mode and owner of all that is below {}", wish.path))),
             },
             Op::Download(download) => add(path(&download.path, None, saved)),
+            Op::CopyFile(copy) => add(path(&copy.path, None, saved)),
             Op::Remove { path: of, .. } => {
                 let is_full = fs::read_dir(of).is_ok_and(|mut entries| entries.next().is_some());
                 let kept = saved.clone().map(|kept| format!(", which is kept as {kept}")).unwrap_or_default();

@@ -65,6 +65,22 @@ pub struct Download {
     pub timeout_s: u32,
 }
 
+/// A file of the host that is copied there, without following a link: with the content that was planned, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct CopyFile {
+    pub from: String,
+    pub path: String,
+    /// BLAKE3, of its content.
+    pub digest: [u8; 32],
+    /// Bytes.
+    pub size: u64,
+    pub attrs: Attrs,
+    /// As in [`super::Op::WriteFile`].
+    pub check: Option<Vec<String>>,
+    /// What the check prints is secret.
+    pub secret: bool,
+}
+
 /// Where an archive is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum Archive {

@@ -153,3 +153,27 @@ fn what_changes_hands_loses_its_set_id_bits_unless_they_are_named() {
     let meta = fs::metadata(&inner).unwrap();
     assert_eq!((meta.mode() & 0o7777, meta.gid()), (0o2775, 1));
 }
+
+#[test]
+fn a_file_is_copied_on_the_host_with_the_content_that_was_planned() {
+    let (folder, mut agent) = session();
+    let (from, path) = (folder.path().join("from"), folder.path().join("to"));
+    let large = vec![7; 300_000];
+    fs::write(&from, &large).unwrap();
+    fs::write(&path, "old").unwrap();
+    let copy = |digest: [u8; 32]| {
+        let attrs = Attrs { mode: Some(0o640), owner: None, group: Some("daemon".into()) };
+        let (from, path) = (text(&from), text(&path));
+        Op::CopyFile(CopyFile { from, path, digest, size: 300_000, attrs, check: None, secret: false })
+    };
+    assert!(agent.fails(copy([0; 32])).contains("changed while it was copied"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    agent.done(copy(Content::new(large.clone(), false).digest()));
+    let meta = fs::metadata(&path).unwrap();
+    assert_eq!((fs::read(&path).unwrap(), meta.mode() & 0o7777, meta.gid()), (large, 0o640, 1));
+    assert_eq!(fs::metadata(&from).unwrap().gid(), 0);
+    // No link is followed on the way out either.
+    fs::remove_file(&from).unwrap();
+    symlink("/etc/shadow", &from).unwrap();
+    assert!(agent.fails(copy([0; 32])).contains("is not a file"));
+}

@@ -44,10 +44,6 @@ pub const COPY: Names = &[
     ("local_follow", Not("leave it out: what a link here points to is brought")),
     ("directory_mode", Not("a whole folder is brought by `synchronize`, with `directory_mode`")),
     ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
-    (
-        "remote_src",
-        Not("what is on the host is copied by `command: {argv: [cp, -a, FROM, TO], creates: TO}`"),
-    ),
 ];
 
 pub const TEMPLATE: Names = &[
