@@ -29,17 +29,21 @@ mod said;
 mod scopes;
 mod selection;
 mod sources;
+mod traced;
 mod trees;
 mod types;
 mod validate;
+mod written;
 
 pub use expand::HostTasks;
 pub use extra::extra_vars;
 pub use facts::{Fact, ansible_names, facts};
 pub use judge::{Judgement, Tries, set as set_in_result};
 pub use outside::Controller;
+pub use traced::{Cause, Fate, Parameter, Traced};
 pub use types::{HostTask, Once, OnceKey, Place, Preparation, Prepare, PreparedItem, Register, Registered};
 pub use validate::ByHost;
+pub use written::Written;
 
 use crate::{
     diag::{Diagnostic, Diagnostics},

@@ -1,10 +1,11 @@
 //! What can be told of a task's parameters before all of them are known.
 
-use super::TypeInfo;
+use super::{TypeInfo, prepare::condition_text};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     playbook::Task,
-    yaml::{Node, SECRET_HERE, Value},
+    template::{Scope, Truth, condition},
+    yaml::{Entry, Map, Node, SECRET_HERE, Value},
 };
 use std::sync::Arc;
 
@@ -102,6 +103,32 @@ pub(super) fn shown_json(node: &Node) -> serde_json::Value {
             .into(),
         _ => node.to_json(),
     }
+}
+
+/// The conditions of an `assert` as a list of `{text, holds}`; one that is not known yet makes it unknown.
+pub(super) fn conditions(node: &Node, scope: &Scope) -> Result<Node, Diagnostics> {
+    let items = match &node.value {
+        Value::Seq(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut errors = Diagnostics::default();
+    let mut list = vec![];
+    for item in items {
+        let Some(truth) = errors.take(condition(item, scope)) else { continue };
+        let origin = &item.origin;
+        let holds = match truth {
+            Truth::True => Value::Bool(true),
+            Truth::False => Value::Bool(false),
+            Truth::Unknown(why) => Value::Unknown(why),
+        };
+        let entry = |node: Node| Entry { key: origin.clone(), node };
+        let map = Map::from([
+            ("text".to_string(), entry(Node::string(condition_text(item), origin))),
+            ("holds".to_string(), entry(Node::new(holds, origin.clone()))),
+        ]);
+        list.push(Node::new(Value::Map(map), origin.clone()));
+    }
+    errors.into_result(Node::new(Value::Seq(list), node.origin.clone()))
 }
 
 /// An error about the parameters as a whole stands at the resource's key: the mapping's own place says little.

@@ -6,7 +6,9 @@ use super::{
     facts,
     later::Ended,
     loops::{Items, is_included, items_of},
-    parameters::{given_parameters, known_parameters, missing, placed, refuse_secrets, shown_json, unknown},
+    parameters::{
+        conditions, given_parameters, known_parameters, missing, placed, refuse_secrets, shown_json, unknown,
+    },
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
@@ -167,6 +169,34 @@ impl HostTasks {
         scope: &Scope,
         coming: Option<Coming>,
     ) -> Result<Preparation, Diagnostics> {
+        let (params, awaits) = self.parameters(host_task, task, scope, coming)?;
+        let kind = self.shared.type_of(task);
+        if let Some(why) = params.unknown() {
+            known_parameters(kind, &params)?;
+            refuse_secrets(kind, &params)?;
+            return Ok(Preparation::NotYet(why.to_string()));
+        }
+        match kind.prepare(&params, host_task.no_log) {
+            Ok(prepared) => Ok(match awaits {
+                None => Preparation::Ready(Arc::from(prepared)),
+                Some(why) => Preparation::Awaits(why, Arc::from(prepared)),
+            }),
+            // It may be about what is not there yet.
+            Err(errors) => awaits.map(Preparation::NotYet).ok_or_else(|| {
+                let place = |error| placed(unknown(missing(error, kind), kind), task);
+                Diagnostics(errors.0.into_iter().map(place).collect())
+            }),
+        }
+    }
+
+    /// All parameters of a task as its type gets them, and what those wait for that it takes along.
+    pub(super) fn parameters(
+        &self,
+        host_task: &HostTask,
+        task: &Task,
+        scope: &Scope,
+        coming: Option<Coming>,
+    ) -> Result<(Node, Option<String>), Diagnostics> {
         let kind = self.shared.type_of(task);
         let mut errors = Diagnostics::default();
         let written = task.params.as_map().expect("the playbook gives a mapping");
@@ -269,23 +299,7 @@ impl HostTasks {
         if errors.has_errors() {
             return Err(errors);
         }
-        let params = Node { value: Value::Map(map), ..task.params.clone() };
-        if let Some(why) = params.unknown() {
-            known_parameters(kind, &params)?;
-            refuse_secrets(kind, &params)?;
-            return Ok(Preparation::NotYet(why.to_string()));
-        }
-        match kind.prepare(&params, host_task.no_log) {
-            Ok(prepared) => Ok(match awaits {
-                None => Preparation::Ready(Arc::from(prepared)),
-                Some(why) => Preparation::Awaits(why, Arc::from(prepared)),
-            }),
-            // It may be about what is not there yet.
-            Err(errors) => awaits.map(Preparation::NotYet).ok_or_else(|| {
-                let place = |error| placed(unknown(missing(error, kind), kind), task);
-                Diagnostics(errors.0.into_iter().map(place).collect())
-            }),
-        }
+        Ok((Node { value: Value::Map(map), ..task.params.clone() }, awaits))
     }
 
     /// The content of a file that the task brings along.
@@ -355,32 +369,6 @@ impl HostTasks {
         }
         (!all.is_empty()).then_some(all)
     }
-}
-
-/// The conditions of an `assert` as a list of `{text, holds}`; one that is not known yet makes it unknown.
-fn conditions(node: &Node, scope: &Scope) -> Result<Node, Diagnostics> {
-    let items = match &node.value {
-        Value::Seq(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    let mut errors = Diagnostics::default();
-    let mut list = vec![];
-    for item in items {
-        let Some(truth) = errors.take(condition(item, scope)) else { continue };
-        let origin = &item.origin;
-        let holds = match truth {
-            Truth::True => Value::Bool(true),
-            Truth::False => Value::Bool(false),
-            Truth::Unknown(why) => Value::Unknown(why),
-        };
-        let entry = |node: Node| Entry { key: origin.clone(), node };
-        let map = Map::from([
-            ("text".to_string(), entry(Node::string(condition_text(item), origin))),
-            ("holds".to_string(), entry(Node::new(holds, origin.clone()))),
-        ]);
-        list.push(Node::new(Value::Map(map), origin.clone()));
-    }
-    errors.into_result(Node::new(Value::Seq(list), node.origin.clone()))
 }
 
 pub(super) fn condition_text(node: &Node) -> String {

@@ -8,7 +8,7 @@ use crate::{
     template::{PRINTS, render},
     yaml::{Map, Node, Value},
 };
-use agent::secret::Secret;
+use agent::{secret::Secret, wire::Facts};
 use indexmap::IndexMap;
 use std::{collections::BTreeSet, sync::PoisonError};
 
@@ -46,6 +46,11 @@ impl Site {
             Some(spec) => errors.into_result(spec),
             None => Err(errors),
         }
+    }
+
+    /// What is kept of a host's facts from earlier runs, fresh enough to be used.
+    pub fn kept_facts(&self, host: &str) -> Option<&Facts> {
+        self.shared.controller.facts.get(host)
     }
 
     /// Every secret value in any variable, each once: what a report must never show.

@@ -1,6 +1,6 @@
 //! Values that a program on the controller prints, when they are used.
 
-use super::{Env, all, render_in, text::scalar_text};
+use super::{Env, all, output::scalar_text, render_in};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     yaml::{Node, Question, Value},

@@ -1,6 +1,6 @@
 //! What one rendering may use up: a hostile or careless template ends in an error, and neither in a hang nor in all of the memory.
 
-use super::{Cx, text::Output};
+use super::{Cx, output::Output};
 use crate::{
     diag::Diagnostic,
     yaml::{Node, Value},

@@ -208,6 +208,18 @@ impl Code {
         Some(offset_by(starts, &self.text, start.0, start.1))
     }
 
+    /// The tag at a byte offset, as it is written; of a secret text nothing.
+    pub fn written(&self, at: usize) -> &str {
+        if self.secret { "…" } else { &self.text[at..tag_end(&self.text, at)] }
+    }
+
+    /// Whether the tag at a byte offset stands alone on its line, which then goes with it.
+    pub fn is_alone(&self, at: usize) -> bool {
+        let before = self.text[..at].rsplit('\n').next().unwrap_or_default();
+        let behind = self.text[tag_end(&self.text, at)..].split('\n').next().unwrap_or_default();
+        before.trim().is_empty() && behind.trim().is_empty()
+    }
+
     /// The place of the tag at a byte offset.
     pub fn tag(&self, at: usize) -> Origin {
         self.place(at..tag_end(&self.text, at))

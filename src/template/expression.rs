@@ -227,11 +227,14 @@ impl Cx<'_> {
     }
 
     fn lookup(&self, params: &[Parameter], at: usize) -> Result<Found, Diagnostics> {
-        let container = self.parameter(&params[0], at)?;
+        let (container, reads) = self.scope.collect(|| self.parameter(&params[0], at));
+        let container = container?;
         let key = self.parameter(&params[1], at)?;
+        let plain = matches!(params[0], Parameter::Path(_));
         let name = match (&container.value, &key.value) {
             (Value::Unknown(why), _) | (_, Value::Unknown(why)) => {
                 let secret = container.secret || key.secret;
+                self.note_looked_up(reads, plain, None);
                 return Ok(Found::Value(self.node(Value::Unknown(why.clone())).with_secret(secret)));
             }
             (_, Value::Str(name)) => name.to_string(),
@@ -245,7 +248,9 @@ impl Cx<'_> {
         };
         let within = params[0].as_name().map(|n| self.shown(n).to_string());
         let hidden = key.secret.then_some("…");
-        Ok(match step(&container, &name) {
+        let leaf = step(&container, &name);
+        self.note_looked_up(reads, plain, leaf.map(|node| (name.as_str(), node)));
+        Ok(match leaf {
             Some(node) => {
                 let mut node = node.clone();
                 if key.secret || container.secret {

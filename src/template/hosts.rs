@@ -1,6 +1,6 @@
 //! The variables of other hosts: `hostvars.NAME.variable`, or `hostvar NAME "variable"` where the name is computed.
 
-use super::{Cx, Env, Layer, Scope, expression::Found, variable::Place};
+use super::{Cx, Env, Layer, Scope, expression::Found, trace::Way, variable::Place};
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// What each host of an inventory knows.
@@ -33,6 +33,8 @@ impl Cx<'_> {
             let known = hosts.names();
             return Ok(Found::Missing(error.suggest(host, known.iter().map(String::as_str))));
         };
+        let watched = self.scope.watch().map(|watch| scope.watched(&watch.of_host(host)));
+        let scope = watched.unwrap_or(scope);
         let Some((first, rest)) = names.split_first() else {
             let error = missing("the variables of a host cannot be used as a whole".into());
             return Err(error.hint(format!("name one: `hostvars.{}.NAME`", self.shown(host))).into());
@@ -60,6 +62,9 @@ impl Cx<'_> {
                 missing("facts of another host are not known".into()).cause(why).hint(hint),
             ));
         }
+        let cx = Cx { scope: &scope, ..*self };
+        let way = || Way { name: (*first).into(), path: [&path[..2], names].concat().join(".") };
+        cx.note(&found, way, &value, rest);
         Ok(found)
     }
 }

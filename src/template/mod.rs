@@ -10,7 +10,10 @@ mod expression;
 mod helpers;
 mod hosts;
 mod idioms;
+mod made;
 mod names;
+mod note;
+mod output;
 mod outside;
 mod path;
 mod quoted;
@@ -18,6 +21,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trace;
 mod unrendered;
 mod variable;
 
@@ -25,9 +29,11 @@ pub use asked::PRINTS;
 pub(crate) use helpers::strftime_utc;
 pub use helpers::{HELPERS, Helper};
 pub use hosts::Hosts;
+pub use made::{Line, Made, Span};
 pub use names::{names_in, names_in_text};
 pub use outside::Outside;
 pub use scope::{Layer, Scope};
+pub use trace::{Read, Watch};
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
@@ -36,8 +42,9 @@ use crate::{
 };
 use budget::{Budget, SIZE, VALUES};
 use code::{Code, is_template};
+use handlebars::template::HelperTemplate;
+use output::Output;
 use std::{path::Path, sync::Arc};
-use text::Output;
 
 /// What a condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +200,7 @@ struct Cx<'a> {
 }
 
 /// One `each`, `with` or partial around the current place.
+#[derive(Default)]
 struct Frame<'a> {
     /// `None`: the variables themselves.
     this: Option<&'a Node>,
@@ -202,6 +210,10 @@ struct Frame<'a> {
     /// Locals of the parent are seen here too.
     inherits: bool,
     parent: Option<&'a Frame<'a>>,
+    /// The path of `this`, where somebody wants to know.
+    of: Option<trace::Way>,
+    /// What was read for each of the parameters, if that is not `of`.
+    given: Vec<Vec<Arc<Read>>>,
 }
 
 /// A template file being rendered, and what included it.
@@ -222,8 +234,21 @@ impl<'a> Cx<'a> {
         let mut out = Output::default();
         self.template(&self.code.template, 0, &mut out);
         let out = out.finish()?;
+        if let Some(watch) = self.scope.watch() {
+            watch.make(&self.code.origin, Made::text(&out.text, out.spans));
+        }
         let value = out.unknown.map_or_else(|| Value::str(&out.text), Value::Unknown);
         Ok(self.node(value).with_secret(out.secret || self.code.secret))
+    }
+
+    /// The value of the one expression that is the whole template.
+    fn bare(&self, expression: &HelperTemplate) -> Result<Node, Diagnostics> {
+        let (node, reads) = self.scope.collect(|| self.expression(expression, 0));
+        let node = node?;
+        if let Some(watch) = self.scope.watch() {
+            watch.make(&self.code.origin, Made::bare(&node, reads, expression.params.is_empty()));
+        }
+        Ok(node)
     }
 
     /// A computed value: its place is that of the template.
@@ -251,7 +276,7 @@ fn render_in(node: &Node, env: &Env) -> Result<Node, Diagnostics> {
             let code = Code::scalar(text, &node.origin, node.secret)?;
             let cx = Cx::new(env, &code);
             let mut rendered = match code.bare() {
-                Some(expression) => cx.expression(expression, 0)?,
+                Some(expression) => cx.bare(expression)?,
                 None => cx.text()?,
             };
             if env.budget.exceeded_by(&rendered) {
@@ -286,7 +311,7 @@ fn render_map(node: &Node, map: &Map, env: &Env) -> Result<Node, Diagnostics> {
             let written = Node::string(key, &entry.key).with_secret(node.secret);
             errors.take(render_in(&written, env)).and_then(|key| {
                 secret |= key.secret;
-                match (&key.value, text::scalar_text(&key.value)) {
+                match (&key.value, output::scalar_text(&key.value)) {
                     (_, Some(name)) => Some(name),
                     (Value::Unknown(why), _) => {
                         let error = Diagnostic::error("a key is not known yet");

@@ -55,10 +55,16 @@ impl Cx<'_> {
             "now" => {
                 let text = helpers::strftime_utc(outside.now(), text);
                 let text = text.map_err(|what| Diagnostic::error(format!("`now`: {what}")).at(&place))?;
-                Ok(Found::Value(self.node(Value::str(text)).with_secret(first.secret)))
+                let node = self.node(Value::str(text)).with_secret(first.secret);
+                self.note_other(|| "the time".into(), &node);
+                Ok(Found::Value(node))
             }
             "env" => match (outside.env(text), params.get(1)) {
-                (Some(value), _) => Ok(Found::Value(self.node(Value::str(value)).with_secret(first.secret))),
+                (Some(value), _) => {
+                    let node = self.node(Value::str(value)).with_secret(first.secret);
+                    self.note_other(|| format!("env {:?}", self.hidden(&first)), &node);
+                    Ok(Found::Value(node))
+                }
                 (None, Some(otherwise)) => self.found_parameter(otherwise, at),
                 (None, None) => {
                     let error = Diagnostic::error(format!(
@@ -83,6 +89,7 @@ impl Cx<'_> {
                 if node.secret {
                     outside.hide(&node);
                 }
+                self.note_other(|| format!("file {text:?}"), &node);
                 Ok(Found::Value(node))
             }
         }

@@ -1,9 +1,10 @@
 //! Paths: what a name means at a place.
 
 use super::{
-    Cx,
+    Cx, Frame,
     expression::{Found, usage},
     helpers,
+    trace::Way,
     variable::Place,
 };
 use crate::{
@@ -39,9 +40,12 @@ impl Cx<'_> {
             return self.variable_path(&names, &place);
         }
         if let Some(first) = names.first()
-            && let Some(node) = self.block_parameter(first)
+            && let Some((frame, at)) = self.block_parameter(first)
         {
-            return Ok(self.walk(node, &names[..1], &names[1..], &place));
+            let node = &frame.params[at].1;
+            let found = self.walk(node, &names[..1], &names[1..], &place);
+            self.note_inner(&found, frame, Some(at), node, &names[1..]);
+            return Ok(found);
         }
         let mut frame = self.frame;
         for _ in 0..rules {
@@ -56,7 +60,10 @@ impl Cx<'_> {
         match (frame.and_then(|f| f.this), names.as_slice()) {
             (Some(this), names) => Ok(match self.walk(this, &[], names, &place) {
                 Found::Missing(error) => Found::Missing(self.outside_hint(names, error)),
-                found @ Found::Value(_) => found,
+                found @ Found::Value(_) => {
+                    frame.iter().for_each(|frame| self.note_inner(&found, frame, None, this, names));
+                    found
+                }
             }),
             (None, []) => {
                 let error = Diagnostic::error("`this` means nothing here").at(&place());
@@ -77,11 +84,12 @@ impl Cx<'_> {
         from_root(raw) || frame.is_none_or(|frame| frame.this.is_none())
     }
 
-    pub fn block_parameter(&self, name: &str) -> Option<&Node> {
+    /// The block or partial that gives something this name, and as which of its parameters.
+    pub fn block_parameter(&self, name: &str) -> Option<(&Frame<'_>, usize)> {
         let mut frame = self.frame;
         while let Some(inner) = frame {
-            if let Some((_, node)) = inner.params.iter().find(|(n, _)| n == name) {
-                return Some(node);
+            if let Some(at) = inner.params.iter().position(|(n, _)| n == name) {
+                return Some((inner, at));
             }
             frame = inner.parent;
         }
@@ -114,7 +122,9 @@ impl Cx<'_> {
             return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), &place())));
         };
         if layer == super::Layer::Final {
-            return Ok(self.walk(node, &names[..1], &names[1..], place));
+            let found = self.walk(node, &names[..1], &names[1..], place);
+            self.note(&found, || Way::of(names), node, &names[1..]);
+            return Ok(found);
         }
         // Only the part that is asked for is rendered: `a.x` may use `a.y`.
         let (mut node, mut used, mut secret) = (node, 1, node.secret);
@@ -128,7 +138,9 @@ impl Cx<'_> {
         if secret {
             value.taint();
         }
-        Ok(self.walk(&value, &names[..used], &names[used..], place))
+        let found = self.walk(&value, &names[..used], &names[used..], place);
+        self.note(&found, || Way::of(names), &value, &names[used..]);
+        Ok(found)
     }
 
     /// Follows names into a value. `before` are those that led to it.

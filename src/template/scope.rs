@@ -24,6 +24,7 @@ pub struct Scope {
     anywhere: Option<Arc<HashSet<String>>>,
     hosts: Option<Arc<dyn super::Hosts>>,
     outside: Option<Arc<dyn super::Outside>>,
+    watch: Option<super::Watch>,
     memo: Arc<Memo>,
 }
 
@@ -64,6 +65,15 @@ impl Scope {
     pub fn know_outside(&mut self, outside: Arc<dyn super::Outside>) {
         self.outside = Some(outside);
         self.memo = Arc::default();
+    }
+
+    /// The same variables, with somebody who takes note of what is read. Nothing that was rendered before is known in it.
+    pub fn watched(&self, watch: &super::Watch) -> Self {
+        Self { watch: Some(watch.clone()), memo: Arc::default(), ..self.clone() }
+    }
+
+    pub(super) fn watch(&self) -> Option<&super::Watch> {
+        self.watch.as_ref()
     }
 
     pub(super) fn outside(&self) -> Option<&dyn super::Outside> {

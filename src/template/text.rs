@@ -1,8 +1,14 @@
 //! Elements of a template: text, blocks, partials.
 
-use super::{Code, Cx, Frame, SIZE, code::DEPTH, unrendered::Guard};
+use super::{
+    Code, Cx, Frame, SIZE,
+    code::DEPTH,
+    output::{Output, scalar_text},
+    trace::Way,
+    unrendered::Guard,
+};
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::Diagnostic,
     model::{Origin, Source},
     yaml::{Node, Value},
 };
@@ -16,41 +22,6 @@ const BLOCKS: &[&str] = &["if", "unless", "each", "with"];
 
 /// What stands beside the place of `{{> name}}` in an error inside of what it includes.
 pub(super) const INCLUDED: &str = "included from here";
-
-/// A text being rendered.
-#[derive(Default)]
-pub(super) struct Output {
-    pub text: String,
-    pub secret: bool,
-    pub unknown: Option<Arc<str>>,
-    errors: Diagnostics,
-    failed: bool,
-}
-
-impl Output {
-    pub fn finish(self) -> Result<Self, Diagnostics> {
-        if self.failed { Err(self.errors) } else { Ok(self) }
-    }
-
-    fn saw(&mut self, node: &Node) {
-        self.secret |= node.secret;
-        if let Value::Unknown(why) = &node.value {
-            self.unknown.get_or_insert_with(|| why.clone());
-        }
-    }
-
-    /// Errors, if there are any.
-    fn also(&mut self, errors: Diagnostics) {
-        if !errors.0.is_empty() {
-            self.error(errors);
-        }
-    }
-
-    pub fn error(&mut self, error: impl Into<Diagnostics>) {
-        self.failed = true;
-        self.errors.extend(error);
-    }
-}
 
 impl<'a> Cx<'a> {
     /// Renders a template. `at` is the byte offset of what holds it, for elements without a position of their own.
@@ -89,16 +60,26 @@ impl<'a> Cx<'a> {
     }
 
     fn interpolate(&self, expression: &HelperTemplate, at: usize, out: &mut Output) {
-        let node = match self.expression(expression, at) {
+        let from = out.text.len();
+        let (node, reads) = self.scope.collect(|| self.expression(expression, at));
+        let node = match node {
             Ok(node) => node,
             Err(errors) => return out.error(errors),
         };
         out.saw(&node);
+        let plain = expression.params.is_empty();
         if matches!(node.value, Value::Unknown(_)) {
+            if self.scope.watch().is_some() {
+                out.text += self.code.written(at);
+                out.came(from, reads, plain, node.secret);
+            }
             return;
         }
         match scalar_text(&node.value) {
-            Some(text) => out.text.push_str(&text),
+            Some(text) => {
+                out.text.push_str(&text);
+                out.came(from, reads, plain, node.secret);
+            }
             None => {
                 let what = if expression.params.is_empty() {
                     self.what(&expression.name)
@@ -143,11 +124,14 @@ impl<'a> Cx<'a> {
             let message = format!("`{name}` takes no named argument `{}`", self.shown(key));
             return out.error(Diagnostic::error(message).at(&self.code.name(at, key)).hint("remove it"));
         }
-        let value = match self.parameter(subject, at) {
+        let from = out.text.len();
+        let (value, reads) = self.scope.collect(|| self.parameter(subject, at));
+        let value = match value {
             Ok(value) => value,
             Err(errors) => return out.error(errors),
         };
         out.saw(&value);
+        let (of, reads) = Frame::subject(subject, reads, matches!(name, "each" | "with"));
         let guard = Guard { params: &block.params, parent: self.guard };
         let cx = Cx { guard: Some(&guard), ..*self };
         let item = matches!(name, "each" | "with");
@@ -162,13 +146,15 @@ impl<'a> Cx<'a> {
             ("if" | "unless", Some(true)) => cx.inner(None, body, at, out),
             ("with", Some(true)) => {
                 let params = self.named(block, [&value, &value]);
+                let this = Some(&value);
                 let frame =
-                    Frame { this: Some(&value), params, locals: vec![], inherits: true, parent: self.frame };
+                    Frame { this, params, inherits: true, parent: self.frame, of, ..Frame::default() };
                 cx.inner(Some(&frame), body, at, out);
             }
-            (_, Some(true)) => cx.each(block, subject, &value, at, out),
+            (_, Some(true)) => cx.each(block, subject, &value, of.as_ref(), at, out),
             (_, Some(false)) => cx.inner(None, inverse, at, out),
         }
+        out.depends(from, reads, || self.code.is_alone(at));
         if taken != Some(true) {
             out.also(cx.unrendered(block, body, at, item));
         }
@@ -190,7 +176,15 @@ impl<'a> Cx<'a> {
         Some(error.suggest(name, BLOCKS.iter().copied()))
     }
 
-    fn each(&self, block: &HelperTemplate, subject: &Parameter, value: &Node, at: usize, out: &mut Output) {
+    fn each(
+        &self,
+        block: &HelperTemplate,
+        subject: &Parameter,
+        value: &Node,
+        of: Option<&Way>,
+        at: usize,
+        out: &mut Output,
+    ) {
         let items: Vec<(Option<&String>, &Node)> = match &value.value {
             Value::Seq(items) => items.iter().map(|item| (None, item)).collect(),
             Value::Map(map) => map.iter().map(|(key, entry)| (Some(key), &entry.node)).collect(),
@@ -210,6 +204,7 @@ impl<'a> Cx<'a> {
             if !self.next_round(at, out) {
                 return;
             }
+            let of = of.map(|of| of.to(&[&key.cloned().unwrap_or_else(|| index.to_string())]));
             let position = self.node(Value::Int(i64::try_from(index).unwrap_or(i64::MAX)));
             let key = key.map(|key| self.node(Value::str(key)).with_secret(value.secret));
             let mut locals = vec![
@@ -219,7 +214,8 @@ impl<'a> Cx<'a> {
             ];
             locals.extend(key.clone().map(|key| ("key", key)));
             let params = self.named(block, [item, key.as_ref().unwrap_or(&position)]);
-            let frame = Frame { this: Some(item), params, locals, inherits: false, parent: self.frame };
+            let (this, parent) = (Some(item), self.frame);
+            let frame = Frame { this, params, locals, inherits: false, parent, of, given: vec![] };
             self.inner(Some(&frame), block.template.as_ref(), at, out);
             // One round's mistakes are every round's mistakes.
             if out.failed || out.text.len() > SIZE {
@@ -268,18 +264,26 @@ impl<'a> Cx<'a> {
         if !self.next_round(at, out) {
             return;
         }
-        let mut params = vec![];
+        let (mut params, mut given) = (vec![], vec![]);
         for (key, parameter) in &partial.hash {
-            match self.parameter(parameter, at) {
-                Ok(node) => params.push((key.clone(), node)),
+            let (node, reads) = self.scope.collect(|| self.parameter(parameter, at));
+            match node {
+                Ok(node) => {
+                    params.push((key.clone(), node));
+                    given.push(reads);
+                }
                 Err(errors) => out.error(errors),
             }
         }
+        let (mut of, mut about) = (self.frame.and_then(|frame| frame.of.clone()), vec![]);
         let this = match partial.params.as_slice() {
             [] => None,
-            [one] => match self.parameter(one, at) {
-                Ok(node) => Some(node),
-                Err(errors) => return out.error(errors),
+            [one] => match self.scope.collect(|| self.parameter(one, at)) {
+                (Ok(node), reads) => {
+                    (of, about) = Frame::subject(one, reads, true);
+                    Some(node)
+                }
+                (Err(errors), _) => return out.error(errors),
             },
             _ => {
                 let error = Diagnostic::error("a partial takes one value at most").at(&tag);
@@ -293,7 +297,7 @@ impl<'a> Cx<'a> {
         let mut inner = Output::default();
         let this = this.as_ref().or(self.frame.and_then(|f| f.this));
         // Without an item around it, a partial sees all variables.
-        let frame = Frame { this, params, locals: vec![], inherits: true, parent: self.frame };
+        let frame = Frame { this, params, locals: vec![], inherits: true, parent: self.frame, of, given };
         let includes = super::Include { path: &code.origin.source.path, parent: self.includes };
         let cx = Cx {
             code: &code,
@@ -303,14 +307,14 @@ impl<'a> Cx<'a> {
             ..*self
         };
         cx.template(&code.template, 0, &mut inner);
-        out.secret |= inner.secret;
-        out.unknown = out.unknown.take().or(inner.unknown);
         out.failed |= inner.failed;
-        out.errors.extend(inner.errors.related(&tag, INCLUDED));
+        out.errors.extend(std::mem::take(&mut inner.errors).related(&tag, INCLUDED));
         // A partial alone on its line is indented as its tag is; the parser has then taken that indent away.
         let indent = partial.indent.as_deref().unwrap_or("");
         let kept = matches!(before, Some(TemplateElement::RawString(text)) if text.ends_with(indent));
-        push_indented(&mut out.text, &inner.text, indent, !kept);
+        let from = out.text.len();
+        out.push_indented(inner, indent, !kept);
+        out.depends(from, about, || true);
     }
 
     pub fn partial_source(&self, partial: &DecoratorTemplate, at: usize) -> Result<Arc<Source>, Diagnostic> {
@@ -342,27 +346,6 @@ impl<'a> Cx<'a> {
             include = outer.parent;
         }
         None
-    }
-}
-
-fn push_indented(out: &mut String, text: &str, indent: &str, first: bool) {
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if (index > 0 || first) && !(index == 0 && line.starts_with(['\n', '\r'])) {
-            out.push_str(indent);
-        }
-        out.push_str(line);
-    }
-}
-
-/// A scalar as it stands in a text; `None` for null and for what has no text.
-pub(super) fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Bool(b) => Some(b.to_string()),
-        Value::Int(i) => Some(i.to_string()),
-        Value::Float(f) => Some(serde_json::Value::from(*f).to_string()),
-        Value::Str(s) => Some(s.to_string()),
-        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_string),
-        Value::Null | Value::Seq(_) | Value::Map(_) | Value::Unknown(_) | Value::Asked(_) => None,
     }
 }
 

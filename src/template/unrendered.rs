@@ -75,8 +75,8 @@ impl Cx<'_> {
             this: Some(&nothing),
             params: self.named(block, [&nothing, &nothing]),
             locals: vec![],
-            inherits: false,
             parent: self.frame,
+            ..Frame::default()
         };
         let frame = if item { Some(&frame) } else { self.frame };
         let cx = Cx { frame, depth: self.depth + 1, ..*self };
@@ -147,7 +147,7 @@ impl Cx<'_> {
         let this = if partial.params.is_empty() { self.frame.and_then(|f| f.this) } else { Some(&nothing) };
         let params: Vec<(String, Node)> =
             partial.hash.keys().map(|key| (key.clone(), nothing.clone())).collect();
-        let frame = Frame { this, params, locals: vec![], inherits: true, parent: self.frame };
+        let frame = Frame { this, params, inherits: true, parent: self.frame, ..Frame::default() };
         let includes = super::Include { path: &code.origin.source.path, parent: self.includes };
         let cx = Cx {
             code: &code,

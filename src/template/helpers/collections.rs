@@ -1,7 +1,7 @@
 //! Lists made of lists: chosen, combined, turned around.
 
 use super::{Args, Fault, data};
-use crate::template::text::scalar_text;
+use crate::template::output::scalar_text;
 use crate::yaml::{Entry, Map, Node, Value};
 use indexmap::IndexMap;
 use std::collections::HashSet;

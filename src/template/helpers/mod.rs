@@ -113,7 +113,7 @@ impl<'a> Args<'a> {
 
     /// A string; other scalars count as their text.
     fn text(&self, index: usize) -> Result<String, Fault> {
-        super::text::scalar_text(&self.values[index].value).ok_or_else(|| self.fault(index, "a string"))
+        super::output::scalar_text(&self.values[index].value).ok_or_else(|| self.fault(index, "a string"))
     }
 
     fn optional_text(&self, index: usize, otherwise: &str) -> Result<String, Fault> {

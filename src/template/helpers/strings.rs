@@ -131,7 +131,7 @@ pub(super) fn dirname(args: &Args) -> Text {
 pub(super) fn join(args: &Args) -> Text {
     let separator = args.optional_text(1, ",")?;
     let text = |item: &Node| {
-        let text = crate::template::text::scalar_text(&item.value);
+        let text = crate::template::output::scalar_text(&item.value);
         text.ok_or_else(|| args.wrong(0, format!("an item of `list` is {}, not a string", item.value.kind())))
     };
     let parts = args.list(0)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
