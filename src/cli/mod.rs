@@ -10,6 +10,7 @@ pub mod convert;
 pub mod doc;
 pub mod drift;
 pub mod enroll;
+pub mod explain;
 pub mod fact_cache;
 pub mod files;
 pub mod findings;
@@ -104,6 +105,8 @@ enum Verb {
     Enroll(enroll::Enroll),
     /// Show the hosts, groups and variables of an inventory, and why a variable has its value
     Inventory(inventory::Inventory),
+    /// Say why a task runs, is skipped or comes where it does, and which variables made each line of a file
+    Explain(explain::Explain),
     /// Show the graph of a host's tasks: what waits for what, and why
     Graph(graph::Graph),
     /// Create and change encrypted files
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Verb::Validate(validate) => validate.run(cli.color),
         Verb::Enroll(enroll) => enroll.run(cli.color),
         Verb::Inventory(inventory) => inventory.run(cli.color),
+        Verb::Explain(explain) => explain.run(cli.color),
         Verb::Graph(graph) => graph.run(cli.color),
         Verb::Vault(vault) => vault.run(),
         Verb::Lab(lab) => lab.run().map(|()| Exit::Done),

@@ -19,6 +19,8 @@ mod disk;
 mod drift;
 mod enroll;
 mod exits;
+mod explain;
+mod explain_site;
 mod external;
 mod facts;
 mod homes;

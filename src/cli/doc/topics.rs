@@ -28,6 +28,7 @@ pub(super) const TOPICS: &[Topic] = &[
     topic!("vault", ["secrets", "age", "password", "passwords"]),
     topic!("plan", ["plans", "saved", "approve", "show"]),
     topic!("drift", ["moved", "record"]),
+    topic!("explain", ["why", "provenance", "origin"]),
     topic!("undo", ["revert", "rollback"]),
     topic!("events", ["runs", "replay", "json"]),
     topic!("report", ["pictures", "html", "svg", "critical-path"]),

@@ -1,0 +1,117 @@
+//! `explain`: why a task runs, is skipped or comes where it does, and which variables made each line of a file.
+
+mod find;
+mod order;
+mod show;
+mod why;
+
+pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, ParameterWhy, TaskWhy};
+
+use super::{Color, completions, project::Project};
+use crate::{
+    diag::{Diagnostic, Diagnostics, Exit},
+    report::Redactor,
+    site::{HostTasks, Prepare, Registered, Site},
+};
+use clap_complete::ArgValueCompleter;
+use find::Meant;
+use std::io::IsTerminal;
+
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    #[command(flatten)]
+    project: Project,
+    /// A host of the inventory
+    #[arg(value_name = "HOST", add = ArgValueCompleter::new(completions::hosts))]
+    host: String,
+    /// A task: its name, a part of that, or `FILE:LINE`. Or a file on the host, `/etc/app.conf`, or one line of it, `/etc/app.conf:12`
+    #[arg(value_name = "TASK|PATH[:LINE]", add = ArgValueCompleter::new(completions::tasks))]
+    what: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    /// Says it, from the project's files and the facts that are kept; no host is asked.
+    ///
+    /// # Errors
+    /// What is wrong with the project; an unknown host, task, path or line; a name that several tasks have.
+    pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
+        let site = self.project.checked(color)?;
+        let mut json = serde_json::json!(null);
+        let mut text = String::new();
+        let explanation = explain(&site, &self.host, &self.what)?;
+        if self.json {
+            json = serde_json::to_value(&explanation)
+                .map_err(|error| Diagnostic::error("cannot write JSON").cause(error).exit(Exit::Bug))?;
+        } else {
+            text = show::text(&explanation, color.on(std::io::stdout().is_terminal()));
+        }
+        let redactor = Redactor::new(&site.secrets());
+        if self.json {
+            redactor.redact_json(&mut json);
+            anstream::println!("{json:#}");
+        } else {
+            anstream::print!("{}", redactor.redact(&text));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Why all tasks of a host are as they are, and all files that they write, by the project's files and the facts that are kept.
+///
+/// # Errors
+/// An unknown host; what is wrong with its tasks.
+pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> {
+    let (tasks, mut explanation) = begin(site, host)?;
+    let edges = order::edges(&tasks)?;
+    for task in tasks.tasks() {
+        let traced = tasks.trace(task.id, &Registered::default());
+        for written in tasks.written(task.id, &traced) {
+            explanation.files.push(why::file(&tasks, task.id, &traced, &written.path, None)?);
+        }
+        explanation.tasks.push(why::task(&tasks, task.id, &edges));
+    }
+    Ok(explanation)
+}
+
+/// Why a task or a file of a host is as it is, by the project's files and the facts that are kept.
+///
+/// # Errors
+/// An unknown host, task, path or line; a name that several tasks have.
+pub fn explain(site: &Site, host: &str, what: &str) -> Result<Explanation, Diagnostics> {
+    let (tasks, mut explanation) = begin(site, host)?;
+    match find::meant(&tasks, what)? {
+        Meant::Tasks(ids) => {
+            let edges = order::edges(&tasks)?;
+            for id in ids {
+                explanation.tasks.push(why::task(&tasks, id, &edges));
+            }
+        }
+        Meant::File { path, line, by } => {
+            for (id, traced) in &by {
+                explanation.files.push(why::file(&tasks, *id, traced, &path, line)?);
+            }
+            // One that writes the text says more than one that is about the mode.
+            if explanation.files.iter().any(|file| file.total > 0) {
+                explanation.files.retain(|file| file.total > 0 || line.is_none());
+            }
+        }
+    }
+    Ok(explanation)
+}
+
+fn begin(site: &Site, host: &str) -> Result<(HostTasks, Explanation), Diagnostics> {
+    if !site.hosts().iter().any(|known| known == host) {
+        let error = Diagnostic::error(match site.inventory().host(host) {
+            Some(_) => format!("no play is for `{host}`"),
+            None => format!("no host is named `{}`", host.escape_debug()),
+        });
+        return Err(error.suggest(host, site.hosts().iter().map(String::as_str)).into());
+    }
+    let facts = site.kept_facts(host);
+    let tasks: HostTasks = site.host(host, facts)?;
+    let (host, facts) = (host.to_string(), facts.is_some());
+    Ok((tasks, Explanation { host, facts, tasks: vec![], files: vec![] }))
+}

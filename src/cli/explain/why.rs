@@ -1,0 +1,270 @@
+//! An explanation, as data.
+
+use super::order::Edges;
+use crate::{
+    diag::Diagnostic,
+    model::{Origin, TaskId},
+    site::{Cause, Fate, HostTasks, Parameter, Prepare, Traced},
+    template::{Line, Made, Read, Truth},
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Why a task or a file of a host is as it is.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    pub host: String,
+    /// Whether facts of the host are known.
+    pub facts: bool,
+    /// Of a task: itself, or each item of its loop.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskWhy>,
+    /// Of a file: for each task that writes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileWhy>,
+}
+
+/// Why a task is as it is.
+#[derive(Debug, Serialize)]
+pub struct TaskWhy {
+    pub name: String,
+    pub resource: String,
+    /// File and line.
+    pub place: String,
+    pub handler: bool,
+    /// `runs`, `skipped`, `not known yet` or `wrong`.
+    pub fate: &'static str,
+    /// What is behind that: the condition that does not hold, what is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    pub conditions: Vec<Condition>,
+    pub loops: Vec<Condition>,
+    pub parameters: Vec<ParameterWhy>,
+    /// The files that it writes.
+    pub writes: Vec<String>,
+    /// The handlers that it notifies; of a handler the tasks that notify it.
+    pub notifies: Vec<String>,
+    pub notified_by: Vec<String>,
+    /// What it comes behind, and what comes behind it.
+    pub after: Vec<Edge>,
+    pub before: Vec<Edge>,
+}
+
+/// A condition, or what a loop goes over.
+#[derive(Debug, Serialize)]
+pub struct Condition {
+    pub text: String,
+    pub place: String,
+    /// Of a condition: `true`, `false`, or what it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    pub from: Vec<From>,
+}
+
+/// A parameter that variables made.
+#[derive(Debug, Serialize)]
+pub struct ParameterWhy {
+    pub name: String,
+    pub place: String,
+    /// One line; of a longer text, or a secret, what it is.
+    pub value: String,
+    pub from: Vec<From>,
+}
+
+/// A task before or behind another.
+#[derive(Clone, Debug, Serialize)]
+pub struct Edge {
+    pub task: String,
+    pub place: String,
+    pub why: String,
+}
+
+/// A file as one task writes it.
+#[derive(Debug, Serialize)]
+pub struct FileWhy {
+    pub path: String,
+    pub task: String,
+    pub resource: String,
+    pub place: String,
+    pub fate: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// How many lines the task writes; 0 where that is not known, or it writes none.
+    pub total: usize,
+    /// The file holds lines of others too.
+    pub is_part: bool,
+    /// Those that variables made; or the one that was asked for.
+    pub lines: Vec<LineWhy>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LineWhy {
+    pub number: usize,
+    pub text: String,
+    pub from: Vec<From>,
+}
+
+/// A variable or a fact, and what it was made of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct From {
+    /// The variable's name.
+    pub variable: String,
+    /// What of it: `nginx.port`.
+    pub path: String,
+    /// File and line; `built in`, `facts of HOST`.
+    pub place: String,
+    /// A short one; nothing of a secret.
+    pub value: String,
+    /// It only says whether, or how often, the line is there.
+    pub decides: bool,
+    pub from: Vec<Self>,
+}
+
+/// File and line.
+pub(super) fn place(origin: &Origin) -> String {
+    let path = origin.source.path.display();
+    if origin.source.text.is_empty() {
+        return path.to_string();
+    }
+    format!("{path}:{}", origin.line_column().0)
+}
+
+fn from(read: &Read, decides: bool) -> From {
+    let inner = all(read.made_of.iter().chain(&read.inside).map(|read| (&**read, false)));
+    let place = match place(&read.origin) {
+        place if read.name == "facts" && place == "built in" => "a fact".into(),
+        place => place,
+    };
+    From {
+        variable: read.name.clone(),
+        path: read.path.clone(),
+        place,
+        value: if read.secret { "a secret".into() } else { read.shown.clone() },
+        decides,
+        from: inner,
+    }
+}
+
+/// Each once, as first read.
+fn all<'a>(reads: impl Iterator<Item = (&'a Read, bool)>) -> Vec<From> {
+    let mut found = vec![];
+    reads.for_each(|(read, decides)| add(&mut found, from(read, decides)));
+    found
+}
+
+/// One that decides and is part of the text too is part of it.
+fn add(found: &mut Vec<From>, new: From) {
+    match found.iter_mut().find(|old| old.path == new.path && old.place == new.place) {
+        Some(old) => {
+            old.decides &= new.decides;
+            new.from.into_iter().for_each(|inner| add(&mut old.from, inner));
+        }
+        None => found.push(new),
+    }
+}
+
+fn of(reads: &[Arc<Read>]) -> Vec<From> {
+    all(reads.iter().map(|read| (&**read, false)))
+}
+
+fn condition(cause: &Cause) -> Condition {
+    let value = cause.truth.as_ref().map(|truth| match truth {
+        Truth::True => "true".into(),
+        Truth::False => "false".into(),
+        Truth::Unknown(why) => format!("not known yet: {why}"),
+    });
+    Condition { text: cause.text.clone(), place: place(&cause.origin), value, from: of(&cause.reads) }
+}
+
+fn fate(fate: &Fate) -> (&'static str, Option<String>) {
+    match fate {
+        Fate::Runs => ("runs", None),
+        Fate::Skipped(why) => ("skipped", Some(why.clone())),
+        Fate::NotYet(why) => ("not known yet", Some(why.clone())),
+        Fate::Wrong(errors) => ("wrong", errors.0.first().map(ToString::to_string)),
+    }
+}
+
+fn parameter(parameter: &Parameter) -> ParameterWhy {
+    let Made { text, .. } = &parameter.made;
+    let is_known = text.is_some();
+    let text = text.as_deref().unwrap_or_default();
+    let value = match text.lines().count() {
+        _ if parameter.secret => "a secret".into(),
+        _ if !is_known => "not known yet".into(),
+        0 | 1 => text.trim_end().to_string(),
+        lines => format!("a text of {lines} lines"),
+    };
+    let (name, place) = (parameter.name.clone(), place(&parameter.origin));
+    ParameterWhy { name, place, value, from: of(&parameter.made.reads) }
+}
+
+/// Why a task is as it is.
+pub(super) fn task(tasks: &HostTasks, id: TaskId, edges: &Edges) -> TaskWhy {
+    let task = &tasks.tasks()[id.0 as usize];
+    let traced = tasks.trace(id, &crate::site::Registered::default());
+    let (fate, because) = fate(&traced.fate);
+    let (after, before) = edges[id.0 as usize].clone();
+    TaskWhy {
+        name: task.name.clone(),
+        resource: task.resource.to_string(),
+        place: place(&task.origin),
+        handler: task.handler,
+        fate,
+        because,
+        conditions: traced.conditions.iter().map(condition).collect(),
+        loops: traced.loops.iter().map(condition).collect(),
+        parameters: traced.parameters.iter().filter(|p| !p.made.reads.is_empty()).map(parameter).collect(),
+        writes: tasks.written(id, &traced).into_iter().map(|file| file.path).collect(),
+        notified_by: {
+            let by = tasks.tasks().iter().filter(|other| other.notify.contains(&id));
+            by.map(|other| other.name.clone()).collect()
+        },
+        notifies: task.notify.iter().map(|id| tasks.tasks()[id.0 as usize].name.clone()).collect(),
+        after,
+        before,
+    }
+}
+
+/// A file as a task writes it. `line`: only that one.
+///
+/// # Errors
+/// The file has no such line.
+pub(super) fn file(
+    tasks: &HostTasks,
+    id: TaskId,
+    traced: &Traced,
+    path: &str,
+    line: Option<usize>,
+) -> Result<FileWhy, Diagnostic> {
+    let task = &tasks.tasks()[id.0 as usize];
+    let written = tasks.written(id, traced).into_iter().find(|written| written.path == path);
+    let is_part = written.as_ref().is_some_and(|written| written.is_part);
+    let lines = written.map(|written| written.lines).unwrap_or_default();
+    let total = lines.len();
+    if let Some(line) = line.filter(|line| total > 0 && !is_part && (*line == 0 || *line > total)) {
+        let error = Diagnostic::error(format!("{path} has no line {line}"));
+        return Err(error.hint(format!("`{}` writes {total} lines into it", task.name)));
+    }
+    let (fate, because) = fate(&traced.fate);
+    let shown = |(at, Line { text, reads }): (usize, Line)| LineWhy {
+        number: at + 1,
+        text,
+        from: all(reads.iter().map(|(read, decides)| (&**read, *decides))),
+    };
+    let wanted = |why: &LineWhy| match line {
+        Some(line) if !is_part => why.number == line,
+        _ => !why.from.is_empty(),
+    };
+    Ok(FileWhy {
+        path: path.into(),
+        task: task.name.clone(),
+        resource: task.resource.to_string(),
+        place: place(&task.origin),
+        fate,
+        because,
+        total,
+        is_part,
+        lines: lines.into_iter().enumerate().map(shown).filter(wanted).collect(),
+    })
+}
