@@ -293,7 +293,7 @@ impl Apply {
 }
 
 /// Runs the programs that print secrets. What one says while the run goes on, the reporter learns before anybody uses it.
-fn asker(late: Arc<OnceLock<Reporter>>) -> Box<Ask> {
+pub(super) fn asker(late: Arc<OnceLock<Reporter>>) -> Box<Ask> {
     Box::new(move |argv, timeout| {
         let secret = programs::ask(argv, timeout)?;
         late.get().iter().for_each(|reporter| reporter.hide(&secret));
@@ -380,7 +380,7 @@ fn cancel_on_signal(reporter: Reporter) -> watch::Receiver<bool> {
 }
 
 /// `user@machine (pid n)`: what another run is told that finds the host taken.
-fn who() -> String {
+pub(super) fn who() -> String {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
@@ -388,7 +388,7 @@ fn who() -> String {
     format!("{user}@{machine} (pid {})", std::process::id())
 }
 
-fn ask_password() -> Result<Secret, Diagnostics> {
+pub(super) fn ask_password() -> Result<Secret, Diagnostics> {
     let typed = super::hidden::read_hidden("sudo password on the hosts: ");
     Ok(Secret::new(typed.map_err(|e| Diagnostic::error("cannot ask for the sudo password").cause(e))?))
 }

@@ -48,9 +48,11 @@ impl Site {
         }
     }
 
-    /// What is kept of a host's facts from earlier runs, fresh enough to be used.
-    pub fn kept_facts(&self, host: &str) -> Option<&Facts> {
-        self.shared.controller.facts.get(host)
+    /// What a host has said of itself in this run; else what is kept of earlier ones, fresh enough to be used.
+    pub fn facts(&self, host: &str) -> Option<Facts> {
+        let reached = self.shared.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = || self.shared.controller.facts.get(host).cloned();
+        reached.get(host).cloned().flatten().or_else(kept)
     }
 
     /// Every secret value in any variable, each once: what a report must never show.

@@ -70,7 +70,7 @@ fn project() -> Project {
 }
 
 fn explain(project: &Project, arguments: &[&str]) -> crate::project::Ran {
-    let verb = ["explain", "inventory.yml", "--vault-password-file", "password"];
+    let verb = ["explain", "inventory.yml", "--offline", "--vault-password-file", "password"];
     project.run(&[&verb, arguments].concat())
 }
 
@@ -214,7 +214,7 @@ fn what_depends_on_facts_says_so() {
         "family={{facts.os.family}}",
         "facts.os.family  a fact",
         "name=app.example.org",
-        "`--fact-cache DIR` takes those that an earlier run has kept there",
+        "leave `--offline` out, or take those that an earlier run has kept: `--fact-cache DIR`",
     ]);
     project
         .run(&[
@@ -238,7 +238,7 @@ fn what_is_not_there_or_not_clear_is_told() {
     explain(&project, &["c", "The motd"]).exits(20).has(&["no host is named `c`"]);
     explain(&project, &["a", "The modt"])
         .exits(20)
-        .has(&["no task is named `The modt`", "did you mean `The motd`?"]);
+        .has(&["no task and no service is named `The modt`", "did you mean `The motd`?"]);
     let ran = explain(&project, &["a", "the s"]);
     ran.exits(20).has(&[
         "`the s` is in the names of 2 tasks",
@@ -276,6 +276,125 @@ fn programs_get_json() {
     assert_eq!(said["tasks"][0]["conditions"][1]["value"], "false");
 }
 
+#[test]
+fn the_host_itself_says_what_is_to_be_done() {
+    let project = project();
+    let live = |what: &str| {
+        project.run(&["explain", "inventory.yml", "a", what, "--vault-password-file", "password"])
+    };
+    let path = project.home("a").join("app.conf").display().to_string();
+    let bare = live(&path);
+    bare.exits(0).has(&[
+        "now: would change",
+        "name = app.example.org  <- changes",
+        "debug = yes  <- changes",
+    ]);
+    assert!(!project.has("h/a/app.conf"), "explain wrote a file");
+    project.apply(&["--yes", "--vault-password-file", "password"]).exits(0);
+    live(&path).exits(0).has(&["now: unchanged", "name = app.example.org"]).lacks(&["<- changes"]);
+    project.write("h/a/app.conf", &project.read("h/a/app.conf").replace("name = app", "name = other"));
+    let before = project.tree("h");
+    let edited = live(&path);
+    edited.exits(0).has(&["now: would change", "name = app.example.org  <- changes"]);
+    edited.lacks(&["debug = yes  <- changes", "port = 8080 # tls  <- changes"]);
+    live("The settings").exits(0).has(&[
+        "now: would change",
+        "-name = other.example.org",
+        "+name = app.example.org",
+    ]);
+    live("Restart the app").exits(0).has(&["now: would run: notified"]);
+    live("The motd").exits(0).has(&["now: unchanged"]);
+    live("Only on the beta").exits(0).has(&["now: skipped: eq channel \"beta\""]);
+    // What only the host knows is known now.
+    let os = project.home("a").join("os").display().to_string();
+    live(&os).exits(0).has(&["facts.os.family  facts of a  \""]).lacks(&["not known", "{{"]);
+    live(&project.home("a").join(".env").display().to_string()).exits(0).lacks(&["swordfish"]);
+    assert_eq!(project.tree("h"), before, "explain changes nothing");
+    project.write("host_vars/a.yml", "ansible_connection: ssh\nansible_host: 127.0.0.1\nansible_port: 1\n");
+    live("The motd").exits(30).has(&["a"]);
+    explain(&project, &["a", "The motd"]).exits(0).has(&["runs: it has no condition"]);
+}
+
+const STACK: &str = "\
+- hosts: all
+  tasks:
+    - name: The files
+      copy:
+        dest: /srv/app/compose.yaml
+        content: |
+          x-log: &log
+            driver: {{driver}}
+          services:
+            web:
+              image: web:{{web_version}}
+              logging: *log
+              environment:
+                TOKEN: ${TOKEN}
+            db:
+              image: db:{{db_version}}
+    - name: Values
+      env_file: {path: /srv/app/.env, values: {TOKEN: \"{{token}}\", OTHER: \"{{other}}\"}}
+    - name: The stack
+      compose: {directory: /srv/app, project: app, env_file: .env}
+    - name: The proxy is set up
+      copy: {dest: /etc/proxy.conf, content: \"port={{port}}\\n\"}
+      notify: Restart the proxy
+    - name: The proxy runs
+      service: {name: proxy, state: started, enabled: true}
+    - name: A unit of our own
+      systemd_unit: {name: tend.service, content: \"[Service]\\nExecStart=/bin/tend {{port}}\\n\", started: true}
+    - name: Another unit
+      systemd_unit: {name: still.service, content: \"[Service]\\nExecStart=/bin/still\\n\", restart_on_change: false}
+  handlers:
+    - name: Restart the proxy
+      service: {name: proxy, state: restarted}
+";
+
+#[test]
+fn a_service_says_who_acts_on_it_and_what_restarts_it() {
+    let project = Project::local(&["a"], STACK);
+    project.write(
+        "group_vars/all.yml",
+        "driver: journald\nweb_version: 1\ndb_version: 2\ntoken: swordfish\nother: o\nport: 80\n",
+    );
+    let explain = |what: &str| project.run(&["explain", "inventory.yml", "--offline", "a", what]);
+    let ran = explain("proxy");
+    ran.exits(0).has(&[
+        "proxy.service on a  (unit)",
+        "`The proxy runs` has it run, enables it at boot  (service, site.yml:",
+        "`Restart the proxy` restarts it  (handler, service, site.yml:",
+        "restarted when `The proxy is set up` changes something (/etc/proxy.conf): it notifies `Restart the proxy`",
+        "port  group_vars/all.yml:6  80",
+    ]);
+    assert_eq!(explain("proxy.service").exits(0).out, ran.out);
+    explain("tend").exits(0).has(&[
+        "writes it, has it run",
+        "restarted when /etc/systemd/system/tend.service changes, while it runs",
+        "port  group_vars/all.yml:6  80",
+    ]);
+    explain("still").exits(0).has(&["no task restarts it"]);
+    // Of a service of a project what is said of it, what that takes over, and the values that it uses.
+    let ran = explain("web");
+    ran.exits(0).has(&[
+        "web on a  (service of the compose project app)",
+        "`The stack` brings it to what its files say: makes anew what differs",
+        "restarted when /srv/app/compose.yaml changes, what it says of `web`",
+        "restarted when /srv/app/.env changes in TOKEN",
+    ]);
+    let of_file = below(&ran.out, "what it says of `web`");
+    assert_eq!(of_file, ["driver group_vars/all.yml:1 \"journald\"", "web_version group_vars/all.yml:2 1"]);
+    assert_eq!(below(&ran.out, "in TOKEN"), ["token group_vars/all.yml:4 \"swordfish\""]);
+    let ran = explain("db");
+    ran.exits(0).has(&["db_version"]).lacks(&["web_version", "TOKEN", "driver"]);
+    explain("app").exits(0).has(&["(compose project)", "db_version", "web_version"]);
+    assert_eq!(explain("app/web").exits(0).out, explain("web").out);
+    explain("wbe").exits(20).has(&["no task and no service is named `wbe`", "did you mean `web`?"]);
+    let ran = project.run(&["explain", "inventory.yml", "--offline", "a", "proxy", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&ran.exits(0).out).unwrap();
+    assert_eq!(said["services"][0]["restarts"][0]["from"][0]["variable"], "port");
+    assert_eq!(said["services"][0]["acts"][1]["handler"], true);
+}
+
 /// What the page shows is what the program says of the project's own site. `UPDATE=1` writes it anew.
 #[test]
 fn the_page_shows_what_is_said() {
@@ -305,7 +424,7 @@ fn the_page_shows_what_is_said() {
     }
     out += rest;
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(root.join("docs/explain.md"), &out).unwrap();
+        return std::fs::write(root.join("docs/explain.md"), &out).unwrap();
     }
     assert!(shown > 3, "the page has {shown} examples");
     assert_eq!(out, page, "docs/explain.md is old: UPDATE=1 writes it anew");

@@ -147,7 +147,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// What all tasks of a host write, on a host that has nothing.
 fn texts(site: &Site, host: &str) -> Option<Texts> {
-    let tasks = site.host(host, site.kept_facts(host)).ok()?;
+    let tasks = site.host(host, site.facts(host).as_ref()).ok()?;
     let mut texts = Texts::new();
     for task in tasks.tasks() {
         let Preparation::Ready(prepared) = tasks.prepare(task.id, &Registered::default()).ok()? else {

@@ -1,5 +1,6 @@
-//! What is meant: a task, or a file on the host.
+//! What is meant: a task, a file on the host, or a service.
 
+use super::service::{All, ServiceWhy};
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
     model::{TaskId, path_within},
@@ -18,6 +19,7 @@ pub(super) enum Meant {
         /// Those who write it.
         by: Vec<(TaskId, Traced)>,
     },
+    Service(ServiceWhy),
 }
 
 /// Finds what is meant.
@@ -67,33 +69,47 @@ fn short(task: &HostTask) -> &str {
 fn named(tasks: &HostTasks, what: &str) -> Result<Meant, Diagnostics> {
     let all = tasks.tasks();
     let wanted = what.to_lowercase();
-    let tests: [&dyn Fn(&HostTask) -> bool; 3] = [
-        &|task| task.name == what || short(task) == what,
-        &|task| {
+    let tests: [&dyn Fn(&HostTask) -> bool; 2] =
+        [&|task| task.name == what || short(task) == what, &|task| {
             // The item of its loop is said behind the name.
             let is_start = |name: &str| name.strip_prefix(what).is_some_and(|rest| rest.starts_with(" ("));
             is_start(&task.name) || is_start(short(task))
-        },
-        &|task| task.name.to_lowercase().contains(&wanted),
-    ];
-    for test in tests {
-        let found: Vec<&HostTask> = all.iter().filter(|task| test(task)).collect();
-        let mut sources: Vec<usize> = found.iter().map(|task| task.source).collect();
-        sources.dedup();
-        match sources.as_slice() {
-            [] => {}
-            [source] if found.len() == all_of(tasks, *source).len() => {
-                return Ok(Meant::Tasks(all_of(tasks, *source)));
-            }
-            // One item of a loop.
-            [_] => return Ok(Meant::Tasks(found.iter().map(|task| task.id).collect())),
-            sources => return Err(ambiguous(all, what, sources).into()),
-        }
+        }];
+    if let Some(found) = tests.iter().find_map(|test| matching(all, what, test)) {
+        return found.map_err(Into::into);
     }
-    let error = Diagnostic::error(format!("no task is named `{}`", what.escape_debug()));
-    let names = || all.iter().flat_map(|task| [task.name.as_str(), short(task)]);
-    let error = error.hint("`graph INVENTORY --host HOST` lists the tasks of a host; a file is named by its whole path: `/etc/...`");
-    Err(error.suggest(what, names()).into())
+    let services = All::new(tasks);
+    let (service, known) = services.named(what)?;
+    if let Some(service) = service {
+        return Ok(Meant::Service(services.why(&service)));
+    }
+    if let Some(found) = matching(all, what, &|task| task.name.to_lowercase().contains(&wanted)) {
+        return found.map_err(Into::into);
+    }
+    let error = Diagnostic::error(format!("no task and no service is named `{}`", what.escape_debug()));
+    let names = all.iter().flat_map(|task| [task.name.as_str(), short(task)]);
+    let error = error.hint(
+        "`graph INVENTORY --host HOST` lists the tasks of a host; a file is named by its whole path: `/etc/...`",
+    );
+    Err(error.suggest(what, names.chain(known.iter().map(String::as_str))).into())
+}
+
+/// The tasks that are meant by a test, if any are.
+fn matching(
+    all: &[HostTask],
+    what: &str,
+    test: &dyn Fn(&HostTask) -> bool,
+) -> Option<Result<Meant, Diagnostic>> {
+    let found: Vec<&HostTask> = all.iter().filter(|task| test(task)).collect();
+    let mut sources: Vec<usize> = found.iter().map(|task| task.source).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    match sources.as_slice() {
+        [] => None,
+        // Each item of its loop that is meant.
+        [_] => Some(Ok(Meant::Tasks(found.iter().map(|task| task.id).collect()))),
+        sources => Some(Err(ambiguous(all, what, sources))),
+    }
 }
 
 fn ambiguous(all: &[HostTask], what: &str, sources: &[usize]) -> Diagnostic {

@@ -1,10 +1,15 @@
-//! `explain`: why a task runs, is skipped or comes where it does, and which variables made each line of a file.
+//! `explain`: why a task runs, is skipped or comes where it does, which variables made each line of a file, and what has a service restarted.
 
 mod find;
+mod live;
 mod order;
+mod outcome;
+mod service;
 mod show;
 mod why;
 
+pub use outcome::Outcome;
+pub use service::{Acts, Restart, ServiceWhy};
 pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, ParameterWhy, TaskWhy};
 
 use super::{Color, completions, project::Project};
@@ -15,7 +20,8 @@ use crate::{
 };
 use clap_complete::ArgValueCompleter;
 use find::Meant;
-use std::io::IsTerminal;
+use live::Live;
+use std::{io::IsTerminal, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 pub struct Explain {
@@ -24,35 +30,41 @@ pub struct Explain {
     /// A host of the inventory
     #[arg(value_name = "HOST", add = ArgValueCompleter::new(completions::hosts))]
     host: String,
-    /// A task: its name, a part of that, or `FILE:LINE`. Or a file on the host, `/etc/app.conf`, or one line of it, `/etc/app.conf:12`
-    #[arg(value_name = "TASK|PATH[:LINE]", add = ArgValueCompleter::new(completions::tasks))]
+    /// A task: its name, a part of that, or `FILE:LINE`; a file on the host, `/etc/app.conf`, or one line of it, `/etc/app.conf:12`; a
+    /// systemd unit, a compose project or one of its services
+    #[arg(value_name = "TASK|PATH[:LINE]|SERVICE", add = ArgValueCompleter::new(completions::tasks))]
     what: String,
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    live: Live,
 }
 
 impl Explain {
-    /// Says it, from the project's files and the facts that are kept; no host is asked.
+    /// Says it, by the plan of the host as it is now; with `--offline` from the files and the facts that are kept.
     ///
     /// # Errors
-    /// What is wrong with the project; an unknown host, task, path or line; a name that several tasks have.
+    /// What is wrong with the project; an unknown host, task, path, line or service; a name that several tasks have; a host that cannot be
+    /// reached or planned.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = self.project.checked(color)?;
-        let mut json = serde_json::json!(null);
-        let mut text = String::new();
-        let explanation = explain(&site, &self.host, &self.what)?;
-        if self.json {
-            json = serde_json::to_value(&explanation)
-                .map_err(|error| Diagnostic::error("cannot write JSON").cause(error).exit(Exit::Bug))?;
-        } else {
-            text = show::text(&explanation, color.on(std::io::stdout().is_terminal()));
+        let site = Arc::new(self.project.checked(color)?);
+        // What is mistyped is told before any host is asked.
+        let mut explanation = explain(&site, &self.host, &self.what)?;
+        if !self.live.offline {
+            let plan = self.live.plan(&self.project, &site, &self.host)?;
+            explanation = explain(&site, &self.host, &self.what)?;
+            explanation.learn(&plan);
         }
         let redactor = Redactor::new(&site.secrets());
         if self.json {
+            let json = serde_json::to_value(&explanation);
+            let mut json =
+                json.map_err(|error| Diagnostic::error("cannot write JSON").cause(error).exit(Exit::Bug))?;
             redactor.redact_json(&mut json);
             anstream::println!("{json:#}");
         } else {
+            let text = show::text(&explanation, color.on(std::io::stdout().is_terminal()));
             anstream::print!("{}", redactor.redact(&text));
         }
         Ok(Exit::Done)
@@ -79,7 +91,7 @@ pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> 
 /// Why a task or a file of a host is as it is, by the project's files and the facts that are kept.
 ///
 /// # Errors
-/// An unknown host, task, path or line; a name that several tasks have.
+/// An unknown host, task, path, line or service; a name that several tasks have.
 pub fn explain(site: &Site, host: &str, what: &str) -> Result<Explanation, Diagnostics> {
     let (tasks, mut explanation) = begin(site, host)?;
     match find::meant(&tasks, what)? {
@@ -98,6 +110,7 @@ pub fn explain(site: &Site, host: &str, what: &str) -> Result<Explanation, Diagn
                 explanation.files.retain(|file| file.total > 0 || line.is_none());
             }
         }
+        Meant::Service(why) => explanation.services.push(why),
     }
     Ok(explanation)
 }
@@ -110,8 +123,8 @@ fn begin(site: &Site, host: &str) -> Result<(HostTasks, Explanation), Diagnostic
         });
         return Err(error.suggest(host, site.hosts().iter().map(String::as_str)).into());
     }
-    let facts = site.kept_facts(host);
-    let tasks: HostTasks = site.host(host, facts)?;
+    let facts = site.facts(host);
+    let tasks = site.host(host, facts.as_ref())?;
     let (host, facts) = (host.to_string(), facts.is_some());
-    Ok((tasks, Explanation { host, facts, tasks: vec![], files: vec![] }))
+    Ok((tasks, Explanation { host, facts, tasks: vec![], files: vec![], services: vec![] }))
 }

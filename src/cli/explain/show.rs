@@ -1,7 +1,7 @@
 //! An explanation for people.
 
-use super::{Condition, Edge, Explanation, FileWhy, From, TaskWhy};
-use crate::report::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint};
+use super::{Condition, Edge, Explanation, FileWhy, From, Outcome, ServiceWhy, TaskWhy};
+use crate::report::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, diff_lines, paint};
 use std::fmt::Write;
 
 /// Most tasks that are listed before and behind one.
@@ -18,9 +18,13 @@ pub(super) fn text(explanation: &Explanation, color: bool) -> String {
         page.gap(&mut out);
         page.file(file, &mut out);
     }
+    for service in &explanation.services {
+        page.gap(&mut out);
+        page.service(service, &mut out);
+    }
     if !explanation.facts && out.contains("a fact of ") {
         out += &format!(
-            "\nfacts of {} are not known: `--fact-cache DIR` takes those that an earlier run has kept there\n",
+            "\nfacts of {} are not known here: leave `--offline` out, or take those that an earlier run has kept: `--fact-cache DIR`\n",
             explanation.host
         );
     }
@@ -69,6 +73,7 @@ impl Page<'_> {
                 false => self.fate(task.fate, task.because.as_deref(), !task.conditions.is_empty()),
             }
         );
+        self.outcome(task.outcome.as_ref(), true, out);
         for by in &task.notified_by {
             let _ = writeln!(out, "  notified by `{by}` when that changes something");
         }
@@ -90,6 +95,43 @@ impl Page<'_> {
         }
         self.edges("after", &task.after, out);
         self.edges("before", &task.before, out);
+    }
+
+    /// What is to be done on the host as it is; with the diff where that says more than the lines.
+    fn outcome(&self, outcome: Option<&Outcome>, with_diff: bool, out: &mut String) {
+        let Some(outcome) = outcome else { return };
+        let style = match outcome.verdict {
+            "unchanged" | "skipped" => GREEN,
+            _ => YELLOW,
+        };
+        let why = outcome.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        let _ = writeln!(out, "  now: {}{why}", paint(outcome.verdict, style, self.color));
+        if let Some(diff) = outcome.diff.as_ref().filter(|_| with_diff) {
+            for line in diff_lines(diff, self.color) {
+                let _ = writeln!(out, "      {line}");
+            }
+        }
+    }
+
+    fn service(&self, service: &ServiceWhy, out: &mut String) {
+        let name = paint(&service.name, BOLD, self.color);
+        let _ = writeln!(out, "{name} on {}  ({})", self.host, service.kind);
+        for task in &service.acts {
+            let what = if task.handler { "handler, " } else { "" };
+            let _ =
+                writeln!(out, "  `{}` {}  ({what}{}, {})", task.task, task.does, task.resource, task.place);
+            if let Some(why) = &task.because {
+                let _ = writeln!(out, "      {}", self.fate(task.fate, Some(why), false));
+            }
+            self.outcome(task.outcome.as_ref(), true, out);
+        }
+        if service.restarts.is_empty() {
+            let _ = writeln!(out, "\n  no task restarts it");
+        }
+        for restart in &service.restarts {
+            let _ = writeln!(out, "\n  restarted when {}  {}", restart.when, self.dim(&restart.place));
+            self.from(&restart.from, 6, out);
+        }
     }
 
     fn conditions(&self, what: &str, conditions: &[Condition], out: &mut String) {
@@ -117,6 +159,11 @@ impl Page<'_> {
         if let Some(why) = &file.because {
             let _ = writeln!(out, "  {}", self.fate(file.fate, Some(why), false));
         }
+        self.outcome(
+            file.outcome.as_ref(),
+            file.total == 0 || file.lines.iter().all(|line| !line.changes),
+            out,
+        );
         if file.total == 0 {
             let _ = writeln!(
                 out,
@@ -127,7 +174,14 @@ impl Page<'_> {
         let width = file.lines.last().map_or(1, |line| line.number.to_string().len());
         for line in &file.lines {
             let number = if file.is_part { "+".into() } else { line.number.to_string() };
-            let text = paint(&line.text, CYAN, self.color);
+            let text = match line.changes {
+                true => format!(
+                    "{}  {}",
+                    paint(&line.text, YELLOW, self.color),
+                    paint("<- changes", YELLOW, self.color)
+                ),
+                false => paint(&line.text, CYAN, self.color),
+            };
             let _ = writeln!(out, "\n  {number:>width$}  {text}");
             self.from(&line.from, width + 4, out);
             if line.from.is_empty() {

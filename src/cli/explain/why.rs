@@ -1,6 +1,6 @@
 //! An explanation, as data.
 
-use super::order::Edges;
+use super::{Outcome, ServiceWhy, order::Edges};
 use crate::{
     diag::Diagnostic,
     model::{Origin, TaskId},
@@ -22,11 +22,15 @@ pub struct Explanation {
     /// Of a file: for each task that writes it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileWhy>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceWhy>,
 }
 
 /// Why a task is as it is.
 #[derive(Debug, Serialize)]
 pub struct TaskWhy {
+    #[serde(skip)]
+    pub id: TaskId,
     pub name: String,
     pub resource: String,
     /// File and line.
@@ -37,6 +41,9 @@ pub struct TaskWhy {
     /// What is behind that: the condition that does not hold, what is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
+    /// What is to be done on the host as it is now, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
     pub conditions: Vec<Condition>,
     pub loops: Vec<Condition>,
     pub parameters: Vec<ParameterWhy>,
@@ -82,6 +89,8 @@ pub struct Edge {
 /// A file as one task writes it.
 #[derive(Debug, Serialize)]
 pub struct FileWhy {
+    #[serde(skip)]
+    pub id: TaskId,
     pub path: String,
     pub task: String,
     pub resource: String,
@@ -89,6 +98,9 @@ pub struct FileWhy {
     pub fate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
+    /// What is to be done on the host as it is now, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
     /// How many lines the task writes; 0 where that is not known, or it writes none.
     pub total: usize,
     /// The file holds lines of others too.
@@ -100,6 +112,9 @@ pub struct FileWhy {
 #[derive(Debug, Serialize)]
 pub struct LineWhy {
     pub number: usize,
+    /// The host has another line there now, or none. Not where that cannot be told line by line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub changes: bool,
     pub text: String,
     pub from: Vec<From>,
 }
@@ -152,6 +167,15 @@ fn all<'a>(reads: impl Iterator<Item = (&'a Read, bool)>) -> Vec<From> {
     found
 }
 
+pub(super) fn of_line(line: &Line) -> Vec<From> {
+    all(line.reads.iter().map(|(read, decides)| (&**read, *decides)))
+}
+
+/// Adds those that are not among them yet.
+pub(super) fn add_all(found: &mut Vec<From>, more: Vec<From>) {
+    more.into_iter().for_each(|new| add(found, new));
+}
+
 /// One that decides and is part of the text too is part of it.
 fn add(found: &mut Vec<From>, new: From) {
     match found.iter_mut().find(|old| old.path == new.path && old.place == new.place) {
@@ -163,8 +187,8 @@ fn add(found: &mut Vec<From>, new: From) {
     }
 }
 
-fn of(reads: &[Arc<Read>]) -> Vec<From> {
-    all(reads.iter().map(|read| (&**read, false)))
+pub(super) fn of<'a>(reads: impl IntoIterator<Item = &'a Arc<Read>>) -> Vec<From> {
+    all(reads.into_iter().map(|read| (&**read, false)))
 }
 
 fn condition(cause: &Cause) -> Condition {
@@ -176,7 +200,7 @@ fn condition(cause: &Cause) -> Condition {
     Condition { text: cause.text.clone(), place: place(&cause.origin), value, from: of(&cause.reads) }
 }
 
-fn fate(fate: &Fate) -> (&'static str, Option<String>) {
+pub(super) fn fate(fate: &Fate) -> (&'static str, Option<String>) {
     match fate {
         Fate::Runs => ("runs", None),
         Fate::Skipped(why) => ("skipped", Some(why.clone())),
@@ -206,6 +230,8 @@ pub(super) fn task(tasks: &HostTasks, id: TaskId, edges: &Edges) -> TaskWhy {
     let (fate, because) = fate(&traced.fate);
     let (after, before) = edges[id.0 as usize].clone();
     TaskWhy {
+        id,
+        outcome: None,
         name: task.name.clone(),
         resource: task.resource.to_string(),
         place: place(&task.origin),
@@ -247,16 +273,19 @@ pub(super) fn file(
         return Err(error.hint(format!("`{}` writes {total} lines into it", task.name)));
     }
     let (fate, because) = fate(&traced.fate);
-    let shown = |(at, Line { text, reads }): (usize, Line)| LineWhy {
+    let shown = |(at, line): (usize, Line)| LineWhy {
         number: at + 1,
-        text,
-        from: all(reads.iter().map(|(read, decides)| (&**read, *decides))),
+        changes: false,
+        from: of_line(&line),
+        text: line.text,
     };
     let wanted = |why: &LineWhy| match line {
         Some(line) if !is_part => why.number == line,
         _ => !why.from.is_empty(),
     };
     Ok(FileWhy {
+        id,
+        outcome: None,
         path: path.into(),
         task: task.name.clone(),
         resource: task.resource.to_string(),

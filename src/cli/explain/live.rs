@@ -1,0 +1,158 @@
+//! The plan of a host as it is now, looked at without changing anything.
+
+use crate::{
+    cli::{
+        apply::{ask_password, asker, who},
+        programs,
+        project::{Project, now},
+    },
+    connection,
+    diag::{Diagnostic, Diagnostics, Exit},
+    engine::{Approve, Doing, Events, Hosts, RunOptions, SshLinks, run},
+    event::{About, Event, Failure, PlannedTask},
+    resource::Mask,
+    site::{Prepare, Site},
+};
+use agent::wire::{Facts, Session};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+use tokio::sync::watch;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Live {
+    /// Ask no host: only what the files and the kept facts say
+    #[arg(long)]
+    pub offline: bool,
+    /// Ask for the password that sudo wants on the host
+    #[arg(short = 'K', long, conflicts_with = "offline")]
+    ask_become_pass: bool,
+    /// Configuration file for ssh, in place of your own
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    ssh_config: Option<PathBuf>,
+    /// Seconds for a connection to be made
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    connect_timeout: u16,
+}
+
+/// The site, but for this host only.
+struct Only {
+    site: Arc<Site>,
+    host: String,
+}
+
+impl Hosts for Only {
+    fn names(&self) -> Vec<String> {
+        vec![self.host.clone()]
+    }
+
+    fn tasks(&self, host: &str, facts: Option<&Facts>) -> Result<Arc<dyn Prepare>, Diagnostics> {
+        Hosts::tasks(&*self.site, host, facts)
+    }
+
+    fn gathered(&self, host: &str, facts: Option<&Facts>) {
+        self.site.gathered(host, facts);
+    }
+
+    fn looks_across(&self) -> bool {
+        false
+    }
+}
+
+/// Nothing is applied, so nobody is asked.
+struct Nobody;
+
+impl Approve for Nobody {
+    fn approve(&self, _: usize, _: usize) -> Doing<'_, bool> {
+        Box::pin(async { false })
+    }
+}
+
+impl Live {
+    /// Plans a host as `apply --check` does. The site knows its facts then.
+    ///
+    /// # Errors
+    /// The host cannot be reached, or its tasks cannot be planned.
+    pub fn plan(
+        &self,
+        project: &Project,
+        site: &Arc<Site>,
+        host: &str,
+    ) -> Result<Vec<PlannedTask>, Diagnostics> {
+        project.ask(site)?;
+        let password = self.ask_become_pass.then(ask_password).transpose()?;
+        site.ask(asker(Arc::new(OnceLock::new())), programs::waiting)?;
+        let mut random = [0; 32];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(|error| {
+            Diagnostic::error("no random numbers from the system").cause(error).exit(Exit::Bug)
+        })?;
+        let seen: Arc<Mutex<Vec<Event>>> = Arc::default();
+        let events: Events = {
+            let seen = seen.clone();
+            Arc::new(move |event| seen.lock().unwrap_or_else(PoisonError::into_inner).push(event))
+        };
+        let run_id = format!("explain-{:x}", now());
+        let options = connection::Options {
+            connect_timeout: Duration::from_secs(self.connect_timeout.into()),
+            session: Session::ReadOnly,
+            who: who(),
+            run: run_id.clone(),
+            heartbeat: Duration::from_secs(30),
+            control_dir: connection::control_dir(),
+            reuse: true,
+            first: vec![],
+            told: connection::Told::default(),
+        };
+        let links = SshLinks::new(site.clone(), options, self.ssh_config.clone(), password);
+        let links = project.facts.around(Arc::new(links), now(), events.clone());
+        // Where other hosts have a say, they are asked too.
+        let only = Only { site: site.clone(), host: host.into() };
+        let alone = !site.looks_across()
+            && site.tasks(host, None)?.tasks().iter().all(|task| task.leader().is_none());
+        let hosts: Arc<dyn Hosts> = if alone { Arc::new(only) } else { site.clone() };
+        let (_keep, cancel) = watch::channel(false);
+        let options = RunOptions {
+            run: run_id,
+            about: About::default(),
+            check: true,
+            prove: None,
+            forks: 20,
+            rolling: site.playbook().rolling().cloned(),
+            mask: Mask::new(random),
+            keep: Arc::new(|_| Ok(())),
+            recording: None,
+            cancel,
+            somebody: None,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Diagnostic::error("cannot start").cause(error).exit(Exit::Bug))?;
+        runtime.block_on(run(hosts, links, options, events, &Nobody));
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut failures = vec![];
+        for event in seen {
+            match event {
+                Event::HostPlanned { host: planned, tasks } if planned == host => return Ok(tasks),
+                Event::HostFailed { host: failed, failure } if failed == host => failures.push(failure),
+                Event::TaskFinished { host: failed, failure: Some(failure), .. } if failed == host => {
+                    failures.push(failure);
+                }
+                _ => {}
+            }
+        }
+        Err(Diagnostics(failures.iter().map(diagnostic).collect()))
+    }
+}
+
+fn diagnostic(failure: &Failure) -> Diagnostic {
+    let mut error = Diagnostic::error(failure.message.clone());
+    error = error.exit(Exit::of(failure.exit).unwrap_or(Exit::Bug));
+    for cause in failure.place.iter().chain(&failure.causes) {
+        error = error.cause(cause);
+    }
+    let hint = failure.hint.clone().unwrap_or_else(|| "`--offline` explains it without the host".into());
+    error.hint(hint)
+}

@@ -1,0 +1,76 @@
+//! What the plan of a host says of what is explained.
+
+use super::Explanation;
+use crate::{
+    event::{PlannedTask, Verdict},
+    model::{Diff, Shown, TaskId},
+};
+use serde::Serialize;
+use similar::{ChangeTag, TextDiff};
+use std::collections::BTreeSet;
+
+/// What is to be done for a task on the host as it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// `unchanged`, `would change`, `would run`, `not known yet` or `skipped`.
+    pub verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Diff>,
+}
+
+impl Outcome {
+    fn of(planned: &PlannedTask) -> Self {
+        let (verdict, why, diff) = match &planned.verdict {
+            Verdict::Unchanged => ("unchanged", None, None),
+            Verdict::Change { diff } => ("would change", None, Some(diff.clone())),
+            Verdict::Deferred { why, after } => {
+                let after =
+                    if after.is_empty() { String::new() } else { format!(", after {}", after.join(", ")) };
+                ("not known yet", Some(format!("{why}{after}")), None)
+            }
+            Verdict::Run { why, diff } => ("would run", Some(why.clone()), Some(diff.clone())),
+            Verdict::Skipped { why } => ("skipped", Some(why.clone()), None),
+        };
+        Self { verdict, why, diff }
+    }
+}
+
+impl Explanation {
+    /// Takes what the plan says.
+    pub(super) fn learn(&mut self, plan: &[PlannedTask]) {
+        let of = |id: TaskId| plan.iter().find(|planned| planned.task == id).map(Outcome::of);
+        for task in &mut self.tasks {
+            task.outcome = of(task.id);
+        }
+        for acts in self.services.iter_mut().flat_map(|service| &mut service.acts) {
+            acts.outcome = of(acts.id);
+        }
+        for file in &mut self.files {
+            file.outcome = of(file.id);
+            let diff = file.outcome.as_ref().and_then(|outcome| outcome.diff.as_ref());
+            let new = diff.and_then(|diff| new_lines(diff, file.total)).unwrap_or_default();
+            for line in file.lines.iter_mut().filter(|line| new.contains(&line.number)) {
+                line.changes = true;
+            }
+        }
+    }
+}
+
+/// The numbers of the lines that are not on the host like that, where the diff shows the whole text.
+fn new_lines(diff: &Diff, total: usize) -> Option<BTreeSet<usize>> {
+    let content = diff.facets.iter().find(|facet| facet.facet == "content")?;
+    let Shown::Text(after) = &content.after else { return None };
+    if after.lines().count() != total {
+        return None;
+    }
+    let before = match &content.before {
+        Shown::Text(before) => before.as_str(),
+        Shown::Absent => "",
+        _ => return None,
+    };
+    let diff = TextDiff::from_lines(before, after);
+    let new = diff.iter_all_changes().filter(|change| change.tag() == ChangeTag::Insert);
+    Some(new.filter_map(|change| change.new_index().map(|at| at + 1)).collect())
+}
