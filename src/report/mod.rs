@@ -20,7 +20,7 @@ pub use critical::{Critical, picture};
 pub use diff::lines as diff_lines;
 pub use html::html;
 pub(crate) use paint::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, paint, visible};
-pub use record::{Bad, Lines};
+pub use record::{Bad, Lines, redacted_json};
 pub use redact::Redactor;
 pub use story::Story;
 

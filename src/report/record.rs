@@ -12,17 +12,21 @@ use std::io::{self, BufRead, Read, Write};
 /// No event is as long, in bytes: plans of a host hold the texts of its diffs.
 const LONGEST: u64 = 256 << 20;
 
-/// An event as it may be kept. Redacted text by text, as each is: written as JSON, a secret that is quoted in a text would be in no
-/// known form.
+/// An event as it may be kept.
 pub(super) fn line(recorded: &Recorded, redactor: &Redactor) -> String {
+    redacted_json(recorded, redactor).map(|line| line + "\n").unwrap_or_default()
+}
+
+/// A value as JSON on one line, redacted text by text, as each is: written as JSON, a secret that is quoted in a text would be in no
+/// known form.
+///
+/// # Errors
+/// A value that cannot be JSON.
+pub fn redacted_json(value: &impl Serialize, redactor: &Redactor) -> serde_json::Result<String> {
     let mut out = vec![];
     let redacting = Redacting { redactor, text: String::new() };
-    let mut serializer = Serializer::with_formatter(&mut out, redacting);
-    if recorded.serialize(&mut serializer).is_err() {
-        return String::new();
-    }
-    out.push(b'\n');
-    String::from_utf8(out).unwrap_or_default()
+    value.serialize(&mut Serializer::with_formatter(&mut out, redacting))?;
+    Ok(String::from_utf8(out).unwrap_or_default())
 }
 
 /// Writes JSON with every text redacted, also the names of fields. A plan may be long: no tree is made of it.

@@ -15,7 +15,7 @@ pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, ParameterWhy
 use super::{Color, completions, project::Project};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    report::Redactor,
+    report::{Redactor, redacted_json},
     site::{HostTasks, Prepare, Registered, Site},
 };
 use clap_complete::ArgValueCompleter;
@@ -58,11 +58,10 @@ impl Explain {
         }
         let redactor = Redactor::new(&site.secrets());
         if self.json {
-            let json = serde_json::to_value(&explanation);
-            let mut json =
+            let json = redacted_json(&explanation, &redactor);
+            let json =
                 json.map_err(|error| Diagnostic::error("cannot write JSON").cause(error).exit(Exit::Bug))?;
-            redactor.redact_json(&mut json);
-            anstream::println!("{json:#}");
+            anstream::println!("{json}");
         } else {
             let text = show::text(&explanation, color.on(std::io::stdout().is_terminal()));
             anstream::print!("{}", redactor.redact(&text));
