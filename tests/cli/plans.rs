@@ -647,6 +647,7 @@ fn age_recipients_lock_a_plan() {
     keygen(&project, "ann");
     keygen(&project, "bob");
     keygen(&project, "eve");
+    fs::create_dir(project.path(".git")).unwrap();
     project.write("vault-recipients", &(project.read("ann.pub") + &project.read("bob.pub")));
     project.write("group_vars/all.yml", "word: x1\n");
     project.run(&["vault", "encrypt", "group_vars/all.yml"]).exits(0);
