@@ -87,7 +87,7 @@ fn task() -> impl Strategy<Value = (String, u8)> {
         }),
         1 => file().prop_map(|path| format!("template: {{src: t.hbs, dest: \"{{{{home}}}}/{path}\"}}")),
         2 => file().prop_map(|path| format!("stat: {{path: \"{{{{home}}}}/{path}\"}}")),
-        1 => file().prop_map(|path| {
+        1 => select(vec!["a", "b", "c"]).prop_map(|path| {
             format!("command: {{cmd: \"touch {{{{home}}}}/{path}\", creates: \"{{{{home}}}}/{path}\"}}")
         }),
     ];

@@ -271,7 +271,7 @@ fn a_pull_request_shows_its_plan_and_the_merge_applies_that_one() {
 
     // The same plan again: the host is not as it was.
     let job = service.github(apply, "ci");
-    assert!(!job.ok && job.log.contains("plan again"), "{}", job.log);
+    assert!(!job.ok && job.log.contains("it is not as it was when the plan was made"), "{}", job.log);
 
     fs::write(service.host().join("motd"), "moved\n").unwrap();
     let job = service.github(drift, "ci");
