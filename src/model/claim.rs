@@ -1,4 +1,6 @@
-//! What tasks say of what will be on a host when they are done: the lint of plans goes by it, and by nothing else.
+//! What tasks say of what will be on a host when they are done: the lint of plans goes by it, and by what hosts answer.
+
+use super::Reach;
 
 /// A line of a file on a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +21,10 @@ pub enum Claim {
     Network { name: String, subnets: Vec<String>, spot: Option<Spot> },
     /// A file that holds a secret, and the permission bits that it will have.
     Secret { path: String, mode: u32 },
+    /// A folder that is to be a mount at boot; `now`: the task also sees to it that it is one.
+    Mount { path: String, now: bool },
+    /// A packet filter, and what it lets in: on which interface, it does not say.
+    Admits { reach: Reach },
     /// How the Docker daemon keeps the logs of containers that say nothing of it.
     Daemon { driver: Option<String>, limited: bool },
 }
@@ -43,6 +49,10 @@ pub struct Container {
     pub ports: Vec<Published>,
     pub binds: Vec<Bind>,
     pub log: Log,
+    /// The folder in it that its environment names for a database's data (`PGDATA`).
+    pub data: Option<String>,
+    /// The major version of PostgreSQL that its container says it runs now.
+    pub runs: Option<String>,
 }
 
 /// An image by its name.

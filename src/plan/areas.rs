@@ -55,8 +55,8 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Sshd { .. } => vec![path("/etc/ssh")],
             Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
             Probe::Shadow { .. } => vec![Area::Accounts],
-            Probe::LoginUser | Probe::BySsh | Probe::Runs | Probe::Undo { .. } => vec![],
-            Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
+            Probe::LoginUser | Probe::BySsh | Probe::SshConnection | Probe::Runs => vec![],
+            Probe::Undo { .. } | Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
             Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],
             Probe::GitRemote(of) => remote::areas(of),
             Probe::Unpacked(wish) => match &wish.from {

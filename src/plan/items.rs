@@ -1,13 +1,14 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::{Counts, TaskPlan, pass::View, result};
+use super::{Counts, TaskPlan, lint, pass::View, result};
 use crate::{
     model::{Address, Claim, Exposed},
-    resource::{Fault, Lookup, Mask, Outcome, Pause},
+    resource::{Fault, Look, Lookup, Mask, Outcome, Pause},
     site::{HostTask, Preparation, Prepare, PreparedItem},
     template::Truth,
     yaml::{Map, Node},
 };
+use agent::wire::{Answer, Query};
 
 /// What planning a task comes to. When only some items of a loop have to be done, which these are is not promised: the list may be another
 /// one by then.
@@ -18,9 +19,15 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
             // What the lint wants to know travels along.
             let more = match prepared.claims(lookup) {
                 Err(Pause::Need(queries)) => queries,
-                _ => return Ok(outcome),
+                Err(_) => vec![],
+                Ok(claims) => {
+                    let mut asked = lint::questions(&claims);
+                    asked.retain(|query| matches!(lookup.look(query), Look::NotAsked));
+                    asked
+                }
             };
             Ok(match outcome {
+                outcome if more.is_empty() => outcome,
                 Outcome::Need(queries) => Outcome::Need(queries.into_iter().chain(more).collect()),
                 _ => Outcome::Need(more),
             })
@@ -45,15 +52,22 @@ pub(super) fn also_known(preparation: &Preparation, lookup: &dyn Lookup) -> Vec<
 pub struct Said {
     /// The ports that it opens or closes.
     pub exposed: Option<Exposed>,
-    /// What the lint goes by.
+    /// What the lint goes by, and what the host answers to its questions.
     pub claims: Vec<Claim>,
+    pub answers: Vec<(Query, Answer)>,
 }
 
 /// What a task says of itself; of a loop nothing is told.
 pub(super) fn said(preparation: &Preparation, lookup: &dyn Lookup) -> Said {
     match preparation {
         Preparation::Ready(prepared) => {
-            Said { exposed: prepared.exposes(lookup), claims: prepared.claims(lookup).unwrap_or_default() }
+            let claims = prepared.claims(lookup).unwrap_or_default();
+            let answer = |query| match lookup.look(&query) {
+                Look::Known(answer) => Some((query, answer)),
+                _ => None,
+            };
+            let answers = lint::questions(&claims).into_iter().filter_map(answer).collect();
+            Said { exposed: prepared.exposes(lookup), claims, answers }
         }
         _ => Said::default(),
     }

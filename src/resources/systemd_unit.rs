@@ -6,7 +6,7 @@ use super::shared::{
     way_in::{self, Loss},
 };
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Claim, Footprint},
     resource::{
         Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, file_query,
     },
@@ -152,6 +152,18 @@ impl Resource for SystemdUnit {
         Footprint::writes([Area::Path(path(spec)), Area::Unit(spec.name.clone())])
             .and_reads([Area::Packages, Area::Accounts])
             .and_reads(definitions(&spec.name).into_iter().skip(1))
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        let content =
+            spec.content.as_ref().filter(|_| spec.state == Wanted::Present && spec.name.ends_with(".mount"));
+        let text =
+            content.map(|content| String::from_utf8_lossy(content.bytes()).into_owned()).unwrap_or_default();
+        let path = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Where="))
+            .map(|path| path.trim().to_string());
+        Ok(path.map(|path| Claim::Mount { path, now: spec.started == Some(true) }).into_iter().collect())
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UnitFile> {

@@ -1,6 +1,6 @@
 //! The lint of plans in real runs.
 
-use crate::project::Project;
+use crate::{project::Project, sshd::Sshd};
 use serde_json::Value;
 
 /// A compose file with what is odd about one, in a folder of the host.
@@ -117,4 +117,127 @@ fn secrets_that_others_may_read_are_told_in_a_run_and_never_shown() {
         accepting(wrong);
         project.go().exits(20).has(&[said, "inventory.yml:"]);
     }
+}
+
+/// A database in a folder of the host, whose data another major version has made.
+fn database(image: &str) -> Project {
+    let project = Project::tasks(&format!(
+        "    - {{name: first, copy: {{dest: \"{{{{home}}}}/first\", content: x}}}}\n    \
+         - name: services\n      copy:\n        dest: \"{{{{home}}}}/compose.yml\"\n        content: |\n          services:\n            db:\n              \
+         image: {image}\n              logging: {{driver: local}}\n              volumes: [\"{{{{home}}}}/db:/var/lib/postgresql/data\"]\n    \
+         - {{name: run, compose: {{directory: \"{{{{home}}}}\", project: shop}}}}\n",
+    ));
+    project.write("h/a/db/PG_VERSION", "15\n");
+    project
+}
+
+#[test]
+fn another_major_of_postgresql_is_refused_before_anything_is_touched() {
+    let project = database("postgres:16-alpine");
+    project.run(&["validate", "inventory.yml"]).exits(0).has(&["no mistakes found"]);
+    for more in [["--yes"], ["--check"]] {
+        let refused = project.apply(&more);
+        refused.exits(20).has(&[
+            "error: a: service `db` would run PostgreSQL 16 on the data of PostgreSQL 15 (site.yml:10:15)",
+            "h/a/db/PG_VERSION says 15, and the image is `postgres:16-alpine`",
+            "hint: keep 15, or dump the database",
+        ]);
+        assert!(!project.has("h/a/first"), "{}", refused.text());
+    }
+    let events = project.apply(&["--yes", "--json"]);
+    let found = findings(&events.out);
+    assert_eq!((found.len(), &found[0]["finding"]["refuses"]), (1, &true.into()), "{}", events.text());
+    // Whoever only wants to know what has moved is told, and not kept from it.
+    project.run(&["drift", "inventory.yml"]).has(&["a: "]).lacks(&["error: a: service"]);
+    // Accepted, it is shown with the reason.
+    let inventory = project.read("inventory.yml");
+    let accepting =
+        "    a:\n      accept_findings: {postgres-major: the image upgrades the data by itself}\n";
+    project.write("inventory.yml", &inventory.replace("    a:\n", accepting));
+    project.check().exits(10).has(&[
+        "accepted[postgres-major]: service `db` would run PostgreSQL 16 on the data of PostgreSQL 15",
+        "because: the image upgrades the data by itself",
+    ]);
+    database("postgres:15.4").check().exits(10).lacks(&["postgres-major"]);
+}
+
+#[test]
+fn a_database_below_a_disk_that_is_not_mounted_is_refused() {
+    let project = database("postgres:15");
+    let mount = "    - {name: disk, mount: {path: \"{{home}}\", src: /dev/lints-no-such-disk, fstype: ext4, state: present}}\n";
+    let playbook =
+        project.read("site.yml").replace("    - {name: first,", &format!("{mount}    - {{name: first,"));
+    project.write("site.yml", &playbook);
+    let refused = project.apply(&["--yes"]);
+    refused.exits(20).has(&[
+        "is not mounted, and service `db` keeps its database there",
+        "a task of this plan says that it is to be",
+    ]);
+    assert!(!project.has("h/a/first"));
+    let inventory = project.read("inventory.yml");
+    let accepting = "    a:\n      accept_findings: {database-not-mounted: a test without a disk}\n";
+    project.write("inventory.yml", &inventory.replace("    a:\n", accepting));
+    project.check().exits(10).has(&["accepted[database-not-mounted]", "because: a test without a disk"]);
+}
+
+/// Another sshd in a network of its own, reached over a real interface: what comes over loopback no policy closes. Namespaces have no
+/// systemd: no unit is found there.
+const NETWORK: &str = r#"
+printf '#!/bin/sh\nprintf "LoadState=not-found\\nActiveState=inactive\\nSubState=dead\\nUnitFileState=\\nNeedDaemonReload=no\\n"\n' > systemctl
+chmod 755 systemctl
+mount --bind systemctl /usr/bin/systemctl
+net=10.98.$((PORT % 250))
+ip netns add lints
+ip link add "lpl$PORT" type veth peer name veth0 netns lints
+ip addr add "$net.1/24" dev "lpl$PORT"
+ip link set "lpl$PORT" up
+ip -n lints addr add "$net.2/24" dev veth0
+ip -n lints link set veth0 up
+ip -n lints link set lo up
+sed "s/^ListenAddress.*/ListenAddress $net.2/" sshd_config > sshd_config_net
+ip netns exec lints "$sshd" -e -f "$BASE/sshd_config_net"
+"#;
+
+#[test]
+fn rules_that_would_cut_this_run_off_are_refused() {
+    let sshd = Sshd::start_as(NETWORK);
+    let net = format!("10.98.{}", sshd.port % 250);
+    let key = std::fs::read_to_string(sshd.base.join("host_key.pub")).unwrap();
+    let known = format!("[127.0.0.1]:{0} {key}[{net}.2]:{0} {key}", sshd.port);
+    std::fs::write(sshd.base.join("known_hosts"), known).unwrap();
+    let rules = |from: &str| {
+        format!(
+            "    - name: closed\n      become: true\n      firewall: {{table: lints, public: [80], allow: [{{port: {}, from: [{from}]}}], ssh_port: {0}}}\n",
+            sshd.port
+        )
+    };
+    let project = |from: &str| {
+        let project = Project::ssh(&sshd, &rules(from));
+        let inventory = project
+            .read("inventory.yml")
+            .replace("ansible_host: 127.0.0.1", &format!("ansible_host: {net}.2"));
+        project.write("inventory.yml", &inventory);
+        project
+    };
+    let refused = project("192.0.2.0/24").go();
+    let said = format!(
+        "these rules let nobody in from {net}.1 to port {}, where this run comes from (site.yml:3:13)",
+        sshd.port
+    );
+    refused
+        .exits(20)
+        .has(&[&said, &format!("hint: add `{{port: {}, from: [{net}.1]}}` to `allow`", sshd.port)]);
+    // The network that it comes from, or a reason.
+    let fine = project(&format!("{net}.0/24")).check();
+    fine.exits(10).has(&["~ closed"]).lacks(&["firewall-cuts-off"]);
+    let accepting = project("192.0.2.0/24");
+    let inventory = accepting.read("inventory.yml").replace(
+        "    web1:\n",
+        "    web1:\n      accept_findings: {firewall-cuts-off: the next run comes by the VPN}\n",
+    );
+    accepting.write("inventory.yml", &inventory);
+    accepting
+        .check()
+        .exits(10)
+        .has(&["accepted[firewall-cuts-off]", "because: the next run comes by the VPN"]);
 }

@@ -129,6 +129,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Machine(MachineProbe::Module { name }) => format!("module {name}"),
         Probe::LoginUser => "login-user".into(),
         Probe::BySsh => "by-ssh".into(),
+        Probe::SshConnection => "ssh-connection".into(),
         Probe::Shadow { name, .. } => format!("shadow {name}"),
         Probe::Sudoers { name, .. } => format!("sudoers {name}"),
         Probe::Crontab { user } => format!("crontab {}", user.as_deref().unwrap_or("")).trim().into(),

@@ -88,6 +88,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         }
         Probe::LoginUser => accounts::login_user(),
         Probe::BySsh => accounts::by_ssh(),
+        Probe::SshConnection => accounts::ssh_connection(),
         Probe::Shadow { name, password } => return accounts::shadow(name, password.as_ref()),
         Probe::Sudoers { name, content } => accounts::sudoers(name, content),
         Probe::Crontab { user } => accounts::crontab(user.as_deref()),

@@ -69,6 +69,9 @@ pub enum Probe {
     LoginUser,
     /// `ssh` when a server of ssh is among the processes that the session came from; nothing on the controller's own machine.
     BySsh,
+    /// What the server of ssh says of the connection that the session came by: `FROM PORT TO PORT`; nothing where there is none, or it may
+    /// not be read.
+    SshConnection,
     /// What `/etc/shadow` has of an account. Stdout: `password empty|no|set|locked`, with a wanted one (see [`super::shadow_fingerprint`])
     /// `same yes|no`, whether it is that, locked or not, and `expires DAYS` where there is such a day. Exit 1 when it has no line.
     Shadow { name: String, password: Option<[u8; 32]> },

@@ -66,6 +66,12 @@ fn parts(name: &str) -> (&str, Option<&str>, bool) {
     }
 }
 
+/// Whether an image is a database's, by its name.
+pub(super) fn is_database_image(name: &str) -> bool {
+    let last_part = parts(name).0.rsplit('/').next().unwrap_or_default();
+    DATABASES.iter().any(|(known, _)| *known == last_part && !VAGUE.contains(known))
+}
+
 /// Whether a port of a container is a database's, by its number or by the image.
 fn is_database(container: &Container, port: &Published) -> bool {
     let number = |text: &str| text.trim().parse::<u16>().ok();
@@ -188,6 +194,8 @@ mod tests {
             ports: vec![],
             binds: vec![],
             log: Log::Limited,
+            data: None,
+            runs: None,
         }
     }
 

@@ -6,6 +6,8 @@
 //! * `containers`: images, ports, mounts, logs and variables of containers
 //! * `files`: secrets that others may read
 //! * `networks`: networks that lie over each other
+//! * `database`: the folder that a database keeps its data in, and the version that has made it
+//! * `reach`: whether the controller still gets in
 //! * `accept`: what the inventory accepts, and why
 //! * `bare`: a host of which nothing is known
 //! * `silent`: order that costs much and that nobody asked for
@@ -13,8 +15,10 @@
 mod accept;
 mod bare;
 mod containers;
+mod database;
 mod files;
 mod networks;
+mod reach;
 mod silent;
 
 pub use accept::{check, unused};
@@ -24,9 +28,10 @@ use super::{HostPlan, TaskPlan};
 use crate::{
     diag::{Diagnostic, Diagnostics, Severity},
     event::{self, Failure},
-    model::{Claim, Origin, Spot, TaskId},
-    site::Prepare,
+    model::{Claim, Container, Origin, Spot, TaskId},
+    site::{Place, Prepare},
 };
+use agent::wire::{Answer, Query};
 use std::collections::HashMap;
 
 /// A lint, by the name under which the inventory accepts what it finds.
@@ -41,6 +46,10 @@ const fn warns(name: &'static str) -> Lint {
     Lint { name, refuses: false }
 }
 
+const fn refuses(name: &'static str) -> Lint {
+    Lint { name, refuses: true }
+}
+
 const PUBLISHED: Lint = warns("published-database-port");
 const LATEST: Lint = warns("latest-image");
 const BLANK: Lint = warns("blank-variable");
@@ -48,12 +57,44 @@ const SOCKET: Lint = warns("docker-socket");
 const LOGS: Lint = warns("no-log-limit");
 const READABLE: Lint = warns("readable-secret");
 const SUBNETS: Lint = warns("overlapping-subnets");
+const CUT_OFF: Lint = refuses("firewall-cuts-off");
+const MOUNT: Lint = refuses("database-not-mounted");
+const MAJOR: Lint = refuses("postgres-major");
 
 /// All of them, in the order of the documentation.
-pub const LINTS: [Lint; 7] = [PUBLISHED, LATEST, BLANK, SOCKET, LOGS, READABLE, SUBNETS];
+pub const LINTS: [Lint; 10] =
+    [PUBLISHED, LATEST, BLANK, SOCKET, LOGS, READABLE, SUBNETS, CUT_OFF, MOUNT, MAJOR];
 
 /// What a task says, by the task.
 type Claims = [(TaskId, Claim)];
+
+/// What is known of a host and of its plan.
+#[derive(Default)]
+struct Known {
+    claims: Vec<(TaskId, Claim)>,
+    /// To [`questions`], as far as the host was asked, with what the plan makes of it.
+    answers: HashMap<Query, Answer>,
+}
+
+impl Known {
+    fn containers(&self) -> impl Iterator<Item = (TaskId, &Container)> {
+        self.claims.iter().filter_map(|(task, claim)| match claim {
+            Claim::Container(container) => Some((*task, &**container)),
+            _ => None,
+        })
+    }
+}
+
+/// What a host has to say of what a task claims.
+pub(super) fn questions(claims: &[Claim]) -> Vec<Query> {
+    let of_claim = |claim: &Claim| match claim {
+        Claim::Container(container) => database::questions(container),
+        Claim::Network { .. } => vec![networks::question()],
+        Claim::Admits { .. } => vec![reach::question()],
+        _ => vec![],
+    };
+    claims.iter().flat_map(of_claim).collect()
+}
 
 /// What a lint has to say.
 struct Finding {
@@ -67,10 +108,12 @@ struct Finding {
 }
 
 /// All of them over what is known.
-fn findings(claims: &Claims) -> Vec<Finding> {
-    let mut found = containers::findings(claims);
-    found.extend(files::findings(claims));
-    found.extend(networks::findings(claims));
+fn findings(known: &Known) -> Vec<Finding> {
+    let mut found = containers::findings(&known.claims);
+    found.extend(files::findings(&known.claims));
+    found.extend(networks::findings(known));
+    found.extend(reach::findings(known));
+    found.extend(database::findings(known));
     found
 }
 
@@ -112,23 +155,25 @@ impl Found {
 /// What can be told without a host, and whether all tasks that have something to say could say it.
 pub fn offline(host: &dyn Prepare) -> (Vec<Found>, bool) {
     let (claims, writers, all_known) = bare::claims(host);
-    (placed(host, findings(&claims), &writers), all_known)
+    let known = Known { claims, ..Known::default() };
+    (placed(host, findings(&known), &writers), all_known)
 }
 
 /// What a plan has found out.
 pub fn of_plan(host: &dyn Prepare, plan: &HostPlan) -> Vec<Found> {
-    let (mut claims, mut writers) = (vec![], HashMap::new());
-    for task in host.tasks() {
+    let (mut known, mut writers) = (Known::default(), HashMap::new());
+    for task in host.tasks().iter().filter(|task| task.place == Place::Host) {
         let at = task.id.0 as usize;
         if matches!(plan.tasks[at], TaskPlan::Skipped { .. }) {
             continue;
         }
-        claims.extend(plan.said[at].claims.iter().map(|claim| (task.id, claim.clone())));
+        known.claims.extend(plan.said[at].claims.iter().map(|claim| (task.id, claim.clone())));
+        known.answers.extend(plan.said[at].answers.iter().cloned());
         let addresses = plan.prepared[at].iter().flat_map(|prepared| prepared.addresses());
         writers
             .extend(addresses.filter_map(|address| Some((address.0.strip_prefix("path:")?.into(), task.id))));
     }
-    placed(host, findings(&claims), &writers)
+    placed(host, findings(&known), &writers)
 }
 
 /// Why nothing is done on the host, if anything keeps it from that.

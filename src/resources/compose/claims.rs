@@ -2,6 +2,7 @@
 //! be known where there is no docker yet, and where there is no host at all.
 
 use super::{
+    answer::{SERVICE, one_off, read},
     files::{self, join},
     interpolate::{self, fill},
     spec::{Spec, Wanted},
@@ -15,7 +16,7 @@ use crate::{
     },
     yaml::{Node, Value},
 };
-use agent::wire::Query;
+use agent::wire::{Probe, Query};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Nothing where none of it is to run.
@@ -50,12 +51,13 @@ pub fn of(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
             values.insert(pair.key, value);
         }
     }
-    let mut reader = Reader { values, env, claims: vec![] };
+    let mut reader = Reader { values, env, directory: spec.directory.clone(), claims: vec![] };
     if all_known {
         parsed.iter().for_each(|(_, node)| reader.blanks(node));
     }
     reader.containers(spec, &parsed);
     reader.networks(spec, &parsed);
+    reader.running(spec, seen);
     if let Ok(Some(content)) = seen.content(DAEMON_FILE, files::LIMIT, true) {
         reader.claims.extend(daemon_claim(content.bytes()));
     }
@@ -74,6 +76,7 @@ struct Reader {
     values: BTreeMap<String, String>,
     /// The files that they are from.
     env: Vec<String>,
+    directory: String,
     claims: Vec<Claim>,
 }
 
@@ -131,6 +134,8 @@ impl Reader {
                         ports: vec![],
                         binds: vec![],
                         log: Log::AsDaemon { driver: None },
+                        data: None,
+                        runs: None,
                     });
                     found.len() - 1
                 });
@@ -150,6 +155,15 @@ impl Reader {
         let list = |key: &str| service.get(key).and_then(Node::as_seq).into_iter().flatten();
         container.ports.extend(list("ports").filter_map(|node| self.port(node)));
         container.binds.extend(list("volumes").filter_map(|node| self.bind(node)));
+        let set = service.get("environment").and_then(|environment| match &environment.value {
+            Value::Map(map) => map.get("PGDATA").and_then(|entry| self.text(&entry.node)),
+            Value::Seq(items) => {
+                let pairs = items.iter().filter_map(|item| item.as_str()?.strip_prefix("PGDATA="));
+                pairs.map(|value| self.filled(value)).next()
+            }
+            _ => None,
+        });
+        container.data = set.or(container.data.take());
         if let Some(logging) = service.get("logging") {
             let driver = logging.get("driver").and_then(|node| self.text(node));
             let has_end = logging.get("options").and_then(|options| options.get("max-size")).is_some();
@@ -192,12 +206,45 @@ impl Reader {
         if node.as_map().is_some() {
             let field = |key: &str| node.get(key).and_then(|node| self.text(node));
             let (source, target) = (field("source")?, field("target")?);
+            let source = self.on_host(source);
             return (field("type").as_deref() == Some("bind")).then_some(Bind { source, target, spot });
         }
         let text = self.text(node)?;
         let (source, target) = text.split_once(':')?;
         let target = target.split(':').next().unwrap_or_default().to_string();
-        source.starts_with(['/', '.', '~']).then(|| Bind { source: source.into(), target, spot })
+        source.starts_with(['/', '.', '~']).then(|| Bind {
+            source: self.on_host(source.into()),
+            target,
+            spot,
+        })
+    }
+
+    /// A path as the host has it, if it starts from the project's folder.
+    fn on_host(&self, source: String) -> String {
+        if source == "." || source.starts_with("./") {
+            join(&self.directory, source.get(2..).unwrap_or(""))
+        } else {
+            source
+        }
+    }
+
+    /// What the containers that are there say of themselves, where planning has asked for them.
+    fn running(&mut self, spec: &Spec, seen: &Seen) {
+        let asked = files::read(spec, seen).and_then(|files| seen.run(Probe::Compose(files.probe)));
+        let Some(answer) = asked.ok().and_then(|output| read(spec, output.stdout.bytes()).ok()) else {
+            return;
+        };
+        for container in
+            answer["containers"].as_array().into_iter().flatten().filter(|container| !one_off(container))
+        {
+            let env = container["Config"]["Env"].as_array().into_iter().flatten();
+            let major = env.filter_map(|pair| pair.as_str()?.strip_prefix("PG_MAJOR=")).next();
+            let Some(major) = major else { continue };
+            let is_it = |claim: &&mut Claim| matches!(claim, Claim::Container(own) if container["Config"]["Labels"][SERVICE] == own.name.as_str());
+            if let Some(Claim::Container(own)) = self.claims.iter_mut().find(is_it) {
+                own.runs = Some(major.into());
+            }
+        }
     }
 
     /// Those that name their subnets and are the project's own.

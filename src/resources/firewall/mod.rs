@@ -11,7 +11,7 @@ mod policy;
 
 use super::shared::unit::{Unit, full_name, systemctl, unit, unit_query};
 use crate::{
-    model::{Address, Area, Exposed, Footprint},
+    model::{Address, Area, Claim, Exposed, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
 };
 use agent::{
@@ -355,6 +355,14 @@ impl Resource for Firewall {
     fn exposes(spec: &Spec, seen: &Seen) -> Observe<Option<Exposed>> {
         let observed = Self::observe(spec, seen)?;
         Ok(Some(exposed::of(observed.listing.as_deref(), &spec.rules()?)))
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        // Through what else is trusted the controller may come.
+        if spec.trusted.iter().any(|name| !default_trusted().contains(name)) {
+            return Ok(vec![]);
+        }
+        Ok(vec![Claim::Admits { reach: exposed::of(None, &spec.rules()?).after }])
     }
 
     fn effects(spec: &Spec, _: &FirewallState, to: &FirewallState, _: &[Op]) -> Vec<Effect> {

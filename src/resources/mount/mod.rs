@@ -14,7 +14,7 @@ use super::shared::{
     unit::{output, run},
 };
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Claim, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
 };
 use agent::{
@@ -264,6 +264,11 @@ mount:
             ops.extend(fstab::save(&from.text, is_ours(spec), to.entry.as_ref(), from.has_systemd));
         }
         ops
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        let claim = || Claim::Mount { path: spec.path.to_string(), now: spec.is_live() };
+        Ok(spec.is_wanted().then(claim).into_iter().collect())
     }
 
     fn effects(spec: &Spec, from: &MountState, to: &MountState, _: &[Op]) -> Vec<Effect> {

@@ -17,17 +17,38 @@ pub fn login_user() -> Output {
 
 /// Whether one of these processes serves ssh: `sshd`, `sshd-session`, `dropbear`.
 pub fn by_ssh() -> Output {
+    output(0, if ssh().is_some() { "ssh\n" } else { "" })
+}
+
+/// What the server says of the connection.
+pub fn ssh_connection() -> Output {
+    output(0, ssh().flatten().map_or(String::new(), |said| said + "\n"))
+}
+
+/// The connection, as far as it can be read, if this came by ssh.
+fn ssh() -> Option<Option<String>> {
     let mut pid = std::process::id();
+    let mut connection = None;
     // No chain of them is that long.
     for _ in 0..64 {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let Some((name, parent)) = name_and_parent(&stat) else { break };
+        let (name, parent) = name_and_parent(&stat)?;
         if name.starts_with("sshd") || name == "dropbear" {
-            return output(0, "ssh\n");
+            return Some(connection);
         }
+        // sudo takes it away, and leaves it in the processes before it.
+        let said = || connection_of(&fs::read(format!("/proc/{pid}/environ")).ok()?);
+        connection = connection.or_else(said);
         pid = parent;
     }
-    output(0, "")
+    None
+}
+
+/// What the server has told one of its processes: `FROM PORT TO PORT`.
+fn connection_of(environ: &[u8]) -> Option<String> {
+    let mut set = environ.split(|byte| *byte == 0).filter_map(|pair| pair.strip_prefix(b"SSH_CONNECTION="));
+    let text = std::str::from_utf8(set.next()?).ok()?;
+    (text.split(' ').count() == 4 && !text.contains('\n')).then(|| text.to_string())
 }
 
 /// Of `PID (NAME) STATE PARENT ...`; the name may hold anything.
@@ -150,6 +171,17 @@ mod tests {
              @include \"/etc/sudoers.d/y z\"\n%sudo ALL=ALL\n"
         );
         assert_eq!(whole_sudoers(b"", "#includedir /etc/sudoers.d\n", &[]), b"\n");
+    }
+
+    #[test]
+    fn the_server_of_ssh_says_where_the_connection_is_from() {
+        let of = |environ: &str| connection_of(environ.as_bytes());
+        assert_eq!(
+            of("HOME=/root\0SSH_CONNECTION=192.0.2.7 51234 10.0.0.5 22\0LANG=C\0").as_deref(),
+            Some("192.0.2.7 51234 10.0.0.5 22")
+        );
+        assert_eq!(of("XSSH_CONNECTION=1 2 3 4\0SSH_CONNECTION=1 2\0"), None);
+        assert_eq!(of(""), None);
     }
 
     #[test]
