@@ -11,7 +11,11 @@ mod project;
 mod sample;
 
 use browser::Browser;
-use lustores_provision::report::html;
+use lustores_provision::{
+    event::{Event, Finding, Recorded},
+    model::TaskId,
+    report::html,
+};
 use project::Project;
 use serde_json::json;
 use std::{
@@ -24,6 +28,54 @@ fn page(text: &str) -> (tempfile::TempDir, PathBuf) {
     let path = folder.path().join("report.html");
     fs::write(&path, text).unwrap();
     (folder, path)
+}
+
+#[test]
+fn findings_of_the_lint_are_told_once_with_reason_or_remedy() {
+    let mut run = sample::run(3, 4);
+    let finding = |lint: &str, refuses, accepted: Option<&str>| Finding {
+        lint: lint.into(),
+        refuses,
+        task: TaskId(0),
+        message: format!("{lint} says {}", sample::HOSTILE),
+        causes: vec!["so it is".into()],
+        hint: "mend it".into(),
+        place: "templates/compose.yml:7:5".into(),
+        accepted: accepted.map(Into::into),
+    };
+    let found = [
+        ("web01.example.org", finding("latest-image", false, None)),
+        ("web02.example.org", finding("latest-image", false, None)),
+        ("web02.example.org", finding("docker-socket", false, Some("it <b>replaces</b> images"))),
+        ("web03.example.org", finding("postgres-major", true, None)),
+    ];
+    for (host, finding) in found {
+        run.insert(5, Recorded { at: 500, event: Event::Finding { host: host.into(), finding } });
+    }
+    let (_folder, path) = page(&html(&run));
+    let mut browser = Browser::new();
+    browser.open(&path);
+    let rows =
+        browser.eval("[...document.querySelectorAll('#findings .item')].map(item => item.textContent)");
+    let mut rows: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row.as_str().unwrap()).collect();
+    rows.sort_unstable();
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    for (row, parts) in rows.iter().zip([
+        ["accepted docker-socket", "web02", "accepted because it <b>replaces</b> images"],
+        ["refused postgres-major", "web03", "hint mend it"],
+        ["warning latest-image", "web02.example.org, web01.example.org", "hint mend it"],
+    ]) {
+        assert!(parts.iter().all(|part| row.contains(part)), "{row}: {parts:?}");
+        assert!(row.contains("templates/compose.yml:7:5") && row.contains("cause so it is"), "{row}");
+    }
+    assert_eq!(
+        browser.eval("document.querySelectorAll('#findings script, #findings img, #findings b b').length"),
+        0
+    );
+    // The filter of hosts hides those of others.
+    browser.eval("{ const f = document.querySelector('#hosts-filter'); f.value = 'web03'; f.dispatchEvent(new Event('input', {bubbles: true})) }");
+    let shown = "[...document.querySelectorAll('#findings .item')].filter(item => item.offsetParent !== null).length === 1";
+    browser.until(shown);
 }
 
 #[test]
