@@ -1,5 +1,6 @@
 //! `explain`: why a task runs, is skipped or comes where it does, which variables made each line of a file, and what has a service restarted.
 
+mod compose;
 mod find;
 mod live;
 mod order;

@@ -2,6 +2,7 @@
 
 use super::{
     From, Outcome,
+    compose::{placeholders, section, services},
     why::{add_all, fate, place},
 };
 use crate::{
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 /// A service as the tasks of a host see it.
 #[derive(Debug, Serialize)]
 pub struct ServiceWhy {
-    /// `docker.service`, `lustores`, `nginx`.
+    /// `docker.service`, `app`, `web`.
     pub name: String,
     /// `unit`, `compose project` or `service of the compose project PROJECT`.
     pub kind: String,
@@ -227,7 +228,7 @@ impl<'a> All<'a> {
         let mut found = vec![];
         let mut used = BTreeSet::new();
         for (task, file) in self.files(by, "files") {
-            let lines: Vec<&str> = file.lines.iter().map(|line| line.text.as_str()).collect();
+            let lines = texts(file);
             let own = match service {
                 Some(service) => section(&lines, service),
                 None => (0..lines.len()).collect(),
@@ -294,22 +295,14 @@ impl<'a> All<'a> {
 
     /// The services in the files of a compose task.
     fn services(&self, by: TaskId) -> Vec<String> {
-        let mut names = vec![];
-        for (_, file) in self.files(by, "files") {
-            let lines: Vec<&str> = file.lines.iter().map(|line| line.text.as_str()).collect();
-            let Some(start) = lines.iter().position(|line| line.trim_end() == "services:") else { continue };
-            let below = lines[start + 1..].iter().take_while(|line| is_inside(line, 0));
-            let mut depth = None;
-            for line in below.filter(|line| is_content(line)) {
-                if indent(line) == *depth.get_or_insert(indent(line))
-                    && let Some(name) = line.trim().strip_suffix(':')
-                {
-                    names.push(name.trim_matches(['"', '\'']).to_string());
-                }
-            }
-        }
-        names
+        let files = self.files(by, "files").into_iter();
+        files.flat_map(|(_, file)| services(&texts(file))).collect()
     }
+}
+
+/// The lines of a file.
+fn texts(file: &Written) -> Vec<&str> {
+    file.lines.iter().map(|line| line.text.as_str()).collect()
 }
 
 /// What a task does to the service, in words.
@@ -350,58 +343,4 @@ fn variables(file: &Written, counts: impl Fn(usize) -> bool) -> Vec<From> {
         add_all(&mut from, super::why::of_line(line));
     }
     from
-}
-
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-fn is_content(line: &str) -> bool {
-    let line = line.trim_start();
-    !line.is_empty() && !line.starts_with('#')
-}
-
-/// Whether a line belongs to what stands at this indentation.
-fn is_inside(line: &str, at: usize) -> bool {
-    !is_content(line) || indent(line) > at
-}
-
-/// The lines of a compose file that are about a service, with what it takes over from elsewhere in the file (`*alias`).
-fn section(lines: &[&str], service: &str) -> BTreeSet<usize> {
-    let mut own = BTreeSet::new();
-    let Some(services) = lines.iter().position(|line| line.trim_end() == "services:") else { return own };
-    let is_key = |line: &str| {
-        line.trim().strip_suffix(':').is_some_and(|name| name.trim_matches(['"', '\'']) == service)
-    };
-    let mut starts: Vec<usize> = lines
-        .iter()
-        .enumerate()
-        .skip(services + 1)
-        .take_while(|(_, line)| is_inside(line, 0))
-        .filter(|(_, line)| is_key(line))
-        .map(|(at, _)| at)
-        .take(1)
-        .collect();
-    while let Some(start) = starts.pop() {
-        let depth = indent(lines[start]);
-        let behind = lines.iter().enumerate().skip(start + 1).take_while(|(_, line)| is_inside(line, depth));
-        for at in [start].into_iter().chain(behind.map(|(at, _)| at)) {
-            if !own.insert(at) {
-                continue;
-            }
-            for word in lines[at].split([' ', ',', ']', '[', '}']).filter_map(|word| word.strip_prefix('*')) {
-                let anchor = format!("&{word}");
-                starts.extend(lines.iter().position(|line| line.split_whitespace().any(|w| w == anchor)));
-            }
-        }
-    }
-    own
-}
-
-/// The names in `${NAME}` and its like.
-fn placeholders(line: &str, found: &mut BTreeSet<String>) {
-    for part in line.split("${").skip(1) {
-        let end = part.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(part.len());
-        found.insert(part[..end].to_string());
-    }
 }
