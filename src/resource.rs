@@ -135,6 +135,13 @@ pub enum Effect {
     Unknown(Area),
 }
 
+impl Effect {
+    /// That something cannot be told before.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+}
+
 /// A file that is kept on the machine that the program runs on, once the change is made.
 #[derive(Clone, Debug)]
 pub struct Keep {

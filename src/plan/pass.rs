@@ -41,7 +41,7 @@ impl Lookup for View<'_> {
     }
 
     fn may_still_come(&self) -> bool {
-        !self.after.is_empty()
+        !self.after.is_empty() && self.overlay.brings_more
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Overlay {
     /// What is at a path is another file than before.
     replaced: BTreeMap<String, usize>,
     seq: usize,
+    /// A change may bring more than is laid down here.
+    pub brings_more: bool,
     /// The agent's user: owner of files that name none.
     user: String,
 }
@@ -59,6 +61,7 @@ impl Overlay {
         effects: &[Effect],
         real: &dyn Fn(&Query) -> Option<Answer>,
     ) {
+        self.brings_more |= ops.iter().any(tree::brings_more) || effects.iter().any(Effect::is_unknown);
         for op in ops {
             self.seq += 1;
             match op {
@@ -104,14 +107,8 @@ impl Overlay {
                 }
                 Op::MakeLink { path, target } => {
                     self.replaced.insert(path.clone(), self.seq);
-                    self.set(
-                        path,
-                        Kind::Link { target: target.clone() },
-                        None,
-                        &Attrs::default(),
-                        0o777,
-                        real,
-                    );
+                    let kind = Kind::Link { target: target.clone() };
+                    self.set(path, kind, None, &Attrs::default(), 0o777, real);
                 }
                 Op::Remove { path, .. } => {
                     let was = self.was(path, real);
@@ -160,6 +157,7 @@ impl Overlay {
     /// Everything a task writes is unknown: it could not be planned itself.
     pub fn add_unknown(&mut self, task: &str, writes: &[Area]) {
         self.seq += 1;
+        self.brings_more = true;
         self.unknown.extend(writes.iter().map(|area| (area.clone(), task.to_string(), self.seq)));
     }
 

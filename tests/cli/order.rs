@@ -215,8 +215,10 @@ fn a_registered_result_makes_no_other_task_be_planned_anew() {
         };
         trips(project.apply(&["--yes", "--json"]));
         // Nothing is to do any more: to apply that takes what to look at it takes.
-        let check = trips(project.apply(&["--check", "--json"]));
-        assert_eq!(trips(project.apply(&["--yes", "--json"])), check, "{register}{more}");
+        // The least of several: a run may have to wait until the agent of the one before is gone.
+        let least = |how: &str| (0..4).map(|_| trips(project.apply(&[how, "--json"]))).min().unwrap();
+        let check = least("--check");
+        assert_eq!(least("--yes"), check, "{register}{more}");
         check
     };
     assert_eq!(round_trips(", register: r", ""), round_trips("", ""));

@@ -192,10 +192,12 @@ fn holds(things: &[Thing], tasks: &[(String, u8)]) -> Result<Option<usize>, Test
     if check.code == Some(0) || check.code == Some(10) {
         for (task, shown) in &shown {
             if shown.0 != "deferred" && (is_known || done.get(task).is_some_and(|it| it.0 != "blocked")) {
+                let done = done.get(task);
+                // What will be in a file of secrets is masked; once it is there, the file's mode tells what is.
+                let is_masked = shown.1.contains("[secret]") && done.is_some_and(|done| done.0 == shown.0);
                 prop_assert!(
-                    done.get(task) == Some(shown),
-                    "task {task}: {shown:?}, and then {:?}\n{}",
-                    done.get(task),
+                    is_masked || done == Some(shown),
+                    "task {task}: {shown:?}, and then {done:?}\n{}",
                     text()
                 );
             }

@@ -5,7 +5,7 @@ use crate::{model::path_within, resource::Look};
 use agent::{
     mode::kept,
     secret::Content,
-    wire::{Answer, AttributeProbe, Kind, Meta, Output, Probe, Query, TreeAttrs},
+    wire::{Answer, AttributeProbe, Kind, Meta, Op, Output, Probe, Query, TreeAttrs},
 };
 use std::collections::BTreeMap;
 
@@ -14,6 +14,14 @@ const NAMED: usize = 3;
 
 fn output(text: &str) -> Answer {
     Answer::Output(Output { code: 0, stdout: Content::from(text), stderr: Content::from("") })
+}
+
+/// Whether an op may bring more than it says: what a package, an archive or a command leaves. Ops on files say all.
+pub(super) fn brings_more(op: &Op) -> bool {
+    match op {
+        Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. } | Op::Steps(_) | Op::Unpack(_) => true,
+        _ => false,
+    }
 }
 
 /// The folder of a question about all that is below one.
