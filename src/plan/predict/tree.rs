@@ -18,10 +18,7 @@ fn output(text: &str) -> Answer {
 
 /// Whether an op may bring more than it says: what a package, an archive or a command leaves. Ops on files say all.
 pub(super) fn brings_more(op: &Op) -> bool {
-    match op {
-        Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. } | Op::Steps(_) | Op::Unpack(_) => true,
-        _ => false,
-    }
+    matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. } | Op::Steps(_) | Op::Unpack(_))
 }
 
 /// The folder of a question about all that is below one.
