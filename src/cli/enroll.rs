@@ -113,8 +113,14 @@ impl Enroll {
             let name = keys.first().map_or("", |key| &key.name);
             let title = if name == host { String::new() } else { paint(&format!("  {name}"), DIM, colored) };
             anstream::println!("{}{title}", paint(host, BOLD, colored));
+            let mut all = vec![];
             for key in keys {
-                let known = known(file, key)?;
+                all.push(known(file, key)?);
+            }
+            // A host of which the file has keys, and that shows none of them, is a stranger, whatever kind it shows.
+            let is_stranger = !all.contains(&Known::Same) && !lines_of(file, name)?.is_empty();
+            for (key, known) in keys.iter().zip(all) {
+                let known = if is_stranger { Known::Other } else { known };
                 let (word, style) = match known {
                     Known::Same => ("known", GREEN),
                     Known::New => ("new", YELLOW),
@@ -161,7 +167,9 @@ impl Enroll {
             anstream::println!("nothing is written");
             return Ok(exit.max(Exit::Pending));
         }
-        add(file, &new)?;
+        let is_other = |host: &String| other.iter().any(|(known, _)| *known == host);
+        let replaced = asked.iter().filter(|(host, _)| is_other(host));
+        add(file, &new, replaced.filter_map(|(_, keys)| keys.as_deref().ok()))?;
         anstream::println!("wrote {} key{plural} to {}", new.len(), file.display());
         Ok(exit)
     }
@@ -192,18 +200,23 @@ fn kind(key: &HostKey) -> String {
     if kind.starts_with(|c: char| c.is_ascii_digit()) { format!("ECDSA {kind}") } else { kind.to_uppercase() }
 }
 
-/// What the file has of the key's name, hashed or not.
-fn known(file: &Path, key: &HostKey) -> Result<Known, Diagnostic> {
+/// The lines of the file that are about a name, hashed or not.
+fn lines_of(file: &Path, name: &str) -> Result<Vec<String>, Diagnostic> {
     if !file.exists() {
-        return Ok(Known::New);
+        return Ok(vec![]);
     }
-    let output = Command::new("ssh-keygen").args(["-F", &key.name, "-f"]).arg(file).output();
+    let output = Command::new("ssh-keygen").args(["-F", name, "-f"]).arg(file).output();
     let output = output.map_err(|error| {
         Diagnostic::error("ssh-keygen cannot be started").cause(error).hint("install OpenSSH's client")
     })?;
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.lines().filter(|line| !line.starts_with('#')).map(String::from).collect())
+}
+
+fn known(file: &Path, key: &HostKey) -> Result<Known, Diagnostic> {
+    let lines = lines_of(file, &key.name)?;
     let same_kind: Vec<HostKey> =
-        HostKey::read(&lines).into_iter().filter(|known| known.kind == key.kind).collect();
+        HostKey::read(&lines.join("\n")).into_iter().filter(|known| known.kind == key.kind).collect();
     Ok(match same_kind.iter().any(|known| known.key == key.key) {
         true => Known::Same,
         false if same_kind.is_empty() => Known::New,
@@ -211,23 +224,43 @@ fn known(file: &Path, key: &HostKey) -> Result<Known, Diagnostic> {
     })
 }
 
-/// Adds the keys to the file, which is replaced at once. Keys of the same name and kind go.
-fn add(file: &Path, new: &[&HostKey]) -> Result<(), Diagnostic> {
+/// Adds the keys to the file, which is replaced at once. Of hosts that are replaced, with the keys that they show now, all others go.
+fn add<'a>(
+    file: &Path,
+    new: &[&HostKey],
+    replaced: impl Iterator<Item = &'a [HostKey]>,
+) -> Result<(), Diagnostic> {
     let failed =
         |error: std::io::Error| Diagnostic::error(format!("cannot write {}", file.display())).cause(error);
     let before = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         text => text.map_err(failed)?,
     };
-    let is_replaced = |line: &str| {
-        let old = HostKey::read(line);
-        let is_of = |old: &HostKey, key: &HostKey| {
-            old.kind == key.kind && old.name.split(',').any(|name| name == key.name)
+    let mut gone = vec![];
+    for shown in replaced {
+        let Some(HostKey { name, .. }) = shown.first() else { continue };
+        let is_shown = |line: &String| {
+            let old = HostKey::read(line);
+            old.iter().any(|old| shown.iter().any(|key| (&key.kind, &key.key) == (&old.kind, &old.key)))
         };
-        old.iter().any(|old| new.iter().any(|key| is_of(old, key)))
-    };
-    let mut text: String =
-        before.lines().filter(|line| !is_replaced(line)).map(|line| format!("{line}\n")).collect();
+        let lines = lines_of(file, name)?.into_iter().filter(|line| !is_shown(line));
+        gone.extend(lines.map(|line| (line, name.as_str())));
+    }
+    let mut text = String::new();
+    for line in before.lines() {
+        let names: Vec<&str> = gone.iter().filter(|(old, _)| old == line).map(|(_, name)| *name).collect();
+        let rest = line.split_once(' ').map(|(list, rest)| (list.split(','), rest));
+        let left =
+            rest.map(|(list, rest)| (list.filter(|name| !names.contains(name)).collect::<Vec<_>>(), rest));
+        match left {
+            // Hashed, it is of one name.
+            _ if names.is_empty() => text += &format!("{line}\n"),
+            Some((list, rest)) if !list.is_empty() && !line.starts_with('|') => {
+                text += &format!("{} {rest}\n", list.join(","));
+            }
+            _ => {}
+        }
+    }
     text.extend(new.iter().map(|key| format!("{}\n", key.line())));
     write(file, &text).map_err(failed)
 }

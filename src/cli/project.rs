@@ -147,6 +147,10 @@ impl Project {
         let extra_vars = extra_vars(&self.extra_vars, &*files)?;
         let now = now();
         let (facts, odd) = self.facts.read(now)?;
+        let pinned = known_hosts_file(&self.inventory);
+        if let (Some(inputs), Ok(bytes)) = (&self.inputs, std::fs::read(&pinned)) {
+            inputs.file(&pinned, &bytes);
+        }
         let named = self.limit.iter().flat_map(|limit| limit.split(','));
         for path in named.filter_map(|part| part.trim().strip_prefix('@').map(Path::new)) {
             // What is wrong with it is said by whoever needs it.

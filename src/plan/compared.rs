@@ -58,6 +58,9 @@ fn of_host(was: &SavedHost, is: &SavedHost, by: By) -> Vec<String> {
 
 fn of_task(was: &SavedTask, is: &SavedTask, by: By, lines: &mut Vec<String>) {
     let title = was.title();
+    if was.address != is.address {
+        lines.push(format!("{title}: is {} now", is.title()));
+    }
     let (Some(old), Some(new)) = (was.diff(), is.diff()) else {
         // Why it is skipped, or decided later, may be said in other words.
         if discriminant(&was.task.verdict) != discriminant(&is.task.verdict) {

@@ -167,6 +167,21 @@ fn junit_has_a_case_for_each_task_of_each_host() {
 }
 
 #[test]
+fn what_the_second_look_finds_is_no_success() {
+    let tasks = "    - {name: one, copy: {dest: \"{{home}}/f\", content: \"a\\n\"}}\n    - {name: two, lineinfile: {path: \"{{home}}/f\", line: b}}\n";
+    let project = Project::tasks(tasks);
+    let files = ["--junit", "j.xml", "--summary", "s.md", "--codequality", "q.json"];
+    project.apply(&[&["--yes", "--prove"], &files[..]].concat()).exits(42);
+    let cases = junit(&project, "j.xml");
+    let left: Vec<&str> =
+        cases.iter().filter(|case| case[0] == "proof").map(|case| case[1].as_str()).collect();
+    assert!(left.contains(&"a: one"), "{cases:?}");
+    assert!(project.read("s.md").contains("#### Left to do after the run"), "{}", project.read("s.md"));
+    let report: Value = serde_json::from_str(&project.read("q.json")).unwrap();
+    assert_eq!(report[0]["check_name"], "not converged", "{report}");
+}
+
+#[test]
 fn a_configuration_that_is_refused_is_in_the_files_too() {
     let project = Project::tasks("    - {name: motd, copy: {dst: /x, content: hi}}\n");
     let files = ["--junit", "j.xml", "--summary", "s.md", "--codequality", "q.json"];

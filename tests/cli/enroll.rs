@@ -16,6 +16,7 @@ fn fingerprint(sshd: &Sshd) -> String {
 /// Another key of the same kind as the host has.
 fn other_key(project: &Project) -> String {
     let path = project.path("other");
+    let _ = fs::remove_file(&path);
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status();
     assert!(made.unwrap().success());
     project.read("other.pub").split(' ').take(2).collect::<Vec<_>>().join(" ")
@@ -56,6 +57,26 @@ fn keys_are_shown_written_and_then_the_only_ones_that_count() {
     enroll(&["--yes", "--replace"]).exits(0).has(&["wrote 1 key"]);
     assert_eq!(project.read("known_hosts"), format!("{comment}{text}"));
     project.apply(&["--check", "--fresh"]).exits(10);
+
+    // One that shows only a key of another kind than the file has is a stranger too. Other names on a line keep their key.
+    let rsa = Command::new("ssh-keygen")
+        .args(["-q", "-t", "rsa", "-N", "", "-f"])
+        .arg(project.path("rsa"))
+        .status();
+    assert!(rsa.unwrap().success());
+    let rsa = project.read("rsa.pub").split(' ').take(2).collect::<Vec<_>>().join(" ");
+    project.write("known_hosts", &format!("{name},elsewhere {rsa}\n"));
+    enroll(&["--yes"]).exits(41).has(&["ANOTHER", "web1 shows another ED25519 key"]);
+    enroll(&["--yes", "--replace"]).exits(0);
+    assert_eq!(project.read("known_hosts"), format!("elsewhere {rsa}\n{text}"));
+    // A hashed line goes as well.
+    project.write("known_hosts", &format!("{name} {}\n", other_key(&project)));
+    let hashed =
+        Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(project.path("known_hosts")).status();
+    assert!(hashed.unwrap().success() && project.read("known_hosts").starts_with("|1|"));
+    enroll(&["--yes"]).exits(41);
+    enroll(&["--yes", "--replace"]).exits(0);
+    assert_eq!(project.read("known_hosts"), text);
 
     // A host that is not in the file is not let through.
     project.write("known_hosts", comment);

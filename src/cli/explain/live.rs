@@ -106,6 +106,7 @@ impl Live {
             told: connection::Told::default(),
         };
         let links = SshLinks::new(site.clone(), options, self.ssh_config.clone(), password);
+        let links = links.pinned(project.pinned());
         let links = project.facts.around(Arc::new(links), now(), events.clone());
         // Where other hosts have a say, they are asked too.
         let only = Only { site: site.clone(), host: host.into() };

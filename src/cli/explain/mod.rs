@@ -16,7 +16,7 @@ pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, ParameterWhy
 use super::{Color, completions, project::Project};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    report::{Redactor, redacted_json},
+    report::{Redactor, redacted_json, visible},
     site::{HostTasks, Prepare, Registered, Site},
 };
 use clap_complete::ArgValueCompleter;
@@ -65,7 +65,7 @@ impl Explain {
             anstream::println!("{json}");
         } else {
             let text = show::text(&explanation, color.on(std::io::stdout().is_terminal()));
-            anstream::print!("{}", redactor.redact(&text));
+            anstream::print!("{}", super::ci::text(&visible(&redactor.redact(&text))));
         }
         Ok(Exit::Done)
     }

@@ -2,7 +2,7 @@
 
 use super::{diff::difference, file, inputs, key, trust};
 use crate::{
-    cli::project::Project,
+    cli::{files::Disk, project::Project},
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
     event::{About, Event, Failure},
@@ -11,7 +11,7 @@ use crate::{
         saved::{FORM, KIND, Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
     },
     report::Reporter,
-    site::Site,
+    site::{Site, extra_vars},
 };
 use std::{
     path::{Path, PathBuf},
@@ -177,7 +177,9 @@ impl Plans {
             }
         }
         let selection = selection(project, about);
-        if let Some(hidden) = selection.extra_vars.iter().find(|vars| self.reporter.hides(vars)) {
+        if let Some(hidden) =
+            selection.extra_vars.iter().find(|vars| tells_a_secret(vars, project, &self.reporter))
+        {
             let name = hidden.split(['=', ':']).next().unwrap_or_default();
             let error = not(Exit::Config)
                 .cause(format!("`--extra-vars {}...` holds a secret", self.reporter.redacted(name)));
@@ -206,6 +208,29 @@ impl Plans {
         file::write(&out, &text, signature.as_deref())?;
         let told = refreshed.map(|old| difference(&old, &plan).0).unwrap_or_default();
         Ok(Some(format!("{told}saved in {}", out.display())))
+    }
+}
+
+/// Whether a value of `--extra-vars` is one that must not be published, however it is written there.
+fn tells_a_secret(vars: &str, project: &Project, reporter: &Reporter) -> bool {
+    // A file is an input of its own, as it stands on disk.
+    if vars.starts_with('@') {
+        return false;
+    }
+    let Ok(parsed) = extra_vars(&[vars.to_owned()], &Disk { passwords: project.passwords() }) else {
+        return true;
+    };
+    let is_password = |name: &str| name.starts_with("ansible_") && name.contains("pass");
+    reporter.hides(vars)
+        || parsed.iter().any(|(name, node)| is_password(name) || hides_any(&node.to_json(), reporter))
+}
+
+fn hides_any(json: &serde_json::Value, reporter: &Reporter) -> bool {
+    match json {
+        serde_json::Value::Array(items) => items.iter().any(|item| hides_any(item, reporter)),
+        serde_json::Value::Object(fields) => fields.values().any(|value| hides_any(value, reporter)),
+        serde_json::Value::String(text) => reporter.hides(text),
+        other => reporter.hides(&other.to_string()),
     }
 }
 

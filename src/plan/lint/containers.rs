@@ -6,7 +6,9 @@ use crate::model::{Blank, Claim, Container, Log, Published, Spot, TaskId};
 /// The last part of a database image's name, and the port that it listens on.
 const DATABASES: &[(&str, u16)] = &[
     ("postgres", 5432),
+    ("postgresql", 5432),
     ("postgis", 5432),
+    ("timescaledb-ha", 5432),
     ("timescaledb", 5432),
     ("pgvector", 5432),
     ("mysql", 3306),

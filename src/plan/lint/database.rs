@@ -117,10 +117,9 @@ fn unmounted(known: &Known, task: TaskId, container: &Container) -> Option<Findi
     });
     let meant: Vec<(String, &str)> = of_fstab.chain(of_tasks).collect();
     let will_be = |path: &str| {
-        known
-            .claims
-            .iter()
-            .any(|(_, claim)| matches!(claim, Claim::Mount { path: own, now: true } if own == path))
+        known.claims.iter().any(|(by, claim)| {
+            *by < task && matches!(claim, Claim::Mount { path: own, now: true } if own == path)
+        })
     };
     for bind in container.binds.iter().filter(|bind| bind.source.starts_with('/')) {
         let holding = meant.iter().filter(|(mount, _)| path_within(&bind.source, mount));
@@ -205,11 +204,21 @@ mod tests {
         more: Vec<Claim>,
         answers: Vec<(Query, Answer)>,
     ) -> Vec<(&'static str, String)> {
+        found_at(container, TaskId(0), more, answers)
+    }
+
+    /// With what a task says before or behind the one of the container, which is task 1.
+    fn found_at(
+        container: Container,
+        other: TaskId,
+        more: Vec<Claim>,
+        answers: Vec<(Query, Answer)>,
+    ) -> Vec<(&'static str, String)> {
         let asked = questions(&container);
         assert!(answers.iter().all(|(query, _)| asked.contains(query)), "{asked:?}");
-        let claims = [Claim::Container(Box::new(container))].into_iter().chain(more);
+        let own = (TaskId(1), Claim::Container(Box::new(container)));
         let known = Known {
-            claims: claims.map(|claim| (TaskId(0), claim)).collect(),
+            claims: std::iter::once(own).chain(more.into_iter().map(|claim| (other, claim))).collect(),
             answers: answers.into_iter().collect(),
         };
         findings(&known).into_iter().map(|finding| (finding.lint.name, finding.message)).collect()
@@ -293,6 +302,13 @@ mod tests {
         );
         let mount = |now| vec![Claim::Mount { path: "/mnt".into(), now }];
         assert!(of(root(), root(), mount(true)).is_empty(), "a task mounts it");
+        let answers = vec![
+            (read("/etc/fstab"), text(fstab)),
+            (mount_of("/mnt/main"), root()),
+            (mount_of("/mnt"), root()),
+        ];
+        let late = found_at(db("mysql:8", bind, None), TaskId(2), mount(true), answers);
+        assert_eq!(late, told, "it is mounted only when the database has begun");
         assert_eq!(of(root(), root(), mount(false)), told);
         // Nothing is known of it, or nobody wants it mounted.
         assert!(found(db("mysql:8", bind, None), vec![], vec![(read("/etc/fstab"), text(fstab))]).is_empty());

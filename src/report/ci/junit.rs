@@ -5,7 +5,7 @@
 
 use super::{
     super::story::{Ended, Host, Story},
-    parts,
+    left, parts,
 };
 use crate::{
     diag::{Diagnostics, Severity},
@@ -36,7 +36,10 @@ struct Suite {
 /// The report on a run.
 pub fn junit(run: &[Recorded]) -> String {
     let story = Story::new(run);
-    let suites: Vec<Suite> = story.hosts.iter().map(|host| of_host(&story, host)).collect();
+    let mut suites: Vec<Suite> = story.hosts.iter().map(|host| of_host(&story, host)).collect();
+    if story.proof.is_some() {
+        suites.push(proof(&story));
+    }
     let began = i64::try_from(story.about.started).ok().and_then(|at| strftime_utc(at, "%FT%TZ").ok());
     document(&story.title(), began.as_deref(), story.millis, &suites)
 }
@@ -135,6 +138,23 @@ fn describe(failure: &Failure, text: &mut Vec<String>) {
     }
     text.extend(failure.hint.iter().map(|hint| format!("hint: {hint}")));
     failure.more.iter().for_each(|more| describe(more, text));
+}
+
+/// What the second look found: a case for each task that is not as wanted, or one that all are.
+fn proof(story: &Story) -> Suite {
+    let mut suite = Suite { name: "proof".into(), ..Suite::default() };
+    let left = left(story);
+    if left.is_empty() {
+        suite.open("nothing is left to do", None, 0);
+        suite.close();
+    }
+    for (host, task) in left {
+        suite.open(&format!("{host}: {}", task.name), Some(&task.place), 0);
+        suite.element("failure", "did not converge: it is not as wanted after the run", "exit 42", "");
+        suite.failures += 1;
+        suite.close();
+    }
+    suite
 }
 
 fn of_host(story: &Story, host: &Host) -> Suite {

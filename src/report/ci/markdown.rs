@@ -2,7 +2,7 @@
 
 use super::{
     super::story::{Host, Story},
-    failures,
+    failures, left,
 };
 use crate::{
     diag::{Diagnostics, Severity},
@@ -48,6 +48,7 @@ pub fn markdown(run: &[Recorded]) -> String {
     let mut page = Page { out: head };
     page.add(&table(&story));
     of_failures(&story, &mut page);
+    of_proof(&story, &mut page);
     of_warnings(&story, &mut page);
     changes(&story, &mut page);
     page.out
@@ -140,6 +141,23 @@ fn of_failures(story: &Story, page: &mut Page) {
         left += usize::from(!page.add(&block));
     }
     more(page, left, "failure");
+}
+
+/// What the second look of `--prove` found.
+fn of_proof(story: &Story, page: &mut Page) {
+    let left = left(story);
+    let mut out_of_room = 0;
+    for (at, (host, task)) in left.iter().enumerate() {
+        if at == 0 {
+            page.add("#### Left to do after the run\n\n");
+        }
+        let block = format!("- {} on {} {}\n", code(&task.name), code(host), code(&task.place));
+        out_of_room += usize::from(!page.add(&block));
+    }
+    more(page, out_of_room, "task");
+    if !left.is_empty() {
+        page.add("\n");
+    }
 }
 
 fn of_warnings(story: &Story, page: &mut Page) {

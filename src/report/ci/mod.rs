@@ -11,8 +11,12 @@ pub use junit::{junit, refused as junit_refused};
 pub use markdown::{LONGEST, markdown, refused as markdown_refused};
 pub use quality::{codequality, refused as codequality_refused};
 
-use super::{Inner, story::Story, visible};
-use crate::event::{Failure, Finding};
+use super::{
+    Inner,
+    story::{Host, Story},
+    visible,
+};
+use crate::event::{Failure, Finding, PlannedTask, Status};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// Annotations of a kind that GitHub shows for a step; what is more stands in the log alone.
@@ -208,7 +212,7 @@ impl Inner {
     pub(super) fn fold(&mut self, title: impl Into<String>) {
         self.unfold();
         if let Some(log) = &mut self.ci {
-            log.title = Some(title.into());
+            log.title = Some(visible(&title.into()).into_owned());
         }
     }
 
@@ -231,6 +235,19 @@ impl Inner {
             self.out(&line);
         }
     }
+}
+
+/// What the second look of `--prove` found to be left to do, with its host.
+pub(super) fn left<'a>(story: &'a Story<'a>) -> Vec<(&'a str, &'a PlannedTask)> {
+    let is_left = |status| matches!(status, Status::WouldChange | Status::Deferred | Status::Failed);
+    let of_host = |host: &'a Host<'a>| {
+        let left = host
+            .tasks
+            .iter()
+            .filter(move |task| host.ended.get(&task.task.0).is_some_and(|ended| is_left(ended.status)));
+        left.map(|task| (host.name, task))
+    };
+    story.proof.iter().flat_map(|proof| &proof.hosts).flat_map(of_host).collect()
 }
 
 /// Every failure of a run with the host and the task that has it, also those that were found at the same time.

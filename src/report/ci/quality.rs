@@ -2,7 +2,7 @@
 //!
 //! Source: GitLab, "Code Quality", the report's format (a subset of the Code Climate engine specification).
 
-use super::{Ci, Level, Note, failures, parts};
+use super::{Ci, Level, Note, failures, left, parts};
 use crate::{
     diag::{Diagnostics, Severity},
     event::Recorded,
@@ -27,6 +27,12 @@ pub fn codequality(run: &[Recorded], ci: Option<&Ci>) -> String {
             notes.push(note);
         }
     }
+    notes.extend(left(&story).into_iter().map(|(host, task)| Note {
+        level: Level::Error,
+        place: Some(task.place.clone()),
+        title: "not converged".into(),
+        body: format!("{host}: {}: it is not as wanted after the run", task.name),
+    }));
     notes.extend(story.findings.open().map(|(finding, _)| Note {
         title: finding.lint.clone(),
         body: format!("{} (hint: {})", finding.message, finding.hint),
