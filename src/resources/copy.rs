@@ -37,8 +37,8 @@ pub struct Spec {
     /// `command: {argv: [cp, -a, FROM, TO], creates: TO}`.
     #[serde(default)]
     remote_src: bool,
-    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret or, with `remote_src`,
-    /// nobody but its owner may read it there; with `remote_src` also executable for those if it is so there.
+    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` with `secret` content; with `remote_src` it is executable
+    /// if it is so there, and its group and others get no right that `src` does not give them.
     mode: Option<Mode>,
     /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
@@ -49,7 +49,7 @@ pub struct Spec {
     /// `false`: writes only where nothing is; what is there stays as it is, mode and owner too.
     #[serde(default = "yes")]
     force: bool,
-    /// Treats the content as secret, wherever it comes from.
+    /// Treats the content as secret, wherever it comes from. With `remote_src` it is so anyway where not everybody may read `src`.
     #[serde(default)]
     secret: bool,
 }
@@ -117,7 +117,8 @@ impl Spec {
             }
             Kind::Other => return Err(refused("is no file", "only files are copied")),
         };
-        let is_private = |mode: u32| self.secret || mode & 0o077 == 0;
+        // A private key is often its group's as well.
+        let is_private = |mode: u32| self.secret || mode & 0o004 == 0;
         let (mut file, there) = observe_entry(&self.dest, &self.attrs(), seen)?;
         let (secret, size) = (is_private(from.mode), from.size);
         match there.as_ref().map(|there| (&there.kind, there)) {
@@ -125,7 +126,7 @@ impl Spec {
             Some((Kind::File { digest: Some(found) }, there)) => {
                 let differs = *found != digest && there.size <= READ_LIMIT;
                 let content = match differs {
-                    true => seen.content(&self.dest, READ_LIMIT, is_private(there.mode))?,
+                    true => seen.content(&self.dest, READ_LIMIT, secret || is_private(there.mode))?,
                     false => None,
                 };
                 file.content = Some(Facet::Content { digest: *found, size: there.size, content });
@@ -141,7 +142,8 @@ impl Spec {
         let shown = !same && size <= READ_LIMIT;
         let content = if shown { seen.content(src, READ_LIMIT, secret)? } else { None };
         let runs = if from.mode & 0o100 != 0 { 0o111 } else { 0 };
-        let new_mode = if secret { 0o600 | runs & 0o100 } else { 0o644 | runs };
+        let widest = if self.secret { 0o700 } else { 0o700 | from.mode & 0o077 };
+        let new_mode = (0o644 | runs) & widest;
         let from = Some(Source {
             content: Facet::Content { digest, size, content },
             digest,
