@@ -4,7 +4,7 @@
 
 mod boot;
 
-use super::journal::Journal;
+use super::journal::{Journal, describe};
 use super::state::{private_file, private_folder, safe_name};
 use super::{file, remove};
 use crate::observe::Names;
@@ -266,10 +266,28 @@ fn fire(path: &Path, still_mine: impl Fn() -> bool) -> Result<(), String> {
                 file::write(path, content, attrs, check.as_deref(), &mut Names::default())
                     .map_err(|failed| failed.message),
             ),
+            Op::MakeFolder { path, attrs } => (path, file::make_folder(path, attrs, &mut Names::default())),
             Op::SetAttrs { path, attrs } => (path, file::set_attrs(path, attrs, &mut Names::default())),
             Op::MakeLink { path, target } => (path, file::make_link(path, target)),
             Op::Remove { path, recursive } => (path, remove::remove(path, *recursive, None)),
-            _ => continue,
+            // Nobody arms these. Named one by one, so that what is new is decided here.
+            Op::CopyFile(_)
+            | Op::SetXattr { .. }
+            | Op::SetAcl { .. }
+            | Op::SetTree(_)
+            | Op::MakeHardLink { .. }
+            | Op::Job { .. }
+            | Op::Download(_)
+            | Op::Steps(_)
+            | Op::Unpack(_)
+            | Op::Packages { .. }
+            | Op::Arm { .. }
+            | Op::Wait(_)
+            | Op::Note { .. }
+            | Op::Earlier(_) => {
+                let _ = writeln!(log, "{now} no revert does this: {}", describe(op, None));
+                continue;
+            }
         };
         let _ = writeln!(log, "{now} {path}: {}", done.err().as_deref().unwrap_or("as it was"));
     }

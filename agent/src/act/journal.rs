@@ -205,7 +205,7 @@ fn tag() -> String {
 }
 
 /// One op as the journal names it: no content, no arguments.
-fn describe(op: &Op, saved: Option<&str>) -> String {
+pub fn describe(op: &Op, saved: Option<&str>) -> String {
     let (name, what) = match op {
         Op::MakeFolder { path, .. } => ("make_folder", path.as_str()),
         Op::WriteFile { path, .. } => ("write_file", path.as_str()),

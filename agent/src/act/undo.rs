@@ -215,8 +215,9 @@ fn before(changed: Changed) -> Option<Op> {
         (Kind::File { .. }, Some(Ok(bytes))) => {
             Some(Op::WriteFile { path, content: Content::new(bytes, true), attrs, check: None })
         }
-        (Kind::Folder, _) if fs::symlink_metadata(&path).is_err() => Some(Op::MakeFolder { path, attrs }),
-        (Kind::File { .. } | Kind::Folder, _) => Some(Op::SetAttrs { path, attrs }),
+        // It may be there still, and go with the task that this is for.
+        (Kind::Folder, _) => Some(Op::MakeFolder { path, attrs }),
+        (Kind::File { .. }, _) => Some(Op::SetAttrs { path, attrs }),
         _ => None,
     }
 }

@@ -187,6 +187,12 @@ fn what_this_run_changed_below_a_path_comes_back() {
     fs::write(at("conf-beside"), "old").unwrap();
     fs::set_permissions(at("conf/mode"), PermissionsExt::from_mode(0o640)).unwrap();
     std::os::unix::fs::symlink("main", at("conf/link")).unwrap();
+    for name in ["emptied", "late"] {
+        fs::create_dir(at("conf").join(name)).unwrap();
+        fs::write(at("conf").join(name).join("in"), name).unwrap();
+        fs::set_permissions(at("conf").join(name), PermissionsExt::from_mode(0o750)).unwrap();
+        std::os::unix::fs::chown(at("conf").join(name), None, Some(1)).unwrap();
+    }
     // An earlier run's stays.
     let mut before = Agent::open(&state, Session::ReadWrite, "r0");
     before.done(write(at("conf/d/earlier"), "of r0"));
@@ -201,6 +207,10 @@ fn what_this_run_changed_below_a_path_comes_back() {
     agent.done(Op::SetAttrs { path: text(at("conf/mode")), attrs: mode(0o600) });
     agent.done(Op::MakeLink { path: text(at("conf/link")), target: "d/more".into() });
     agent.done(write(at("conf-beside"), "new"));
+    let gone = |name: &str| Op::Remove { path: text(at(name)), recursive: false };
+    for name in ["conf/emptied/in", "conf/emptied", "conf/late/in"] {
+        agent.done(gone(name));
+    }
     let mark = at("reverted");
     let revert = vec![
         Op::Earlier(Earlier::Files { below: vec![text(at("conf"))] }),
@@ -210,6 +220,7 @@ fn what_this_run_changed_below_a_path_comes_back() {
     let ops = vec![
         Op::Arm { token: "t6".into(), seconds: 1, revert },
         write(at("conf/d/same"), "by the task itself"),
+        gone("conf/late"),
     ];
     assert!(matches!(agent.ask(change(ops)), Response::Applied { .. }));
     eventually("the revert", || mark.exists());
@@ -218,6 +229,12 @@ fn what_this_run_changed_below_a_path_comes_back() {
     assert_eq!(fs::metadata(at("conf/main")).unwrap().permissions().mode() & 0o7777, 0o644);
     assert_eq!(read("conf/d/gone").as_deref(), Some("was there"));
     assert_eq!(fs::metadata(at("conf/mode")).unwrap().permissions().mode() & 0o7777, 0o640);
+    for name in ["emptied", "late"] {
+        use std::os::unix::fs::MetadataExt;
+        let meta = fs::metadata(at("conf").join(name)).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.gid()), (0o750, 1), "{name}");
+        assert_eq!(read(&format!("conf/{name}/in")).as_deref(), Some(name));
+    }
     assert_eq!(fs::read_link(at("conf/link")).unwrap().to_str(), Some("main"));
     assert_eq!(read("conf/d/earlier").as_deref(), Some("of r0"));
     assert_eq!(read("conf-beside").as_deref(), Some("new"));
