@@ -204,3 +204,26 @@ fn an_undo_that_is_killed_in_the_middle_is_taken_up_by_the_next() {
     undo(&project, &[&run, "--yes"]).exits(0);
     assert_eq!(tree(&work), was, "and no temporary file is left");
 }
+
+#[test]
+fn a_key_that_was_copied_on_the_host_is_not_shown_when_it_is_taken_back() {
+    let sshd = Sshd::start();
+    let tasks = "    - {name: key, copy: {src: \"{{home}}/private\", remote_src: true, dest: \"{{home}}/text\", mode: \"0640\"}}\n    \
+         - {name: anew, copy: {src: \"{{home}}/text\", remote_src: true, dest: \"{{home}}/anew\"}}\n";
+    let project = Project::ssh(&sshd, tasks);
+    let work = before(&sshd);
+    let was = tree(&work);
+    project.go().exits(0).lacks(&["s3cret"]);
+    let mode = |name: &str| work.join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode("text"), mode("anew")),
+        (0o640, 0o640),
+        "others may not read what they may not read there"
+    );
+    assert_eq!(fs::read(work.join("anew")).unwrap(), b"token=s3cret-before\n");
+    project.check().exits(0).lacks(&["s3cret"]);
+    for how in ["--check", "--yes"] {
+        undo(&project, &[how]).has(&["bring back ", "take away ", "[secret "]).lacks(&["s3cret"]);
+    }
+    assert_eq!(tree(&work), was);
+}

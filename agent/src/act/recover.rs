@@ -31,7 +31,8 @@ pub fn recover(state: &Path) {
     }
     let Ok(mut file) = private_file(&journal, OFlags::WRONLY | OFlags::APPEND) else { return };
     for (id, line) in open {
-        for kind in ["write_file", "make_link"] {
+        // Not those of a download: it goes on where it stopped.
+        for kind in ["write_file", "copy_file", "make_link", "make_hard_link"] {
             for path in strings_after(line, &format!("{{\"op\":\"{kind}\",\"what\":")) {
                 clear(&path);
             }

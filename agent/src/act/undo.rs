@@ -33,14 +33,15 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
     for (op, saved) in apply.ops.iter().zip(saved) {
         let mut add = |deed| steps.push(Step { task: apply.task.clone(), deed });
         let saved = saved.as_ref().map(|name| folder.join(name).to_string_lossy().into_owned());
-        let mut path = |path: &str, content: Option<&Content>, saved: Option<String>| {
+        let known = |content: &Content| (content.digest(), content.is_secret());
+        let mut path = |path: &str, content: Option<([u8; 32], bool)>, saved: Option<String>| {
             Deed::Path(Changed {
                 path: path.into(),
                 before: look(&mut observer, path),
                 after: None,
-                wanted: content.map(Content::digest),
+                wanted: content.map(|(digest, _)| digest),
                 saved,
-                secret: content.is_some_and(Content::is_secret),
+                secret: content.is_some_and(|(_, secret)| secret),
             })
         };
         match op {
@@ -56,7 +57,7 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
                 }
                 add(path(folder, None, None));
             }
-            Op::WriteFile { path: file, content, .. } => add(path(file, Some(content), saved)),
+            Op::WriteFile { path: file, content, .. } => add(path(file, Some(known(content)), saved)),
             Op::SetAttrs { path: of, .. } => add(path(of, None, None)),
             Op::MakeLink { path: of, .. } | Op::MakeHardLink { path: of, .. } => add(path(of, None, saved)),
             Op::SetTree(wish) => match few(wish) {
@@ -64,7 +65,7 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
                 None => add(Deed::Other(format!("mode and owner of all that is below {}", wish.path))),
             },
             Op::Download(download) => add(path(&download.path, None, saved)),
-            Op::CopyFile(copy) => add(path(&copy.path, None, saved)),
+            Op::CopyFile(copy) => add(path(&copy.path, Some((copy.digest, copy.secret)), saved)),
             Op::Remove { path: of, .. } => {
                 let is_full = fs::read_dir(of).is_ok_and(|mut entries| entries.next().is_some());
                 let kept = saved.clone().map(|kept| format!(", which is kept as {kept}")).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What a killed agent leaves, and how the next one clears it away.
 
 use crate::harness::*;
-use agent::wire::*;
+use agent::{secret::Content, wire::*};
 use std::fs;
 use std::path::Path;
 
@@ -127,4 +127,56 @@ fn names_in_a_journal_are_of_one_process_and_old_ones_are_still_read() {
     assert!(tag(ids[0]).len() == 8 && tag(ids[0]) != tag(ids[1]), "{ids:?}");
     let saved = names(&state.join("runs/new/saved"));
     assert_eq!(saved.len(), 1, "{saved:?}");
+}
+
+/// What the run `r` did to one path.
+fn changed(agent: &mut Agent, path: &Path) -> undo::Changed {
+    let Answer::Output(output) = agent.observe(Query::Run(Probe::Undo { run: "r".into() })) else { panic!() };
+    let steps = undo::read(output.stdout.bytes());
+    let of_path = steps.into_iter().find_map(|step| match step.deed {
+        undo::Deed::Path(changed) if changed.path == text(path) => Some(changed),
+        _ => None,
+    });
+    of_path.expect("the path is in what the run did")
+}
+
+#[test]
+fn a_copy_that_was_cut_short_leaves_no_half_and_its_secret_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let at = |name: &str| folder.path().join(name);
+    let conf = at("conf");
+    fs::create_dir(&conf).unwrap();
+    fs::write(at("key"), "private").unwrap();
+    fs::write(conf.join("key"), "old").unwrap();
+    fs::write(at("wait"), "").unwrap();
+    let digest = Content::new("private", true).digest();
+    let copy = |check: &str| {
+        let check = ["sh", "-c", check, "sh", &text(at("begun")), &text(at("wait"))].map(String::from);
+        Op::CopyFile(CopyFile {
+            from: text(at("key")),
+            path: text(conf.join("key")),
+            digest,
+            size: 7,
+            attrs: Attrs { mode: Some(0o640), owner: None, group: None },
+            check: Some(check.into()),
+            secret: true,
+        })
+    };
+    let mut agent = Agent::open(&state, Session::ReadWrite, "r");
+    agent.send(change(vec![copy("touch \"$1\"; while [ -e \"$2\" ]; do sleep 0.1; done")]));
+    eventually("its check", || at("begun").exists());
+    assert_eq!(names(&conf).len(), 2, "the new file is beside the old one");
+    kill(agent);
+    let mut agent = Agent::open(&state, Session::ReadWrite, "next");
+    assert_eq!(
+        (names(&conf), fs::read_to_string(conf.join("key")).unwrap()),
+        (vec!["key".into()], "old".into())
+    );
+    let cut = changed(&mut agent, &conf.join("key"));
+    // It is the run's work wherever it has this content, also if nobody could write down how it ended.
+    assert_eq!((cut.after, cut.wanted, cut.secret), (None, Some(digest), true));
+    assert_eq!(fs::read_to_string(cut.saved.unwrap()).unwrap(), "old");
+    fs::remove_file(at("wait")).unwrap();
+    drop(agent);
 }
