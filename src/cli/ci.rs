@@ -3,15 +3,12 @@
 use super::outputs::append;
 use crate::{
     diag::{Diagnostic, Diagnostics, Severity},
-    report::ci::{Ci, Level, Note, Service, inert, markdown_refused},
+    report::ci::{ANNOTATIONS, Ci, Level, Note, Service, inert, markdown_refused},
 };
 use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
 };
-
-/// Annotations of a kind that GitHub shows for a step.
-const ANNOTATIONS: usize = 10;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Choice {

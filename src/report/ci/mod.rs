@@ -20,7 +20,7 @@ use crate::event::{Failure, Finding, PlannedTask, Status};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// Annotations of a kind that GitHub shows for a step; what is more stands in the log alone.
-const ANNOTATIONS: usize = 10;
+pub const ANNOTATIONS: usize = 10;
 
 /// A service that runs jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
