@@ -303,6 +303,11 @@ pub trait Resource: Sized + 'static {
         None
     }
 
+    /// What helps where its op ended so. No secret.
+    fn remedy(_spec: &Self::Spec, _output: &Output) -> Option<String> {
+        None
+    }
+
     /// The ports that it opens or closes.
     ///
     /// # Errors

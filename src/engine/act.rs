@@ -246,7 +246,8 @@ impl HostRun {
                 return Done::fatal(failure, None);
             }
             Err(ActError::OpFailed { index, message, output }) => {
-                let mut failure = task_failure(task, &Fault::new(message));
+                let hint = output.as_ref().and_then(|output| prepared.remedy(output));
+                let mut failure = task_failure(task, &Fault { hint, ..Fault::new(message) });
                 if change.ops.len() > 1 {
                     failure.causes.push(format!(
                         "step {} of {}; those before it were done",

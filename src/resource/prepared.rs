@@ -97,6 +97,10 @@ pub trait Prepared: Send + Sync {
     fn told(&self, _: Option<&Output>) -> Option<Map> {
         None
     }
+    /// What helps where its op ended so.
+    fn remedy(&self, _: &Output) -> Option<String> {
+        None
+    }
     /// The ports that it opens or closes, once it is planned on the same answers.
     fn exposes(&self, _: &dyn Lookup) -> Option<Exposed> {
         None
@@ -182,6 +186,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn told(&self, output: Option<&Output>) -> Option<Map> {
         R::told(&self.0, output)
+    }
+
+    fn remedy(&self, output: &Output) -> Option<String> {
+        R::remedy(&self.0, output)
     }
 
     fn exposes(&self, lookup: &dyn Lookup) -> Option<Exposed> {

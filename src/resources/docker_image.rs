@@ -5,7 +5,7 @@ use crate::{
     model::{Address, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Pause, Resource, Seen, State, Topic},
 };
-use agent::wire::{Op, docker::DockerProbe};
+use agent::wire::{Op, Output, docker::DockerProbe};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,8 +14,10 @@ pub struct DockerImage;
 
 /// Makes sure that Docker holds an image, from a registry or from an archive on the host, or holds it not.
 ///
-/// An image with a digest is that one and no other. One with a tag is pulled when there is none of that name; what the registry has
-/// under the tag by now, only `force_pull` fetches.
+/// An image with a digest is that one and no other, and is held under the digest: what else uses it names it so, `app@sha256:...`. One
+/// with a tag is pulled when there is none of that name; what the registry has under the tag by now, only `force_pull` fetches. A
+/// registry that asks who pulls is logged in to before, with `docker_login`; one without TLS is not pulled from unless it is on
+/// 127.0.0.1 or among the `insecure-registries` of `docker_daemon`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -258,8 +260,10 @@ docker_image:
         }
         match (spec.source, &observed.id) {
             (Source::Pull, Some(_)) if !spec.force_pull => {}
-            (Source::Pull, before) => {
-                state.id = Some(if before.is_some() { "pulled again" } else { "pulled" }.into());
+            // Which digest a tag has by then, the registry will tell.
+            (Source::Pull, Some(_)) => state.id = Some("pulled again".into()),
+            (Source::Pull, None) => {
+                state.id = Some("pulled".into());
                 state.digest = name.digest;
             }
             (Source::Load, Some(id)) if observed.offered.is_empty() || observed.offered.contains(id) => {}
@@ -293,5 +297,9 @@ docker_image:
 
     fn acts(spec: &Spec) -> bool {
         spec.force_pull
+    }
+
+    fn remedy(spec: &Spec, output: &Output) -> Option<String> {
+        (spec.source == Source::Pull).then(|| docker::remedy(output)).flatten()
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Exec, Op},
+    wire::{Exec, Op, Output},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
@@ -22,7 +22,8 @@ pub struct DockerLogin;
 
 /// Logs in to a registry, or out of it.
 ///
-/// The registry is asked only when the credentials that docker keeps are other ones. They stand in `config.json`, readable by root:
+/// The registry is asked only when the credentials that docker keeps are other ones; one that does not take them leaves what was kept
+/// as it is. They stand in `config.json`, readable by root:
 /// where a helper keeps them (`credsStore`), nobody can compare them, and the task says so.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -215,6 +216,15 @@ docker_login:
                 vec![docker::docker(args)]
             }
         }
+    }
+
+    fn remedy(_: &Spec, output: &Output) -> Option<String> {
+        let said = String::from_utf8_lossy(output.stderr.bytes()).to_lowercase();
+        let refused = ["401 unauthorized", "unauthorized:", "incorrect username or password"];
+        if refused.iter().any(|words| said.contains(words)) {
+            return Some("the registry does not take this `username` with this `password`".into());
+        }
+        docker::remedy(output)
     }
 
     fn effects(spec: &Spec, _: &LoginState, _: &LoginState, _: &[Op]) -> Vec<Effect> {

@@ -40,6 +40,7 @@ mod project;
 mod prompts;
 mod protected;
 mod reboot;
+mod registry;
 mod roles;
 mod runs;
 mod secrets;

@@ -5,7 +5,7 @@ use crate::{
     model::{Area, Claim, Footprint},
     resource::{Fault, Observe, Seen},
 };
-use agent::wire::{Op, Probe, docker::DockerProbe};
+use agent::wire::{Op, Output, Probe, docker::DockerProbe};
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -96,6 +96,33 @@ pub fn ask(seen: &Seen, question: DockerProbe) -> Observe<Option<String>> {
     })?;
     Ok(None)
 }
+
+/// What helps where docker could not fetch something from a registry, by what it said.
+pub fn remedy(output: &Output) -> Option<String> {
+    let said = [output.stdout.bytes(), output.stderr.bytes()].concat();
+    let said = String::from_utf8_lossy(&said).to_lowercase();
+    let (_, remedy) =
+        REMEDIES.iter().find(|(words, _)| words.split(", ").any(|words| said.contains(words)))?;
+    Some((*remedy).into())
+}
+
+/// What registries are known to refuse with, in docker's words of several versions, and what helps.
+const REMEDIES: [(&str, &str); 5] = [
+    (
+        "server gave http response to https client",
+        "a registry without TLS has to be among the `insecure-registries` of a task of `docker_daemon`",
+    ),
+    (
+        "certificate signed by unknown authority",
+        "the certificate of its authority belongs in `/etc/docker/certs.d/REGISTRY/ca.crt`",
+    ),
+    ("toomanyrequests", "who has logged in may pull more: a task of `docker_login` before this one"),
+    (
+        "no basic auth credentials, unauthorized, access denied, access to the resource is denied, \": denied, 403 forbidden",
+        "where the registry asks who pulls: a task of `docker_login` before this one, with an account that may",
+    ),
+    ("manifest unknown, name unknown", "its registry has no such tag or digest: is the name right?"),
+];
 
 /// The JSON values in an answer.
 ///
