@@ -86,7 +86,7 @@ fn compose(folder: &Path, config: &str, dry_run: &str, dry_run_code: u8) {
          for word; do\n[ \"$before\" != --env-file ] || env=$word\nbefore=$word\ndone\n\
          case \"$*\" in\n\
          *'config --format json') cat <<END\n{config}\nEND\n;;\n\
-         *'--dry-run create') cat >&2 <<END\n{dry_run}\nEND\nexit {dry_run_code};;\n\
+         *'--dry-run create --pull never') cat >&2 <<END\n{dry_run}\nEND\nexit {dry_run_code};;\n\
          esac\n"
     );
     let path = folder.join("docker");

@@ -4,10 +4,11 @@ use super::{
     Action, Service,
     container::{container_name, finished, is_paused, run_rank, state_word, stopped_by_hand},
     files::{Files, no_service, with_dependencies},
+    images,
     reasons::{self, unknown_reason},
     spec::{Build, Recreate, Spec},
 };
-use crate::resource::{Facet, Facets, Fault, Pause};
+use crate::resource::{Facet, Facets, Fault, Observe, Pause};
 use agent::wire::Output;
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ pub fn no_answer(spec: &Spec, output: &Output) -> Result<Option<String>, Pause> 
         0 => return Ok(None),
         127 => "docker compose is missing",
         125 => "docker does not answer",
-        // The files are fine, but it cannot be done: an image may be missing that an earlier task brings.
+        // The files are fine, but it cannot be done: an external network may be missing that an earlier task brings.
         _ => {
             let why = format!("docker compose refuses project `{}`: {said}", spec.project());
             return Err(Pause::NotYet(why));
@@ -108,12 +109,12 @@ pub enum Verdict {
 }
 
 /// Each service of the project, with what happens to it.
-pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Result<Vec<Service>, Fault> {
+pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Observe<Vec<Service>> {
     let values = &files.values[..];
     let answer = read(spec, stdout)?;
     let config = answer["config"]["services"].as_object().ok_or_else(|| not_understood("no services"))?;
     if let Some(unknown) = spec.services.0.iter().find(|name| !config.contains_key(*name)) {
-        return Err(no_service(spec, unknown));
+        return Err(no_service(spec, unknown).into());
     }
     let depends_on = |name: &str| -> Vec<String> {
         let named = config.get(name).and_then(|service| service["depends_on"].as_object());
@@ -168,10 +169,12 @@ pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Result<Vec<Service
     for (name, wanted) in config.iter().filter(|(name, _)| asked_for(name)) {
         services.extend(look_at(name, wanted, false));
     }
+    images::missing(spec, &answer, &services)?;
+    images::shared(spec, &answer["config"]["services"], &mut services);
     // What is brought up brings up what it depends on: a job runs again, and one that was stopped by hand is started.
     let acts = |service: &&Service| {
         matches!(service.action, Action::Create | Action::Recreate | Action::Start | Action::Shrink)
-            || service.builds && service.left.is_none()
+            || service.is_anew()
     };
     let brought_up: Vec<String> = services.iter().filter(acts).map(|service| service.name.clone()).collect();
     let needed = with_dependencies(brought_up, depends_on);
@@ -181,6 +184,7 @@ pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Result<Vec<Service
         }
     }
     services.iter_mut().for_each(|service| service.needed = needed.contains(&service.name));
+    images::shared(spec, &answer["config"]["services"], &mut services);
     if spec.remove_orphans && spec.services.0.is_empty() {
         for container in containers {
             let service = container["Config"]["Labels"][SERVICE].as_str().unwrap_or_default();

@@ -8,6 +8,7 @@ mod answer;
 mod claims;
 mod container;
 mod files;
+mod images;
 mod interpolate;
 mod labels;
 mod less;
@@ -18,8 +19,9 @@ mod spec;
 use crate::{
     model::{Address, Area, Claim, Exposed, Footprint},
     resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
+    resources::shared::docker,
 };
-use agent::wire::{Exec, Op, Probe, Until, Wait};
+use agent::wire::{Exec, Op, Output, Probe, Until, Wait};
 use spec::{Build, Pull, Recreate, Spec, Wanted};
 
 pub struct Compose;
@@ -58,14 +60,30 @@ struct Service {
     job: bool,
     /// Its image is built.
     builds: bool,
+    /// Its image is pulled for another one.
+    pulled: bool,
     /// One that is brought up needs it.
     needed: bool,
 }
 
 impl Service {
     fn new(name: String, action: Action) -> Self {
-        let (before, after) = (Facets::new(), Facets::new());
-        Self { name, action, before, after, left: None, job: false, builds: false, needed: false }
+        Self {
+            name,
+            action,
+            before: Facets::new(),
+            after: Facets::new(),
+            left: None,
+            job: false,
+            builds: false,
+            pulled: false,
+            needed: false,
+        }
+    }
+
+    /// Its image may come out different, and then it is recreated.
+    fn is_anew(&self) -> bool {
+        (self.builds || self.pulled) && self.left.is_none()
     }
 }
 
@@ -156,9 +174,8 @@ impl Resource for Compose {
         }
         let names = |actions: &[Action], jobs: bool| -> Vec<String> {
             let services = from.services.iter().filter(|service| {
-                // Whether what is made of it is recreated shows when it is built.
-                actions.contains(&service.action)
-                    || service.builds && service.left.is_none() && actions.contains(&Action::Start)
+                // Whether what is made of it is recreated shows when it is built or pulled.
+                actions.contains(&service.action) || service.is_anew() && actions.contains(&Action::Start)
             });
             services.filter(|service| service.job || !jobs).map(|service| service.name.clone()).collect()
         };
@@ -190,8 +207,9 @@ impl Resource for Compose {
         if !up.is_empty() {
             let named = || ["--".to_string()].into_iter().chain(up.clone());
             // By itself: `up --pull always` would also fetch, and then recreate, what those named depend on.
-            if spec.pull == Pull::Always {
-                let args = ["pull", "-q"].map(String::from).into_iter().chain(named());
+            let pulled = with(&[Action::Create, Action::Recreate]);
+            if spec.pull == Pull::Always && !pulled.is_empty() {
+                let args = ["pull", "-q", "--"].map(String::from).into_iter().chain(pulled);
                 ops.push(Op::Exec { exec: spec.command(&from.files, args), ok: vec![] });
             }
             // Named one by one: a service that has nothing to do with them is not even looked at. With what they depend on, since
@@ -231,6 +249,10 @@ impl Resource for Compose {
         vec![Effect::Unknown(Area::Compose(spec.project()))]
     }
 
+    fn remedy(_: &Spec, output: &Output) -> Option<String> {
+        docker::remedy(output)
+    }
+
     fn acts(spec: &Spec) -> bool {
         spec.state == Wanted::Restarted || spec.recreate == Recreate::Always || spec.build == Build::Always
     }
@@ -256,7 +278,9 @@ fn up_words(spec: &Spec, from: &Project) -> Vec<String> {
     }
     // Compose refuses the number of one that it does not look at.
     let is_looked_at = |name: &String| {
-        from.services.iter().any(|service| service.name == *name && (service.needed || service.builds))
+        from.services
+            .iter()
+            .any(|service| service.name == *name && (service.needed || service.builds || service.pulled))
     };
     for (service, count) in spec.scale.iter().filter(|(name, _)| is_looked_at(name)) {
         add(&["--scale", &format!("{service}={count}")]);

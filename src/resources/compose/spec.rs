@@ -49,7 +49,8 @@ pub struct Spec {
     /// Seconds that a container has to end before it is killed. Default: what the files say, or 10.
     pub stop_timeout: Option<u32>,
     /// Whether images are pulled for services that are created or recreated: `missing` (default), `always`, `never`, or `policy`, what
-    /// the files say (`pull_policy`).
+    /// the files say (`pull_policy`). With `always`, what else is made of an image that comes out different is recreated with them; what
+    /// is as the files say fetches none: a task of `docker_image` with `force_pull` before this one brings what a tag has by now.
     #[serde(default)]
     pub pull: Pull,
     /// Whether images are built, where the files say how: `policy` (default), those that are missing; `never`; or `always`: each time,

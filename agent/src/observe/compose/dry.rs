@@ -28,9 +28,11 @@ pub fn words(ask: &ComposeAsk) -> Vec<String> {
     let mut words = vec!["--dry-run".to_string()];
     let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_string()));
     let (verb, services) = match ask {
-        // Not `up`: a dry one also waits for what is really unhealthy or has ended, and fails with it.
+        // Not `up`: a dry one also waits for what is really unhealthy or has ended, and fails with it. Nor does it pull: even a dry one
+        // asks registries, not as the daemon does (its proxy, its certificates, `insecure-registries`), and before an earlier task has
+        // logged in; and a dry build (`pull_policy: build`) would come out different each time.
         ComposeAsk::Up { recreate, scale } => {
-            add(&["create"]);
+            add(&["create", "--pull", "never"]);
             match recreate {
                 Some(true) => add(&["--force-recreate"]),
                 Some(false) => add(&["--no-recreate"]),
@@ -103,12 +105,15 @@ mod tests {
     fn what_is_asked_names_services_behind_the_options() {
         let services = vec!["web".to_string()];
         for (ask, expected) in [
-            (ComposeAsk::Up { recreate: None, scale: vec![] }, "--dry-run create"),
+            (ComposeAsk::Up { recreate: None, scale: vec![] }, "--dry-run create --pull never"),
             (
                 ComposeAsk::Up { recreate: Some(true), scale: vec![("web".into(), 3), ("db".into(), 0)] },
-                "--dry-run create --force-recreate --scale web=3 --scale db=0",
+                "--dry-run create --pull never --force-recreate --scale web=3 --scale db=0",
             ),
-            (ComposeAsk::Up { recreate: Some(false), scale: vec![] }, "--dry-run create --no-recreate"),
+            (
+                ComposeAsk::Up { recreate: Some(false), scale: vec![] },
+                "--dry-run create --pull never --no-recreate",
+            ),
             (ComposeAsk::Down { orphans: true, services: vec![] }, "--dry-run down --remove-orphans"),
             (ComposeAsk::Down { orphans: false, services: services.clone() }, "--dry-run down -- web"),
             (ComposeAsk::Stop { services: vec![] }, "--dry-run stop"),
