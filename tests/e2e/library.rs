@@ -107,7 +107,7 @@ fn compare(wanted: &Facets, found: &Facets) -> Vec<String> {
 
 /// What the cases work with, at once: each installation is slow where machines are emulated.
 const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install \
-    acl attr bindfs busybox-static cron curl docker.io docker-cli dosfstools fuse3 git kmod locales logrotate openssl python3 unattended-upgrades \
+    acl attr bindfs busybox-static cron curl docker.io docker-cli docker-registry dosfstools fuse3 git kmod locales logrotate openssl python3 unattended-upgrades \
     unzip xz-utils zip zstd";
 
 /// Whether two cases are about the same thing, or one changes what the other is read from, so that it could not be planned at once: what
@@ -155,6 +155,11 @@ pub fn law(program: &Program, guest: &Guest) {
     guest.sh(PROGRAMS);
     // Here the cases keep what must outlive a step.
     guest.sh("mkdir -p /run/law");
+    // Cases have registries of their own.
+    guest.sh("systemctl disable --now docker-registry");
+    let registry = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/law/bin/image-registry");
+    let script = "cat >/run/law/image-registry && chmod 0755 /run/law/image-registry";
+    guest.try_sh(script, &fs::read(registry).unwrap()).unwrap();
     // A signed repository, as a folder.
     let signed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/law/signed");
     for file in fs::read_dir(signed).unwrap().map(Result::unwrap) {
