@@ -111,11 +111,13 @@ const PROGRAMS: &str = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-
     unzip xz-utils zip zstd";
 
 /// Whether two cases are about the same thing, or one changes what the other is read from, so that it could not be planned at once: what
-/// can be pruned, whatever else Docker does decides; a server in a container ends with the daemon; lists of packages are apt's.
+/// can be pruned, whatever else Docker does decides; of an image, a network or a volume, a project; a server in a container ends with
+/// the daemon; lists of packages are apt's.
 fn meet(one: &Case, other: &Case) -> bool {
     let docker = |case: &Case| case.kind.starts_with("docker_") || case.kind == "compose";
     let meet = |one: &Case, other: &Case| match one.kind.as_str() {
         "docker_prune" => docker(other),
+        "compose" => docker(other) && other.kind != "docker_login",
         "apt_repository" => docker(other) || other.kind == "package",
         kind => kind.starts_with("postgres_") && docker(other),
     };
