@@ -59,7 +59,12 @@ impl HostRun {
     }
 
     fn failed(&self, id: TaskId, course: &Course) -> bool {
-        course.is(id, Status::Failed) && !self.task(id).ignore_errors
+        course.is(id, Status::Failed) && !self.ignores(id, course)
+    }
+
+    /// Whether how the task ended is no failure, whatever that was.
+    fn ignores(&self, id: TaskId, course: &Course) -> bool {
+        self.task(id).ignore_errors && !course.hard[id.0 as usize]
     }
 
     /// Whether a block inside of `block` puts right what happened to this task.
@@ -82,7 +87,7 @@ impl HostRun {
         let went_well = |task: &HostTask| match course.progress[task.id.0 as usize] {
             Progress::Waiting(_) | Progress::Running => false,
             Progress::Finished(Status::Failed | Status::Blocked) => {
-                task.ignore_errors || self.is_mended_inside(task, block, course)
+                self.ignores(task.id, course) || self.is_mended_inside(task, block, course)
             }
             Progress::Finished(_) => true,
         };
@@ -105,7 +110,7 @@ impl HostRun {
             return true;
         }
         let ended_badly = (course.is(before, Status::Failed) || course.is(before, Status::Blocked))
-            && !self.task(before).ignore_errors;
+            && !self.ignores(before, course);
         if ended_badly && !self.rescued(before, course) {
             return !self.is_expected(before, task, course);
         }

@@ -209,7 +209,7 @@ impl HostRun {
                 continue;
             };
             if let Some(failure) = &done.failure
-                && !self.tasks()[id.0 as usize].ignore_errors
+                && !(self.tasks()[id.0 as usize].ignore_errors && is_excusable(failure))
             {
                 let is_lost = failure.exit == Exit::Unreachable as u8;
                 lost |= is_lost;
@@ -374,6 +374,11 @@ fn count(summary: &mut Summary, status: Status) {
         Status::Deferred => &mut summary.deferred,
     };
     *counter += 1;
+}
+
+/// Whether `ignore_errors` is about such a failure: that the host is another one than the plan was made for is none of the task's own.
+fn is_excusable(failure: &Failure) -> bool {
+    failure.exit != Exit::HostChanged as u8
 }
 
 fn exit_of(failure: &Failure) -> Exit {

@@ -188,6 +188,39 @@ fn a_host_that_changed_since_the_plan_is_left_alone() {
     assert_eq!(project.read("h/a/motd"), "hello\n");
 }
 
+/// `ignore_errors` is about what the task itself comes to, not about a plan that does not hold any more.
+#[test]
+fn a_host_that_changed_since_the_plan_is_no_error_to_ignore() {
+    let project = Project::tasks(
+        "    - {name: motd, copy: {dest: \"{{home}}/motd\", content: \"hello\\n\"}, ignore_errors: true, register: motd}\n    \
+         - {name: behind, copy: {dest: \"{{home}}/behind\", content: x}, needs: [motd]}\n    \
+         - block:\n        - {name: inner, copy: {dest: \"{{home}}/inner\", content: x}, ignore_errors: true}\n      \
+         rescue:\n        - {name: rescue, copy: {dest: \"{{home}}/rescue\", content: x}}\n    \
+         - {name: fails, command: {cmd: \"false\", touches: [nothing]}, ignore_errors: true}\n    \
+         - {name: goes on, copy: {dest: \"{{home}}/on\", content: x}, needs: [fails]}\n",
+    );
+    for name in ["motd", "inner"] {
+        project.write(&format!("h/a/{name}"), "old\n");
+    }
+    let mut terminal = Terminal::start(&project, &["apply", "inventory.yml"]);
+    terminal.shows("[y/N]");
+    for name in ["motd", "inner"] {
+        project.write(&format!("h/a/{name}"), "somebody else's\n");
+    }
+    terminal.types("y\r");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(41), "{screen}");
+    for name in ["motd", "inner"] {
+        assert!(screen.contains(&format!("error: a: {name}: the host changed since the plan")), "{screen}");
+        assert_eq!(project.read(&format!("h/a/{name}")), "somebody else's\n");
+    }
+    // What depends on it is not done, nor does a rescue put it right; what the task itself comes to is ignored as ever.
+    assert!(!project.has("h/a/behind") && !project.has("h/a/rescue"), "{screen}");
+    assert!(screen.contains("blocked behind") && project.has("h/a/on"), "{screen}");
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/motd"), "hello\n");
+}
+
 #[test]
 fn a_registered_result_is_no_leave_to_do_what_was_not_approved() {
     let copy = |name: &str, more: &str| {

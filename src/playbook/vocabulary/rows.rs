@@ -37,7 +37,11 @@ pub(super) const GENERAL: &[Keyword] = &[
         Shape::Environment,
     ),
     row("no_log", "Everything of it is treated as secret.", Shape::Flag),
-    row("ignore_errors", "When it fails, what comes behind goes on.", Shape::Flag),
+    row(
+        "ignore_errors",
+        "When it fails, what comes behind goes on; not when the host has changed since the plan.",
+        Shape::Flag,
+    ),
     row("ignore_unreachable", "A host out of reach is no failure of the run.", Shape::Flag),
     row("delegate_to", "Act on this host, with the variables of the one that it is for.", Shape::Text),
     row("connection", "`local`: act on the controller; `ssh` is the usual.", Shape::Words(&["ssh", "local"])),
