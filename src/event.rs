@@ -88,6 +88,9 @@ pub enum Event {
         tasks: Vec<DriftedTask>,
         /// What the last apply left and no task is about any more: what such a task owned, or its type and name.
         gone: Vec<String>,
+        /// Handlers that are owed since earlier runs.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        owed: Vec<Owed>,
     },
     /// Of the lint of plans, before `host_planned`, or before `host_failed` when it keeps the host from being worked on.
     Finding { host: String, finding: Finding },
@@ -167,6 +170,19 @@ pub struct Since {
     /// `user@machine (pid n)`.
     pub who: String,
     /// When it began, in seconds since 1970, by the controller's clock.
+    pub at: u64,
+}
+
+/// A handler that a change has notified, and that has not run since: its run was cut off, or the handler failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Owed {
+    /// `role : name`.
+    pub handler: String,
+    /// The task that notified it.
+    pub task: String,
+    /// The run in which it did.
+    pub run: String,
+    /// When, in seconds since 1970, by the host's clock.
     pub at: u64,
 }
 

@@ -334,7 +334,7 @@ async fn local_is_the_same_agent_with_a_prefix() {
 
 fn command(argv: &[&str]) -> Apply {
     let op = Op::Exec { exec: Exec::new(argv.iter().copied()), ok: vec![] };
-    Apply { task: "run it".into(), guard: vec![], ops: vec![op], then: vec![] }
+    Apply { task: "run it".into(), guard: vec![], ops: vec![op], then: vec![], dues: None }
 }
 
 #[tokio::test]

@@ -134,7 +134,8 @@ impl Net {
         let mut guard = change.guard.clone();
         guard.retain(|(query, _)| !is_unit(query));
         let then = change.asked();
-        let apply = Apply { task: "firewall".into(), guard, ops: change.ops.clone(), then: then.clone() };
+        let apply =
+            Apply { task: "firewall".into(), guard, ops: change.ops.clone(), then: then.clone(), dues: None };
         let response = agent.ask(Request::Apply(apply));
         let Response::Applied { answers, .. } = response else { panic!("{response:?}") };
         // As the engine looks again.

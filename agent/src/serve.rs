@@ -133,6 +133,11 @@ impl Pool {
                     .map_or_else(Response::Refused, |()| Response::Remembered),
                 _ => Response::Refused("the session does not hold the lease".into()),
             },
+            Request::Settle { task, dues } => match &self.journal {
+                Some(journal) => act::owed::settle(journal, &task, &dues.book, &dues.owes, &dues.pays)
+                    .map_or_else(Response::Refused, |_| Response::Remembered),
+                None => Response::Refused("the session is read-only".into()),
+            },
             Request::Disarm { token } => {
                 match state::path().and_then(|folder| act::arm::disarm(&folder, &token)) {
                     Ok(was_armed) => Response::Disarmed { was_armed },

@@ -3,6 +3,7 @@
 //! A [`Query`] only looks: the agent answers it in any session. An [`Op`] acts: a session opened
 //! [`Session::ReadOnly`] (`--check`) refuses every one of them.
 
+use self::owed::{Debt, Dues};
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -10,6 +11,7 @@ pub mod docker;
 pub mod facts;
 mod hello;
 mod limit;
+pub mod owed;
 pub mod postgres;
 mod probe;
 mod stat;
@@ -66,6 +68,8 @@ pub enum Query {
     /// What a run has left of this name with [`Request::Remember`]: its first line and, unless `whole`, the BLAKE3 digest of the others in hex
     /// in place of these. Answer: [`Answer::Content`], of secrets; `None` before the first.
     Record { name: String, whole: bool },
+    /// The handlers that are owed by this book. Answer: [`Answer::Owed`].
+    Owed { book: String },
     /// The user's own `unless`, `onlyif` or read-only command: the one exception to the closed set. Answer: [`Answer::Output`].
     Test(Exec),
 }
@@ -82,6 +86,7 @@ pub enum Answer {
     Group(Option<Group>),
     Output(Output),
     Ports(Vec<u16>),
+    Owed(Vec<Debt>),
     /// The question could not be answered (permission, I/O error, too large): a message for a person.
     Failed(String),
 }
@@ -304,6 +309,11 @@ pub enum Request {
         name: String,
         text: Content,
     },
+    /// Writes down for the next run which handlers are owed, and which no longer, because of `task`.
+    Settle {
+        task: String,
+        dues: Dues,
+    },
     /// Ends an armed revert before it fires. Sent over a fresh connection. The session may be of either kind: it restores nothing and prevents a revert.
     Disarm {
         token: String,
@@ -322,6 +332,8 @@ pub struct Apply {
     pub ops: Vec<Op>,
     /// Asked after acting; the answers come back with the result.
     pub then: Vec<Query>,
+    /// The handlers that it owes, written down before acting; and those that it is itself, owed no longer when all went well.
+    pub dues: Option<Dues>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "the hello is sent once a session; all others are small")]
@@ -355,6 +367,7 @@ pub enum Response {
     Disarmed {
         was_armed: bool,
     },
+    /// It is kept: after [`Request::Remember`] and [`Request::Settle`].
     Remembered,
     /// An op in a read-only session, a request before `Open`, ...
     Refused(String),

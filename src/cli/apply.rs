@@ -269,6 +269,7 @@ impl Apply {
             rolling: site.playbook().rolling().cloned(),
             mask: Mask::new(plans.as_ref().map_or(key, |plans| plans.key)),
             keep: Arc::new(keep),
+            playbook: recording.as_ref().map(|recording| recording.playbook.as_str().into()),
             recording: recording.map(Arc::new),
             cancel: cancel_on_signal(reporter.clone()),
             somebody: somebody.then(|| Arc::new(AtTerminal::new(reporter.clone())) as Arc<dyn Somebody>),

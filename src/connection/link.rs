@@ -303,13 +303,12 @@ impl Link {
         Ok(answers)
     }
 
-    /// Has the host keep a text for the next run. See [`Request::Remember`].
+    /// Has the host keep something for the next run: [`Request::Remember`], [`Request::Settle`].
     ///
     /// # Errors
     /// `Lost` when the link is gone, `Refused` when the agent cannot keep it.
-    pub async fn remember(&self, name: String, text: Content) -> Result<(), LinkError> {
-        let request = Request::Remember { name, text };
-        match self.send(&request, "keeping the record".into()).await?.answer().await? {
+    pub async fn keep(&self, request: &Request) -> Result<(), LinkError> {
+        match self.send(request, "keeping the record".into()).await?.answer().await? {
             Response::Remembered => Ok(()),
             other => Err(self.shared.refused(other)),
         }

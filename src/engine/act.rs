@@ -204,7 +204,9 @@ impl HostRun {
         let then = if prepared.acts() { vec![] } else { change.asked() };
         let mut ops = change.ops.clone();
         task.timeout_s.into_iter().for_each(|seconds| ops.iter_mut().for_each(|op| op.limit(seconds)));
-        let apply = Apply { task: task.name.clone(), guard: change.guard.clone(), ops, then };
+        let (seat, dues) = (self.seat_of[task.id.0 as usize], self.dues(task, &**prepared, change));
+        let apply =
+            Apply { task: task.name.clone(), guard: change.guard.clone(), ops, then, dues: dues.clone() };
         let progress = |content: agent::secret::Content| {
             if content.is_secret() || task.no_log {
                 return;
@@ -216,7 +218,11 @@ impl HostRun {
                 events(Event::TaskOutput { host, task: task.id, line });
             }
         };
-        let Some(reboot) = prepared.reboots() else { return link.apply(apply, Box::new(progress)).await };
+        let Some(reboot) = prepared.reboots() else {
+            let told = link.apply(apply, Box::new(progress)).await;
+            self.ledger.applied(seat, dues, &told);
+            return told;
+        };
         let before = self.boot(task).await?;
         let told = link.apply(apply, Box::new(progress)).await;
         self.come_back(task, reboot, &before, told, events).await

@@ -56,6 +56,7 @@ pub(super) struct Ways {
     /// Keeps what is fetched.
     pub keep: Keeping,
     pub recording: Option<Arc<Recording>>,
+    pub playbook: Option<Arc<str>>,
     /// No more may be done than the plan shows.
     pub exact: bool,
 }

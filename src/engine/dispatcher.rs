@@ -4,26 +4,21 @@ use super::{
     Doing, Events, Keeping, Open,
     arrival::{Arrival, Said, Ways},
     executor::HostRun,
+    host::plan_host,
     interlude::nobody,
     meeting::Meeting,
-    record::{HostRecord, Record, Recording},
+    record::Recording,
 };
 use crate::{
     diag::{Diagnostics, Exit},
-    event::{About, Event, Failure, Status, Summary},
-    plan::{
-        Ask, PlanError, Planner, Seat, diagnostic_failure, diagnostics_failure, double_owner, lint,
-        saved::Planned, task_failure,
-    },
+    event::{About, Event, Failure},
+    plan::{saved::Planned, task_failure},
     playbook::Rolling,
     resource::Mask,
-    site::{Place, Prepare},
+    site::Prepare,
 };
 use agent::{secret::Content, wire::Facts};
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, atomic::AtomicU64},
-};
+use std::{collections::HashSet, sync::Arc};
 use tokio::sync::{Semaphore, watch};
 
 /// Whose tasks a run has.
@@ -91,6 +86,8 @@ pub struct RunOptions {
     pub cancel: watch::Receiver<bool>,
     /// What the hosts keep of it.
     pub recording: Option<Arc<Recording>>,
+    /// The name of the playbook's file, for what its handlers are owed; none where no playbook is carried out.
+    pub playbook: Option<Arc<str>>,
     /// For what a task asks; `None`: nobody is there.
     pub somebody: Option<Arc<dyn Somebody>>,
 }
@@ -116,12 +113,23 @@ pub(super) async fn pass(
         let somebody = options.somebody.clone();
         let keep = options.keep.clone();
         let recording = options.recording.clone().filter(|recording| recording.drift || !check);
+        let playbook = options.playbook.clone();
         let arrival = Arrival { host: host.clone(), hosts: hosts.clone(), facts: None, left: left.clone() };
         planning.spawn(async move {
             let said = Said { meeting: &meeting, host: &host };
             let Ok(turn) = forks.clone().acquire_owned().await else { return (order, Err(Exit::Bug)) };
             let meeting_too = meeting.clone();
-            let ways = Ways { arrival, turn, forks, meeting: meeting_too, somebody, keep, recording, exact };
+            let ways = Ways {
+                arrival,
+                turn,
+                forks,
+                meeting: meeting_too,
+                somebody,
+                keep,
+                recording,
+                playbook,
+                exact,
+            };
             let planned = tokio::select! {
                 planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,
                 _ = cancel.wait_for(|c| *c) => Err(Exit::Cancelled),
@@ -260,140 +268,4 @@ async fn approved(
         yes = approve.approve(changes, deferred) => yes,
         Ok(_) = cancel.wait_for(|c| *c) => false,
     }
-}
-
-/// Connects and plans; says what went wrong itself.
-async fn plan_host(
-    host: &str,
-    hosts: &dyn Hosts,
-    open: Arc<dyn Open>,
-    events: &Events,
-    mask: Mask,
-    ways: Ways,
-) -> Result<HostRun, Exit> {
-    let fail = |failure: Failure| {
-        let unreachable = failure.exit == Exit::Unreachable as u8;
-        let exit =
-            [Exit::Unreachable, Exit::LockHeld, Exit::Config, Exit::Bug, Exit::TaskFailed, Exit::HostChanged]
-                .into_iter()
-                .find(|e| *e as u8 == failure.exit)
-                .unwrap_or(Exit::TaskFailed);
-        events(Event::HostFailed { host: host.into(), failure });
-        let summary = Summary { unreachable, ..Summary::default() };
-        events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
-        exit
-    };
-    let offline = hosts.tasks(host, None).map_err(|d| fail(diagnostics_failure(None, &d)))?;
-    if offline.tasks().is_empty() {
-        events(Event::Warning { host: Some(host.into()), message: "no task is for this host".into() });
-    }
-    let first = Seat::first(&*offline);
-    events(Event::HostConnecting { host: host.into() });
-    let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
-    let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);
-    let Ways { arrival, turn, forks, meeting, somebody, keep, recording, exact } = ways;
-    let recording = recording.filter(|_| first.place == Place::Host);
-    let of_record = recording.iter().map(|recording| recording.question(host, recording.drift));
-    let first_questions = questions.iter().cloned().chain(of_record).collect();
-    let mut opened =
-        open.open(host, &first, first_questions).await.map_err(|failure| match fail(failure) {
-            Exit::Unreachable if is_forgiven => Exit::Done,
-            exit => exit,
-        })?;
-    let facts = opened.facts;
-    events(Event::HostConnected {
-        host: host.into(),
-        os: facts.os.pretty.clone(),
-        arch: facts.arch.clone(),
-        uploaded: opened.uploaded,
-    });
-    let before = recording.as_ref().and_then(|own| Record::read(&opened.first.pop()?, own.drift));
-    let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
-    let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
-    let mut planner =
-        Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user.name));
-    planner.learn(&first, questions.into_iter().zip(opened.first));
-    let (mut links, mut homes) = (vec![], vec![]);
-    for seat in planner.seats() {
-        let other =
-            if *seat == first { None } else { Some(open.open(host, seat, vec![]).await.map_err(fail)?) };
-        homes.push(other.as_ref().map_or(&facts, |other| &other.facts).user.home.clone());
-        links.push(other.map_or_else(|| opened.link.clone(), |other| other.link));
-    }
-    planner.learn_homes(homes);
-    let leaders = planner.leaders();
-    if !leaders.is_empty() {
-        // The turn is given back in the meantime: whoever is waited for may need it.
-        drop(turn.take());
-        planner.learn_once(meeting.plans(&leaders).await);
-        turn = forks.acquire_owned().await.ok();
-    }
-    let asks: Vec<_> = links.iter().cloned().map(|link| link as Arc<dyn Ask>).collect();
-    let plan = planner.plan(&asks).await;
-    for message in links.iter().flat_map(|link| link.notes()) {
-        events(Event::Warning { host: Some(host.into()), message });
-    }
-    let plan = match plan {
-        Ok(plan) => plan,
-        Err(PlanError::Link(failure)) => return Err(fail(failure)),
-        Err(PlanError::Tasks(failures)) => {
-            let mut exit = Exit::TaskFailed;
-            for (id, failure) in &failures {
-                if failure.exit == Exit::Config as u8 {
-                    exit = Exit::Config;
-                }
-                let name = tasks.tasks()[id.0 as usize].name.clone();
-                events(Event::TaskFinished {
-                    host: host.into(),
-                    task: *id,
-                    name,
-                    status: Status::Failed,
-                    diff: None,
-                    failure: Some(failure.clone()),
-                    millis: 0,
-                });
-            }
-            let summary = Summary { failed: failures.len(), ..Summary::default() };
-            events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
-            return Err(exit);
-        }
-    };
-    if let Some(error) = double_owner(&plan, tasks.tasks()) {
-        return Err(fail(diagnostic_failure(&error)));
-    }
-    let found = lint::of_plan(&*tasks, &plan);
-    found.iter().for_each(|found| events(found.event(host)));
-    // Who only wants to know what has moved is told all the same.
-    let looks = recording.as_ref().is_some_and(|recording| recording.drift);
-    if let Some(failure) = lint::refusal(&found).filter(|_| !looks) {
-        return Err(fail(failure));
-    }
-    drop(turn);
-    meeting.planned(host, Some(plan.once.clone()));
-    events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
-    let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
-    let mut record = recording
-        .zip(seats.iter().position(|seat| *seat == first))
-        .map(|(recording, seat)| HostRecord { recording, seat, before, differs: None });
-    if let Some(record) = record.as_mut().filter(|record| record.recording.drift) {
-        let said = record.compare(host, &*tasks, &plan, &seat_of, planner.into_answers(), &asks, &mask).await;
-        events(said.map_err(fail)?);
-    }
-    Ok(HostRun {
-        host: host.into(),
-        prepare: tasks,
-        plan,
-        links: links.into_iter().map(Mutex::new).collect(),
-        spent: AtomicU64::new(0),
-        seats,
-        seat_of,
-        open,
-        mask,
-        registered: Mutex::default(),
-        meeting,
-        somebody,
-        keep,
-        record,
-        exact,
-    })
 }

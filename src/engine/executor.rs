@@ -1,7 +1,8 @@
 //! One host's graph, worked through as far as failures allow.
 
 use super::{
-    Act, Events, Keeping, Open, Somebody, blocks::Course, done::Done, meeting::Meeting, record::HostRecord,
+    Act, Events, Keeping, Open, Somebody, blocks::Course, done::Done, meeting::Meeting, owed::Ledger,
+    record::HostRecord,
 };
 use crate::{
     diag::Exit,
@@ -43,6 +44,7 @@ pub struct HostRun {
     pub(super) somebody: Option<Arc<dyn Somebody>>,
     pub(super) keep: Keeping,
     pub(super) record: Option<HostRecord>,
+    pub(super) ledger: Ledger,
     /// No more may be done than the plan shows.
     pub(super) exact: bool,
 }
@@ -195,7 +197,9 @@ impl HostRun {
                         let notified = self.notified(id, &course.progress);
                         running.spawn(async move {
                             let started = Instant::now();
-                            (id, started, run.do_task(id, dirty, notified, &events, cancel).await)
+                            let done = run.do_task(id, dirty, notified, &events, cancel).await;
+                            run.account(&run.tasks()[at], &done, &events).await;
+                            (id, started, done)
                         });
                     }
                 }
@@ -225,6 +229,9 @@ impl HostRun {
             self.finish(id, done, started, &events, &mut summary, progress, &mut dirty, &mut ready);
         }
         self.meeting.leave(&self.host);
+        if !lost && !*cancel.borrow() {
+            self.forget(&events).await;
+        }
         if !lost && let Err(why) = self.leave_record(moved).await {
             let message = format!("what this run has left cannot be recorded for `drift`: {why}");
             events(Event::Warning { host: Some(self.host.clone()), message });
@@ -260,8 +267,11 @@ impl HostRun {
         if self.is_stopped(id, course) {
             return Some(Done::quiet(Status::Blocked));
         }
-        if task.handler && !self.notified(id, &course.progress) {
+        if task.handler && !self.notified(id, &course.progress) && !self.is_owed(id) {
             return Some(Done::quiet(Status::Skipped));
+        }
+        if self.is_due(task) {
+            return None;
         }
         // What results say decides about those only that read one.
         if !task.reads.is_empty()

@@ -12,7 +12,7 @@ use crate::{
 };
 use agent::{
     secret::{Content, Secret},
-    wire::{Answer, Apply, Query, Session, WAITING},
+    wire::{Answer, Apply, Query, Request, Session, WAITING},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -210,8 +210,8 @@ impl Act for SshLink {
         })
     }
 
-    fn remember(&self, name: String, text: Content) -> Doing<'_, Result<(), Failure>> {
-        Box::pin(async move { self.0.remember(name, text).await.map_err(link_failure) })
+    fn keep(&self, request: Request) -> Doing<'_, Result<(), Failure>> {
+        Box::pin(async move { self.0.keep(&request).await.map_err(link_failure) })
     }
 
     fn close(&self) -> Doing<'_, ()> {

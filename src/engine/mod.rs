@@ -1,6 +1,6 @@
 //! The run: connect, plan, ask for approval, act, report. Hosts are independent of each other.
 //!
-//! [`run`] is the whole of it; `dispatcher` has all hosts plan and act; `executor` works through one host's graph; `act` does one task. They report through events
+//! [`run`] is the whole of it; `dispatcher` has all hosts plan and act; `host` plans one; `executor` works through one host's graph; `act` does one task. They report through events
 //! only.
 
 mod act;
@@ -10,11 +10,13 @@ mod dispatcher;
 mod done;
 mod exact;
 mod executor;
+mod host;
 mod interlude;
 mod items;
 mod judge;
 mod links;
 mod meeting;
+mod owed;
 mod reboot;
 mod record;
 mod run;
@@ -31,7 +33,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Apply, Facts, Output, Query},
+    wire::{Answer, Apply, Facts, Output, Query, Request},
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -71,8 +73,8 @@ pub trait Act: Ask {
         progress: Box<dyn FnMut(Content) + Send + 'a>,
     ) -> Doing<'a, Result<Applied, ActError>>;
 
-    /// Has the host keep a text for the next run, in place of the one before of that name.
-    fn remember(&self, name: String, text: Content) -> Doing<'_, Result<(), Failure>>;
+    /// Has the host keep something for the next run: [`Request::Remember`], [`Request::Settle`].
+    fn keep(&self, request: Request) -> Doing<'_, Result<(), Failure>>;
 
     /// Ends the session and waits a moment for the far side to end.
     fn close(&self) -> Doing<'_, ()>;

@@ -5,7 +5,7 @@
 
 use super::{act::Fresh, executor::HostRun};
 use crate::{
-    event::{Cause, DriftedFacet, DriftedTask, Event, Failure, Since},
+    event::{Cause, DriftedFacet, DriftedTask, Event, Failure, Owed, Since},
     model::TaskId,
     plan::{Ask, HostPlan, TaskPlan},
     resource::{Held, Mark, Mask, Outcome},
@@ -13,7 +13,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Query, safe_name},
+    wire::{Answer, Query, Request, safe_name},
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -68,16 +68,16 @@ pub(super) struct Record {
     digest: String,
 }
 
-impl Recording {
-    /// By which name a host keeps its record: several may be one machine.
-    fn name(&self, host: &str) -> String {
-        let name = format!("{host}__{}", self.playbook);
-        if safe_name(&name) { name } else { blake3::hash(name.as_bytes()).to_hex().to_string() }
-    }
+/// By which name a host keeps what is about it and a playbook: several may be one machine.
+pub(super) fn name_of(host: &str, playbook: &str) -> String {
+    let name = format!("{host}__{playbook}");
+    if safe_name(&name) { name } else { blake3::hash(name.as_bytes()).to_hex().to_string() }
+}
 
+impl Recording {
     /// The question about what is there; with `whole` also about the tasks.
     pub(super) fn question(&self, host: &str, whole: bool) -> Query {
-        Query::Record { name: self.name(host), whole }
+        Query::Record { name: name_of(host, &self.playbook), whole }
     }
 
     /// The text to be kept, unless what is there says the same already. `before` has the tasks when the run is a partial one.
@@ -246,8 +246,10 @@ impl HostRecord {
         }));
         states.sort_by_key(|(id, ..)| *id);
         let (record, partial) = (self.before.as_ref(), self.recording.partial);
-        let event = drift(host, prepare.tasks(), &named, record, &states, partial);
-        self.differs = Some(matches!(&event, Event::HostDrift { tasks, .. } if !tasks.is_empty()));
+        let event = drift(host, prepare.tasks(), &named, record, &states, partial, plan.owing.all());
+        self.differs = Some(
+            matches!(&event, Event::HostDrift { tasks, owed, .. } if !(tasks.is_empty() && owed.is_empty())),
+        );
         Ok(event)
     }
 }
@@ -301,7 +303,10 @@ impl HostRun {
             }
         };
         match recording.text(&now, whole.as_ref().or(before.as_ref())) {
-            Some(text) => link.remember(recording.name(&self.host), text).await.map_err(failed),
+            Some(text) => {
+                let name = name_of(&self.host, &recording.playbook);
+                link.keep(Request::Remember { name, text }).await.map_err(failed)
+            }
             None => Ok(()),
         }
     }
@@ -316,6 +321,7 @@ fn drift(
     record: Option<&Record>,
     states: &[State],
     partial: bool,
+    owed: Vec<Owed>,
 ) -> Event {
     let key = record.and_then(|record| key_of(&record.head)).unwrap_or_default();
     let mut drifted = vec![];
@@ -365,5 +371,5 @@ fn drift(
     let left = record.into_iter().flat_map(|record| record.tasks.keys());
     let gone = left.filter(|name| !partial && !is_planned(name)).cloned().collect();
     let since = record.map(|record| record.head.since.clone());
-    Event::HostDrift { host: host.into(), since, tasks: drifted, gone }
+    Event::HostDrift { host: host.into(), since, tasks: drifted, gone, owed }
 }

@@ -174,7 +174,9 @@ impl Ask {
             Answer::Group(Some(group)) => Ok(json!({ "name": group.name, "gid": group.gid })),
             Answer::Output(output) => self.printed(output),
             Answer::Failed(why) => Err(Fault::new(why)),
-            Answer::Ports(_) | Answer::Stat(_) => Err(Fault::new("the agent's answer is of the wrong kind")),
+            Answer::Ports(_) | Answer::Stat(_) | Answer::Owed(_) => {
+                Err(Fault::new("the agent's answer is of the wrong kind"))
+            }
         }
     }
 

@@ -17,7 +17,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
         | Query::List { path: p } => vec![path(p)],
         Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
         Query::Ports { .. } => vec![Area::Network],
-        Query::Record { .. } => vec![],
+        Query::Record { .. } | Query::Owed { .. } => vec![],
         Query::Job { id } => vec![Area::Job(id.clone())],
         Query::Test(_) => vec![Area::Everything],
         Query::Run(probe) => match probe {

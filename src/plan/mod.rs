@@ -8,6 +8,7 @@ mod failure;
 mod items;
 mod judge;
 pub mod lint;
+mod owed;
 mod owners;
 mod pass;
 mod planner;
@@ -18,6 +19,7 @@ mod verdict;
 
 pub use areas::areas_of;
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
+pub use owed::Owing;
 pub use owners::double_owner;
 pub use planner::{Planner, Seat, offline_nodes};
 

@@ -4,6 +4,7 @@ use super::{
     Counts, PlanError, Planner, TaskPlan,
     failure::{cycle_failure, task_failure},
     items,
+    owed::Notified,
     predict::Overlay,
     result,
     verdict::HostPlan,
@@ -134,7 +135,7 @@ impl Planner {
             let (seat, machine) = (self.seat_of[at], usize::from(self.machine_of[at]));
             // A failure of it is for a rescue to see.
             let is_saved = task.in_part(Part::Main).any(|block| rescued.contains(&block));
-            let notified = notified(id, &graph, &plans, &counts);
+            let notified = Notified::of(id, &self.owing, &graph, &plans, &counts);
             let footprint = &nodes[at].footprint;
             let depends: Vec<Area> = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
             let (answers, overlay) = (&self.answers[seat], &overlays[machine]);
@@ -298,6 +299,7 @@ impl Planner {
             nodes,
             tasks,
             prepared: prepared.collect(),
+            owing: self.owing.clone(),
             also_known_as,
             said,
             results,
@@ -306,13 +308,6 @@ impl Planner {
             rounds: 0,
         })))
     }
-}
-
-#[derive(PartialEq)]
-enum Notified {
-    No,
-    Perhaps,
-    Yes,
 }
 
 /// Whether acting on the task is a change: that of a check, a wait or a request is none.
@@ -326,23 +321,6 @@ pub(super) fn counts_by_type(preparation: &Preparation) -> Counts {
         }
         _ => Counts::Yes,
     }
-}
-
-fn notified(id: TaskId, graph: &TaskGraph, plans: &[Option<TaskPlan>], counts: &[Counts]) -> Notified {
-    let notifiers = graph.before(id).filter(|(_, why)| matches!(why, Why::Notify));
-    let mut answer = Notified::No;
-    for (notifier, _) in notifiers {
-        let at = notifier.0 as usize;
-        match (&plans[at], counts[at]) {
-            // Not planned yet in this round: ask as if it were notified.
-            (None, _) => return Notified::Yes,
-            (Some(_), Counts::No) => {}
-            // Also what only looks may say that it counts as a change.
-            (Some(TaskPlan::Change(_) | TaskPlan::Unchanged { .. }), Counts::Yes) => return Notified::Yes,
-            (Some(_), _) => answer = Notified::Perhaps,
-        }
-    }
-    answer
 }
 
 /// The tasks that change something and that this one depends on, by a reason that matters, nearest first; through unchanged ones as

@@ -1,7 +1,7 @@
 //! Rounds of questions until every task of a host has a verdict.
 
 use super::{
-    Ask, HostPlan, PlanError,
+    Ask, HostPlan, Owing, PlanError,
     failure::{diagnostics_failure, failure},
     items,
     pass::{Pass, View},
@@ -67,6 +67,8 @@ pub struct Planner {
     pub(super) last: Vec<Option<Preparation>>,
     /// What other hosts are planned to set by tasks that they do for this one.
     pub(super) from_others: HashMap<OnceKey, Map>,
+    /// What the host owes since earlier runs.
+    pub(super) owing: Owing,
     pub(super) mask: Mask,
     pub(super) user: String,
     /// The home of whoever each seat is; empty where nobody told.
@@ -89,6 +91,7 @@ impl Planner {
             prepared: vec![None; count],
             last: vec![None; count],
             from_others: HashMap::new(),
+            owing: Owing::default(),
             registered: Registered::default(),
             user: user.into(),
             host,
@@ -152,6 +155,11 @@ impl Planner {
         if let Some(index) = self.seats.iter().position(|s| s == seat) {
             self.answers[index].extend(answers);
         }
+    }
+
+    /// Takes what the host owes since earlier runs.
+    pub fn learn_owed(&mut self, owing: Owing) {
+        self.owing = owing;
     }
 
     /// Takes the homes of the seats' users, in the order of [`Self::seats`].

@@ -1,6 +1,6 @@
 //! What planning came to: a verdict for every task of a host.
 
-use super::items::Said;
+use super::{Owing, items::Said};
 use crate::{
     event::{After, Failure, PlannedTask, Verdict},
     graph::{Node as GraphNode, TaskGraph, Why, reduced},
@@ -35,6 +35,8 @@ pub struct HostPlan {
     pub nodes: Vec<GraphNode>,
     pub tasks: Vec<TaskPlan>,
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
+    /// What the host owes since earlier runs.
+    pub owing: Owing,
     /// Other names of what each task owns, as the host tells them.
     pub also_known_as: Vec<Vec<Address>>,
     /// What each task says of itself: the ports that it opens or closes, and what the lint goes by.
@@ -64,7 +66,11 @@ impl HostPlan {
                 let by = self.graph.before(task.id).find(|(_, why)| matches!(why, Why::Notify));
                 match prepared {
                     Some(p) if p.acts() => Verdict::Run {
-                        why: by.map_or_else(|| "runs every time".into(), |_| "notified".into()),
+                        why: match (by, self.owing.why(task.id)) {
+                            (_, Some(owed)) => owed,
+                            (Some(_), None) => "notified".into(),
+                            (None, None) => "runs every time".into(),
+                        },
                         diff: change.diff.clone(),
                     },
                     _ => Verdict::Change { diff: change.diff.clone() },
@@ -86,10 +92,14 @@ impl HostPlan {
                 place: task.origin.to_string(),
                 verdict: verdict(task),
                 notes: match &self.tasks[task.id.0 as usize] {
-                    TaskPlan::Unchanged { notes, .. } => notes.clone(),
-                    TaskPlan::Change(change) => change.notes.clone(),
-                    TaskPlan::Deferred { .. } | TaskPlan::Skipped { .. } => vec![],
-                },
+                    TaskPlan::Unchanged { notes, .. } => notes.as_slice(),
+                    TaskPlan::Change(change) => &change.notes,
+                    TaskPlan::Deferred { .. } | TaskPlan::Skipped { .. } => &[],
+                }
+                .iter()
+                .cloned()
+                .chain(self.owing.why(task.id))
+                .collect(),
                 after: edges[task.id.0 as usize].iter().map(after).collect(),
                 exposes: self.said[task.id.0 as usize].exposed.clone(),
             })

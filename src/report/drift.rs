@@ -2,7 +2,7 @@
 
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, diff_lines, paint};
 use crate::{
-    event::{Cause, DriftedTask, PlannedTask, Since, Verdict},
+    event::{Cause, DriftedTask, Owed, PlannedTask, Since, Verdict},
     model::Diff,
     template::strftime_utc,
 };
@@ -14,6 +14,7 @@ pub(super) struct Drift {
     pub since: Option<Since>,
     pub tasks: Vec<DriftedTask>,
     pub gone: Vec<String>,
+    pub owed: Vec<Owed>,
 }
 
 /// The groups in which tasks are shown, by the worst that any facet of them has.
@@ -30,9 +31,7 @@ pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> Str
     let host = paint(&drift.host, BOLD, color);
     let _ = match &drift.since {
         Some(since) => {
-            let time = i64::try_from(since.at).ok().and_then(|at| strftime_utc(at, "%F %T UTC").ok());
-            let time = time.unwrap_or_default();
-            writeln!(out, "{host}: since run {} of {}, {time}", since.run, since.who)
+            writeln!(out, "{host}: since run {} of {}, {}", since.run, since.who, time(since.at))
         }
         None => writeln!(out, "{host}: no apply of this whole playbook has left a record here"),
     };
@@ -54,14 +53,27 @@ pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> Str
         let _ = writeln!(out, "  {}", paint("left by the last apply, and no task is about it", CYAN, color));
         drift.gone.iter().for_each(|name| _ = writeln!(out, "    {name}"));
     }
+    if !drift.owed.is_empty() {
+        let _ = writeln!(out, "  {}", paint("owed: notified, and not run since", YELLOW, color));
+        for owed in &drift.owed {
+            let (name, sign) = (paint(&owed.handler, BOLD, color), paint(">", YELLOW, color));
+            let _ =
+                writeln!(out, "    {sign} {name}  by `{}` in run {}, {}", owed.task, owed.run, time(owed.at));
+        }
+    }
     let deferred = planned.iter().filter(|task| matches!(task.verdict, Verdict::Deferred { .. })).count();
     let count = |at: usize| drift.tasks.iter().filter(|task| group(task) == Some(at)).count();
     let words =
         [(count(0) + count(1), "changed on the host"), (count(2), "configured otherwise"), (count(3), "new")];
     let mut words: Vec<String> = words.iter().map(|(count, word)| format!("{count} {word}")).collect();
+    words.extend((!drift.owed.is_empty()).then(|| format!("{} owed", drift.owed.len())));
     words.extend((deferred > 0).then(|| format!("{deferred} not knowable")));
     let _ = writeln!(out, "{host}: {}\n", words.join(", "));
     out
+}
+
+fn time(at: u64) -> String {
+    i64::try_from(at).ok().and_then(|at| strftime_utc(at, "%F %T UTC").ok()).unwrap_or_default()
 }
 
 fn show(out: &mut String, task: &DriftedTask, planned: &[PlannedTask], sign: &str, color: bool) {
@@ -134,13 +146,17 @@ mod tests {
             facet("group", Cause::HostAsWanted, Some("adm")),
         ];
         let tasks = vec![DriftedTask { task: TaskId(0), name: "conf".into(), facets }];
-        let drift = Drift { host: "a".into(), since: None, tasks, gone: vec!["file:/old".into()] };
+        let owed = Owed { handler: "restart".into(), task: "conf".into(), run: "r1".into(), at: 0 };
+        let (gone, owed) = (vec!["file:/old".into()], vec![owed]);
+        let drift = Drift { host: "a".into(), since: None, tasks, gone, owed };
         let text = render(&drift, &planned, false);
         let wanted = "a: no apply of this whole playbook has left a record here\n  changed on the host\n    \
                       ! conf  site.yml:3\n        owner: root -> app\n        mode: 0666 -> 0600\n        \
                       (also configured otherwise: the last apply left `0644`)\n        \
                       group: the last apply left `adm`\n  left by the last apply, and no task is about it\n    \
-                      file:/old\na: 1 changed on the host, 0 configured otherwise, 0 new\n\n";
+                      file:/old\n  owed: notified, and not run since\n    \
+                      > restart  by `conf` in run r1, 1970-01-01 00:00:00 UTC\n\
+                      a: 1 changed on the host, 0 configured otherwise, 0 new, 1 owed\n\n";
         assert_eq!(text, wanted);
     }
 }

@@ -1,7 +1,7 @@
 //! The tasks of one host as a flat list.
 
 use super::{
-    HostTask, Register, Registered, Shared, inputs::UseAt, loops::Around, once::asks, scopes::Scopes,
+    HostTask, Register, Registered, Shared, dues, inputs::UseAt, loops::Around, once::asks, scopes::Scopes,
 };
 use crate::{
     diag::Diagnostics,
@@ -53,7 +53,8 @@ pub(super) struct Expander<'a> {
     ids: HashMap<usize, Vec<TaskId>>,
     /// The handlers that each task notifies are those with this number.
     flush_of: Vec<u32>,
-    pub flushes: u32,
+    /// For each flush so far the `flush_handlers` that it is at; none of the end of a play.
+    pub flushes: Vec<Option<usize>>,
     /// Where handlers are flushed, while they are.
     pub flushed_at: Option<usize>,
     /// Of the play: its handlers, and the `end_host` so far.
@@ -83,7 +84,7 @@ impl HostTasks {
             more_blocks: HashMap::new(),
             ids: HashMap::new(),
             flush_of: vec![],
-            flushes: 0,
+            flushes: vec![],
             flushed_at: None,
             handlers: vec![],
             ends: vec![],
@@ -91,7 +92,9 @@ impl HostTasks {
         for play in wanted.chunk_by(|a, b| shared.index[*a].play == shared.index[*b].play) {
             expander.play(play);
         }
-        let Expander { mut tasks, scopes, pending, mut errors, offline, ids, flush_of, .. } = expander;
+        let Expander { mut tasks, scopes, pending, mut errors, offline, ids, flush_of, flushes, .. } =
+            expander;
+        dues::name(shared, &mut tasks, &flush_of, &flushes, &wanted);
         for at in 0..tasks.len() {
             let task = shared.task(tasks[at].source);
             let all = |list: &[usize]| {
@@ -166,7 +169,7 @@ impl Expander<'_> {
             self.add_all(&[handler], 0, &Around::default());
         }
         self.flushed_at = None;
-        self.flushes += 1;
+        self.flushes.push(at);
     }
 
     /// The scope of a task, before anything has run.
@@ -221,7 +224,7 @@ impl Expander<'_> {
             self.ends.push(id);
         }
         self.ids.entry(index).or_default().push(id);
-        self.flush_of.push(self.flushes);
+        self.flush_of.push(self.flushes.len() as u32);
         let sets = match task.resource.0.as_str() {
             "set_fact" => task.params.as_map().into_iter().flat_map(|map| map.keys().cloned()).collect(),
             "meta" if task.is_meta("end_host") => vec![HostTask::end_name(id)],
@@ -232,6 +235,8 @@ impl Expander<'_> {
             name,
             resource: shared.type_of(task).name().into(),
             handler: task.handler,
+            due: None,
+            is_idle: false,
             place,
             become_user,
             become_method,

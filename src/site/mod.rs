@@ -7,6 +7,7 @@
 
 mod answers;
 mod brought;
+mod dues;
 mod expand;
 mod extra;
 mod facts;

@@ -15,7 +15,7 @@ impl Expander<'_> {
         let together = self.shared.together(self.shared.index[index].play, &self.host.name);
         let mut rounds = around.rounds();
         if self.shared.task(index).handler {
-            rounds.push(self.flushes as usize);
+            rounds.push(self.flushes.len());
         }
         let own = together.iter().position(|name| *name == self.host.name).filter(|_| together.len() > 1)?;
         let hosts = together.iter().map(ToString::to_string).collect();

@@ -7,6 +7,7 @@ use crate::{
     resource::Prepared,
     yaml::{Entry, Map, Node, Value},
 };
+use agent::wire::owed::Due;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -45,6 +46,10 @@ pub struct HostTask {
     pub name: String,
     pub resource: Arc<str>,
     pub handler: bool,
+    /// Of a handler: as what it is owed.
+    pub due: Option<Due>,
+    /// Of a handler: no task of its play is in this run.
+    pub is_idle: bool,
     pub place: Place,
     /// The user to become on the machine it acts on; `None`: the login user.
     pub become_user: Option<String>,

@@ -41,6 +41,7 @@ impl Lookup for Bare {
             Query::User { .. } => Answer::User(None),
             Query::Group { .. } => Answer::Group(None),
             Query::Ports { .. } => Answer::Ports(vec![]),
+            Query::Owed { .. } => Answer::Owed(vec![]),
             // There is no such unit: that is an answer. Of all else no program says anything.
             Query::Run(Probe::UnitState { .. }) => {
                 Answer::Output(Output { code: 0, stdout: nothing(), stderr: nothing() })

@@ -64,6 +64,8 @@ impl HostUndo {
             name,
             resource: prepared.type_name().into(),
             handler: false,
+            due: None,
+            is_idle: false,
             place: Place::Host,
             become_user: user,
             become_method: BecomeMethod::default(),

@@ -32,6 +32,7 @@ mod keywords;
 mod lints;
 mod moved;
 mod order;
+mod owed;
 mod packages;
 mod paths;
 mod pause;

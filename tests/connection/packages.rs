@@ -51,7 +51,8 @@ async fn an_installation_outlives_its_link_and_the_next_run_is_told() {
     let args = ["install", "slow"].map(String::from).to_vec();
     let install =
         Op::Packages { tool: PackageTool::AptGet, args, stdin: None, lock_timeout_s: 60, refresh: false };
-    let change = Apply { task: "install it".into(), guard: vec![], ops: vec![install], then: vec![] };
+    let change =
+        Apply { task: "install it".into(), guard: vec![], ops: vec![install], then: vec![], dues: None };
     let same = link.clone();
     let pending = tokio::spawn(async move { same.apply(change, |_| ()).await });
     until(&folder.path().join("srv/begun")).await;

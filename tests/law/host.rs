@@ -92,7 +92,8 @@ impl Agent {
 
     pub fn apply(&mut self, change: &Change) -> Response {
         let (guard, ops) = (change.guard.clone(), change.ops.clone());
-        let response = self.ask(Request::Apply(Apply { task: "law".into(), guard, ops, then: vec![] }));
+        let response =
+            self.ask(Request::Apply(Apply { task: "law".into(), guard, ops, then: vec![], dues: None }));
         if let (Some(token), Response::Applied { .. }) = (change.armed(), &response) {
             let disarmed = self.ask(Request::Disarm { token: token.into() });
             assert_eq!(disarmed, Response::Disarmed { was_armed: true });

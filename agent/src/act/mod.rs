@@ -8,6 +8,7 @@ mod healthy;
 mod http;
 pub mod job;
 pub mod journal;
+pub mod owed;
 pub mod packages;
 pub mod record;
 mod recover;
@@ -53,11 +54,15 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
             return Response::HostChanged { query: name(query) };
         }
     }
+    if let Err(message) = owed::owe(apply, journal) {
+        return Response::OpFailed { index: 0, message, output: None };
+    }
     let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_) | Op::Note { .. })) {
         perform_all(apply, &[], journal, progress)
     } else {
         journalled(apply, journal, progress)
     };
+    owed::acted(apply, journal, outcome.as_ref().err().map(|(index, _)| *index));
     match outcome {
         Ok(outputs) => {
             // Accounts may have come into being: nothing that was read before acting is kept.
@@ -218,6 +223,7 @@ fn name(query: &Query) -> String {
         Query::Ports { host, .. } => format!("ports of {host}"),
         Query::Job { id } => format!("job {id}"),
         Query::Record { name, .. } => format!("record {name}"),
+        Query::Owed { book } => format!("what {book} owes"),
         Query::Test(exec) => format!("`{}`", exec.argv.first().map_or("", String::as_str)),
         Query::Run(probe) => {
             let text = format!("{probe:?}");

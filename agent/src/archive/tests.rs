@@ -59,8 +59,13 @@ impl Place {
     fn unpack(&self, wish: &Unpack) -> Result<(), String> {
         let journal = Journal::new(self.at("state"), "run");
         fs::create_dir_all(self.at("state")).unwrap();
-        let apply =
-            Apply { task: "t".into(), guard: vec![], ops: vec![Op::Unpack(wish.clone())], then: vec![] };
+        let apply = Apply {
+            task: "t".into(),
+            guard: vec![],
+            ops: vec![Op::Unpack(wish.clone())],
+            then: vec![],
+            dues: None,
+        };
         match crate::act::apply(&apply, &journal, &mut |_| {}) {
             Response::Applied { .. } => Ok(()),
             Response::OpFailed { message, .. } => Err(message),

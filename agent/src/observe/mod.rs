@@ -115,6 +115,7 @@ impl Observer {
                 .and_then(|state| crate::act::job::look(&state, id))
                 .map(Answer::Output),
             Query::Record { name, whole } => crate::act::record::look(name, *whole).map(Answer::Content),
+            Query::Owed { book } => crate::act::owed::look(book).map(Answer::Owed),
             Query::Test(exec) => {
                 Ok(Answer::Output(child::output_or_code(child::run(exec, &mut |_| {}), exec.secret)))
             }

@@ -66,7 +66,7 @@ fn a_pending_revert_is_taken_over_with_what_it_goes_back_to() {
     assert_eq!(pending(&mut first), "");
     let probe = Query::Run(Probe::Unconfirmed { token: "t3".into() });
     let ops = vec![arm("t3", 20, &write("original"))];
-    let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![probe] };
+    let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![probe], dues: None };
     let Response::Applied { answers, .. } = first.ask(Request::Apply(apply)) else { panic!() };
     let nothing = Output { code: 0, stdout: "".into(), stderr: "".into() };
     assert_eq!(answers, [Answer::Output(nothing)], "its own is no surprise to it");

@@ -151,7 +151,7 @@ fn a_dependency_that_compose_gave_up_on_is_explained() {
     let say = "echo 'dependency failed to start: container play-db-1 is unhealthy' >&2; exit 1";
     let up = Op::Exec { exec: Exec::new(["sh", "-c", say]), ok: vec![] };
     let ops = vec![up, wait(&["web", "db"], &[], 0)];
-    let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![] };
+    let apply = Apply { task: "t".into(), guard: vec![], ops, then: vec![], dues: None };
     match recorded(&state).ask(Request::Apply(apply)) {
         Response::OpFailed { index: 0, message, output } => {
             assert!(message.starts_with("`sh` exited with 1\ndb is unhealthy\n"), "{message}");

@@ -56,6 +56,7 @@ fn a_guard_that_does_not_hold_does_nothing() {
             guard: vec![(Query::File { path: text(&path) }, absent)],
             ops: vec![write(&path, content)],
             then: vec![Query::Read { path: text(&path), limit: 100, secret: false }],
+            dues: None,
         })
     };
     let Response::Applied { answers, .. } = agent.ask(guarded("one")) else { panic!() };

@@ -147,7 +147,7 @@ pub fn open(session: Session, run: &str, heartbeat_s: u32) -> Request {
 }
 
 pub fn change(ops: Vec<Op>) -> Request {
-    Request::Apply(Apply { task: "web : a task".into(), guard: vec![], ops, then: vec![] })
+    Request::Apply(Apply { task: "web : a task".into(), guard: vec![], ops, then: vec![], dues: None })
 }
 
 pub fn text(path: impl AsRef<Path>) -> String {

@@ -9,6 +9,7 @@ mod files;
 mod harness;
 mod lease;
 mod left;
+mod owed;
 mod packages;
 mod ports;
 mod probes;

@@ -124,6 +124,7 @@ impl Live {
             mask: Mask::new(random),
             keep: Arc::new(|_| Ok(())),
             recording: None,
+            playbook: site.playbook().path.file_name().map(|name| name.to_string_lossy().into()),
             cancel,
             somebody: None,
         };
