@@ -1,6 +1,6 @@
 //! What doas printed when it refused, as an error that says what to do.
 
-use super::error::{Kind, LinkError};
+use super::error::{Kind, LinkError, cannot};
 
 /// The error for what doas said; `None` when it said nothing.
 pub(super) fn failed(host: &str, user: &str, said: &str) -> Option<LinkError> {
@@ -31,7 +31,7 @@ pub(super) fn failed(host: &str, user: &str, said: &str) -> Option<LinkError> {
             .hint("chown root:root /etc/doas.conf && chmod 0400 /etc/doas.conf")
     } else {
         let line = line("doas: ")?;
-        error(format!("doas cannot become {user}")).cause(line)
+        error(cannot("doas", user)).cause(line)
     };
     Some(error)
 }

@@ -67,6 +67,16 @@ impl LinkError {
     }
 }
 
+/// The message of a program that cannot become this user: not for want of a right or a password, which it says otherwise.
+pub(super) fn cannot(program: &str, user: &str) -> String {
+    format!("{program} cannot become {user}")
+}
+
+/// Whether an error says that a user cannot be become.
+pub fn cannot_become(user: &str, message: &str) -> bool {
+    ["sudo", "doas"].iter().any(|program| message == cannot(program, user))
+}
+
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.host, self.message)?;

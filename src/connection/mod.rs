@@ -19,7 +19,7 @@ mod sudo;
 mod transport;
 
 pub use agents::digests;
-pub use error::{ApplyError, Kind, LinkError};
+pub use error::{ApplyError, Kind, LinkError, cannot_become};
 pub use host_keys::{HostKey, host_keys};
 pub use link::{Applied, Link, Opened, disarm};
 

@@ -1,6 +1,6 @@
 //! What sudo printed when it refused, as an error that says what to do.
 
-use super::error::{Kind, LinkError};
+use super::error::{Kind, LinkError, cannot};
 
 fn error(host: &str, message: impl Into<String>) -> LinkError {
     LinkError::new(Kind::Become, host, message)
@@ -32,7 +32,7 @@ pub(super) fn failed(host: &str, user: &str, said: &str) -> Option<LinkError> {
         error(host, "sudo wants a terminal").cause(line).hint("remove `requiretty` from the host's sudoers")
     } else {
         let line = line("sudo: ")?;
-        error(host, format!("sudo cannot become {user}")).cause(line)
+        error(host, cannot("sudo", user)).cause(line)
     };
     Some(error)
 }

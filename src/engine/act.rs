@@ -347,7 +347,10 @@ impl HostRun {
             match prepared.plan(&fresh, &self.mask).map_err(stopped)? {
                 Outcome::Need(queries) => {
                     let answers = link.ask(queries.clone()).await;
-                    let answers = answers.map_err(|failure| Stopped { failure, own: false, output: None })?;
+                    let answers = answers.map_err(|failure| {
+                        let place = failure.place.clone().or_else(|| Some(task.origin.to_string()));
+                        Stopped { failure: Failure { place, ..failure }, own: false, output: None }
+                    })?;
                     fresh.0.extend(queries.into_iter().zip(answers));
                 }
                 Outcome::NotYet(why) => return Err(stopped(Fault::new(why))),

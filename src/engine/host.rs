@@ -5,6 +5,7 @@ use super::{
     arrival::Ways,
     dispatcher::Hosts,
     executor::HostRun,
+    late::{self, Late},
     owed::{self, Ledger},
     record::{HostRecord, Record},
 };
@@ -15,7 +16,10 @@ use crate::{
     resource::Mask,
     site::Place,
 };
-use std::sync::{Arc, Mutex, atomic::AtomicU64};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, atomic::AtomicU64},
+};
 
 /// Connects and plans; says what went wrong itself.
 pub(super) async fn plan_host(
@@ -42,20 +46,37 @@ pub(super) async fn plan_host(
     if offline.tasks().is_empty() {
         events(Event::Warning { host: Some(host.into()), message: "no task is for this host".into() });
     }
-    let first = Seat::first(&*offline);
+    let (mut first, others) = Seat::first(&*offline);
+    // Whose agent keeps the record, also when another one is asked first.
+    let keeper = first.clone();
+    let mut others = others.into_iter();
     events(Event::HostConnecting { host: host.into() });
-    let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
     let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);
     let Ways { arrival, turn, forks, meeting, somebody, keep, recording, playbook, exact } = ways;
     let recording = recording.filter(|_| first.place == Place::Host);
-    let of_record = recording.iter().map(|recording| recording.question(host, recording.drift));
     let owed = owed::question(host, playbook.as_deref());
-    let first_questions = questions.iter().cloned().chain(of_record).chain(owed.clone()).collect();
-    let mut opened =
-        open.open(host, &first, first_questions).await.map_err(|failure| match fail(failure) {
+    let mut refused: Vec<(Seat, Failure)> = vec![];
+    let (mut opened, questions) = loop {
+        let questions = Planner::new(offline.clone(), mask.clone(), "").questions(&first);
+        let of_record = recording.iter().map(|recording| recording.question(host, recording.drift));
+        let first_questions = questions.iter().cloned().chain(of_record).chain(owed.clone()).collect();
+        let failure = match open.open(host, &first, first_questions).await {
+            Ok(opened) => break (opened, questions),
+            Err(failure) => failure,
+        };
+        let failure = match (late::may_be_missing(&first, &failure), others.next()) {
+            (true, Some(next)) => {
+                refused.push((std::mem::replace(&mut first, next), failure));
+                continue;
+            }
+            (true, None) => refused.into_iter().next().map_or(failure, |(_, failure)| failure),
+            (false, _) => failure,
+        };
+        return Err(match fail(failure) {
             Exit::Unreachable if is_forgiven => Exit::Done,
             exit => exit,
-        })?;
+        });
+    };
     let facts = opened.facts;
     events(Event::HostConnected {
         host: host.into(),
@@ -65,29 +86,45 @@ pub(super) async fn plan_host(
     });
     let of_first = owed.as_ref().and_then(|_| opened.first.pop());
     let before = recording.as_ref().and_then(|own| Record::read(&opened.first.pop()?, own.drift));
+    let before = before.filter(|_| first == keeper);
     let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
         Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user.name));
     planner.learn(&first, questions.into_iter().zip(opened.first));
     let (mut links, mut homes, mut owes) = (vec![], vec![], vec![]);
-    for seat in planner.seats() {
-        let other = match *seat == first {
-            true => None,
-            false => Some(open.open(host, seat, owed.iter().cloned().collect()).await.map_err(fail)?),
-        };
-        homes.push(other.as_ref().map_or(&facts, |other| &other.facts).user.home.clone());
-        match other {
-            None => {
+    let mut absent = BTreeSet::new();
+    for (at, seat) in planner.seats().iter().enumerate() {
+        let known = refused.iter().find(|(refused, _)| refused == seat).map(|(_, failure)| failure.clone());
+        let other = match known {
+            Some(failure) => Err(failure),
+            None if *seat == first => {
                 links.push(opened.link.clone());
+                homes.push(facts.user.home.clone());
                 owes.push(of_first.clone());
+                continue;
             }
-            Some(mut other) => {
+            None => open.open(host, seat, owed.iter().cloned().collect()).await,
+        };
+        match other {
+            Ok(mut other) => {
                 links.push(other.link);
+                homes.push(other.facts.user.home);
                 owes.push(other.first.pop());
+            }
+            Err(failure) => {
+                let mut near = planner.seats().iter().zip(&links);
+                let near = near.find(|(other, link)| other.place == seat.place && link.is_open());
+                let near = near.map(|(_, link)| link);
+                let near = if seat.place == first.place { Some(&opened.link) } else { near };
+                links.push(Late::instead(&open, host, seat, failure, near).await.map_err(fail)?);
+                homes.push(String::new());
+                owes.push(None);
+                absent.insert(at);
             }
         }
     }
+    planner.learn_absent(absent);
     let (ledger, owing, unread) = Ledger::new(owed, owes, tasks.tasks());
     for why in unread {
         let message = format!("whether handlers are owed since earlier runs is not known: {why}");
@@ -153,7 +190,7 @@ pub(super) async fn plan_host(
     events(Event::HostPlanned { host: host.into(), tasks: plan.shown(tasks.tasks()) });
     let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
     let mut record = recording
-        .zip(seats.iter().position(|seat| *seat == first))
+        .zip(seats.iter().position(|seat| *seat == keeper))
         .map(|(recording, seat)| HostRecord { recording, seat, before, differs: None });
     if let Some(record) = record.as_mut().filter(|record| record.recording.drift) {
         let said = record.compare(host, &*tasks, &plan, &seat_of, planner.into_answers(), &asks, &mask).await;

@@ -14,6 +14,7 @@ mod host;
 mod interlude;
 mod items;
 mod judge;
+mod late;
 mod links;
 mod meeting;
 mod owed;
@@ -81,6 +82,11 @@ pub trait Act: Ask {
 
     /// Round trips so far.
     fn round_trips(&self) -> u64;
+
+    /// Whether it has been opened: one of a user whom a task is to make is opened when it is needed.
+    fn is_open(&self) -> bool {
+        true
+    }
 
     /// What the host has told of earlier runs since this was asked last.
     fn notes(&self) -> Vec<String> {

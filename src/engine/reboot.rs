@@ -86,6 +86,7 @@ impl HostRun {
         let own = self.seat_of[task.id.0 as usize];
         let gone: Vec<usize> =
             (0..self.seats.len()).filter(|at| self.seats[*at].place == self.seats[own].place).collect();
+        let gone: Vec<usize> = gone.into_iter().filter(|at| self.link(*at).is_open()).collect();
         say(format!("told to reboot; waiting up to {} s for it to come back", reboot.timeout_s));
         let began = Instant::now();
         for at in &gone {

@@ -183,6 +183,8 @@ async fn states(
     asks: &[Arc<dyn Ask>],
     mask: &Mask,
 ) -> Result<Vec<State>, Failure> {
+    // What belongs to a user who has not come into being is not told.
+    let mut mute = HashSet::new();
     // As often as a task may ask.
     for _ in 0..16 {
         let mut needs: Vec<Vec<Query>> = vec![vec![]; asks.len()];
@@ -190,7 +192,9 @@ async fn states(
         let mut told = vec![];
         for (id, name) in &named {
             let (at, seat) = (id.0 as usize, seat_of[id.0 as usize]);
-            let Some(prepared) = &plan.prepared[at] else { continue };
+            let Some(prepared) = plan.prepared[at].as_ref().filter(|_| !mute.contains(&seat)) else {
+                continue;
+            };
             match prepared.plan(&fresh[seat], mask) {
                 Ok(Outcome::Need(queries)) => needs[seat].extend(queries),
                 Ok(Outcome::NotYet(_)) | Err(_) => {}
@@ -204,7 +208,13 @@ async fn states(
         for (seat, mut queries) in needs.into_iter().enumerate().filter(|(_, queries)| !queries.is_empty()) {
             queries.sort();
             queries.dedup();
-            let said = asks[seat].ask(queries.clone()).await?;
+            let said = match asks[seat].ask(queries.clone()).await {
+                Err(_) if plan.absent.contains(&seat) => {
+                    mute.insert(seat);
+                    continue;
+                }
+                said => said?,
+            };
             answers[seat].extend(queries.into_iter().zip(said));
         }
     }
@@ -265,6 +275,10 @@ impl HostRun {
     pub(super) async fn leave_record(&self, moved: bool) -> Result<(), String> {
         let Some(HostRecord { recording, seat, before, .. }) = &self.record else { return Ok(()) };
         let link = self.link(*seat);
+        // Its user has not come into being.
+        if !link.is_open() {
+            return Ok(());
+        }
         let failed = |failure: Failure| failure.message;
         // What a choice of tasks leaves is no whole: it goes into what there is.
         let whole = match before {

@@ -7,6 +7,7 @@ pub mod compared;
 mod failure;
 mod items;
 mod judge;
+mod late;
 pub mod lint;
 mod owed;
 mod owners;

@@ -4,6 +4,7 @@ use super::{
     Counts, PlanError, Planner, TaskPlan,
     failure::{cycle_failure, task_failure},
     items,
+    late::late,
     owed::Notified,
     predict::Overlay,
     result,
@@ -159,6 +160,20 @@ impl Planner {
                     why: "whether something notifies it shows when that has run".into(),
                     after: behind.clone(),
                 },
+                _ if self.absent.contains(&seat) => match late(
+                    task,
+                    &view,
+                    (0..at)
+                        .filter(|i| self.machine_of[*i] == self.machine_of[at])
+                        .filter_map(|i| plans[i].as_ref()),
+                ) {
+                    Ok(why) => TaskPlan::Deferred { why, after: on_host.clone() },
+                    Err(_) if open[at] => continue,
+                    Err(fault) => {
+                        faults.push((id, task_failure(task, &fault)));
+                        continue;
+                    }
+                },
                 Preparation::Ready(_) | Preparation::Items(_) => {
                     match items::outcome(&preparations[at], &view, &self.mask) {
                         Ok(Outcome::Need(queries)) => {
@@ -300,6 +315,7 @@ impl Planner {
             tasks,
             prepared: prepared.collect(),
             owing: self.owing.clone(),
+            absent: self.absent.clone(),
             also_known_as,
             said,
             results,

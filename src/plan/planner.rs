@@ -4,6 +4,7 @@ use super::{
     Ask, HostPlan, Owing, PlanError,
     failure::{diagnostics_failure, failure},
     items,
+    late::MAKERS,
     pass::{Pass, View},
     predict::Overlay,
 };
@@ -40,17 +41,20 @@ impl Seat {
         }
     }
 
-    /// The one that most tasks on the host itself have: its link is opened first, brings the facts, and keeps the record.
-    pub fn first(host: &dyn Prepare) -> Self {
+    /// The one that most tasks on the host itself have: its link is opened first, brings the facts, and keeps the record. Behind it the
+    /// others, in the order in which they take its place when its user is not there yet.
+    pub fn first(host: &dyn Prepare) -> (Self, Vec<Self>) {
         let mut counts: HashMap<Self, usize> = HashMap::new();
         for task in host.tasks().iter().filter(|task| task.leader().is_none()) {
             *counts.entry(Self::of(task)).or_default() += 1;
         }
-        let own = counts.iter().filter(|(seat, _)| seat.place == Place::Host);
+        let mut seats: Vec<(Self, usize)> = counts.into_iter().collect();
+        seats.sort_by_key(|(seat, count)| (seat.place == Place::Host, *count, seat.clone()));
+        let mut seats = seats.into_iter().rev().map(|(seat, _)| seat);
         let nobody = Self { place: Place::Host, become_user: None, become_method: BecomeMethod::default() };
-        let best = own.max_by_key(|(seat, count)| (**count, (*seat).clone()));
-        let any = counts.iter().max_by_key(|(seat, count)| (**count, (*seat).clone()));
-        best.or(any).map_or(nobody, |(seat, _)| seat.clone())
+        let first = seats.next().unwrap_or(nobody);
+        let others = seats.filter(|seat| seat.place == first.place).collect();
+        (first, others)
     }
 }
 
@@ -69,6 +73,8 @@ pub struct Planner {
     pub(super) from_others: HashMap<OnceKey, Map>,
     /// What the host owes since earlier runs.
     pub(super) owing: Owing,
+    /// The seats whose users are not there yet.
+    pub(super) absent: BTreeSet<usize>,
     pub(super) mask: Mask,
     pub(super) user: String,
     /// The home of whoever each seat is; empty where nobody told.
@@ -92,6 +98,7 @@ impl Planner {
             last: vec![None; count],
             from_others: HashMap::new(),
             owing: Owing::default(),
+            absent: BTreeSet::new(),
             registered: Registered::default(),
             user: user.into(),
             host,
@@ -162,6 +169,16 @@ impl Planner {
         self.owing = owing;
     }
 
+    /// Takes which of [`Self::seats`] have a user who is not there: what is done as such a one is decided when an earlier task has made
+    /// them.
+    pub fn learn_absent(&mut self, absent: BTreeSet<usize>) {
+        for seat in &absent {
+            let name = self.seats[*seat].become_user.clone().unwrap_or_default();
+            self.answers[*seat].insert(Query::User { name }, Answer::User(None));
+        }
+        self.absent = absent;
+    }
+
     /// Takes the homes of the seats' users, in the order of [`Self::seats`].
     pub fn learn_homes(&mut self, homes: Vec<String>) {
         self.homes = homes;
@@ -228,7 +245,12 @@ impl Planner {
     pub(super) fn nodes(&self, tasks: &[HostTask], preparations: &[Preparation]) -> Vec<GraphNode> {
         let node = |(task, preparation): (&HostTask, &Preparation)| {
             let at = task.id.0 as usize;
-            graph_node(task, preparation, self.machine_of[at], &self.homes[self.seat_of[at]])
+            let seat = self.seat_of[at];
+            let mut node = graph_node(task, preparation, self.machine_of[at], &self.homes[seat]);
+            if self.absent.contains(&seat) {
+                node.footprint.reads.extend(MAKERS);
+            }
+            node
         };
         tasks.iter().zip(preparations).map(node).collect()
     }

@@ -10,7 +10,10 @@ use crate::{
     yaml::{Map, Node as ResultNode},
 };
 use agent::wire::Query;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// The verdict on one task, with what acting on it needs.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub struct HostPlan {
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
     /// What the host owes since earlier runs.
     pub owing: Owing,
+    /// The seats whose users are not there yet.
+    pub absent: BTreeSet<usize>,
     /// Other names of what each task owns, as the host tells them.
     pub also_known_as: Vec<Vec<Address>>,
     /// What each task says of itself: the ports that it opens or closes, and what the lint goes by.

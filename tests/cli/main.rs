@@ -29,6 +29,7 @@ mod includes;
 mod inventory;
 mod judging;
 mod keywords;
+mod late;
 mod lints;
 mod moved;
 mod order;
