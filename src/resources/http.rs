@@ -18,6 +18,9 @@ pub struct Http;
 
 /// Waits until an HTTP(S) request is answered as wanted.
 ///
+/// One that may be made twice with no other outcome is made again until then: `GET`, `HEAD`, `OPTIONS`, `TRACE`, `PUT` and `DELETE`. Any
+/// other, such as `POST`, is sent once, and again only as long as no connection comes about; `repeat` says otherwise.
+///
 /// The request is made from where the task runs; `delegate_to` makes that another host. `status` and `contains` say what the answer must
 /// be; one that is registered can be looked at, also one that was not as wanted: `register: answer` and `ignore_errors`, or
 /// `until: eq answer.json.state "ready"`. An answer to a request with a secret in it is secret.
@@ -49,6 +52,9 @@ pub struct Spec {
     insecure: bool,
     /// The address to connect to instead of the one that the name in `url` resolves to: `HOST` or `HOST:PORT`. Default: that one.
     connect_to: Option<String>,
+    /// Whether the request is made again when it is answered otherwise, or not at all: the server may have got it. Default: `true` for
+    /// `GET`, `HEAD`, `OPTIONS`, `TRACE`, `PUT` and `DELETE`, else `false`.
+    repeat: Option<bool>,
     /// Seconds to keep trying in all.
     #[serde(default = "timeout")]
     timeout: u32,
@@ -59,6 +65,9 @@ pub struct Spec {
     #[serde(default = "interval")]
     interval_ms: u32,
 }
+
+/// The methods that RFC 9110 calls idempotent.
+const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
 fn get() -> String {
     "GET".into()
@@ -127,9 +136,11 @@ http:
     }
 
     fn ops(spec: &Spec, _: &Act, _: &Act) -> Vec<Op> {
+        let method = spec.method.to_uppercase();
         let request = wire::Http {
             url: spec.url.clone(),
-            method: spec.method.to_uppercase(),
+            repeat: spec.repeat.unwrap_or(IDEMPOTENT.contains(&method.as_str())),
+            method,
             connect_to: spec.connect_to.clone(),
             headers: spec.headers.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect(),
             body: spec.body.as_ref().map(|body| body.0.clone()),

@@ -313,7 +313,8 @@ fn until(until: &Until) -> String {
         Until::Succeeds(e) => format!("succeeds {}", exec(e)),
         Until::Http(http) => {
             let content = if http.content { ", its content" } else { "" };
-            format!("http {} {} {:?}{content}", http.method, http.url, http.status)
+            let once = if http.repeat { "" } else { ", sent once" };
+            format!("http {} {} {:?}{content}{once}", http.method, http.url, http.status)
         }
         Until::ComposeHealthy { project, services, jobs, .. } => {
             let done = if jobs.is_empty() { String::new() } else { format!(", done: {}", jobs.join(" ")) };

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Begins the line that tells the status, and the type of what came back.
 const STATUS: &str = "provision-status ";
 
+/// What curl ends with before it has sent anything: no address, no connection, no TLS.
+const NOT_SENT: [i32; 4] = [6, 7, 35, 60];
+
 /// Makes the request once. What came back has the status as its code. It is secret where the request holds a secret.
 ///
 /// # Errors
@@ -23,6 +26,14 @@ pub fn ask(request: &Http) -> Result<Output, NotYet> {
         stderr: Content::new("", false),
     };
     let not_yet = |why: String, output| NotYet { why, output: Some(output), hopeless: false };
+    // The server may have done what it was asked, whatever it answered.
+    let sent = |why: String, output| match request.repeat {
+        true => not_yet(why, output),
+        false => {
+            let why = format!("{why}, and {} is not sent again", request.method);
+            NotYet { hopeless: true, ..not_yet(why, output) }
+        }
+    };
     let seconds = if request.timeout_s == 0 { 30 } else { request.timeout_s };
     let config = config(request, seconds)?;
     let argv = ["curl", "-q", "--config", "-"];
@@ -39,7 +50,8 @@ pub fn ask(request: &Http) -> Result<Output, NotYet> {
         let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with(STATUS)).collect();
         let why = lines.join("\n").trim().trim_start_matches("curl: ").to_string();
         let why = if why.is_empty() { format!("curl exits with {}", output.code) } else { why };
-        return Err(not_yet(why, came(-1, &[])));
+        let came = came(-1, &[]);
+        return Err(if NOT_SENT.contains(&output.code) { not_yet(why, came) } else { sent(why, came) });
     }
     let wanted = if request.status.is_empty() {
         (200..300).contains(&status)
@@ -52,7 +64,7 @@ pub fn ask(request: &Http) -> Result<Output, NotYet> {
     let comes = (request.content || kind.to_ascii_lowercase().contains("json")) && kept.len() <= BODY_LIMIT;
     let output = came(status.into(), if comes { kept } else { &[] });
     if !wanted {
-        return Err(not_yet(format!("it is answered with status {status}"), output));
+        return Err(sent(format!("it is answered with status {status}"), output));
     }
     if request.content && !comes {
         let why = format!("the answer is longer than {BODY_LIMIT} bytes, which is all that comes back");
@@ -62,7 +74,7 @@ pub fn ask(request: &Http) -> Result<Output, NotYet> {
         Some(part)
             if !part.is_empty() && !body.windows(part.len()).any(|window| window == part.as_bytes()) =>
         {
-            Err(not_yet(format!("it is answered with status {status}, but without {part:?}"), output))
+            Err(sent(format!("it is answered with status {status}, but without {part:?}"), output))
         }
         _ => Ok(output),
     }

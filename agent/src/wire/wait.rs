@@ -67,6 +67,8 @@ pub struct Http {
     pub contains: Option<String>,
     /// The body comes back whatever it is, and must not be longer than [`BODY_LIMIT`]; otherwise one that says it is JSON does.
     pub content: bool,
+    /// It is made again although the server may have got it before. Otherwise only where no connection to it came about.
+    pub repeat: bool,
     /// PEM file with the authority to trust, on the agent's machine.
     pub ca: Option<String>,
     pub insecure: bool,

@@ -140,6 +140,7 @@ fn secrets_are_neither_in_the_journal_nor_in_any_argv() {
         status: vec![],
         contains: None,
         content: false,
+        repeat: true,
         ca: None,
         insecure: false,
         timeout_s: 1,
@@ -218,6 +219,7 @@ fn http_is_asked_with_what_was_given() {
         status: vec![418],
         contains: Some("tea".into()),
         content: true,
+        repeat: true,
         ca: None,
         insecure: false,
         timeout_s: 5,
@@ -264,6 +266,7 @@ fn the_status_of_a_long_answer_is_known() {
         status: vec![],
         contains: Some("xxx".into()),
         content: false,
+        repeat: true,
         ca: None,
         insecure: false,
         timeout_s: 60,
@@ -274,4 +277,73 @@ fn the_status_of_a_long_answer_is_known() {
     println!("{message} {:?}", agent.progress);
     server.join().unwrap();
     assert!(message.contains("it is answered with status 503"), "{message} {:?}", agent.progress);
+}
+
+/// What the server may have got is not sent again; what it cannot have got is.
+#[test]
+fn what_must_not_be_done_twice_is_sent_once() {
+    use std::io::{Read, Write};
+    assert!(agent::child::which("curl").is_some(), "there is no curl: tests/deps installs it");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let requests = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = requests.clone();
+    let serve = move |listener: std::net::TcpListener| {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let (mut request, mut buffer) = (vec![], [0; 4096]);
+            while !request.ends_with(b"pay") {
+                let read = stream.read(&mut buffer).unwrap();
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let status = match counted.fetch_add(1, Relaxed) {
+                0 | 2 => "503 Busy",
+                // It hangs up without a word.
+                1 => continue,
+                _ => "200 OK",
+            };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    };
+    let request = |port| Http {
+        url: format!("http://127.0.0.1:{port}/"),
+        method: "POST".into(),
+        connect_to: None,
+        headers: vec![],
+        body: Some("pay".into()),
+        status: vec![200],
+        contains: None,
+        content: false,
+        repeat: false,
+        ca: None,
+        insecure: false,
+        timeout_s: 5,
+    };
+    let wait = |request| Op::Wait(Wait { until: Until::Http(request), timeout_s: 60, interval_ms: 50 });
+    let (_folder, mut agent) = session();
+    let server = serve.clone();
+    std::thread::spawn(move || server(listener));
+    let message = agent.fails(wait(request(port)));
+    assert_eq!(
+        message,
+        format!(
+            "it is in vain to wait for http://127.0.0.1:{port}/ to answer: it is answered with status 503, and POST is not sent again"
+        )
+    );
+    let message = agent.fails(wait(request(port)));
+    assert!(message.ends_with(", and POST is not sent again"), "{message}");
+    assert_eq!(requests.load(Relaxed), 2);
+    // Asked for, it is sent until it is taken.
+    agent.done(wait(Http { repeat: true, ..request(port) }));
+    assert_eq!(requests.load(Relaxed), 4);
+    // Nothing listens yet: nothing was sent.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    requests.store(0, Relaxed);
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        serve(std::net::TcpListener::bind(("127.0.0.1", free)).unwrap());
+    });
+    let message = agent.fails(wait(request(free)));
+    assert!(message.ends_with("it is answered with status 503, and POST is not sent again"), "{message}");
+    assert_eq!(requests.load(Relaxed), 1);
 }
