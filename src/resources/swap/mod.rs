@@ -66,6 +66,13 @@ impl State for SwapState {
     }
 }
 
+impl SwapState {
+    /// The priority with which it is put to use: the one that is named, or that of the entry.
+    fn in_use(&self) -> Option<&str> {
+        self.priority.as_deref().or_else(|| self.entry.as_ref().and_then(spec::priority_of))
+    }
+}
+
 fn is_ours(spec: &Spec, state: &SwapState) -> impl Fn(&Entry) -> bool {
     let names = [&[spec.path.to_string()][..], &state.names[..], &state.aliases[..]].concat();
     move |entry| entry.kind == "swap" && names.contains(&entry.source.replace('"', ""))
@@ -204,7 +211,8 @@ impl Resource for Swap {
             ops.push(run(["chmod", "0600", &path]));
         }
         if to.active && (!from.active || goes_off(from, to)) {
-            let priority = to.priority.iter().flat_map(|priority| ["-p", priority.as_str()]);
+            // As at the next boot.
+            let priority = to.in_use().into_iter().flat_map(|priority| ["-p", priority]);
             ops.push(run(["swapon"].into_iter().chain(priority).chain(["--", path.as_str()])));
         }
         if from.entry != to.entry {
@@ -216,13 +224,13 @@ impl Resource for Swap {
     fn effects(spec: &Spec, from: &SwapState, to: &SwapState, _: &[Op]) -> Vec<Effect> {
         let mut text = match to.size {
             None if spec.is_device() && to.active => {
-                let priority = to.priority.as_deref().unwrap_or("-2");
+                let priority = to.in_use().unwrap_or("-2");
                 format!("kind=device\nfound=swap\nactive=yes\npriority={priority}\nfits=yes\n")
             }
             None if spec.is_device() => "kind=device\nfound=swap\nactive=no\n".into(),
             None => format!("kind=missing\nactive=no\nfilesystem={}\nroom=yes\n", from.filesystem),
             Some(size) => {
-                let priority = to.priority.as_deref().unwrap_or("-2");
+                let priority = to.in_use().unwrap_or("-2");
                 format!(
                     "kind=file\nsize={size}\nmode=0600\nfound=swap\nholes=no\nactive=yes\npriority={priority}\nfits=yes\nfilesystem={}\nroom=yes\n",
                     from.filesystem

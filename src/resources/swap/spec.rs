@@ -10,6 +10,15 @@ use agent::wire::{MachineProbe, Probe};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Begins the option of an entry that says which swap is used first.
+const PRIORITY: &str = "pri=";
+
+/// The priority that an entry asks for.
+pub fn priority_of(entry: &Entry) -> Option<&str> {
+    let said = entry.options.split(',').rev().find_map(|option| option.strip_prefix(PRIORITY));
+    said.filter(|priority| priority.parse::<i16>().is_ok())
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -20,6 +29,8 @@ pub enum Presence {
 }
 
 /// Makes a swap file and uses it, now and at boot; or uses a device that `filesystem` has made swap.
+///
+/// An entry that is in `/etc/fstab` already keeps all that the task does not name: `discard`, `nofail`, its priority; only `noauto` goes.
 ///
 /// A device is the same by whichever of its names it is written here, in `/etc/fstab` (where the entry keeps its name) or in
 /// another task, which is then refused.
@@ -34,7 +45,7 @@ pub struct Spec {
     pub path: HostPath,
     /// In units of 1024: `512M`, `2G`. Needed with `present`; of a device it is its own.
     pub size: Option<String>,
-    /// Which swap is used first: the highest, 0 to 32767. Default: after all that have one, as the kernel gives it.
+    /// Which swap is used first: the highest, 0 to 32767. Default: as its entry in `/etc/fstab` says, else after all that have one, as the kernel gives it.
     pub priority: Option<u16>,
     /// `present` (default), or `absent`: no longer in use, the file and its entry in `/etc/fstab` removed; a device stays swap.
     #[serde(default)]
@@ -94,17 +105,32 @@ impl Spec {
         Ok(())
     }
 
-    /// The entry in `/etc/fstab`. One that is there keeps its name of the device.
+    /// The entry in `/etc/fstab`. One that is there stays as it is but for the priority, where that is named, and for what keeps it from
+    /// being used at boot.
     pub fn entry(&self, there: Option<&Entry>) -> Entry {
-        let priority = self.priority.map(|priority| format!(",pri={priority}")).unwrap_or_default();
-        Entry {
-            source: there.map_or_else(|| self.path.to_string(), |entry| entry.source.clone()),
+        let entry = there.cloned().unwrap_or_else(|| Entry {
+            source: self.path.to_string(),
             path: "none".into(),
             kind: "swap".into(),
-            options: format!("sw{priority}"),
+            options: "sw".into(),
             dump: 0,
             passno: 0,
+        });
+        let named = self.priority.map(|priority| format!("{PRIORITY}{priority}"));
+        let mut fresh = named.clone();
+        let mut options: Vec<String> = vec![];
+        for option in entry.options.split(',').filter(|option| !matches!(*option, "" | "noauto")) {
+            match named {
+                // In the place of the first; the others go.
+                Some(_) if option.starts_with(PRIORITY) => options.extend(fresh.take()),
+                _ => options.push(option.into()),
+            }
         }
+        if options.is_empty() {
+            options.push("sw".into());
+        }
+        options.extend(fresh);
+        Entry { options: options.join(","), ..entry }
     }
 
     pub fn question(&self) -> Probe {
