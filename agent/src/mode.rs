@@ -103,9 +103,30 @@ impl Change {
     }
 }
 
+/// Whether what a file with this mode holds is private: not everybody on the host may read it.
+///
+/// What is private is read as a secret: the diff masks it, and what is made of it (a copy, a file assembled from it) is a secret as well. A
+/// key or a list of passwords is often its group's to read (`/etc/shadow` is `0640`), and no mode tells it from a configuration
+/// that a group reads, so both are private. Configuration as packages ship it, readable by everybody, is shown. So is what a task states in
+/// clear, whatever the file's mode: of what was there only lines that the task does not state are masked. Just the file's own mode counts, not those of the folders
+/// above it. A secret in a file that is not private is what the lint of plans calls `readable-secret`.
+pub fn is_private(mode: u32) -> bool {
+    mode & 0o004 == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_may_not_read_is_private() {
+        for mode in [0o600, 0o640, 0o440, 0o400, 0o4750, 0o711, 0] {
+            assert!(is_private(mode), "{mode:o}");
+        }
+        for mode in [0o644, 0o755, 0o444, 0o604, 0o2775] {
+            assert!(!is_private(mode), "{mode:o}");
+        }
+    }
 
     #[test]
     fn it_comes_to_what_chmod_makes_of_it() {

@@ -9,6 +9,7 @@ use crate::{
     yaml::{Mode, Text},
 };
 use agent::{
+    mode::is_private,
     secret::Content,
     wire::{Answer, Attrs, Kind, Op, Query},
 };
@@ -47,7 +48,7 @@ pub struct Spec {
     ignore_hidden: bool,
     /// A command that must succeed on the new content before it takes effect; `%s` is its file: `visudo -cf %s`. Default: none.
     validate: Option<Validate>,
-    /// Treats the content as secret, wherever it comes from.
+    /// Treats the content as secret, wherever it comes from. With `remote_src` it is so anyway where not everybody may read a fragment.
     #[serde(default)]
     secret: bool,
     /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
@@ -161,8 +162,7 @@ impl Spec {
         for (path, answer) in paths.iter().zip(metas) {
             let Answer::Meta(Some(meta)) = answer else { continue };
             match meta.kind {
-                // What nobody else may read may be a secret.
-                Kind::File { .. } => files.push((path, self.secret || meta.mode & 0o077 == 0)),
+                Kind::File { .. } => files.push((path, self.secret || is_private(meta.mode))),
                 Kind::Link { .. } => return Err(is_link(path).into()),
                 Kind::Folder | Kind::Other => {}
             }

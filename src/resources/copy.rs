@@ -12,6 +12,7 @@ use crate::{
     yaml::{Mode, Text},
 };
 use agent::{
+    mode::is_private,
     secret::Content,
     wire::{Answer, Attrs, CopyFile, Kind, Op, Query},
 };
@@ -117,13 +118,12 @@ impl Spec {
             }
             Kind::Other => return Err(refused("is no file", "only files are copied")),
         };
-        // A private key is often its group's as well.
-        let is_private = |mode: u32| self.secret || mode & 0o004 == 0;
         let (mut file, there) = observe_entry(&self.dest, &self.attrs(), seen)?;
-        let (secret, size) = (is_private(from.mode), from.size);
+        let (secret, size) = (self.secret || is_private(from.mode), from.size);
         match there.as_ref().map(|there| (&there.kind, there)) {
             None => parent_there(&self.dest, seen)?,
             Some((Kind::File { digest: Some(found) }, there)) => {
+                // Who sees the diff is not who may read the file: what a private one is put in place of is as private, readable or not.
                 let differs = *found != digest && there.size <= READ_LIMIT;
                 let content = match differs {
                     true => seen.content(&self.dest, READ_LIMIT, secret || is_private(there.mode))?,

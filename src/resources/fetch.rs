@@ -7,6 +7,7 @@ use crate::{
     yaml::Text,
 };
 use agent::{
+    mode::is_private,
     secret::Content,
     wire::{Kind, Op},
 };
@@ -135,9 +136,7 @@ fetch:
                 Fault::new(format!("{src} is larger than 48 MiB")).hint("pack or split it on the host first")
             }
             Kind::File { digest: Some(_) } => {
-                // A private key is often its group's as well.
-                let is_private = meta.mode & 0o004 == 0;
-                kept.other = seen.content(src, LARGEST, spec.secret || is_private)?;
+                kept.other = seen.content(src, LARGEST, spec.secret || is_private(meta.mode))?;
                 return Ok(kept);
             }
             Kind::File { digest: None } => {

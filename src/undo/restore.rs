@@ -6,6 +6,7 @@ use crate::{
 };
 use agent::{
     frame,
+    mode::is_private,
     secret::Content,
     wire::{Answer, Attrs, Kind, Meta, Op, Query, undo::Changed},
 };
@@ -54,7 +55,7 @@ impl Restore {
             || [now.as_ref(), before.as_ref()]
                 .into_iter()
                 .flatten()
-                .any(|meta| is_file(meta) && meta.mode & 0o077 == 0);
+                .any(|meta| is_file(meta) && is_private(meta.mode));
         let (from, _) = self.facets(now.as_ref(), path, secret, seen)?;
         let Some(before) = before else { return self.removal(now.as_ref(), from, seen) };
         let attrs = Attrs {

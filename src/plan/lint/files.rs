@@ -2,11 +2,12 @@
 
 use super::{Claims, Finding, READABLE};
 use crate::model::Claim;
+use agent::mode::is_private;
 
 /// Secrets that every user of the host may read.
 pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
     let readable = |(task, claim): &(_, Claim)| match claim {
-        Claim::Secret { path, mode } if mode & 0o004 != 0 => Some(Finding {
+        Claim::Secret { path, mode } if !is_private(*mode) => Some(Finding {
             lint: READABLE,
             task: *task,
             spot: None,

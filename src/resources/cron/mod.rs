@@ -12,6 +12,7 @@ use crate::{
     yaml::Text,
 };
 use agent::{
+    mode::is_private,
     secret::Content,
     wire::{Answer, Attrs, Exec, Op, Probe, Query},
 };
@@ -284,8 +285,8 @@ cron:
                     parent_there(&path, seen)?;
                 }
                 let text = file.read().cloned().unwrap_or_else(|| Content::from(""));
-                // Only root may read a file that a secret was written to.
-                let is_private = seen.meta(&path)?.is_some_and(|meta| meta.mode & 0o077 == 0);
+                // Another task's secret may be in it.
+                let is_private = seen.meta(&path)?.is_some_and(|meta| is_private(meta.mode));
                 let text = Content::new(text.bytes(), is_private || text.is_secret());
                 (Some(file), text)
             }

@@ -7,7 +7,7 @@ use crate::{
     yaml::Mode,
 };
 use agent::{
-    mode::kept,
+    mode::{is_private, kept},
     secret::Content,
     wire::{Answer, Attrs, Kind, Meta, Op, Query},
 };
@@ -207,9 +207,8 @@ pub fn parent_there(path: &HostPath, seen: &Seen) -> Observe<()> {
 
 /// What is at the path of a file whose whole content is known. The content is read, to be shown, only when it differs.
 ///
-/// What was there before may be a secret though what is wanted is none: it is taken for one where nobody but the file's owner may read it
-/// (mode `0600` and the like; not `0640`, which configuration that holds no secret has as well). Then the diff masks those lines of it
-/// that are not in the new content, and shows the new content as it is.
+/// What was there before may be a secret though what is wanted is none: it is taken for one where the file [is private](is_private). Then
+/// the diff masks those lines of it that are not in the new content, and shows the new content as it is.
 ///
 /// # Errors
 /// As [`Seen::get`]; a directory in the place of the file is a fault.
@@ -222,7 +221,7 @@ pub fn observe_content(path: &HostPath, wanted: &Content, named: &Attrs, seen: &
     match meta.kind {
         Kind::File { digest: Some(digest) } => {
             let differs = digest != wanted.digest() && meta.size <= READ_LIMIT;
-            let secret = wanted.is_secret() || meta.mode & 0o077 == 0;
+            let secret = wanted.is_secret() || is_private(meta.mode);
             let content = if differs { seen.content(path, READ_LIMIT, secret)? } else { None };
             state.content = Some(Facet::Content { digest, size: meta.size, content });
         }

@@ -6,6 +6,7 @@ use crate::{
     resources::shared::{FileState, HostPath, READ_LIMIT, What, attrs, observe_entry, parent_there},
 };
 use agent::{
+    mode::is_private,
     secret::Content,
     wire::{Answer, Attrs, Kind, Meta, Op, Probe, Query},
 };
@@ -248,7 +249,7 @@ impl Found<'_> {
         self.texts += usize::from(show);
         let before = match there {
             Some((digest, meta)) => {
-                let secret = wanted.is_secret() || meta.mode & 0o077 == 0;
+                let secret = wanted.is_secret() || is_private(meta.mode);
                 let content = if show { seen.content(at, READ_LIMIT, secret)? } else { None };
                 Some(Facet::Content { digest, size: meta.size, content })
             }
