@@ -118,7 +118,7 @@ impl Mask {
                 let before = Shown::Text(known_lines(self, old, new));
                 return FacetDiff { facet: name.clone(), before, after: Shown::Text(new.into()) };
             }
-            // Any other content that is secret on either side is shown as such on both.
+            // Any other content that is secret on either side is shown as such on both; of one that was not read, the digest.
             let secret = [before, after]
                 .iter()
                 .any(|f| matches!(f, Some(Facet::Content { content: Some(Content::Secret(_)), .. })));
@@ -126,6 +126,9 @@ impl Mask {
                 Some(Facet::Content { digest, size, content: Some(content) }) if secret => {
                     let content = Some(Content::new(content.bytes(), true));
                     self.show(Some(&Facet::Content { digest: *digest, size: *size, content }))
+                }
+                Some(Facet::Content { digest, content: None, .. }) if secret => {
+                    Shown::Masked(self.tag(digest))
                 }
                 other => self.show(other),
             };
