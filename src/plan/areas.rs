@@ -30,6 +30,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             | Probe::DpkgAudit
             | Probe::AptSource { .. }
             | Probe::DpkgProvides { .. }
+            | Probe::AptProviders { .. }
             | Probe::RpmProvides { .. }
             | Probe::RpmStatus { .. }
             | Probe::Dnf(_) => vec![Area::Packages],

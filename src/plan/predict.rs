@@ -1,7 +1,10 @@
 //! What a host will say once the changes planned so far are made: their effects, laid over its answers.
 
+mod file;
+mod packages;
 mod tree;
 
+use self::file::Predicted;
 use super::areas_of;
 use crate::{
     model::{Area, path_within},
@@ -9,23 +12,9 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, AttributeProbe, Attrs, FileType, Kind, Meta, Op, Probe, Query, Stat},
+    wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Op, Probe, Query},
 };
 use std::collections::{BTreeMap, HashMap};
-
-/// A file as it will be.
-#[derive(Clone, Debug)]
-struct Predicted {
-    meta: Option<Meta>,
-    /// Of a regular file.
-    content: Option<Content>,
-    /// Its content is known to change, but not to what.
-    seq: usize,
-    /// As the host has it, where that is known.
-    was: Option<Meta>,
-    /// When a folder is made where nothing was: all that will be in it is predicted.
-    made: Option<usize>,
-}
 
 /// The effects of planned changes on one machine.
 #[derive(Debug, Default)]
@@ -35,6 +24,8 @@ pub struct Overlay {
     unknown: Vec<(Area, String, usize)>,
     /// Folders below which mode and owner of all are set.
     trees: Vec<(String, String, usize)>,
+    /// The last one that installs or removes packages.
+    packages: Option<(String, usize)>,
     /// What is at a path is another file than before.
     replaced: BTreeMap<String, usize>,
     seq: usize,
@@ -64,6 +55,7 @@ impl Overlay {
         self.brings_more |= ops.iter().any(tree::brings_more) || effects.iter().any(Effect::is_unknown);
         for op in ops {
             self.seq += 1;
+            self.note_packages(task, op);
             match op {
                 Op::MakeFolder { path, attrs } => {
                     // With those above it that are known to be missing.
@@ -285,7 +277,7 @@ impl Overlay {
                 None => (None, 0),
             },
             Query::Stat { path, .. } => match self.node(path) {
-                Some(file) => (file.meta.as_ref().map_or(Some(Answer::Stat(None)), stat), file.seq),
+                Some(file) => (file.stat(), file.seq),
                 None => (None, 0),
             },
             Query::List { path } => match self.node(path) {
@@ -320,18 +312,6 @@ impl Overlay {
         let gone = ends.filter_map(|at| self.files.get(&path[..at]));
         gone.rev().find(|f| f.meta.is_none())
     }
-}
-
-/// As much of it as is known before. `None` of what no change makes: it is there already.
-fn stat(meta: &Meta) -> Option<Answer> {
-    let kind = match &meta.kind {
-        Kind::File { .. } => FileType::File,
-        Kind::Folder => FileType::Folder,
-        Kind::Link { target } => FileType::Link { target: target.clone() },
-        Kind::Other => return None,
-    };
-    let (owner, group) = (meta.owner.clone(), meta.group.clone());
-    Some(Answer::Stat(Some(Box::new(Stat { kind, mode: meta.mode, owner, group, moving: None }))))
 }
 
 #[cfg(test)]

@@ -84,3 +84,25 @@ fn an_installation_whose_run_was_killed_is_waited_for_aloud() {
     }
     assert!(status(&sshd).contains("Status: install ok installed"));
 }
+
+/// A name that only others provide, behind a task that installs one of those: it is not installed besides.
+#[test]
+fn what_an_earlier_package_provides_is_told_in_the_run() {
+    let sshd = host(&format!(
+        "{TOOL} add mta 1 'Provides: virtual-mta'\n{TOOL} add other 1 'Provides: virtual-mta'\n{TOOL} end"
+    ));
+    let tasks = "    - {name: mail, package: {name: mta}, become: true}\n    \
+                 - {name: any, package: {name: virtual-mta}, become: true}\n    \
+                 - {name: plain, package: {name: other}, become: true}\n";
+    let project = Project::ssh(&sshd, tasks);
+    let checked = project.check();
+    checked
+        .exits(10)
+        .has(&["`mail` changes which packages are there, and with them the names that they provide"]);
+    // What is there under its own name waits for nothing.
+    checked.has(&["other: - -> 1"]).lacks(&["virtual-mta: - -> "]);
+    let ran = project.go();
+    ran.exits(0);
+    ran.row("web1 3 2 1 0 0 0");
+    project.check().exits(0);
+}

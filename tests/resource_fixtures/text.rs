@@ -138,6 +138,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Undo { run } => format!("undo {run}"),
         Probe::AptSource { path } => format!("apt-source {path}"),
         Probe::DpkgProvides { names } => format!("dpkg-provides {}", names.join(" ")),
+        Probe::AptProviders { names } => format!("apt-providers {}", names.join(" ")),
         Probe::RpmProvides { names } => format!("rpm-provides {}", names.join(" ")),
         Probe::AptConfig { .. } => "apt-config".into(),
         Probe::Sshd { name, keys, .. } => format!("sshd {name} {}", keys.join(" ")),

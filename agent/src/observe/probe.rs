@@ -43,6 +43,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         | Probe::RpmStatus { .. }
         | Probe::RpmProvides { .. }
         | Probe::DpkgProvides { .. }
+        | Probe::AptProviders { .. }
         | Probe::Dnf(_) => packages::run(question),
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";

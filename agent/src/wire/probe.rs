@@ -116,6 +116,8 @@ pub enum Probe {
     DpkgProvides { names: Vec<String> },
     /// The same of rpm, of these names in their order.
     RpmProvides { names: Vec<String> },
+    /// Which packages that apt knows provide these names, installed or not: `NAME<tab>PACKAGE`.
+    AptProviders { names: Vec<String> },
 }
 
 /// What stands for the hash of an account's password, so that neither side sends it to be compared. Equal hashes of two accounts do not show.

@@ -167,7 +167,9 @@ impl Overlay {
             }
             return unclear.then(|| format!("what is in {path} changes before"));
         }
-        let (Query::File { path } | Query::Stat { path, .. }) = query else { return None };
+        let (Query::File { path } | Query::Stat { path, .. }) = query else {
+            return self.unclear_providers(query, known_at);
+        };
         let above = |(set, ..): &&(String, String, usize)| path != set && path_within(path, set);
         let (set, task, _) = self.trees.iter().filter(above).find(|(.., seq)| *seq > known_at)?;
         Some(format!("`{task}` sets mode and owner of all in {set}"))

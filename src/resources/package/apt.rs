@@ -5,7 +5,7 @@ use super::{
     spec::{Manager, Named, Spec, Upgrade, Wanted},
     state::{Along, Item, Packages, Provided},
 };
-use crate::resource::{Effect, Fault, Observe, Seen};
+use crate::resource::{Effect, Fault, Observe, Pause, Seen};
 use agent::wire::{Answer, AptPlan, Op, Output, PackageTool, Probe, Query};
 
 /// One query for each name, so that tasks that share a package share the answer.
@@ -165,7 +165,14 @@ fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<(
     if names.is_empty() {
         return Ok(());
     }
-    let said = text(&seen.run(Probe::DpkgProvides { names })?);
+    let said = match seen.run(Probe::DpkgProvides { names: names.clone() }) {
+        // An earlier task changes what is installed. It can only bring who provides a name where somebody does.
+        Err(Pause::NotYet(why)) => {
+            let known = text(&seen.run(Probe::AptProviders { names })?);
+            return if known.is_empty() { Ok(()) } else { Err(Pause::NotYet(why)) };
+        }
+        said => text(&said?),
+    };
     let mut resolved = false;
     for item in packages.items.iter_mut().filter(|item| virt(item)) {
         let fitting =

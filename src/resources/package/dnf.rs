@@ -7,7 +7,7 @@ use super::{
     spec::{Manager, Named, Spec, Upgrade, Wanted},
     state::{Along, Item, Packages, Provided},
 };
-use crate::resource::{Effect, Fault, Observe, Seen};
+use crate::resource::{Effect, Fault, Observe, Pause, Seen};
 use agent::wire::{Answer, DnfQuestion, Op, PackageTool, Probe, Query};
 
 /// One query for each name, so that tasks that share a package share the answer.
@@ -66,7 +66,16 @@ fn with_providers(spec: &Spec, items: Vec<Item>, seen: &Seen) -> Observe<Vec<Ite
     if names.is_empty() {
         return Ok(items);
     }
-    let said = text(&seen.run(Probe::RpmProvides { names })?);
+    let said = match seen.run(Probe::RpmProvides { names: names.clone() }) {
+        Ok(said) => text(&said),
+        // An earlier task changes what is installed. A name that a package has which is to be had is that one's.
+        Err(Pause::NotYet(why)) => {
+            let known = ask(seen, DnfQuestion::Available { names: names.clone() })?;
+            let is_had = |name: &String| known.iter().any(|(known, _)| known == name);
+            return if names.iter().all(is_had) { Ok(items) } else { Err(Pause::NotYet(why)) };
+        }
+        Err(pause) => return Err(pause),
+    };
     let mut out: Vec<Item> = vec![];
     for mut item in items {
         let fitting =

@@ -29,6 +29,12 @@ pub fn run(question: &Probe) -> Output {
             let argv = ["apt-cache"].into_iter().chain(NO_CACHE.iter().copied()).chain(option);
             with_names(&argv.chain(["policy", "--"]).collect::<Vec<_>>(), names)
         }
+        Probe::AptProviders { names } => {
+            let argv: Vec<_> = ["apt-cache"].into_iter().chain(NO_CACHE.iter().copied()).collect();
+            let said = with_names(&[argv, vec!["showpkg", "--"]].concat(), names);
+            let found = providers(&String::from_utf8_lossy(said.stdout.bytes()));
+            Output { stdout: Content::Clear(found.into_bytes().into()), ..said }
+        }
         Probe::AptSimulate(plan) => simulate(plan),
         Probe::PackageLists { tool, older_than_s } => {
             output(0, if lists_are_old(*tool, *older_than_s) { "old\n" } else { "" })
@@ -68,6 +74,23 @@ pub fn run(question: &Probe) -> Output {
         Probe::Dnf(question) => dnf(question),
         _ => output(127, ""),
     }
+}
+
+/// What `apt-cache showpkg` says of who provides its packages; of each name once, however many versions do.
+fn providers(all: &str) -> String {
+    let (mut found, mut name, mut is_here) = (vec![], "", false);
+    for line in all.lines() {
+        if let Some(package) = line.strip_prefix("Package: ") {
+            (name, is_here) = (package, false);
+        } else if line.trim_end() == "Reverse Provides:" {
+            is_here = true;
+        } else if let Some(by) = line.split(' ').next().filter(|by| is_here && !by.is_empty()) {
+            found.push(format!("{name}\t{by}\n"));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.concat()
 }
 
 /// What of these names installed packages provide: `name`, `name (= 1.2)`, `name:any`.
@@ -237,6 +260,14 @@ mod tests {
             provided(all, &names),
             "default-mta\tpostfix\t3.7.11\t\nmail-transport-agent\tpostfix\t3.7.11\t\ntls\tpostfix\t3.7.11\t1:2\n"
         );
+    }
+
+    #[test]
+    fn who_provides_a_name_is_told_from_who_needs_it() {
+        let all = "Package: docker-ce\nVersions: \n\nReverse Depends: \n  moby,docker-ce\nDependencies: \nProvides: \nReverse Provides: \n\
+                   Package: mta\nVersions: \n\nReverse Depends: \n  mutt,mta\nDependencies: \nProvides: \nReverse Provides: \n\
+                   postfix 3.7.11-0 (= )\npostfix 3.7.10-0 (= )\nexim4:i386 4.96 (= )\n";
+        assert_eq!(providers(all), "mta\texim4:i386\nmta\tpostfix\n");
     }
 
     #[test]
