@@ -147,6 +147,9 @@ impl Resource for Sysctl {
         }))
     }
 
+    /// Two of these keep their order, also with other keys in other files: each reads what the others write, to see who has the last word at
+    /// boot, and the kernel ties parameters together (`net.ipv4.ip_forward` sets all of `net.ipv4.conf` back, `vm.dirty_bytes` makes
+    /// `vm.dirty_ratio` 0), so that another order would come to another end. Those that are as wanted cost no round trip by it.
     fn footprint(spec: &Spec) -> Footprint {
         let file = spec.file().area();
         if spec.state == Presence::Absent {
@@ -220,5 +223,32 @@ impl Resource for Sysctl {
 
     fn notes(_: &Spec, state: &SysctlState) -> Vec<String> {
         state.notes.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn footprint(json: &str) -> Footprint {
+        Sysctl::footprint(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn parameters_are_set_in_the_order_of_the_file() {
+        let forward = footprint(r#"{"name": "net.ipv4.ip_forward", "value": "1"}"#);
+        for other in [
+            r#"{"name": "net.ipv4.conf.all.rp_filter", "value": "2"}"#,
+            r#"{"name": "vm.swappiness", "value": "10", "file": "/etc/sysctl.conf"}"#,
+            r#"{"name": "net.ipv4.conf.all.rp_filter", "value": "2", "file": "/etc/sysctl.d/99-ours.conf"}"#,
+        ] {
+            let other = footprint(other);
+            assert!(forward.conflict(&other).is_some() && other.conflict(&forward).is_some());
+        }
+        // A line that goes is read by those after it.
+        let gone = footprint(r#"{"name": "vm.swappiness", "state": "absent"}"#);
+        assert!(gone.conflict(&forward).is_some() && gone.conflict(&gone).is_some());
+        // What waits for none of them has to do with neither.
+        assert!(forward.conflict(&Footprint::writes([Area::Path("/etc/motd".into())])).is_none());
     }
 }
