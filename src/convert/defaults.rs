@@ -4,7 +4,7 @@ use super::yaml::Editor;
 use crate::{
     diag::Diagnostic,
     model::Origin,
-    yaml::{Entry, Map, Node},
+    yaml::{Entry, Map, Node, Value},
 };
 
 /// A resource, the parameter that makes a default matter, the parameter that is left out, and Ansible's default.
@@ -28,6 +28,13 @@ impl Editor {
             let warning = Diagnostic::warning(message).at(&entry.node.origin);
             self.left.push(warning.hint("where it is one, add `recursive: true`"));
         }
+        if let Some(entry) = folder_on_host(map).filter(|_| resource == "copy") {
+            let warning = Diagnostic::warning("`remote_src` of `copy` copies no directory here");
+            let warning = warning.at(&entry.node.origin);
+            self.left.push(warning.hint(
+                "`command: {argv: [cp, -a, FROM, TO], creates: TO}` copies it once; `synchronize` brings one of the project",
+            ));
+        }
     }
 
     /// Adds a parameter to a mapping, before one that stands there; false where that stands elsewhere: behind an alias.
@@ -46,6 +53,16 @@ impl Editor {
         self.insert(start, at, new, (name, value));
         true
     }
+}
+
+/// What a copy is made of that can only be a directory of the host: its path ends with a slash.
+fn folder_on_host(map: &Map) -> Option<&Entry> {
+    let is_true = |entry: &&Entry| match &entry.node.value {
+        Value::Bool(said) => *said,
+        _ => matches!(entry.node.as_str(), Some("yes" | "on" | "true")),
+    };
+    map.get("remote_src").filter(is_true)?;
+    map.get("src").filter(|entry| entry.node.as_str().is_some_and(|path| path.ends_with('/')))
 }
 
 fn removed(map: &Map) -> Option<&Entry> {

@@ -258,6 +258,26 @@ fn loops_modules_and_keywords() {
     assert!(text.contains("- nonsense: {a: \"{{b}}\"}"), "{text}");
 }
 
+/// What only shows on the host elsewhere is told where the role itself says it.
+#[test]
+fn a_directory_that_is_copied_on_the_host_is_pointed_at() {
+    for said in ["true", "yes"] {
+        let (_, left) = turned(&format!("- copy: {{src: \"{{{{ a }}}}/\", dest: /b, remote_src: {said}}}\n"));
+        assert!(left.contains("`remote_src` of `copy` copies no directory here"), "{left}");
+        assert!(
+            left.contains("hint: `command: {argv: [cp, -a, FROM, TO], creates: TO}` copies it once"),
+            "{left}"
+        );
+    }
+    for other in [
+        "- copy: {src: /a/b, dest: /b/, remote_src: true}\n",
+        "- copy: {src: a/, dest: /b, remote_src: false}\n",
+        "- unarchive: {src: /a/, dest: /b, remote_src: true}\n",
+    ] {
+        assert!(!turned(other).1.contains("copies no directory"), "{other}");
+    }
+}
+
 #[test]
 fn parameters_in_a_line_become_a_mapping() {
     for (theirs, ours) in [

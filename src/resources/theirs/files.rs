@@ -42,7 +42,12 @@ pub const COPY: Names = &[
     ("decrypt", Not("leave it out: vaults open by themselves")),
     ("follow", Not(LINK_TARGET)),
     ("local_follow", Not("leave it out: what a link here points to is brought")),
-    ("directory_mode", Not("a whole folder is brought by `synchronize`, with `directory_mode`")),
+    (
+        "directory_mode",
+        Not(
+            "a whole folder of the project is brought by `synchronize`, with `directory_mode`; one of the host is copied by `command: {argv: [cp, -a, FROM, TO], creates: TO}`",
+        ),
+    ),
     ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
 ];
 
