@@ -100,6 +100,7 @@ pub const GET_URL: Names = &[
             "`curl -fsSL URL | sha256sum` prints the digits, to be compared with what its makers say: `checksum: sha256:...`",
         ),
     ),
+    ("follow_redirects", Not("leave it out: redirects are followed, from HTTPS to HTTPS only")),
     ("force", Not("leave it out: `checksum` says what the content is to be")),
     ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
     ("tmp_dest", Not("leave it out: it is written beside its place, which it takes at once")),
@@ -162,6 +163,12 @@ pub const HTTP: Names = &[
     ("status_code", Is("status")),
     ("body_format", Not("`body: \"{{to_json name}}\"`, with the type in `headers`")),
     ("dest", Not("a file is fetched by `get_url`")),
+    (
+        "follow_redirects",
+        Not(
+            "leave it out: none is followed; name the address that it leads to, or expect its `status`: `status: 301`",
+        ),
+    ),
     ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
     ("password", Not("a header: `headers: {Authorization: ...}`")),
     ("url_password", Not("a header: `headers: {Authorization: ...}`")),

@@ -111,3 +111,12 @@ fn hints_name_what_there_is() {
     }
     assert!(count > 40, "only {count} names were found");
 }
+
+/// Types that reach for an address say whether they go where it leads.
+#[test]
+fn what_becomes_of_redirects_is_said() {
+    for kind in ["get_url", "http"] {
+        let row = TABLE.iter().find(|row| row.name == kind).unwrap();
+        assert_eq!(row.theirs.strangers(kind, &one("follow_redirects")).len(), 1, "{kind}");
+    }
+}
