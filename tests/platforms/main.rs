@@ -14,6 +14,8 @@ use project::Project;
 use sshd::{PASSWORD, Sshd, run};
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     process::Command,
@@ -43,7 +45,37 @@ const DISTURBANCES: &[Disturbance] = &[
     ("an archive", "packed", |home| edit(&home.join("tree/packed"), "in an archive", "by hand")),
     ("a tree", "page", |home| edit(&home.join("site/page"), "shown", "by hand")),
     ("an empty file", "mode", |home| mode(&home.join("empty"), 0o644)),
+    ("a copy of what is there", "content", |home| edit(&home.join("again"), "copied", "by hand")),
+    ("an attribute", "user.tried", |home| {
+        run(Command::new("setfattr").args(["-n", "user.tried", "-v", "no"]).arg(home.join("lines.start")));
+    }),
 ];
+
+/// Likewise, of the tasks that need a program on the host.
+const WITH_PROGRAMS: &[Disturbance] = &[
+    ("a right", "user:daemon", |home| {
+        run(Command::new("setfacl").args(["-m", "u:daemon:rw"]).arg(home.join("lines.start")));
+    }),
+    ("what is fetched", "checksum", |home| edit(&home.join("fetched"), "hello", "by hand")),
+];
+
+/// Serves one page to whoever asks, for as long as the tests run, and says where.
+fn page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while request.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://127.0.0.1:{port}/")
+}
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -61,11 +93,14 @@ fn keeps_the_law(host: &Sshd, user: &str, home: &Path, seen: &Path, more: &str) 
     keeps_it_with(host, user, home, seen, more, "")
 }
 
-/// Likewise, with more variables of the host.
+/// Likewise, with more variables of the host: `has_programs: false` where it has none of what tasks need there.
 fn keeps_it_with(host: &Sshd, user: &str, home: &Path, seen: &Path, more: &str, vars: &str) -> Project {
     let project =
         Project::ssh_as(host, user, home, &PLAY.replace("  tasks:\n", &format!("{more}  tasks:\n")));
-    project.write("inventory.yml", &(project.read("inventory.yml") + vars));
+    let has_programs = !vars.contains("has_programs: false");
+    let more_vars = if has_programs { "      has_programs: true\n" } else { "" };
+    let more_vars = format!("{vars}{more_vars}      page: {}\n", page());
+    project.write("inventory.yml", &(project.read("inventory.yml") + &more_vars));
     project.write("templates/greeting.hbs", "{{facts.arch}} greets {{facts.user.name}}\n");
     project.write("files/site/page", "shown\n");
     project.write("packed", "in an archive\n");
@@ -94,11 +129,11 @@ fn keeps_it_with(host: &Sshd, user: &str, home: &Path, seen: &Path, more: &str, 
             })
             .collect::<Vec<_>>()
     };
-    for (_, _, disturb) in DISTURBANCES {
-        disturb(seen);
-    }
+    let programs = if has_programs { WITH_PROGRAMS } else { &[] };
+    let disturbances = || DISTURBANCES.iter().chain(programs);
+    disturbances().for_each(|(_, _, disturb)| disturb(seen));
     let wanted: Vec<_> =
-        DISTURBANCES.iter().map(|(name, facet, _)| (name.to_string(), facet.to_string())).collect();
+        disturbances().map(|(name, facet, _)| (name.to_string(), facet.to_string())).collect();
     let check = project.apply(&["--check", "--json"]);
     assert_eq!(names(check.exits(10)), wanted);
     project.go().exits(0);
@@ -186,7 +221,8 @@ fn a_root_that_is_read_only() {
 fn a_userland_of_busybox_alone() {
     let host = Sshd::start_as(include_str!("busybox.sh"));
     let seen = host.base.join("box/srv/work");
-    let project = keeps_the_law(&host, "root", Path::new("/srv/work"), &seen, "");
+    let vars = "      has_programs: false\n";
+    let project = keeps_it_with(&host, "root", Path::new("/srv/work"), &seen, "", vars);
     assert_eq!(fs::metadata(seen.join("tree/copy")).unwrap().uid(), 0);
     // What is not there is named.
     project.write("site.yml", &project::play("    - package: {name: tree}\n"));
