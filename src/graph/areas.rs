@@ -29,6 +29,12 @@ pub(super) struct Areas {
 impl Areas {
     /// Adds the next task in file order and the edges it needs.
     pub fn add(&mut self, task: u32, machine: u16, footprint: &Footprint, edges: &mut Vec<(u32, u32, Why)>) {
+        let mut own = vec![];
+        self.wait(task, machine, footprint, &mut own);
+        edges.extend(own.into_iter().filter(|(from, to, _)| from != to));
+    }
+
+    fn wait(&mut self, task: u32, machine: u16, footprint: &Footprint, edges: &mut Vec<(u32, u32, Why)>) {
         let everything = |areas: &[Area]| areas.contains(&Area::Everything);
         if everything(&footprint.writes) || everything(&footprint.reads) {
             let since = self.since.remove(&machine).unwrap_or_default();
@@ -48,7 +54,6 @@ impl Areas {
                 if let Some((_, area)) = behind.into_iter().next() {
                     self.behind_network.insert(format!("{prefix}barrier"), (task, area));
                 }
-                edges.retain(|(from, to, _)| from != to);
                 return;
             }
             edges.extend(self.looks.iter().map(|look| (*look, task, Why::Order(Area::Network))));
@@ -56,7 +61,6 @@ impl Areas {
             edges.extend(network.readers.drain(..).map(|r| (r, task, Why::Order(Area::Network))));
             edges.extend(network.writers.drain(..).map(|w| (w, task, Why::Footprint(Area::Network))));
             network.writers.push(task);
-            edges.retain(|(from, to, _)| from != to);
             return;
         }
         if let Some(barrier) = self.barriers.get(&machine) {
@@ -124,7 +128,6 @@ impl Areas {
             let mine = self.touched.entry(key).or_default();
             *mine = Touched { writers: vec![task], readers: vec![] };
         }
-        edges.retain(|(from, to, _)| from != to);
     }
 
     /// Adds one who looks at the network.

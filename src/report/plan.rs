@@ -12,7 +12,7 @@ use crate::{
     event::{PlannedTask, Verdict},
     model::TaskId,
 };
-use std::fmt::Write;
+use std::{collections::HashSet, fmt::Write};
 
 #[derive(Default)]
 pub(super) struct PlanView {
@@ -39,6 +39,8 @@ impl PlanView {
         let mut shown: Vec<(&PlannedTask, Vec<&str>)> = vec![];
         for (host, tasks) in &self.hosts {
             let mut next = 0;
+            // Most are found where the host before had them; what no host had is not looked for.
+            let known: HashSet<_> = shown.iter().map(|&(task, _)| (&task.place, &task.name)).collect();
             for task in tasks {
                 let quiet = matches!(task.verdict, Verdict::Unchanged | Verdict::Skipped { .. });
                 if quiet && task.notes.is_empty() {
@@ -50,7 +52,11 @@ impl PlanView {
                         && (&other.place, &other.name) == (&task.place, &task.name)
                         && (&other.verdict, &other.notes) == (&task.verdict, &task.notes)
                 };
-                match shown.iter().position(same) {
+                let after = || shown[next..].iter().position(same).map(|at| next + at);
+                let found = known
+                    .contains(&(&task.place, &task.name))
+                    .then(|| after().or_else(|| shown[..next].iter().position(same)));
+                match found.flatten() {
                     Some(at) => {
                         shown[at].1.push(host);
                         next = next.max(at + 1);
