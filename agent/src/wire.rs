@@ -260,8 +260,10 @@ pub enum Op {
 pub enum Earlier {
     /// Gives an account the password that it has then.
     Password { user: String },
-    /// Brings back what this run has changed until then, and changes with the op's task, at these paths and below them.
-    Files { below: Vec<String> },
+    /// Brings back what has been changed until then, and is with the op's task, at these paths and below them, where these units are
+    /// defined, and in `.ssh` of the home of who logged in, if `login` says so: by this run, and by earlier ones since the host came up, less
+    /// what was confirmed. What somebody else has changed since is left alone. [`Request::Disarm`] confirms all of it.
+    Files { below: Vec<String>, units: Vec<String>, login: bool },
 }
 
 /// The programs of [`Op::Packages`].

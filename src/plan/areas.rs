@@ -2,7 +2,7 @@
 
 use crate::{
     model::Area,
-    resources::{device, docker, postgres, remote},
+    resources::{device, docker, network, postgres, remote},
 };
 use agent::wire::{AttributeProbe, MachineProbe, Probe, Query};
 
@@ -56,6 +56,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             Probe::Sshd { .. } => vec![path("/etc/ssh")],
             Probe::Crontab { .. } => vec![path("/var/spool/cron/crontabs")],
             Probe::Shadow { .. } => vec![Area::Accounts],
+            Probe::Carriers => network::states(),
             Probe::LoginUser | Probe::BySsh | Probe::SshConnection | Probe::Runs => vec![],
             Probe::Undo { .. } | Probe::Logrotate { .. } | Probe::Timers { .. } => vec![],
             Probe::GitTree { path: p, .. } | Probe::Below { path: p } => vec![path(p)],

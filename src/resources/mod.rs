@@ -75,7 +75,7 @@ mod xattr;
 mod yaml_merge;
 
 pub use shared::HostPath;
-pub use shared::{Touch, device, docker, postgres, remote};
+pub use shared::{Touch, device, docker, network, postgres, remote};
 
 use crate::resource::{ResourceType, row};
 

@@ -1,7 +1,6 @@
 //! `service`: whether a systemd unit runs, whether it starts at boot, and whether it may start at all.
 
 use super::shared::{
-    armed,
     unit::{Unit, definitions, full_name, masked, run, systemctl, unit, unit_query},
     way_in::{self, Loss},
 };
@@ -22,7 +21,12 @@ pub struct Service;
 ///
 /// The service of ssh that the connection came by is neither stopped, disabled nor masked where nothing would listen in its place. Where its
 /// socket does (or the service, in place of the socket), stopping it comes back by itself unless a new connection could be made. Restarting
-/// or reloading it takes back what the run has changed of its configuration (`/etc/ssh`, its unit files) unless one could be made.
+/// or reloading it takes back what has been changed of its configuration (`/etc/ssh`, `.ssh` of the login, its unit files) unless one could be
+/// made.
+///
+/// So it is with `networking`, `systemd-networkd` and `NetworkManager`: the one that alone looks after the interface that the connection came
+/// by is neither stopped, disabled nor masked, and to restart, reload or stop one takes itself back, with what has been changed of the
+/// network's configuration, unless a new connection could be made. `docs/way-back.md` has the whole of it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -41,7 +45,7 @@ pub struct Spec {
     /// is done anyway.
     #[serde(default)]
     daemon_reload: bool,
-    /// Seconds until what was done to the service of ssh is taken back when no new connection could be made.
+    /// Seconds until what was done to the service of ssh, or to one of the network, is taken back when no new connection could be made.
     #[serde(default = "way_in::minute")]
     confirm_within: u32,
 }
@@ -140,9 +144,11 @@ impl Resource for Service {
         // Docker is one that others see through: its daemon is not there while the unit does not run.
         let docker = matches!(name.as_str(), "docker.service" | "docker.socket").then_some(Area::Docker);
         let mask = spec.masked.map(|_| Area::Path(own_file(&name)));
-        Footprint::writes([Area::Unit(name.clone())].into_iter().chain(docker).chain(mask))
+        let writes = [Area::Unit(name.clone())].into_iter().chain(docker).chain(mask);
+        Footprint::writes(writes.chain(way_in::writes(&name)))
             .and_reads([Area::Packages])
             .and_reads(definitions(&name))
+            .and_reads(way_in::reads(&name))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<ServiceState> {
@@ -227,9 +233,9 @@ impl Resource for Service {
         if from.ours && from.run != to.run {
             let revert = match spec.state {
                 Some(Wanted::Stopped) => vec![systemctl("start", name)],
-                _ => way_in::as_before(&from.name),
+                _ => way_in::as_before(&from.name, from.unit.runs()),
             };
-            let token = armed::token("service", &from.name);
+            let token = way_in::token(&from.name);
             ops.push(Op::Arm { token, seconds: spec.confirm_within, revert });
         }
         let unmasks = from.masked != to.masked && spec.masked == Some(false);
@@ -269,7 +275,9 @@ impl Resource for Service {
 
     fn effects(_: &Spec, from: &ServiceState, to: &ServiceState, _: &[Op]) -> Vec<Effect> {
         let mask = (from.masked != to.masked).then(|| Effect::Unknown(Area::Path(own_file(&to.name))));
-        [to.unit.effect(&to.name)].into_iter().chain(mask).collect()
+        // What it looks after then, it says once it is started.
+        let carried = way_in::writes(&to.name).filter(|_| from.run != to.run).map(Effect::Unknown);
+        [to.unit.effect(&to.name)].into_iter().chain(mask).chain(carried).collect()
     }
 
     fn acts(spec: &Spec) -> bool {

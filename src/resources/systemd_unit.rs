@@ -31,7 +31,8 @@ pub struct SystemdUnit;
 /// Of a template (`worker@.service`) systemd reads the file again; its instances are started and restarted by `service`.
 ///
 /// Where it is the unit that ssh comes in by (`ssh.service`, `ssh.socket`, `ssh@.service`, ...) and the connection came by ssh, the old file comes
-/// back by itself unless a new connection could be made. It is neither stopped nor disabled where nothing would listen in its place.
+/// back by itself unless a new connection could be made. It is neither stopped nor disabled where nothing would listen in its place. So it is
+/// with the units of the network (`docs/way-back.md`).
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -49,7 +50,7 @@ pub struct Spec {
     /// Restart it when its file has changed while it runs. Default: true.
     #[serde(default = "yes")]
     restart_on_change: bool,
-    /// Seconds until what was done to the unit of ssh is taken back when no new connection could be made.
+    /// Seconds until what was done to the unit of ssh, or of the network, is taken back when no new connection could be made.
     #[serde(default = "way_in::minute")]
     confirm_within: u32,
 }
@@ -152,6 +153,7 @@ impl Resource for SystemdUnit {
         Footprint::writes([Area::Path(path(spec)), Area::Unit(spec.name.clone())])
             .and_reads([Area::Packages, Area::Accounts])
             .and_reads(definitions(&spec.name).into_iter().skip(1))
+            .and_reads(way_in::reads(&spec.name))
     }
 
     fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
@@ -173,14 +175,10 @@ impl Resource for SystemdUnit {
         let read = Query::Read { path: path.clone(), limit: LIMIT, secret };
         let own = (!spec.is_template()).then(|| unit_query(&spec.name));
         let beside = way_in::beside(&spec.name);
-        let looks = beside.as_deref().map(|beside| {
-            [
-                Query::Run(Probe::BySsh),
-                Query::Run(Probe::Unconfirmed { token: spec.token() }),
-                unit_query(beside),
-            ]
-        });
-        seen.each([read, file_query(&path)].into_iter().chain(own).chain(looks.into_iter().flatten()))?;
+        let looks = way_in::is_one(&spec.name)
+            .then(|| [Query::Run(Probe::BySsh), Query::Run(Probe::Unconfirmed { token: spec.token() })]);
+        let looks = looks.into_iter().flatten().chain(beside.iter().map(|beside| unit_query(beside)));
+        seen.each([read, file_query(&path)].into_iter().chain(own).chain(looks))?;
         let meta = seen.meta(&path)?;
         let content = seen.content(&path, LIMIT, secret)?;
         let unit = match spec.is_template() {
@@ -194,12 +192,13 @@ impl Resource for SystemdUnit {
             masks: false,
         };
         way_in::guard(&spec.name, loss, seen)?;
-        let ours = match beside {
-            Some(beside) if armed::by_ssh(seen)? => {
-                spec.is_template() || unit.runs() || self::unit(seen, &beside)?.runs()
+        let mut ours = way_in::is_ours(&spec.name, seen)?;
+        if ours && !spec.is_template() && !unit.runs() {
+            ours = false;
+            for beside in &beside {
+                ours |= self::unit(seen, beside)?.runs();
             }
-            _ => false,
-        };
+        }
         Ok(UnitFile {
             attrs: meta
                 .as_ref()
@@ -327,7 +326,7 @@ fn arm(spec: &Spec, from: &UnitFile, to: &UnitFile, changes: bool) -> Option<Op>
     let disabled = from.unit.boot_word() == "enabled" && to.unit.boot_word() != "enabled";
     let enable = disabled.then(|| systemctl("enable", Some(&spec.name)));
     let file = FileState { content: from.content.as_ref().map(Facet::content), ..FileState::default() };
-    let then = way_in::as_before(&spec.name).into_iter().chain(enable);
+    let then = way_in::as_before(&spec.name, from.unit.runs()).into_iter().chain(enable);
     let path = path(spec);
     Some(armed::arm(&spec.token(), spec.confirm_within, &path, &file, from.meta.as_ref(), then))
 }

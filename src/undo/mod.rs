@@ -105,6 +105,7 @@ fn joined(steps: &[Step]) -> (BTreeMap<String, Changed>, Vec<String>) {
     for Step { task, deed } in steps {
         match deed {
             Deed::Other(what) => others.push(format!("{what} ({task})")),
+            Deed::Tree(changed) => others.push(format!("{} ({task})", changed.removal())),
             Deed::Path(changed) => match paths.get_mut(&changed.path) {
                 None => _ = paths.insert(changed.path.clone(), changed.clone()),
                 Some(known) => {

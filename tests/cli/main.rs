@@ -56,4 +56,5 @@ mod undo;
 mod vault_keys;
 mod vault_merges;
 mod vaults;
+mod way_back;
 mod workflows;

@@ -56,8 +56,9 @@ impl Project {
     pub fn ssh_as(sshd: &Sshd, user: &str, home: &Path, playbook: &str) -> Self {
         let mut project = Self::local(&[], playbook);
         let inventory = format!(
-            "all:\n  vars:\n    ansible_host: 127.0.0.1\n    ansible_port: {}\n    ansible_user: {user}\n    \
+            "all:\n  vars:\n    ansible_host: {}\n    ansible_port: {}\n    ansible_user: {user}\n    \
              ansible_ssh_private_key_file: {}\n    home: {}\n  hosts:\n    web1:\n",
+            sshd.address,
             sshd.port,
             sshd.base.join("key").display(),
             home.display(),

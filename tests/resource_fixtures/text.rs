@@ -129,6 +129,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Machine(MachineProbe::Module { name }) => format!("module {name}"),
         Probe::LoginUser => "login-user".into(),
         Probe::BySsh => "by-ssh".into(),
+        Probe::Carriers => "carriers".into(),
         Probe::SshConnection => "ssh-connection".into(),
         Probe::Shadow { name, .. } => format!("shadow {name}"),
         Probe::Sudoers { name, .. } => format!("sudoers {name}"),
@@ -297,7 +298,10 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             format!("copy_file {} {}{}{check}", copy.from, copy.path, attrs(&copy.attrs))
         }
         Op::Earlier(Earlier::Password { user }) => format!("old password of {user}"),
-        Op::Earlier(Earlier::Files { below }) => format!("this run's changes of {}", below.join(" ")),
+        Op::Earlier(Earlier::Files { below, units, login }) => {
+            let login = if *login { " and ~/.ssh" } else { "" };
+            format!("unconfirmed changes of {}, of units {}{login}", below.join(" "), units.join(" "))
+        }
         Op::Note { text } => return ("note".into(), Some(text)),
         Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
     };

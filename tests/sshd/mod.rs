@@ -26,6 +26,7 @@ pub const PASSWORD: &str = "correct horse";
 
 pub struct Sshd {
     pub base: PathBuf,
+    pub address: String,
     pub port: u16,
     process: Option<Child>,
     no_sudo: bool,
@@ -47,6 +48,11 @@ impl Sshd {
         Self::make(false, false, None, platform)
     }
 
+    /// One in a network of its own, behind the interface `host0`. The script finds addresses in `$HERE` and `$THERE`.
+    pub fn start_apart(platform: &str) -> Self {
+        Self::make_at(true, false, false, None, platform)
+    }
+
     /// One with these rules for doas: the content of its /etc/doas.conf.
     pub fn start_with_doas(rules: &str) -> Self {
         Self::make(false, false, Some(rules), "")
@@ -58,6 +64,10 @@ impl Sshd {
     }
 
     fn make(no_sudo: bool, busy: bool, doas: Option<&str>, platform: &str) -> Self {
+        Self::make_at(false, no_sudo, busy, doas, platform)
+    }
+
+    fn make_at(apart: bool, no_sudo: bool, busy: bool, doas: Option<&str>, platform: &str) -> Self {
         assert!(rustix::process::getuid().is_root(), "these tests make namespaces: run them as root");
         let needed = [
             "/usr/sbin/sshd",
@@ -94,7 +104,25 @@ impl Sshd {
         fs::write(base.join("sudoers"), sudoers).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let key = fs::read_to_string(base.join("host_key.pub")).unwrap();
-        fs::write(base.join("known_hosts"), format!("[127.0.0.1]:{port} {key}")).unwrap();
+        // Nobody else has this port, so nobody else has these addresses.
+        let [high, low] = port.to_be_bytes();
+        let (here, there) = (format!("198.18.{high}.{low}"), format!("198.19.{high}.{low}"));
+        let network = format!(
+            "HERE={here} THERE={there}\nip netns add host\n\
+             ip link add lpt{port} type veth peer name host0 netns host\n\
+             ip addr add {here} peer {there} dev lpt{port}\nip link set lpt{port} up\n\
+             ip -n host addr add {there} peer {here} dev host0\nip -n host link set host0 up\n\
+             ip -n host link set lo up\necho ListenAddress 0.0.0.0 >>sshd_config\nsed -i /127.0.0.1/d sshd_config\n"
+        );
+        let (address, network, enter) = match apart {
+            true => (
+                there,
+                network,
+                "exec nsenter --net=/run/netns/host \"$sshd\" -D -e -f \"$BASE/sshd_config\"\n",
+            ),
+            false => ("127.0.0.1".into(), String::new(), ""),
+        };
+        fs::write(base.join("known_hosts"), format!("[{address}]:{port} {key}")).unwrap();
         let config = format!(
             "UserKnownHostsFile {0}/known_hosts\nGlobalKnownHostsFile /dev/null\nIdentityFile {0}/key\n",
             base.display()
@@ -103,8 +131,8 @@ impl Sshd {
         if let Some(rules) = doas {
             fs::write(base.join("doas.conf"), rules).unwrap();
         }
-        fs::write(base.join("platform.sh"), platform).unwrap();
-        let mut sshd = Self { base, port, process: None, no_sudo, busy, doas: doas.is_some() };
+        fs::write(base.join("platform.sh"), [&network, platform, enter].concat()).unwrap();
+        let mut sshd = Self { base, address, port, process: None, no_sudo, busy, doas: doas.is_some() };
         sshd.run();
         sshd
     }
@@ -127,7 +155,7 @@ impl Sshd {
             .unwrap();
         self.process = Some(process);
         let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while TcpStream::connect((self.address.as_str(), self.port)).is_err() {
             let log = fs::read_to_string(self.base.join("log")).unwrap();
             assert!(Instant::now() < until, "sshd does not start: {log}");
             std::thread::sleep(Duration::from_millis(20));
@@ -140,7 +168,7 @@ impl Sshd {
             process.kill().unwrap();
             process.wait().unwrap();
             let until = Instant::now() + Duration::from_secs(10);
-            while TcpStream::connect(("127.0.0.1", self.port)).is_ok() && Instant::now() < until {
+            while TcpStream::connect((self.address.as_str(), self.port)).is_ok() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
@@ -164,7 +192,7 @@ impl Sshd {
 
     pub fn target(&self, user: &str) -> Target {
         let ssh = Ssh {
-            address: Some("127.0.0.1".into()),
+            address: Some(self.address.clone()),
             port: Some(self.port),
             user: Some(user.into()),
             key: Some(self.base.join("key")),

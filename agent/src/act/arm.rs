@@ -6,7 +6,7 @@ mod boot;
 
 use super::journal::{Journal, describe};
 use super::state::{private_file, private_folder, safe_name};
-use super::{file, remove};
+use super::{attributes, file, remove};
 use crate::observe::Names;
 use crate::wire::{Earlier, Exec, Op};
 use crate::{child, reason};
@@ -45,6 +45,9 @@ struct Plan {
     boot: String,
     seconds: u32,
     revert: Vec<Op>,
+    /// The run that armed it, and the paths at which a new connection says that its changes stay.
+    run: String,
+    tries: Vec<String>,
 }
 
 impl Plan {
@@ -65,7 +68,7 @@ impl Plan {
     }
 }
 
-fn this_boot() -> String {
+pub(super) fn this_boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()
 }
 
@@ -94,7 +97,7 @@ pub fn pending(state: &Path, token: &str) -> Result<bool, String> {
 /// Starts the countdown; when this returns the revert will happen, whatever becomes of the agent or the link.
 ///
 /// One with the same token that is pending is taken over: its change was not confirmed, so what it goes back to is what
-/// this one goes back to.
+/// this one goes back to. Files that have been changed since come back before that.
 pub fn arm(journal: &Journal, token: &str, seconds: u32, revert: &[Op]) -> Result<(), String> {
     let state = journal.state();
     let plan = plan_path(state, token)?;
@@ -104,14 +107,16 @@ pub fn arm(journal: &Journal, token: &str, seconds: u32, revert: &[Op]) -> Resul
     resume(&plan).map_err(failed)?;
     let pending = plan.exists().then(|| Plan::read(&plan)).transpose().map_err(failed)?;
     let taken_over = pending.is_some();
-    let revert = match pending {
-        Some(plan) => plan.revert,
-        None => {
-            let ops: Result<Vec<_>, _> = revert.iter().map(|op| resolved(op, journal.folder())).collect();
-            ops.map_err(failed)?.concat()
-        }
-    };
-    Plan { boot: this_boot(), seconds, revert }.put(&plan).map_err(failed)?;
+    let mut tries: Vec<String> = revert.iter().flat_map(tried).collect();
+    let is_files = |op: &&Op| matches!(op, Op::Earlier(Earlier::Files { .. }));
+    let ops = revert.iter().filter(|op| !taken_over || is_files(op)).map(|op| resolved(op, journal));
+    let mut revert = ops.collect::<Result<Vec<_>, _>>().map_err(failed)?.concat();
+    if let Some(before) = pending {
+        revert.extend(before.revert);
+        tries.extend(before.tries);
+    }
+    let run = journal.run().to_string();
+    Plan { boot: this_boot(), seconds, revert, run, tries }.put(&plan).map_err(failed)?;
     drop(gate);
     start(&plan, token).and_then(|()| boot::install(&plan, token)).map_err(|why| {
         // What was pending before stays so, for the next boot or the next run.
@@ -124,15 +129,30 @@ pub fn arm(journal: &Journal, token: &str, seconds: u32, revert: &[Op]) -> Resul
     Ok(())
 }
 
+/// The paths at which an op goes back.
+fn tried(op: &Op) -> Vec<String> {
+    match op {
+        Op::WriteFile { path, .. }
+        | Op::MakeFolder { path, .. }
+        | Op::SetAttrs { path, .. }
+        | Op::MakeLink { path, .. }
+        | Op::Remove { path, .. } => vec![path.clone()],
+        Op::Earlier(Earlier::Files { below, units, login }) => super::undo::paths(below, units, *login),
+        _ => vec![],
+    }
+}
+
 /// What only the host knows is written down as it is now.
-fn resolved(op: &Op, run: &Path) -> Result<Vec<Op>, String> {
+fn resolved(op: &Op, journal: &Journal) -> Result<Vec<Op>, String> {
     Ok(match op {
         Op::Earlier(Earlier::Password { user }) => {
             let stdin = Some(crate::observe::probe::old_password(user)?);
             let exec = Exec { stdin, secret: true, ..Exec::new(["chpasswd", "--encrypted"]) };
             vec![Op::Exec { exec, ok: vec![] }]
         }
-        Op::Earlier(Earlier::Files { below }) => super::undo::back(run, below),
+        Op::Earlier(Earlier::Files { .. }) => {
+            super::undo::back(journal.state(), journal.folder(), &tried(op))
+        }
         op => vec![op.clone()],
     })
 }
@@ -190,6 +210,9 @@ pub fn disarm(state: &Path, token: &str) -> Result<bool, String> {
     let ours = beside(&plan, "disarmed");
     match fs::rename(&plan, &ours) {
         Ok(()) => {
+            if let Ok(Plan { run, tries, .. }) = Plan::read(&ours) {
+                super::undo::confirm(&state.join("runs").join(run), tries);
+            }
             let _ = fs::remove_file(ours);
             boot::remove(&plan, token);
             Ok(true)
@@ -270,9 +293,9 @@ fn fire(path: &Path, still_mine: impl Fn() -> bool) -> Result<(), String> {
             Op::SetAttrs { path, attrs } => (path, file::set_attrs(path, attrs, &mut Names::default())),
             Op::MakeLink { path, target } => (path, file::make_link(path, target)),
             Op::Remove { path, recursive } => (path, remove::remove(path, *recursive, None)),
+            Op::SetXattr { path, name, value } => (path, attributes::set(path, name, value.as_ref())),
             // Nobody arms these. Named one by one, so that what is new is decided here.
             Op::CopyFile(_)
-            | Op::SetXattr { .. }
             | Op::SetAcl { .. }
             | Op::SetTree(_)
             | Op::MakeHardLink { .. }

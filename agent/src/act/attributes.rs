@@ -104,27 +104,33 @@ pub(super) fn keep(place: &Place, new: &File) -> Result<(), Errno> {
     if FileType::from_raw_mode(rustix::fs::fstat(&held)?.st_mode) != FileType::RegularFile {
         return Ok(());
     }
-    let mut names = vec![0; 64 << 10];
-    let length = match rustix::fs::listxattr(&through, &mut names[..]) {
-        Ok(length) => length,
-        Err(Errno::OPNOTSUPP) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let mut value = vec![0; 64 << 10];
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        let kept =
-            name.starts_with(b"user.") || name.starts_with(b"trusted.") || name == ACL || name == LABEL;
-        if !kept {
-            continue;
-        }
-        match rustix::fs::getxattr(&through, name, &mut value[..]) {
-            Ok(length) => rustix::fs::fsetxattr(new, name, &value[..length], XattrFlags::empty())?,
-            Err(Errno::NODATA) => {}
-            Err(error) => return Err(error),
-        }
+    for (name, value) in of(&through)? {
+        rustix::fs::fsetxattr(new, &*name, &value, XattrFlags::empty())?;
     }
     Ok(())
 }
 
-const ACL: &[u8] = b"system.posix_acl_access";
-const LABEL: &[u8] = b"security.selinux";
+/// The attributes of a file or folder that go with it where it is made anew, by the kernel's own name for it.
+pub(super) fn of(through: &str) -> Result<Vec<(String, Vec<u8>)>, Errno> {
+    let mut names = vec![0; 64 << 10];
+    let length = match rustix::fs::listxattr(through, &mut names[..]) {
+        Ok(length) => length,
+        Err(Errno::OPNOTSUPP) => return Ok(vec![]),
+        Err(error) => return Err(error),
+    };
+    let (mut value, mut kept) = (vec![0; 64 << 10], vec![]);
+    for name in names[..length].split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok()) {
+        if !(name.starts_with("user.") || name.starts_with("trusted.") || OTHERS.contains(&name)) {
+            continue;
+        }
+        match rustix::fs::getxattr(through, name, &mut value[..]) {
+            Ok(length) => kept.push((name.to_string(), value[..length].to_vec())),
+            Err(Errno::NODATA) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kept)
+}
+
+/// Access control lists, that of a folder for what is made in it too; and the label.
+const OTHERS: [&str; 3] = ["system.posix_acl_access", "system.posix_acl_default", "security.selinux"];

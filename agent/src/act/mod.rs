@@ -8,6 +8,7 @@ mod healthy;
 mod http;
 pub mod job;
 pub mod journal;
+mod kept;
 pub mod owed;
 pub mod packages;
 pub mod record;

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Removes what is at `path`; nothing there is not an error. With `kept`, a folder is moved there
-/// where that can be.
+/// Removes what is at `path`; nothing there is not an error. With `kept`, a folder is moved there, or copied where it is on another
+/// filesystem.
 pub fn remove(path: &str, recursive: bool, kept: Option<&Path>) -> Result<(), String> {
     let refused = |why: &str| format!("cannot remove {path}: {why}");
     let failed = |error: Errno| refused(&reason(error));
@@ -39,7 +39,17 @@ pub fn remove(path: &str, recursive: bool, kept: Option<&Path>) -> Result<(), St
             Err(error) => Err(failed(error)),
         };
     }
-    let moved = kept.is_some_and(|kept| rustix::fs::renameat(&place.folder, &place.name, CWD, kept).is_ok());
+    let moved = match kept.map(|kept| (kept, rustix::fs::renameat(&place.folder, &place.name, CWD, kept))) {
+        Some((_, Ok(()))) => true,
+        Some((kept, Err(Errno::XDEV))) => {
+            super::kept::copy(path, kept).map_err(|why| {
+                let _ = std::fs::remove_dir_all(kept);
+                refused(&format!("it cannot be kept: {why}"))
+            })?;
+            false
+        }
+        _ => false,
+    };
     if !moved {
         remove_folder(place.folder.as_fd(), &place.name, now.st_dev).map_err(failed)?;
     }

@@ -3,20 +3,26 @@
 //! Records in `runs/<run>/undo`, beside the journal and as private: the length and the borsh form of a [`Record`]. No content and no
 //! argument of a command is in them; previous content is in `saved/`.
 
+mod back;
+
+pub use self::back::{back, paths};
+
 use super::state::{newest_first, private_file, safe_name};
 use crate::observe::Observer;
 use crate::secret::Content;
 use crate::wire::undo::{Changed, Deed, Step};
-use crate::wire::{Answer, Apply, Attrs, Kind, Meta, Op, Query};
+use crate::wire::{Answer, Apply, Kind, Meta, Op, Query};
 use borsh::{BorshDeserialize, BorshSerialize};
 use rustix::fs::OFlags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Of a run that did more than this the rest is not kept: an undo is for what a person can survey.
 const MOST_BYTES: u64 = 16 << 20;
+const FILE: &str = "undo";
 
 #[derive(BorshSerialize, BorshDeserialize)]
 enum Record {
@@ -24,6 +30,10 @@ enum Record {
     Begin(String, Vec<Step>),
     /// After it: the same number, and how the paths are.
     End(String, Vec<(String, Option<Meta>)>),
+    /// First of what each agent writes: which boot it is. What was done in an earlier one, the host has come up with.
+    Boot(String),
+    /// A new connection came, with what had been changed at these paths and below them.
+    Confirmed(Vec<String>),
 }
 
 /// What a change will do. `saved` says for each op under which name the previous content is kept.
@@ -68,10 +78,13 @@ pub fn steps(apply: &Apply, saved: &[Option<String>], folder: &Path) -> Vec<Step
             Op::CopyFile(copy) => add(path(&copy.path, Some((copy.digest, copy.secret)), saved)),
             Op::Remove { path: of, .. } => {
                 let is_full = fs::read_dir(of).is_ok_and(|mut entries| entries.next().is_some());
-                let kept = saved.clone().map(|kept| format!(", which is kept as {kept}")).unwrap_or_default();
-                add(match is_full && fs::symlink_metadata(of).is_ok_and(|meta| meta.is_dir()) {
-                    true => Deed::Other(format!("removal of the folder {of} with what was in it{kept}")),
-                    false => path(of, None, saved),
+                add(match path(of, None, saved) {
+                    Deed::Path(folder)
+                        if is_full && matches!(&folder.before, Some(Meta { kind: Kind::Folder, .. })) =>
+                    {
+                        Deed::Tree(folder)
+                    }
+                    deed => deed,
                 });
             }
             Op::Wait(_) | Op::Note { .. } | Op::Arm { .. } => {}
@@ -129,6 +142,13 @@ pub fn begin(run: &Path, number: &str, steps: &[Step]) {
     }
 }
 
+/// Writes down that what was done at these paths stays.
+pub fn confirm(run: &Path, paths: Vec<String>) {
+    if !paths.is_empty() {
+        add(run, &Record::Confirmed(paths));
+    }
+}
+
 /// Writes down what came of it.
 pub fn end(run: &Path, number: &str, steps: &[Step]) {
     if steps.is_empty() {
@@ -136,7 +156,7 @@ pub fn end(run: &Path, number: &str, steps: &[Step]) {
     }
     let mut observer = Observer::default();
     let paths = steps.iter().filter_map(|step| match &step.deed {
-        Deed::Path(changed) => Some(changed.path.clone()),
+        Deed::Path(changed) | Deed::Tree(changed) => Some(changed.path.clone()),
         Deed::Other(_) => None,
     });
     let after = paths.map(|path| (path.clone(), look(&mut observer, &path))).collect();
@@ -145,16 +165,29 @@ pub fn end(run: &Path, number: &str, steps: &[Step]) {
 
 /// That a record is missing only means that an undo does not know of the change: no reason not to act.
 fn add(run: &Path, record: &Record) {
+    /// The run to which this process has said which boot it is.
+    static TOLD: Mutex<Option<PathBuf>> = Mutex::new(None);
     let Ok(bytes) = borsh::to_vec(record) else { return };
-    let Ok(mut file) = private_file(&run.join("undo"), OFlags::WRONLY | OFlags::APPEND) else { return };
-    if file.metadata().is_ok_and(|meta| meta.len() < MOST_BYTES) {
-        // In one piece: several threads write here.
-        let _ = file.write_all(&[&(bytes.len() as u32).to_le_bytes()[..], &bytes].concat());
+    let Ok(mut file) = private_file(&run.join(FILE), OFlags::WRONLY | OFlags::APPEND) else { return };
+    // In one piece: several threads write here.
+    let mut write = |bytes: &[u8]| file.write_all(&[&(bytes.len() as u32).to_le_bytes()[..], bytes].concat());
+    let mut told = TOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if told.as_deref() != Some(run) {
+        let boot = borsh::to_vec(&Record::Boot(super::arm::this_boot()));
+        if !boot.is_ok_and(|boot| write(&boot).is_ok()) {
+            return;
+        }
+        *told = Some(run.into());
+    }
+    drop(told);
+    let is_small = matches!(record, Record::Confirmed(_));
+    if is_small || fs::metadata(run.join(FILE)).is_ok_and(|meta| meta.len() < MOST_BYTES) {
+        let _ = write(&bytes);
     }
 }
 
 fn records(run: &Path) -> Vec<Record> {
-    let bytes = fs::read(run.join("undo")).unwrap_or_default();
+    let bytes = fs::read(run.join(FILE)).unwrap_or_default();
     let (mut rest, mut records) = (&bytes[..], vec![]);
     while let Some((length, more)) = rest.split_first_chunk::<4>() {
         // The last one may have been cut short.
@@ -177,50 +210,16 @@ pub fn done(run: &Path) -> Vec<Step> {
             Record::End(number, after) => {
                 ends.extend(after.into_iter().map(|(path, meta)| ((number.clone(), path), meta)));
             }
+            Record::Boot(_) | Record::Confirmed(_) => {}
         }
     }
     let with_end = |(number, mut step): (String, Step)| {
-        if let Deed::Path(changed) = &mut step.deed {
+        if let Deed::Path(changed) | Deed::Tree(changed) = &mut step.deed {
             changed.after = ends.get(&(number, changed.path.clone())).cloned();
         }
         step
     };
     steps.into_iter().map(with_end).collect()
-}
-
-/// The ops that bring back what a run has changed so far at these paths and below them, the latest change first. Of what was not kept
-/// only mode and owner come back.
-pub fn back(run: &Path, below: &[String]) -> Vec<Op> {
-    let mut changes: Vec<Changed> = vec![];
-    for step in done(run) {
-        let Deed::Path(changed) = step.deed else { continue };
-        if !below.iter().any(|path| Path::new(&changed.path).starts_with(path)) {
-            continue;
-        }
-        // The first change says how it was before the run; its content may be kept by a later one.
-        match changes.iter_mut().find(|known| known.path == changed.path) {
-            Some(known) if known.before.is_some() && known.saved.is_none() => known.saved = changed.saved,
-            Some(_) => {}
-            None => changes.push(changed),
-        }
-    }
-    changes.into_iter().rev().filter_map(before).collect()
-}
-
-fn before(changed: Changed) -> Option<Op> {
-    let path = changed.path;
-    let Some(meta) = changed.before else { return Some(Op::Remove { path, recursive: false }) };
-    let attrs = Attrs { mode: Some(meta.mode), owner: Some(meta.owner), group: Some(meta.group) };
-    match (meta.kind, changed.saved.map(fs::read)) {
-        (Kind::Link { target }, _) => Some(Op::MakeLink { path, target }),
-        (Kind::File { .. }, Some(Ok(bytes))) => {
-            Some(Op::WriteFile { path, content: Content::new(bytes, true), attrs, check: None })
-        }
-        // It may be there still, and go with the task that this is for.
-        (Kind::Folder, _) => Some(Op::MakeFolder { path, attrs }),
-        (Kind::File { .. }, _) => Some(Op::SetAttrs { path, attrs }),
-        _ => None,
-    }
 }
 
 /// The runs of which something is known, the latest first: `RUN<tab>PATHS<tab>OTHERS` in each line.
@@ -234,6 +233,7 @@ pub fn list(state: &Path) -> String {
                     _ = paths.insert(changed.path)
                 }
                 Deed::Path(_) => {}
+                Deed::Tree(changed) => _ = others.insert((step.task, changed.removal())),
                 Deed::Other(what) => _ = others.insert((step.task, what)),
             }
         }

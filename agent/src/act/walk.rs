@@ -7,7 +7,7 @@
 
 mod held;
 
-pub use self::held::{Held, each, each_within, hold};
+pub use self::held::{Held, each, each_with_links, each_within, hold};
 
 use crate::reason;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};

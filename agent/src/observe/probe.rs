@@ -5,6 +5,7 @@ mod apt;
 mod archive;
 mod attributes;
 mod below;
+mod carriers;
 mod checks;
 mod docker;
 mod git;
@@ -15,7 +16,7 @@ mod sshd;
 pub mod transfer;
 mod tree;
 
-pub use accounts::old_password;
+pub use accounts::{login_home, old_password};
 
 use crate::child::{probe, which};
 use crate::secret::Content;
@@ -90,6 +91,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::LoginUser => accounts::login_user(),
         Probe::BySsh => accounts::by_ssh(),
         Probe::SshConnection => accounts::ssh_connection(),
+        Probe::Carriers => carriers::carriers(),
         Probe::Shadow { name, password } => return accounts::shadow(name, password.as_ref()),
         Probe::Sudoers { name, content } => accounts::sudoers(name, content),
         Probe::Crontab { user } => accounts::crontab(user.as_deref()),

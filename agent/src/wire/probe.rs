@@ -72,6 +72,9 @@ pub enum Probe {
     /// What the server of ssh says of the connection that the session came by: `FROM PORT TO PORT`; nothing where there is none, or it may
     /// not be read.
     SshConnection,
+    /// The units of the network that look after the interface by which the session's connection came, or of any where that is not known:
+    /// names, one a line.
+    Carriers,
     /// What `/etc/shadow` has of an account. Stdout: `password empty|no|set|locked`, with a wanted one (see [`super::shadow_fingerprint`])
     /// `same yes|no`, whether it is that, locked or not, and `expires DAYS` where there is such a day. Exit 1 when it has no line.
     Shadow { name: String, password: Option<[u8; 32]> },

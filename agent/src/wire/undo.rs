@@ -11,12 +11,13 @@ pub struct Step {
     pub deed: Deed,
 }
 
-#[expect(clippy::large_enum_variant, reason = "nearly all are paths")]
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Deed {
     Path(Changed),
     /// What can't be taken back by putting files in their place, in words: no argument that may be secret.
     Other(String),
+    /// A folder that was removed with what was in it; `saved` is where that is kept.
+    Tree(Changed),
 }
 
 /// A path, before and after.
@@ -32,6 +33,14 @@ pub struct Changed {
     pub saved: Option<String>,
     /// The content is not to be shown.
     pub secret: bool,
+}
+
+impl Changed {
+    /// A removed folder in words.
+    pub fn removal(&self) -> String {
+        let kept = self.saved.as_ref().map(|kept| format!(", which is kept as {kept}")).unwrap_or_default();
+        format!("removal of the folder {} with what was in it{kept}", self.path)
+    }
 }
 
 /// Steps as [`super::Probe::Undo`] answers them.

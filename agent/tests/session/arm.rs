@@ -193,9 +193,11 @@ fn what_this_run_changed_below_a_path_comes_back() {
         fs::set_permissions(at("conf").join(name), PermissionsExt::from_mode(0o750)).unwrap();
         std::os::unix::fs::chown(at("conf").join(name), None, Some(1)).unwrap();
     }
-    // An earlier run's stays.
+    // What was confirmed stays.
     let mut before = Agent::open(&state, Session::ReadWrite, "r0");
     before.done(write(at("conf/d/earlier"), "of r0"));
+    before.done(Op::Arm { token: "t0".into(), seconds: 3600, revert: vec![files(&at("conf"))] });
+    assert_eq!(before.ask(Request::Disarm { token: "t0".into() }), Response::Disarmed { was_armed: true });
     drop(before);
     let mut agent = Agent::open(&state, Session::ReadWrite, "r1");
     let mode = |mode| Attrs { mode: Some(mode), owner: None, group: None };
@@ -212,10 +214,8 @@ fn what_this_run_changed_below_a_path_comes_back() {
         agent.done(gone(name));
     }
     let mark = at("reverted");
-    let revert = vec![
-        Op::Earlier(Earlier::Files { below: vec![text(at("conf"))] }),
-        Op::Exec { exec: shell(&format!("touch {}", mark.display())), ok: vec![] },
-    ];
+    let revert =
+        vec![files(&at("conf")), Op::Exec { exec: shell(&format!("touch {}", mark.display())), ok: vec![] }];
     // With what is done beside it.
     let ops = vec![
         Op::Arm { token: "t6".into(), seconds: 1, revert },
@@ -239,5 +239,5 @@ fn what_this_run_changed_below_a_path_comes_back() {
     assert_eq!(read("conf/d/earlier").as_deref(), Some("of r0"));
     assert_eq!(read("conf-beside").as_deref(), Some("new"));
     assert_eq!((read("conf/d/more"), read("conf/d/same")), (None, None));
-    assert!(agent.fails(Op::Earlier(Earlier::Files { below: vec![] })).contains("only for a revert"));
+    assert!(agent.fails(files(&at("conf"))).contains("only for a revert"));
 }

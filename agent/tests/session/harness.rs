@@ -158,6 +158,11 @@ pub fn write(path: impl AsRef<Path>, content: &str) -> Op {
     Op::WriteFile { path: text(path), content: content.into(), attrs: Attrs::default(), check: None }
 }
 
+/// Brings back what nobody has confirmed below a path.
+pub fn files(below: &Path) -> Op {
+    Op::Earlier(Earlier::Files { below: vec![text(below)], units: vec![], login: false })
+}
+
 pub fn shell(script: &str) -> Exec {
     Exec::new(["sh", "-c", script])
 }

@@ -17,3 +17,4 @@ mod record;
 mod scripts;
 mod speed;
 mod steps;
+mod way_back;

@@ -30,6 +30,7 @@ pub(super) const TOPICS: &[Topic] = &[
     topic!("drift", ["moved", "record"]),
     topic!("explain", ["why", "provenance", "origin"]),
     topic!("undo", ["revert", "rollback"]),
+    topic!("way-back", ["armed", "confirm_within", "lockout", "locked-out"]),
     topic!("events", ["runs", "replay", "json"]),
     topic!("report", ["pictures", "html", "svg", "critical-path"]),
     topic!("ci", ["github", "gitlab", "enroll", "known_hosts", "junit", "actions", "pipeline"]),

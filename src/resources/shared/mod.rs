@@ -15,6 +15,7 @@ pub mod fstab;
 mod lines;
 mod list;
 mod merge;
+pub mod network;
 mod path;
 mod pattern;
 pub mod postgres;

@@ -6,6 +6,7 @@ mod spec;
 use super::shared::{
     FileState, What, armed, content_ops, observe_bytes, parent_there, roots,
     unit::{run, systemctl, unit, unit_query},
+    way_in,
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -250,7 +251,9 @@ sshd_config:
         let mut ops = vec![];
         // What is pending is taken over: nobody has confirmed it, and it must not fire into this run.
         if rewritten || from.confirmed.is_some() {
-            let back = reread(from, "try-reload-or-restart");
+            // sshd reads all of its configuration then, also what other tasks have changed.
+            let back =
+                [way_in::earlier(&from.service)].into_iter().chain(reread(from, "try-reload-or-restart"));
             ops.push(armed::arm(TOKEN, spec.confirm_within, &path, &from.file, from.meta.as_ref(), back));
         }
         match (&to.file.what, to.file.read()) {

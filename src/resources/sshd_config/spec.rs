@@ -14,7 +14,7 @@ pub const FOLDER: &str = "/etc/ssh/sshd_config.d";
 ///
 /// sshd itself judges its configuration as it will be, and what it makes of it is shown: a setting that an earlier line of another file
 /// would win over is refused, since with sshd the first one wins. Reloading it starts a timer on the host first, which puts the old
-/// file back unless a new connection could be made in time: one cannot lock oneself out.
+/// file back, with what else has been changed of ssh's files, unless a new connection could be made in time: one cannot lock oneself out.
 ///
 /// To move sshd to another port, give `port`: it listens on the old and the new one. Set the inventory's `ansible_port` to the new one, then
 /// say `drop_old_port: true`: were the new one not reachable, the old one would come back. Where `ssh.socket` listens in place of sshd,

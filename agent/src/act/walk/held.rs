@@ -60,7 +60,15 @@ pub fn each(
     recursive: bool,
     visit: &mut dyn FnMut(Held) -> Result<(), String>,
 ) -> Result<(), String> {
-    walk(path, recursive, &[], visit)
+    walk(path, recursive, false, &[], visit)
+}
+
+/// As [`each`] with all that is below, and with links.
+///
+/// # Errors
+/// As [`each`].
+pub fn each_with_links(path: &str, visit: &mut dyn FnMut(Held) -> Result<(), String>) -> Result<(), String> {
+    walk(path, true, true, &[], visit)
 }
 
 /// As [`each`] with all that is below, but for what is mounted there.
@@ -72,12 +80,13 @@ pub fn each_within(path: &str, visit: &mut dyn FnMut(Held) -> Result<(), String>
     let below = |mount: &PathBuf| Some(Path::new(path).join(mount.strip_prefix(&real).ok()?));
     let mounts: Vec<PathBuf> =
         crate::act::mounts().iter().filter_map(below).filter(|at| at != Path::new(path)).collect();
-    walk(path, true, &mounts, visit)
+    walk(path, true, false, &mounts, visit)
 }
 
 fn walk(
     path: &str,
     recursive: bool,
+    links: bool,
     without: &[PathBuf],
     visit: &mut dyn FnMut(Held) -> Result<(), String>,
 ) -> Result<(), String> {
@@ -87,7 +96,7 @@ fn walk(
     loop {
         if let Some((file, path)) = next.take() {
             let stat = rustix::fs::fstat(&file).map_err(|error| failed(&path, error))?;
-            if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            if links || FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
                 let held = Held { file: Rc::new(file), stat, path };
                 if recursive && held.is_folder() {
                     let names = names(&held.file).map_err(|error| failed(&held.path, error))?;

@@ -9,10 +9,19 @@ use std::fs;
 
 /// sudo and doas say who has called them.
 pub fn login_user() -> Output {
+    output(0, login() + "\n")
+}
+
+fn login() -> String {
     let named = |key| std::env::var(key).ok().filter(|name| !name.is_empty());
     let own = || Names::default().owner(rustix::process::geteuid().as_raw());
-    let name = named("SUDO_USER").or_else(|| named("DOAS_USER")).unwrap_or_else(own);
-    output(0, name + "\n")
+    named("SUDO_USER").or_else(|| named("DOAS_USER")).unwrap_or_else(own)
+}
+
+/// The home of who logs in.
+pub fn login_home() -> Option<String> {
+    let home = Names::default().user(&login()).ok()??.home;
+    (home.starts_with('/') && !home.trim_end_matches('/').is_empty()).then_some(home)
 }
 
 /// Whether one of these processes serves ssh: `sshd`, `sshd-session`, `dropbear`.
@@ -26,7 +35,7 @@ pub fn ssh_connection() -> Output {
 }
 
 /// The connection, as far as it can be read, if this came by ssh.
-fn ssh() -> Option<Option<String>> {
+pub fn ssh() -> Option<Option<String>> {
     let mut pid = std::process::id();
     let mut connection = None;
     // No chain of them is that long.
