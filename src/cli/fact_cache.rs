@@ -2,13 +2,13 @@
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    engine::{Doing, Events, Open, Opened},
-    event::{Event, Failure},
+    engine::{Around, Events, Open, Opened},
+    event::Event,
     model::Origin,
     plan::Seat,
     site::Place,
 };
-use agent::wire::{Answer, Facts, Query, facts::FORM};
+use agent::wire::{Facts, facts::FORM};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -152,56 +152,20 @@ struct Keeping {
     done: Mutex<HashSet<String>>,
 }
 
-impl Open for Keeping {
-    fn open<'a>(
-        &'a self,
-        host: &'a str,
-        seat: &'a Seat,
-        first: Vec<Query>,
-    ) -> Doing<'a, Result<Opened, Failure>> {
-        Box::pin(async move {
-            let opened = self.links.open(host, seat, first).await?;
-            let is_first =
-                || self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string());
-            if seat.place == Place::Host
-                && is_first()
-                && let Err(error) = keep(&self.folder, host, self.now, &opened.facts)
-            {
-                let message = format!("the facts cannot be kept in {}: {error}", self.folder.display());
-                (self.events)(Event::Warning { host: Some(host.into()), message });
-            }
-            Ok(opened)
-        })
+impl Around for Keeping {
+    fn links(&self) -> &dyn Open {
+        &*self.links
     }
 
-    fn disarm<'a>(
-        &'a self,
-        host: &'a str,
-        seat: &'a Seat,
-        token: &'a str,
-    ) -> Doing<'a, Result<bool, Failure>> {
-        self.links.disarm(host, seat, token)
-    }
-
-    fn is_local(&self, host: &str, seat: &Seat) -> bool {
-        self.links.is_local(host, seat)
-    }
-
-    fn own_boot(&self) -> Option<String> {
-        self.links.own_boot()
-    }
-
-    fn look<'a>(
-        &'a self,
-        host: &'a str,
-        seat: &'a Seat,
-        queries: Vec<Query>,
-    ) -> Doing<'a, Result<Vec<Answer>, Failure>> {
-        self.links.look(host, seat, queries)
-    }
-
-    fn reopen<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>> {
-        self.links.reopen(host, seat)
+    fn opened(&self, host: &str, seat: &Seat, opened: &Opened) {
+        let is_first = || self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string());
+        if seat.place == Place::Host
+            && is_first()
+            && let Err(error) = keep(&self.folder, host, self.now, &opened.facts)
+        {
+            let message = format!("the facts cannot be kept in {}: {error}", self.folder.display());
+            (self.events)(Event::Warning { host: Some(host.into()), message });
+        }
     }
 }
 

@@ -2,13 +2,12 @@
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    engine::{Doing, Open, Opened},
+    engine::{Around, Open},
     event::Failure,
     plan::{Seat, diagnostics_failure},
     site::{Place, Prepare, Site},
     yaml::{Node, Value},
 };
-use agent::wire::{Answer, Query};
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 const VARIABLE: &str = "protected";
@@ -75,8 +74,12 @@ struct Guarded {
     name: String,
 }
 
-impl Guarded {
-    fn check(&self, seat: &Seat) -> Result<(), Failure> {
+impl Around for Guarded {
+    fn links(&self) -> &dyn Open {
+        &*self.links
+    }
+
+    fn may_open(&self, seat: &Seat) -> Result<(), Failure> {
         let Place::Delegate(other) = &seat.place else { return Ok(()) };
         let found = of_host(&self.site, other).map_err(Diagnostics::from);
         let found = found.and_then(|node| match node {
@@ -84,53 +87,6 @@ impl Guarded {
             None => Ok(()),
         });
         found.map_err(|errors| diagnostics_failure(None, &errors))
-    }
-}
-
-impl Open for Guarded {
-    fn open<'a>(
-        &'a self,
-        host: &'a str,
-        seat: &'a Seat,
-        first: Vec<Query>,
-    ) -> Doing<'a, Result<Opened, Failure>> {
-        Box::pin(async move {
-            self.check(seat)?;
-            self.links.open(host, seat, first).await
-        })
-    }
-
-    fn disarm<'a>(
-        &'a self,
-        host: &'a str,
-        seat: &'a Seat,
-        token: &'a str,
-    ) -> Doing<'a, Result<bool, Failure>> {
-        self.links.disarm(host, seat, token)
-    }
-
-    fn is_local(&self, host: &str, seat: &Seat) -> bool {
-        self.links.is_local(host, seat)
-    }
-
-    fn own_boot(&self) -> Option<String> {
-        self.links.own_boot()
-    }
-
-    fn look<'a>(
-        &'a self,
-        host: &'a str,
-        seat: &'a Seat,
-        queries: Vec<Query>,
-    ) -> Doing<'a, Result<Vec<Answer>, Failure>> {
-        self.links.look(host, seat, queries)
-    }
-
-    fn reopen<'a>(&'a self, host: &'a str, seat: &'a Seat) -> Doing<'a, Result<Opened, Failure>> {
-        Box::pin(async move {
-            self.check(seat)?;
-            self.links.reopen(host, seat).await
-        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! only.
 
 mod act;
+mod around;
 mod arrival;
 mod blocks;
 mod dispatcher;
@@ -22,6 +23,7 @@ mod reboot;
 mod record;
 mod run;
 
+pub use around::Around;
 pub use dispatcher::{Approve, Hosts, RunOptions, Somebody};
 pub use links::{SshLinks, way};
 pub use record::Recording;

@@ -1,0 +1,168 @@
+//! Secrets of what is planned, and what locks their fingerprints.
+
+use super::{saved, signed::keygen};
+use crate::project::Project;
+use base64::{Engine, engine::general_purpose as b64};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+#[test]
+fn no_secret_is_in_a_plan_and_one_that_changed_is_seen() {
+    let (vault, asked, old) = ("correct-horse/battery+staple", "word-of-a-program?", "an-older-one/7+");
+    let project = Project::tasks(
+        "    - {name: env, env_file: {path: \"{{home}}/env\", values: {WORD: \"{{word}}\", PLAIN: one}}}\n    \
+         - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"x {{word}} {{asked}}\\n\"}}\n    \
+         - {name: quiet, copy: {dest: \"{{home}}/quiet\", content: \"never-to-be-seen\"}, no_log: true}\n    \
+         - {name: runs, command: {cmd: \"true\", stdin: \"{{asked}}\"}}\n",
+    );
+    project.write("words", "a vault password\n");
+    project.write("group_vars/all.yml", &format!("word: {vault}\n"));
+    let flag = ["--vault-password-file", "words"];
+    project.run(&[&["vault", "encrypt", "group_vars/all.yml"], &flag[..]].concat()).exits(0);
+    let inventory = project.read("inventory.yml");
+    let inventory = inventory
+        .replace("  vars:\n", &format!("  vars:\n    asked: !secret {{command: [printf, \"{asked}\"]}}\n"));
+    project.write("inventory.yml", &inventory);
+    project.write("h/a/conf", &format!("x {old}\n"));
+    let plan = |more: &[&str]| project.run(&[&["plan", "inventory.yml", "-o", "p.plan"], more].concat());
+    let planned = plan(&flag);
+    planned.exits(10);
+    let text = project.read("p.plan");
+    for secret in [vault, asked, "never-to-be-seen", "a vault password"] {
+        let url: String = secret
+            .bytes()
+            .map(|byte| match byte.is_ascii_alphanumeric() {
+                true => char::from(byte).to_string(),
+                false => format!("%{byte:02X}"),
+            })
+            .collect();
+        let forms = [
+            secret.to_string(),
+            b64::STANDARD.encode(secret),
+            b64::URL_SAFE_NO_PAD.encode(secret),
+            url,
+            hex(secret),
+        ];
+        for form in forms {
+            assert!(!text.contains(&form) && !planned.text().contains(&form), "{form} in {text}");
+        }
+        // Nor anything by which a guess can be tried without the key.
+        for digest in [blake3::hash(secret.as_bytes()).to_hex().to_string(), sha256(secret)] {
+            assert!(!text.contains(&digest[..12]), "{digest} in {text}");
+        }
+    }
+    assert_eq!(saved(&project, "p.plan")["key"]["with"], "vault");
+    // Only who opens the vault can carry it out.
+    project.run(&["apply", "p.plan"]).exits(20);
+    project.write("wrong", "another password\n");
+    project
+        .run(&["apply", "p.plan", "--vault-password-file", "wrong"])
+        .exits(20)
+        .has(&["wrong vault password"]);
+    // A secret that was changed on the host.
+    project.write("h/a/conf", "x an-older-one/8+\n");
+    let moved = project.run(&[&["apply", "p.plan"], &flag[..]].concat());
+    moved.exits(41).has(&["`conf` (path:", "content on the host is"]);
+    project.write("h/a/conf", &format!("x {old}\n"));
+    // And one of the project: the program says something else now.
+    project.write("inventory.yml", &inventory.replace(asked, "another-word"));
+    project.run(&[&["apply", "p.plan"], &flag[..]].concat()).exits(20).has(&["inventory.yml has changed"]);
+    project.write("inventory.yml", &inventory);
+    project.run(&[&["apply", "p.plan"], &flag[..]].concat()).exits(0).row("a 0 4 0 0 0 0");
+    assert_eq!(project.read("h/a/conf"), format!("x {vault} {asked}\n"));
+    // What a plan may not hold.
+    let refused = plan(&[&["-e", &format!("x={vault}")], &flag[..]].concat());
+    refused.exits(20).has(&["the plan is not saved", "holds a secret", "`-e @FILE`"]).lacks(&[vault]);
+    // However it is written, and however short a password is.
+    let (first, rest) = vault.split_at(1);
+    let escaped = format!("{{\"x\": \"\\u{:04x}{rest}\"}}", u32::from(first.chars().next().unwrap()));
+    for vars in [escaped.as_str(), "{\"ansible_become_password\": \"ab\"}"] {
+        plan(&[&["-e", vars], &flag[..]].concat())
+            .exits(20)
+            .has(&["the plan is not saved", "holds a secret"]);
+    }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Without a vault the secrets themselves lock the key, if they are long enough together.
+#[test]
+fn secrets_of_programs_lock_a_plan() {
+    let project =
+        Project::tasks("    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"{{word}}\"}}\n");
+    let inventory = project.read("inventory.yml");
+    let with = |name: &str| {
+        let vars =
+            format!("  vars:\n    word: !secret {{command: [cat, {}]}}\n", project.path(name).display());
+        project.write("inventory.yml", &inventory.replace("  vars:\n", &vars));
+    };
+    project.write("word", "a-secret-that-is-long\n");
+    project.write("short", "hunter2\n");
+    with("short");
+    let refused = project.run(&["plan", "inventory.yml", "-o", "p.plan"]);
+    refused.exits(20).has(&["too short to lock a plan with", "--vault-password-file FILE"]);
+    project.write("any", "a password that locks nothing else\n");
+    let flag = ["--vault-password-file", "any"];
+    project.run(&[&["plan", "inventory.yml", "-o", "p.plan"], &flag[..]].concat()).exits(10);
+    project.run(&[&["apply", "p.plan"], &flag[..]].concat()).exits(0);
+    with("word");
+    project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10);
+    assert_eq!(saved(&project, "p.plan")["key"]["with"], "secrets");
+    project.write("word", "another-that-is-long\n");
+    project.run(&["apply", "p.plan"]).exits(20).has(&["the secrets are others than when the plan was made"]);
+    project.write("word", "a-secret-that-is-long\n");
+    project.run(&["apply", "p.plan"]).exits(0);
+    assert_eq!(project.read("h/a/conf"), "a-secret-that-is-long");
+}
+
+/// What only some may read on a host is a secret, and no key may stand in the clear beside its fingerprint.
+#[test]
+fn secrets_of_hosts_want_a_lock() {
+    let project = Project::tasks("    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"a=1\"}}\n");
+    project.write("h/a/conf", "PIN=1234");
+    fs::set_permissions(project.path("h/a/conf"), fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = project.run(&["plan", "inventory.yml", "-o", "p.plan"]);
+    refused.exits(20).has(&[
+        "`conf` (path:",
+        "on `a` has a secret",
+        "any long one, also where there is no vault",
+    ]);
+    project.write("any", "a password that locks nothing else\n");
+    let flag = ["--vault-password-file", "any"];
+    project.run(&[&["plan", "inventory.yml", "-o", "p.plan"], &flag[..]].concat()).exits(10);
+    assert!(!project.read("p.plan").contains("1234"));
+    project.write("h/a/conf", "PIN=1235");
+    let moved = project.run(&[&["apply", "p.plan"], &flag[..]].concat());
+    moved.exits(41).has(&["content on the host is `PIN=[secret "]).lacks(&["1235"]);
+    project.write("h/a/conf", "PIN=1234");
+    project.run(&[&["apply", "p.plan"], &flag[..]].concat()).exits(0);
+}
+
+/// Where secrets are for age recipients, so is the key.
+#[cfg(feature = "age")]
+#[test]
+fn age_recipients_lock_a_plan() {
+    let project =
+        Project::tasks("    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"{{word}}\"}}\n");
+    keygen(&project, "ann");
+    keygen(&project, "bob");
+    keygen(&project, "eve");
+    fs::create_dir(project.path(".git")).unwrap();
+    project.write("vault-recipients", &(project.read("ann.pub") + &project.read("bob.pub")));
+    project.write("group_vars/all.yml", "word: x1\n");
+    project.run(&["vault", "encrypt", "group_vars/all.yml"]).exits(0);
+    project.run(&["plan", "inventory.yml", "-o", "p.plan", "--identity", "ann"]).exits(10);
+    assert_eq!(saved(&project, "p.plan")["key"]["with"], "age");
+    project
+        .run(&["apply", "p.plan", "--identity", "eve"])
+        .exits(20)
+        .has(&["encrypted for other age recipients"]);
+    project.run(&["apply", "p.plan", "--identity", "bob"]).exits(0);
+    assert_eq!(project.read("h/a/conf"), "x1");
+}
