@@ -13,6 +13,7 @@ mod prepared;
 mod seen;
 mod table;
 mod topic;
+mod untold;
 
 pub use at_once::shows_at_once;
 pub use diff::Mask;
@@ -24,6 +25,7 @@ pub use prepared::{Change, Outcome, Prepared};
 pub use seen::{Look, Lookup, Seen};
 pub use table::{ResourceType, is_internal, row};
 pub use topic::Topic;
+pub use untold::Untold;
 
 use crate::{
     model::{Address, Area, Claim, Exposed, Footprint},
@@ -201,6 +203,9 @@ pub trait Resource: Sized + 'static {
     const SOURCES: &'static [SourceParam] = &[];
     /// What [`Self::found`], [`Self::told`] and [`Self::interlude`] put into the registered result: keys, and what they hold.
     const RESULT: &'static [(&'static str, &'static str)] = &[];
+    /// What cannot be told before a task has run that changes something: what [`Self::effects`] leaves unknown, and the result where it is
+    /// not known before.
+    const UNTOLD: &'static [Untold] = &[];
 
     /// The parameters. Doc comments are the documentation.
     type Spec: DeserializeOwned + JsonSchema + Send + Sync;

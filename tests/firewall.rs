@@ -8,7 +8,10 @@ mod host;
 
 use agent::wire::{Answer, Apply, Op, Output, Probe, Query, Request, Response, Session};
 use host::{Agent, task};
-use lustores_provision::resource::{Change, Look, Lookup, Mask, Outcome, Prepared};
+use lustores_provision::{
+    model::Area,
+    resource::{Change, Look, Lookup, Mask, Outcome, Prepared},
+};
 use std::{
     collections::HashMap,
     fs,
@@ -229,7 +232,7 @@ impl Lookup for Answers {
         self.0.get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         false
     }
 }

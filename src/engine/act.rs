@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status},
-    model::TaskId,
+    model::{Area, TaskId},
     plan::{ResultOf, TaskPlan, brought, diagnostics_failure, printed, result_node, task_failure},
     resource::{Change, Fault, Look, Lookup, Outcome, Prepared},
     site::{HostTask, Preparation, Tries},
@@ -25,7 +25,7 @@ impl Lookup for Fresh {
         self.0.get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         false
     }
 }

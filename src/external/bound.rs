@@ -281,8 +281,11 @@ impl Prepared for Bound {
     fn plan(&self, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
         let mut answers: Vec<Asked> = vec![];
         for _ in 0..ROUNDS {
-            let reply =
-                self.ask("observe", json!({ "may_still_come": lookup.may_still_come() }), &answers)?;
+            let reply = self.ask(
+                "observe",
+                json!({ "may_still_come": lookup.may_still_come(&[Area::Everything]) }),
+                &answers,
+            )?;
             let tainted = self.is_tainted(&answers);
             self.failing(&reply, tainted)?;
             match reply {

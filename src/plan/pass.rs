@@ -42,8 +42,8 @@ impl Lookup for View<'_> {
         known.map_or(Look::NotAsked, |answer| Look::Known(self.overlay.names(query, answer)))
     }
 
-    fn may_still_come(&self) -> bool {
-        !self.after.is_empty() && self.overlay.brings_more
+    fn may_still_come(&self, missing: &[Area]) -> bool {
+        !self.after.is_empty() && self.overlay.may_bring(missing)
     }
 }
 
@@ -267,8 +267,8 @@ impl Planner {
             match &plan {
                 TaskPlan::Change(change) => {
                     let answers = &self.answers[seat];
-                    overlays[machine]
-                        .add(&task.name, &change.ops, &change.effects, &|q| answers.get(q).cloned());
+                    let real = |q: &Query| answers.get(q).cloned();
+                    overlays[machine].add(&task.name, &change.ops, &change.effects, writes, &real);
                 }
                 TaskPlan::Deferred { why, .. } => {
                     overlays[machine].add_unknown(&task.name, writes);

@@ -1,5 +1,6 @@
 //! What a host will say once the changes planned so far are made: their effects, laid over its answers.
 
+mod brings;
 mod file;
 mod packages;
 mod tree;
@@ -29,8 +30,8 @@ pub struct Overlay {
     /// What is at a path is another file than before.
     replaced: BTreeMap<String, usize>,
     seq: usize,
-    /// A change may bring more than is laid down here.
-    pub brings_more: bool,
+    /// Where changes may bring more than is laid down here.
+    brings: Vec<Area>,
     /// The agent's user: owner of files that name none.
     user: String,
 }
@@ -44,15 +45,16 @@ impl Overlay {
         self.seq == 0
     }
 
-    /// Adds what a task's change will do. `real` answers what the host says now.
+    /// Adds what a task's change will do. `writes`: what it is declared to write. `real` answers what the host says now.
     pub fn add(
         &mut self,
         task: &str,
         ops: &[Op],
         effects: &[Effect],
+        writes: &[Area],
         real: &dyn Fn(&Query) -> Option<Answer>,
     ) {
-        self.brings_more |= ops.iter().any(tree::brings_more) || effects.iter().any(Effect::is_unknown);
+        self.may_bring_of(ops, effects, writes);
         for op in ops {
             self.seq += 1;
             self.note_packages(task, op);
@@ -149,7 +151,7 @@ impl Overlay {
     /// Everything a task writes is unknown: it could not be planned itself.
     pub fn add_unknown(&mut self, task: &str, writes: &[Area]) {
         self.seq += 1;
-        self.brings_more = true;
+        self.brings.extend(writes.iter().cloned());
         self.unknown.extend(writes.iter().map(|area| (area.clone(), task.to_string(), self.seq)));
     }
 
@@ -334,7 +336,7 @@ mod tests {
     #[test]
     fn a_written_file_is_there_with_its_content() {
         let mut overlay = Overlay::new("root");
-        overlay.add("t", &[write("/a", "hi")], &[], &|_| Some(Answer::Meta(None)));
+        overlay.add("t", &[write("/a", "hi")], &[], &[], &|_| Some(Answer::Meta(None)));
         let Some(Look::Known(Answer::Meta(Some(meta)))) = overlay.look(&file("/a"), &[]) else { panic!() };
         assert_eq!((meta.mode, meta.owner.as_str(), meta.size), (0o644, "root", 2));
         let read = Query::Read { path: "/a".into(), limit: 10, secret: false };
@@ -348,8 +350,8 @@ mod tests {
         let list = Query::List { path: "/etc/x.d".into() };
         let names = |names: &[&str]| Answer::Names(Some(names.iter().map(ToString::to_string).collect()));
         let mut overlay = Overlay::new("root");
-        overlay.add("t", &[write("/etc/x.d/b", ""), write("/etc/x.d/in/c", "")], &[], &|_| None);
-        overlay.add("u", &[Op::Remove { path: "/etc/x.d/a".into(), recursive: false }], &[], &|_| None);
+        overlay.add("t", &[write("/etc/x.d/b", ""), write("/etc/x.d/in/c", "")], &[], &[], &|_| None);
+        overlay.add("u", &[Op::Remove { path: "/etc/x.d/a".into(), recursive: false }], &[], &[], &|_| None);
         assert!(overlay.look(&list, &[]).is_none());
         assert_eq!(overlay.names(&list, names(&["a", "z"])), names(&["b", "z"]));
         assert_eq!(overlay.names(&list, Answer::Names(None)), Answer::Names(None));
@@ -357,22 +359,23 @@ mod tests {
             "v",
             &[Op::MakeFolder { path: "/etc/x.d".into(), attrs: Attrs::default() }],
             &[],
+            &[],
             &|_| None,
         );
         assert_eq!(overlay.names(&list, Answer::Names(None)), names(&["b"]));
-        overlay.add("w", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
+        overlay.add("w", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &[], &|_| None);
         assert!(matches!(overlay.look(&list, &[]), Some(Look::Known(Answer::Names(None)))));
     }
 
     #[test]
     fn what_comes_later_wins() {
         let mut overlay = Overlay::new("root");
-        overlay.add("first", &[], &[Effect::Unknown(Area::Path("/etc".into()))], &|_| None);
+        overlay.add("first", &[], &[Effect::Unknown(Area::Path("/etc".into()))], &[], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Unknown(_))));
-        overlay.add("second", &[write("/etc/x", "")], &[], &|_| None);
+        overlay.add("second", &[write("/etc/x", "")], &[], &[], &|_| None);
         assert!(matches!(overlay.look(&file("/etc/x"), &[]), Some(Look::Known(_))));
         assert!(overlay.look(&file("/"), &[]).is_none());
-        overlay.add("third", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &|_| None);
+        overlay.add("third", &[Op::Remove { path: "/etc".into(), recursive: true }], &[], &[], &|_| None);
         let Some(Look::Known(Answer::Meta(None))) = overlay.look(&file("/etc/x"), &[]) else { panic!() };
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Fault, Look, Lookup, Pause, Resource, Seen};
 use crate::{
-    model::Origin,
+    model::{Area, Origin},
     yaml::{Node, Value},
 };
 use agent::wire::Query;
@@ -18,7 +18,7 @@ pub fn shows_at_once<R: Resource>(spec: &R::Spec) -> Result<(), Fault> {
             Look::NotAsked
         }
 
-        fn may_still_come(&self) -> bool {
+        fn may_still_come(&self, _: &[Area]) -> bool {
             true
         }
     }

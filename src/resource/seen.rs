@@ -1,6 +1,7 @@
 //! What a resource may look at: answers, and nothing else.
 
 use super::{Fault, Observe, Pause};
+use crate::model::Area;
 use agent::{
     secret::Content,
     wire::{Answer, Checksum, Group, Meta, Output, Probe, Query, Stat, User},
@@ -11,8 +12,8 @@ use std::cell::RefCell;
 pub trait Lookup {
     fn look(&self, query: &Query) -> Look;
 
-    /// Whether an earlier task that changes something may explain what is missing on the host now.
-    fn may_still_come(&self) -> bool;
+    /// Whether an earlier task may explain what is missing on the host now: it changes any of these in a way that cannot be told before.
+    fn may_still_come(&self, missing: &[Area]) -> bool;
 }
 
 #[derive(Clone, Debug)]
@@ -151,13 +152,13 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Something the task needs is missing on the host (`why`). Fine when an earlier task that changes something may bring
-    /// it; then the caller plans on its being there.
+    /// Something the task needs is missing on the host (`why`). Fine when an earlier task may bring it; then the caller plans on its being
+    /// there. `missing`: where on the host it would be, [`Area::Packages`] for a program.
     ///
     /// # Errors
-    /// [`Pause::NotYet`] when nothing earlier changes what this task depends on: the planner makes an error of it.
-    pub fn presume(&self, why: impl Into<String>) -> Observe<()> {
-        if self.lookup.may_still_come() { Ok(()) } else { Err(Pause::NotYet(why.into())) }
+    /// [`Pause::NotYet`] when nothing earlier brings such a thing: the planner makes an error of it.
+    pub fn presume(&self, missing: &[Area], why: impl Into<String>) -> Observe<()> {
+        if self.lookup.may_still_come(missing) { Ok(()) } else { Err(Pause::NotYet(why.into())) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of the table of resource types.
 
-use super::{Fault, Manner, Prepared, Resource, SourceParam, Topic, Typed, at_once};
+use super::{Fault, Manner, Prepared, Resource, SourceParam, Topic, Typed, Untold, at_once};
 use crate::{
     diag::Diagnostic,
     playbook::{OtherNames, ParameterNames},
@@ -18,6 +18,8 @@ pub struct ResourceType {
     pub free: Option<&'static str>,
     pub sources: &'static [SourceParam],
     pub result: &'static [(&'static str, &'static str)],
+    /// What cannot be told before a task of it has run.
+    pub untold: &'static [Untold],
     /// Ansible's names of parameters.
     pub theirs: OtherNames,
     /// Reads the parameters; [`SourceParam`]s were replaced by contents before.
@@ -47,6 +49,7 @@ pub const fn row<R: Resource>() -> ResourceType {
         free: R::FREE,
         sources: R::SOURCES,
         result: R::RESULT,
+        untold: R::UNTOLD,
         theirs: OtherNames(&[]),
         prepare: |node| {
             let spec = from_node(node)?;

@@ -3,7 +3,7 @@
 use super::shared::{Act, CommandLine, GUARDS, LOOKS, Params, Words};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Manner, Observe, Resource, Seen, Topic, shows_at_once},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic, Untold, shows_at_once},
 };
 use agent::wire::{Op, Query};
 
@@ -18,6 +18,7 @@ impl CommandLine for Words {
 impl Resource for Command {
     const NAME: &'static str = "command";
     const TOPIC: Topic = Topic::Flow;
+    const UNTOLD: &'static [Untold] = &[Untold::Anything, Untold::Result];
     const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: LOOKS };
     const EXAMPLE: &'static str = "\
 name: Make the Diffie-Hellman parameters

@@ -7,7 +7,8 @@ use super::shared::{
 use crate::{
     model::{Address, Claim, Footprint},
     resource::{
-        Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, file_query,
+        Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, Untold,
+        file_query,
     },
     yaml::{Mode, Text},
 };
@@ -187,6 +188,7 @@ impl From<FileState> for Copied {
 impl Resource for Copy {
     const NAME: &'static str = "copy";
     const TOPIC: Topic = Topic::Files;
+    const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Greet who logs in
 copy:

@@ -3,7 +3,7 @@
 use super::shared::{HostPath, account::Wanted, docker};
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facets, Fault, Manner, Observe, Pause, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Pause, Resource, Seen, State, Topic, Untold},
 };
 use agent::wire::{Op, Output, docker::DockerProbe};
 use schemars::JsonSchema;
@@ -173,6 +173,7 @@ fn offered(path: &HostPath, wanted: &Reference, told: &str) -> Result<(Vec<Strin
 impl Resource for DockerImage {
     const NAME: &'static str = "docker_image";
     const TOPIC: Topic = Topic::Docker;
+    const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const MANNER: Manner = Manner::StateBut("With `force_pull` it acts each time.");
     const EXAMPLE: &'static str = "\
 name: Redis is there before it is started
@@ -240,7 +241,7 @@ docker_image:
             match docker::ask(seen, DockerProbe::Archive { path: path.to_string() })? {
                 Some(told) => (state.offered, state.tags) = offered(path, &name, &told)?,
                 None if state.id.is_some() => {}
-                None => seen.presume(format!("there is no archive {path}"))?,
+                None => seen.presume(&[path.area()], format!("there is no archive {path}"))?,
             }
         }
         Ok(state)

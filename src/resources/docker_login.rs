@@ -3,7 +3,7 @@
 use super::shared::{HostPath, READ_LIMIT, account::Wanted, docker};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
     yaml::Text,
 };
 use agent::{
@@ -135,6 +135,7 @@ fn kept(entry: &Value) -> LoginState {
 impl Resource for DockerLogin {
     const NAME: &'static str = "docker_login";
     const TOPIC: Topic = Topic::Docker;
+    const UNTOLD: &'static [Untold] = &[Untold::Home];
     const EXAMPLE: &'static str = "\
 name: The host may pull our images
 docker_login:

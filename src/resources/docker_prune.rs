@@ -3,7 +3,7 @@
 use super::shared::docker;
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
 };
 use agent::wire::{
     Exec, Op,
@@ -157,6 +157,7 @@ fn thing(value: &Value) -> Thing {
 impl Resource for DockerPrune {
     const NAME: &'static str = "docker_prune";
     const TOPIC: Topic = Topic::Docker;
+    const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const EXAMPLE: &'static str = "\
 name: Old images do not fill the disk
 docker_prune:

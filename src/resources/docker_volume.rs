@@ -7,7 +7,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
 };
 use agent::wire::{Answer, Op, Probe, Query, docker::DockerProbe};
 use indexmap::IndexMap;
@@ -98,6 +98,7 @@ impl State for VolumeState {
 impl Resource for DockerVolume {
     const NAME: &'static str = "docker_volume";
     const TOPIC: Topic = Topic::Docker;
+    const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const EXAMPLE: &'static str = "\
 name: What the uploads are kept in
 docker_volume:

@@ -8,7 +8,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
     yaml::{Mode, Text},
 };
 use agent::wire::{Algorithm, Answer, Attrs, Digest, Download, Kind, Op, Probe, Query};
@@ -90,6 +90,7 @@ impl State for Fetched {
 impl Resource for GetUrl {
     const NAME: &'static str = "get_url";
     const TOPIC: Topic = Topic::Files;
+    const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Fetch the exporter
 get_url:
@@ -146,7 +147,10 @@ get_url:
             let which = |program: &str| Query::Run(Probe::Which { program: program.into() });
             let found = seen.all([which("curl"), which("wget")])?;
             if found.iter().all(|found| matches!(found, Answer::Output(output) if output.code != 0)) {
-                seen.presume("the host has neither curl nor wget (`package: curl` brings one)")?;
+                seen.presume(
+                    &[Area::Packages],
+                    "the host has neither curl nor wget (`package: curl` brings one)",
+                )?;
             }
         }
         Ok(Fetched { file, checksum })

@@ -3,7 +3,7 @@
 use super::shared::{HostPath, remote};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
+    resource::{Facets, Fault, Observe, Pause, Resource, Seen, State, Topic, Untold},
 };
 use agent::{
     secret::Content,
@@ -227,6 +227,7 @@ fn not_told(said: &Output, what: &str) -> Pause {
 impl Resource for Git {
     const NAME: &'static str = "git";
     const TOPIC: Topic = Topic::Files;
+    const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Check the site out
 git:

@@ -6,7 +6,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint, Origin},
-    resource::{Fault, Manner, Observe, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic, Untold},
     yaml::{Map, Node, Text, Value},
 };
 use agent::wire::{self, Op, Output, Until, Wait};
@@ -92,6 +92,7 @@ fn interval() -> u32 {
 impl Resource for Http {
     const NAME: &'static str = "http";
     const TOPIC: Topic = Topic::Network;
+    const UNTOLD: &'static [Untold] = &[Untold::Result];
     const MANNER: Manner = Manner::Checks;
     const EXAMPLE: &'static str = "\
 name: The site answers

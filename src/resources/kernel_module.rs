@@ -217,10 +217,13 @@ impl Resource for KernelModule {
             loaded = true;
         }
         if spec.state == Presence::Present && !loaded && info.code != 0 {
-            seen.presume(match info.code {
-                127 => "there is no program `modinfo` (package kmod)".to_string(),
-                _ => format!("the running kernel has no module `{}`", spec.name),
-            })?;
+            seen.presume(
+                &[Area::Packages, Area::Path("/lib/modules".into())],
+                match info.code {
+                    127 => "there is no program `modinfo` (package kmod)".to_string(),
+                    _ => format!("the running kernel has no module `{}`", spec.name),
+                },
+            )?;
         }
         let (boot, settings) = (content(&spec.boot_file(), seen)?, content(&spec.settings_file(), seen)?);
         Ok(ModuleState { loaded, boot, settings })

@@ -292,7 +292,10 @@ locale:
         if let Some(supported) = &supported {
             state.sets = spec.sets(supported)?;
         } else if !spec.locales().is_empty() {
-            seen.presume("the host cannot generate locales (package `locales` is missing)")?;
+            seen.presume(
+                &[Area::Packages, Area::Path(SUPPORTED.into())],
+                "the host cannot generate locales (package `locales` is missing)",
+            )?;
             let utf8 = |name: &&str| (name.to_string(), "UTF-8".to_string());
             state.sets = spec.locales().iter().map(utf8).collect();
         }

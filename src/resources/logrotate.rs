@@ -270,7 +270,7 @@ logrotate:
             let words = String::from_utf8_lossy(said.stdout.bytes()).trim().to_string();
             // An account may still come.
             if words.lines().all(|line| line.contains("unknown user") || line.contains("unknown group")) {
-                seen.presume(words)?;
+                seen.presume(&[Area::Accounts], words)?;
             } else {
                 let fault = Fault::new(format!("logrotate would not take this: {words}"));
                 return Err(fault

@@ -8,7 +8,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
 };
 use agent::wire::{
     Answer, Op, Probe, Query,
@@ -156,6 +156,7 @@ fn plain(text: &str) -> String {
 impl Resource for PostgresDb {
     const NAME: &'static str = "postgres_db";
     const TOPIC: Topic = Topic::Data;
+    const UNTOLD: &'static [Untold] = &[Untold::Postgres];
     const EXAMPLE: &'static str = "\
 name: The database of the application
 postgres_db:
@@ -201,7 +202,7 @@ postgres_db:
             && let Some(output) = postgres::ask(seen, &at, role)?
             && postgres::read::<serde_json::Value>(&output)?.iter().all(|told| told["role"].is_null())
         {
-            seen.presume(format!("the server has no role `{owner}`"))?;
+            postgres::presume_role(seen, &at, owner)?;
         }
         let present = spec.state == Wanted::Present;
         let named = [

@@ -9,7 +9,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
     yaml::Text,
 };
 use agent::{
@@ -126,9 +126,8 @@ impl Spec {
             text.get(range).and_then(|n| n.parse().ok()).is_some_and(|n: u32| (least..=most).contains(&n))
         };
         let full = match shape.as_str() {
-            "infinity" => text.clone(),
+            "infinity" | "0000-00-00T00:00:00Z" => text.clone(),
             "0000-00-00" => format!("{text}T00:00:00Z"),
-            "0000-00-00T00:00:00Z" => text.clone(),
             _ => String::new(),
         };
         if full == "infinity" || !full.is_empty() && between(5..7, 1, 12) && between(8..10, 1, 31) {
@@ -257,6 +256,7 @@ fn check_owns_nothing(spec: &Spec, seen: &Seen) -> Observe<()> {
 impl Resource for PostgresRole {
     const NAME: &'static str = "postgres_role";
     const TOPIC: Topic = Topic::Data;
+    const UNTOLD: &'static [Untold] = &[Untold::Postgres];
     const EXAMPLE: &'static str = "\
 name: The role of the application
 postgres_role:
@@ -289,7 +289,7 @@ postgres_role:
         let found = told(spec, &spec.name, seen)?;
         for name in groups {
             if let Some(Told { role: None, .. }) = told(spec, name, seen)? {
-                seen.presume(format!("the server has no role `{name}`"))?;
+                postgres::presume_role(seen, &spec.at(), name)?;
             }
         }
         let found = found.unwrap_or_else(|| Told { iterations: 4096, ..Told::default() });

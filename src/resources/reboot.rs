@@ -3,7 +3,9 @@
 use super::shared::unit::output;
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Manner, Observe, Reboot as Reboots, Resource, Seen, State, Topic},
+    resource::{
+        Effect, Facets, Fault, Manner, Observe, Reboot as Reboots, Resource, Seen, State, Topic, Untold,
+    },
 };
 use agent::wire::{Answer, DnfQuestion, Exec, Op, Probe, Query};
 use schemars::JsonSchema;
@@ -83,6 +85,7 @@ fn is_required(seen: &Seen) -> Observe<bool> {
 impl Resource for Reboot {
     const NAME: &'static str = "reboot";
     const TOPIC: Topic = Topic::Flow;
+    const UNTOLD: &'static [Untold] = &[Untold::Uptime];
     const MANNER: Manner =
         Manner::Acts { unless: "`only_if_required` is set and no package asked for it", besides: "" };
     const EXAMPLE: &'static str = "\

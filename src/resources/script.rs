@@ -3,7 +3,7 @@
 use super::shared::{Act, CommandLine, GUARDS, HostPath, Params, Touch, Words, join};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Manner, Observe, Resource, Seen, SourceParam, Topic, shows_at_once},
+    resource::{Fault, Manner, Observe, Resource, Seen, SourceParam, Topic, Untold, shows_at_once},
     yaml::Text,
 };
 use agent::wire::Op;
@@ -123,6 +123,7 @@ impl Spec {
 impl Resource for Script {
     const NAME: &'static str = "script";
     const TOPIC: Topic = Topic::Flow;
+    const UNTOLD: &'static [Untold] = &[Untold::Anything, Untold::Result];
     const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: "" };
     const EXAMPLE: &'static str = "\
 name: Prepare the data folder

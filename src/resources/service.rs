@@ -1,12 +1,12 @@
 //! `service`: whether a systemd unit runs, whether it starts at boot, and whether it may start at all.
 
 use super::shared::{
-    unit::{Unit, definitions, full_name, masked, run, systemctl, unit, unit_query},
+    unit::{Unit, definitions, full_name, masked, missing, run, systemctl, unit, unit_query},
     way_in::{self, Loss},
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, Untold, file_query},
 };
 use agent::wire::{Kind, Op};
 use schemars::JsonSchema;
@@ -125,6 +125,7 @@ impl State for ServiceState {
 impl Resource for Service {
     const NAME: &'static str = "service";
     const TOPIC: Topic = Topic::System;
+    const UNTOLD: &'static [Untold] = &[Untold::Own];
     const MANNER: Manner = Manner::StateBut("`state: restarted` and `state: reloaded` act each time.");
     const EXAMPLE: &'static str =
         "name: Docker runs\nservice:\n  name: docker\n  state: started\n  enabled: true\n";
@@ -168,7 +169,7 @@ impl Resource for Service {
         let ours = ours(spec, &name, &unit, seen)?;
         let wants_it = spec.starts() || spec.enabled == Some(true);
         if !unit.found && wants_it {
-            seen.presume(format!("the host has no unit `{name}`"))?;
+            seen.presume(&missing(&name), format!("the host has no unit `{name}`"))?;
         }
         let run = spec.state.map(|_| unit.run_word().to_string());
         // Of what is masked, systemd does not say whether it is enabled besides.

@@ -3,7 +3,7 @@
 use super::shared::{Act, CommandLine, GUARDS, LOOKS, Params};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Manner, Observe, Resource, Seen, Topic, shows_at_once},
+    resource::{Fault, Manner, Observe, Resource, Seen, Topic, Untold, shows_at_once},
 };
 use agent::wire::{Op, Query};
 use schemars::JsonSchema;
@@ -25,6 +25,7 @@ impl CommandLine for Script {
 impl Resource for Shell {
     const NAME: &'static str = "shell";
     const TOPIC: Topic = Topic::Flow;
+    const UNTOLD: &'static [Untold] = &[Untold::Anything, Untold::Result];
     const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: LOOKS };
     const EXAMPLE: &'static str = "\
 name: Load the schema once

@@ -3,7 +3,7 @@
 use super::shared::{Act, HostPath, entries};
 use crate::{
     model::{Address, Footprint},
-    resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic},
+    resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic, Untold},
     yaml::{Map, Value},
 };
 use agent::wire::{Checksum, FileType, Moving, Op, Stat as Found};
@@ -95,6 +95,7 @@ impl Spec {
 impl Resource for Stat {
     const NAME: &'static str = "stat";
     const TOPIC: Topic = Topic::Files;
+    const UNTOLD: &'static [Untold] = &[Untold::Result];
     const MANNER: Manner = Manner::Looks;
     const EXAMPLE: &'static str = "\
 name: Whether there are data already

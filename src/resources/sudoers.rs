@@ -221,7 +221,7 @@ fn judge(spec: &Spec, content: Option<Content>, seen: &Seen) -> Observe<()> {
         0 => Ok(()),
         // Where it does not run, nobody is asked.
         127 if gone => Ok(()),
-        127 => seen.presume("there is no visudo (package sudo)"),
+        127 => seen.presume(&[Area::Packages], "there is no visudo (package sudo)"),
         _ => {
             let words = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
             let said = if secret { "[secret]".into() } else { words };

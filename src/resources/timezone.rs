@@ -89,10 +89,13 @@ impl Resource for Timezone {
                 let fault = Fault::new(format!("`{}` is a region, not a time zone", spec.name));
                 return Err(fault.hint("name a city in it, e.g. `Europe/Berlin`").into());
             }
-            None => seen.presume(format!(
-                "the host knows no time zone `{}` (package tzdata; old names: tzdata-legacy)",
-                spec.name
-            ))?,
+            None => seen.presume(
+                &[Area::Packages, Area::Path(ZONES.into())],
+                format!(
+                    "the host knows no time zone `{}` (package tzdata; old names: tzdata-legacy)",
+                    spec.name
+                ),
+            )?,
         }
         let zone = match seen.meta(LINK)?.map(|meta| meta.kind) {
             None => None,

@@ -3,7 +3,9 @@
 use super::shared::{HostPath, Names, checksum, owners};
 use crate::{
     model::{Address, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
+    resource::{
+        Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, Untold,
+    },
     yaml::{Mode, Text},
 };
 use agent::wire::{Answer, Archive, Kind, Op, Output, Probe, Query, Unpack};
@@ -137,6 +139,7 @@ fn members(output: &Output, is_secret: bool) -> Result<Members, Fault> {
 impl Resource for Unarchive {
     const NAME: &'static str = "unarchive";
     const TOPIC: Topic = Topic::Files;
+    const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Unpack the exporter
 unarchive:
@@ -177,9 +180,10 @@ unarchive:
         match seen.meta(dest)?.map(|meta| meta.kind) {
             Some(Kind::Folder | Kind::Link { .. }) => {}
             Some(_) => return Err(Fault::new(format!("{dest} is not a directory")).into()),
-            None => {
-                seen.presume(format!("the directory {dest} does not exist and no earlier task makes it"))?
-            }
+            None => seen.presume(
+                &[dest.area()],
+                format!("the directory {dest} does not exist and no earlier task makes it"),
+            )?,
         }
         let output = match unpacked {
             Answer::Output(output) => output,

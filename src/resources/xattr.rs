@@ -178,7 +178,7 @@ xattr:
             Some(_) => {}
             None if spec.state == Presence::Absent => return Ok(missing),
             None => {
-                seen.presume(format!("{path} does not exist and no earlier task makes it"))?;
+                seen.presume(&[path.area()], format!("{path} does not exist and no earlier task makes it"))?;
                 return Ok(missing);
             }
         }

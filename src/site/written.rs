@@ -52,7 +52,7 @@ impl Lookup for Bare {
         })
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         true
     }
 }

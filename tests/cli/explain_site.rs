@@ -12,7 +12,7 @@ use lustores_provision::{
         programs::run,
     },
     inventory::Layer,
-    model::Origin,
+    model::{Area, Origin},
     resource::{Look, Lookup, Mask, Outcome},
     resources,
     site::{Controller, Options, Preparation, Prepare, Registered, Site},
@@ -58,7 +58,7 @@ impl Lookup for Nothing {
         })
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         true
     }
 }

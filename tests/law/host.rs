@@ -6,7 +6,7 @@ use agent::{
 };
 use lustores_provision::{
     diag,
-    model::Source,
+    model::{Area, Source},
     resource::{Change, Look, Lookup, Mask, Outcome, Prepared},
     resources, yaml,
 };
@@ -117,7 +117,7 @@ impl Lookup for Answers {
         self.0.borrow().get(query).map_or(Look::NotAsked, |answer| Look::Known(answer.clone()))
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         false
     }
 }

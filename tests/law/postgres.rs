@@ -6,6 +6,7 @@ use super::{
 };
 use agent::wire::{Answer, Output, Query, Request, Response, Session};
 use lustores_provision::{
+    model::Area,
     resource::{Look, Lookup, Mask, Outcome, Prepared},
     resources,
 };
@@ -78,7 +79,7 @@ fn plan(task: &dyn Prepared, output: &Output) -> Result<String, String> {
         fn look(&self, _: &Query) -> Look {
             Look::Known(Answer::Output(self.0.clone()))
         }
-        fn may_still_come(&self) -> bool {
+        fn may_still_come(&self, _: &[Area]) -> bool {
             false
         }
     }

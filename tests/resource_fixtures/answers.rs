@@ -21,7 +21,10 @@ use agent::{
     secret::Content,
     wire::{Answer, FileType, Group, Kind, Meta, Moving, Output, Query, Stat, User},
 };
-use lustores_provision::resource::{Look, Lookup};
+use lustores_provision::{
+    model::Area,
+    resource::{Look, Lookup},
+};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -136,7 +139,7 @@ impl Lookup for Answers {
         self.answer(query).map_or(Look::NotAsked, Look::Known)
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         self.may_come
     }
 }

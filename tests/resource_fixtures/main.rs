@@ -29,7 +29,7 @@ use facet::kind_of;
 use lustores_provision::{
     diag,
     model::{Area, Origin, Source},
-    resource::{Mask, Outcome, Prepared, ResourceType},
+    resource::{Effect, Mask, Outcome, Prepared, ResourceType, Untold},
     resources::TABLE,
     yaml::{self, Entry, Node, Value},
 };
@@ -122,9 +122,12 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
 ];
 
 /// What a case came to.
+#[derive(Default)]
 struct Ran {
     changed: BTreeSet<String>,
     unchanged: bool,
+    /// What is not known of it before: areas of the host, and `result`.
+    untold: BTreeSet<String>,
 }
 
 /// What a task owns, reads and writes.
@@ -191,7 +194,7 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
     };
     let noted =
         |notes: Vec<String>| same("notes", json.get("notes").unwrap_or(&Json::Array(vec![])), &notes.into());
-    let nothing = |unchanged| Ok(Ran { changed: BTreeSet::new(), unchanged });
+    let nothing = |unchanged| Ok(Ran { unchanged, ..Ran::default() });
     let task = row.theirs.in_our_names(&task);
     let strangers = |task: &Node| row.theirs.strangers(row.name, task).into_iter().next().map_or(Ok(()), Err);
     let prepared = match task.and_then(|task| strangers(&task).and_then(|()| (row.prepare)(&task))) {
@@ -224,13 +227,15 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             outcome("unchanged", "")?;
             noted(notes)?;
             let found = prepared.found(&answers);
+            let is_open = found.values().any(|entry| entry.node.unknown().is_some());
             for (name, expected) in json["found"].as_object().into_iter().flatten() {
                 let found = found.get(name).map(|entry| shown(&entry.node)).unwrap_or_default();
                 let part = |key: &String| (key.clone(), found.get(key).cloned().unwrap_or_default());
                 let keys = expected.as_object().into_iter().flatten().map(|(key, _)| key);
                 same("found", expected, &Json::Object(keys.map(part).collect()))?;
             }
-            return nothing(true);
+            let untold = is_open.then(|| "result".to_owned()).into_iter().collect();
+            return Ok(Ran { unchanged: true, untold, ..Ran::default() });
         }
         Ok(Outcome::Change(change)) => {
             let facets = change.diff.facets.iter();
@@ -257,8 +262,18 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
             if format!("{change:?}").contains("hunter2") {
                 return Err("a secret is in the debug print of the change".into());
             }
+            let unknown = |effect: &Effect| match effect {
+                Effect::Unknown(area) => Some(area.to_string()),
+                Effect::Answer(..) => None,
+            };
+            let mut untold: BTreeSet<String> = change.effects.iter().filter_map(unknown).collect();
+            let told =
+                prepared.told(None).is_some_and(|map| map.values().any(|it| it.node.unknown().is_some()));
+            if told || prepared.is_command() {
+                untold.insert("result".into());
+            }
             let changed = change.diff.facets.into_iter().map(|f| f.facet).collect();
-            return Ok(Ran { changed, unchanged: false });
+            return Ok(Ran { changed, unchanged: false, untold });
         }
     }
     nothing(false)
@@ -270,10 +285,7 @@ fn every_type_does_what_its_fixtures_say() {
     let mut wrong = vec![];
     let mut excused = BTreeSet::new();
     for row in TABLE {
-        let folder = root.join(row.name);
-        let cases = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-        let mut cases: Vec<_> = cases.filter(|path| path.extension().is_some_and(|e| e == "yml")).collect();
-        cases.sort();
+        let cases = cases(row);
         let (mut facets, mut alone) = (BTreeSet::new(), BTreeSet::new());
         let mut names = BTreeMap::new();
         for case in &cases {
@@ -317,6 +329,55 @@ fn every_type_does_what_its_fixtures_say() {
     for excuse in NEVER_ALONE.iter().filter(|excuse| !excused.contains(excuse)) {
         wrong.push(format!("{excuse:?} needs no excuse"));
     }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The fixtures of a type.
+fn cases(row: &ResourceType) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/resources").join(row.name);
+    let cases = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let mut cases: Vec<_> = cases.filter(|path| path.extension().is_some_and(|e| e == "yml")).collect();
+    cases.sort();
+    cases
+}
+
+/// What a type leaves unknown is what it says of itself, and what the page says.
+#[test]
+fn what_is_not_known_before_is_documented() {
+    let mut wrong = vec![];
+    for row in TABLE {
+        let mut untold: BTreeSet<String> = BTreeSet::new();
+        cases(row).iter().filter_map(|case| run(row, case).ok()).for_each(|ran| untold.extend(ran.untold));
+        let result = untold.remove("result");
+        let says = |what: Untold| row.untold.contains(&what);
+        let areas = row.untold.iter().any(|what| *what != Untold::Result);
+        if result != says(Untold::Result) {
+            wrong.push(format!(
+                "{}: its result is {}known before",
+                row.name,
+                if result { "not " } else { "" }
+            ));
+        }
+        if untold.is_empty() == areas {
+            wrong.push(format!("{}: says {:?}, and leaves unknown {untold:?}", row.name, row.untold));
+        }
+    }
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/apply.md")).unwrap();
+    let (_, table) = page.split_once("| it depends on | which is changed by |\n|---|---|\n").unwrap();
+    let mut rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    for what in Untold::ALL {
+        let types = TABLE.iter().filter(|row| row.untold.contains(&what));
+        let types: Vec<String> = types.map(|row| format!("`{}`", row.name)).collect();
+        let (depends, more) = what.words();
+        let row = format!("| {depends} | {}{more} |", types.join(", "));
+        match rows.iter().position(|known| *known == row) {
+            Some(at) => _ = rows.remove(at),
+            None => wrong.push(format!("docs/apply.md lacks: {row}")),
+        }
+    }
+    // That is of no type.
+    rows.retain(|row| !row.starts_with("| hosts that only a fact or a result names"));
+    wrong.extend(rows.iter().map(|row| format!("docs/apply.md says what no type does: {row}")));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

@@ -29,7 +29,7 @@ impl Lookup for Bare<'_> {
         self.0.look(query, &[]).unwrap_or_else(known)
     }
 
-    fn may_still_come(&self) -> bool {
+    fn may_still_come(&self, _: &[Area]) -> bool {
         true
     }
 }
@@ -68,7 +68,7 @@ fn add(overlay: &mut Overlay, name: &str, prepared: &dyn Prepared, mask: &Mask) 
     // Programs are not run before there is a host to look at.
     let planned = (!prepared.runs_a_program()).then(|| prepared.plan(&Bare(overlay), mask));
     match planned {
-        Some(Ok(Outcome::Change(change))) => overlay.add(name, &change.ops, &change.effects, &nothing),
+        Some(Ok(Outcome::Change(change))) => overlay.add(name, &change.ops, &change.effects, &[], &nothing),
         Some(Ok(Outcome::Unchanged { .. })) => {}
         // What it changes is known, but not how. Of a command that says nothing, the best is thought.
         _ => {

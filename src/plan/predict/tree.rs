@@ -5,7 +5,7 @@ use crate::{model::path_within, resource::Look};
 use agent::{
     mode::kept,
     secret::Content,
-    wire::{Answer, AttributeProbe, Kind, Meta, Op, Output, Probe, Query, TreeAttrs},
+    wire::{Answer, AttributeProbe, Kind, Meta, Output, Probe, Query, TreeAttrs},
 };
 use std::collections::BTreeMap;
 
@@ -14,11 +14,6 @@ const NAMED: usize = 3;
 
 fn output(text: &str) -> Answer {
     Answer::Output(Output { code: 0, stdout: Content::from(text), stderr: Content::from("") })
-}
-
-/// Whether an op may bring more than it says: what a package, an archive or a command leaves. Ops on files say all.
-pub(super) fn brings_more(op: &Op) -> bool {
-    matches!(op, Op::Exec { .. } | Op::Job { .. } | Op::Packages { .. } | Op::Steps(_) | Op::Unpack(_))
 }
 
 /// The folder of a question about all that is below one.
@@ -278,12 +273,12 @@ mod tests {
     fn all_below_a_new_folder_is_known_and_so_is_what_is_set_there() {
         let bare = |query: &Query| matches!(query, Query::File { .. }).then_some(Answer::Meta(None));
         let mut overlay = Overlay::new("root");
-        overlay.add("make", &[folder("/srv/app")], &[], &bare);
+        overlay.add("make", &[folder("/srv/app")], &[], &[], &bare);
         assert_eq!(text(overlay.look(&tree("/srv/app"), &[])), "");
-        overlay.add("copy", &[write("/srv/app/x", "root", 0o4644), folder("/srv/app/d")], &[], &bare);
+        overlay.add("copy", &[write("/srv/app/x", "root", 0o4644), folder("/srv/app/d")], &[], &[], &bare);
         let told = "d\t1\t0755\troot\troot\td\nf\t1\t4644\troot\troot\tx\n";
         assert_eq!(text(overlay.look(&tree("/srv/app"), &[])), told);
-        overlay.add("set", &[set("/srv/app")], &[], &bare);
+        overlay.add("set", &[set("/srv/app")], &[], &[], &bare);
         let told = "d\t1\t0755\tapp\troot\td\nf\t1\t0604\tapp\troot\tx\n";
         assert_eq!(text(overlay.look(&tree("/srv/app"), &[])), told);
         let Some(Look::Known(Answer::Meta(Some(meta)))) = overlay.look(&file("/srv/app/x"), &[]) else {
@@ -307,12 +302,12 @@ mod tests {
         };
         let mut overlay = Overlay::new("root");
         let writes = [write("/srv/app/a", "root", 0o600), write("/srv/app/new", "root", 0o600)];
-        overlay.add("copy", &writes, &[], &real);
+        overlay.add("copy", &writes, &[], &[], &real);
         assert!(overlay.look(&tree("/srv/app"), &[]).is_none());
         let now = overlay.names(&tree("/srv/app"), told.clone());
         let expected = "d\t1\t0755\tapp\troot\td\nf\t2\t0600\troot\troot\ta\tnew\nf\t1\t0644\tapp\troot\tb\n";
         assert_eq!(text(Some(Look::Known(now))), expected);
-        overlay.add("set", &[set("/srv/app")], &[], &real);
+        overlay.add("set", &[set("/srv/app")], &[], &[], &real);
         let set = "d\t1\t0755\tapp\troot\td\nf\t2\t0600\tapp\troot\ta\tnew\nf\t1\t0604\tapp\troot\tb\n";
         assert_eq!(text(overlay.look(&tree("/srv/app"), &[])), set);
         // What is known is known, the folder is as it was; of the rest it shows when it has run.
@@ -323,7 +318,7 @@ mod tests {
         let read = Query::Read { path: "/srv/app/b".into(), limit: 9, secret: false };
         assert!(overlay.look(&read, &[]).is_none());
         // And what comes into it later.
-        overlay.add("copy", &[write("/srv/app/new", "root", 0o600)], &[], &real);
+        overlay.add("copy", &[write("/srv/app/new", "root", 0o600)], &[], &[], &real);
         assert!(matches!(overlay.look(&tree("/srv/app"), &[]), Some(Look::Unknown(_))));
     }
 
@@ -333,7 +328,7 @@ mod tests {
             |query: &Query| matches!(query, Query::File { .. }).then(|| meta(Kind::Folder, "root", 0o755));
         let mut overlay = Overlay::new("root");
         let remove = Op::Remove { path: "/srv/app/d".into(), recursive: true };
-        overlay.add("remove", &[remove], &[], &real);
+        overlay.add("remove", &[remove], &[], &[], &real);
         assert!(matches!(overlay.look(&tree("/srv/app"), &[]), Some(Look::Unknown(_))));
         assert!(overlay.look(&tree("/srv/other"), &[]).is_none());
     }
@@ -350,13 +345,13 @@ mod tests {
         };
         let mut overlay = Overlay::new("root");
         let attrs = Attrs { mode: Some(0o600), owner: None, group: None };
-        overlay.add("mode", &[Op::SetAttrs { path: "/a".into(), attrs }], &[], &real);
+        overlay.add("mode", &[Op::SetAttrs { path: "/a".into(), attrs }], &[], &[], &real);
         assert!(overlay.look(&same("/b", "/a"), &[]).is_none());
         for written in ["/a", "/b"] {
-            overlay.add("copy", &[write(written, "root", 0o600)], &[], &real);
+            overlay.add("copy", &[write(written, "root", 0o600)], &[], &[], &real);
             assert_eq!(text(overlay.look(&same("/b", "/a"), &[])), "");
             let link = Op::MakeHardLink { path: "/b".into(), target: "/a".into() };
-            overlay.add("hard", &[link], &[], &real);
+            overlay.add("hard", &[link], &[], &[], &real);
             assert_eq!(text(overlay.look(&same("/b", "/a"), &[])), "same\n");
         }
         assert!(overlay.look(&same("/c", "/d"), &[]).is_none());

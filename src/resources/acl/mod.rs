@@ -269,7 +269,9 @@ acl:
                 }
             }
             None if spec.absent() => return Ok(AclState(IndexMap::new())),
-            None => seen.presume(format!("{path} does not exist and no earlier task makes it"))?,
+            None => {
+                seen.presume(&[path.area()], format!("{path} does not exist and no earlier task makes it"))?
+            }
         }
         let mut all = vec![];
         if kind.is_some() {
@@ -288,10 +290,10 @@ acl:
                 None => {
                     if !spec.absent() {
                         let kind = if entry.tag == Tag::User { "user" } else { "group" };
-                        seen.presume(format!(
-                            "there is no {kind} `{}`, and no earlier task makes it",
-                            entry.who
-                        ))?;
+                        seen.presume(
+                            &[Area::Accounts],
+                            format!("there is no {kind} `{}`, and no earlier task makes it", entry.who),
+                        )?;
                     }
                     None
                 }
@@ -299,7 +301,7 @@ acl:
             state.extend(found.map(|found| (entry.name(), found)));
         }
         if state != wanted(&entries) && seen.run(which)?.code != 0 {
-            seen.presume("there is no program `setfacl` (package acl)")?;
+            seen.presume(&[Area::Packages], "there is no program `setfacl` (package acl)")?;
         }
         Ok(AclState(state))
     }

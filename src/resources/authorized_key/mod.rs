@@ -175,7 +175,7 @@ fn account(spec: &Spec, seen: &Seen) -> Observe<Option<User>> {
     if user.is_some() || !spec.is_present() {
         return Ok(user);
     }
-    seen.presume(format!("the host has no user `{}`", spec.user))?;
+    seen.presume(&[Area::Accounts], format!("the host has no user `{}`", spec.user))?;
     let (name, home) = (spec.user.clone(), format!("/home/{}", spec.user));
     let id = account::UNKNOWN_ID;
     let (shell, comment) = (String::new(), String::new());
@@ -261,14 +261,15 @@ authorized_key:
                 let above = HostPath::new(&parent).ok().and_then(|path| path.parent().map(String::from));
                 let above = above.unwrap_or_else(|| "/".into());
                 if seen.meta(&above)?.is_none() {
-                    seen.presume(format!(
-                        "the directory {above} does not exist and no earlier task makes it"
-                    ))?;
+                    seen.presume(
+                        &[Area::Path(above.clone())],
+                        format!("the directory {above} does not exist and no earlier task makes it"),
+                    )?;
                 }
             }
             None => {
                 let why = format!("the directory {parent} does not exist (`manage_dir: true` makes it)");
-                seen.presume(why)?;
+                seen.presume(&[Area::Path(parent.clone())], why)?;
             }
         }
         let file = observe_bytes(&path, &owner, spec.key.is_secret(), seen)?;

@@ -6,9 +6,9 @@ mod spec;
 
 use super::shared::parent_there;
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Area, Footprint},
     resource::{
-        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, file_query,
+        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, Untold, file_query,
         shows_at_once,
     },
 };
@@ -39,6 +39,7 @@ impl State for CertificateState {
 impl Resource for Certificate {
     const NAME: &'static str = "certificate";
     const TOPIC: Topic = Topic::Network;
+    const UNTOLD: &'static [Untold] = &[Untold::Keys];
     const EXAMPLE: &'static str = "name: A certificate for the first start\ncertificate:\n  path: /etc/ssl/site/fullchain.pem\n  key: /etc/ssl/site/privkey.pem\n  \
         method: self_signed\n  names: [www.example.org, 192.0.2.10]\n";
     const SOURCES: &'static [SourceParam] = &[
@@ -82,7 +83,7 @@ impl Resource for Certificate {
         }
         let output = seen.run(probe)?;
         if output.code == 127 {
-            seen.presume("there is no program `openssl` (package openssl)")?;
+            seen.presume(&[Area::Packages], "there is no program `openssl` (package openssl)")?;
         }
         let found = (output.code == 0).then(|| read::certificate(&output)).flatten();
         let mut facets = Facets::new();

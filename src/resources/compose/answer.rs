@@ -8,18 +8,36 @@ use super::{
     reasons::{self, unknown_reason},
     spec::{Build, Recreate, Spec},
 };
-use crate::resource::{Facet, Facets, Fault, Observe, Pause};
+use crate::{
+    model::Area,
+    resource::{Facet, Facets, Fault, Observe, Pause},
+    resources::shared::docker,
+};
 use agent::wire::Output;
 use serde_json::Value;
 
 pub const SERVICE: &str = "com.docker.compose.service";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
+/// Why nothing can be told of a project yet.
+pub struct NoAnswer {
+    /// There is no compose at all.
+    is_missing: bool,
+    pub said: String,
+}
+
+impl NoAnswer {
+    /// What an earlier task would have to bring.
+    pub fn missing(&self) -> Vec<Area> {
+        docker::missing(self.is_missing)
+    }
+}
+
 /// Why nothing can be told of the project yet: there is no docker that answers.
 ///
 /// # Errors
 /// A pause with compose's words, when it refuses.
-pub fn no_answer(spec: &Spec, output: &Output) -> Result<Option<String>, Pause> {
+pub fn no_answer(spec: &Spec, output: &Output) -> Result<Option<NoAnswer>, Pause> {
     let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
     let what = match output.code {
         0 => return Ok(None),
@@ -31,7 +49,8 @@ pub fn no_answer(spec: &Spec, output: &Output) -> Result<Option<String>, Pause> 
             return Err(Pause::NotYet(why));
         }
     };
-    Ok(Some(if said.is_empty() { what.into() } else { format!("{what}: {said}") }))
+    let said = if said.is_empty() { what.into() } else { format!("{what}: {said}") };
+    Ok(Some(NoAnswer { is_missing: output.code == 127, said }))
 }
 
 /// A service that is not there yet.

@@ -8,7 +8,10 @@ use super::{
     reasons,
     spec::{Spec, Wanted},
 };
-use crate::resource::{Facet, Facets, Fault, Observe, Pause, Seen};
+use crate::{
+    model::Area,
+    resource::{Facet, Facets, Fault, Observe, Pause, Seen},
+};
 use agent::wire::{ComposeProbe, Op, Probe, Until, Wait};
 use serde_json::Value;
 
@@ -20,7 +23,7 @@ pub fn observe(spec: &Spec, seen: &Seen) -> Observe<Project> {
     let paths = files.as_ref().map(Files::paths).unwrap_or_default();
     let mut project = Project { by_name: files.is_none(), files: paths, ..Project::default() };
     if let Some(why) = no_answer(spec, &output)? {
-        seen.presume(why)?;
+        seen.presume(&why.missing(), why.said)?;
     } else {
         let values = files.as_ref().map_or(&[][..], |files| &files.values);
         (project.services, project.networks) = told(spec, output.stdout.bytes(), values)?;
@@ -62,7 +65,10 @@ fn missing(spec: &Spec, seen: &Seen, files: Option<Files>, services: &mut Vec<Se
         };
     }
     let list = names.join(", ");
-    seen.presume(format!("project `{}` has no containers of: {list}", spec.project()))?;
+    seen.presume(
+        &[Area::Compose(spec.project())],
+        format!("project `{}` has no containers of: {list}", spec.project()),
+    )?;
     services.extend(names.into_iter().map(|name| Service {
         before: Facets::new(),
         after: Facets::from([(title(&name), "restarted".into())]),

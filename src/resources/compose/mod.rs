@@ -18,7 +18,7 @@ mod spec;
 
 use crate::{
     model::{Address, Area, Claim, Exposed, Footprint},
-    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, Untold},
     resources::shared::docker,
 };
 use agent::wire::{Exec, Op, Output, Probe, Until, Wait};
@@ -112,6 +112,7 @@ impl State for Project {
 impl Resource for Compose {
     const NAME: &'static str = "compose";
     const TOPIC: Topic = Topic::Docker;
+    const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const MANNER: Manner = Manner::StateBut(
         "`state: restarted`, `recreate: always` and, where an image is built, `build: always` act each time.",
     );
@@ -146,7 +147,7 @@ impl Resource for Compose {
         let services = match answer::no_answer(spec, &output)? {
             None => answer::services(spec, output.stdout.bytes(), &files)?,
             Some(why) => {
-                seen.presume(why)?;
+                seen.presume(&why.missing(), why.said)?;
                 let named = files.wanted(spec)?.into_iter();
                 let named = named.filter(|named| spec.scale.get(&named.name) != Some(&0));
                 named

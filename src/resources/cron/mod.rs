@@ -225,7 +225,7 @@ fn crontab(spec: &Spec, seen: &Seen) -> Observe<Content> {
         seen.all([Query::User { name: user.clone() }, Query::Run(spec.crontab())])?;
         if seen.user(user)?.is_none() {
             if spec.state == account::Wanted::Present {
-                seen.presume(format!("the host has no user `{user}`"))?;
+                seen.presume(&[Area::Accounts], format!("the host has no user `{user}`"))?;
             }
             return Ok(empty);
         }
@@ -235,7 +235,7 @@ fn crontab(spec: &Spec, seen: &Seen) -> Observe<Content> {
     match said.code {
         0 => Ok(said.stdout),
         127 if spec.state == account::Wanted::Absent => Ok(empty),
-        127 => seen.presume("there is no crontab (package cron)").map(|()| empty),
+        127 => seen.presume(&[Area::Packages], "there is no crontab (package cron)").map(|()| empty),
         _ if words.contains("no crontab for") => Ok(empty),
         _ => Err(Fault::new(format!("the crontab may not be read: {words}"))
             .hint("`become: true` runs the task as root, who may read all of them")

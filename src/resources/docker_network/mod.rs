@@ -11,7 +11,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Claim, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
 };
 use agent::wire::{Answer, Op, Probe, Query, docker::DockerProbe};
 use indexmap::IndexMap;
@@ -198,6 +198,7 @@ fn configs(spec: &Spec) -> Value {
 impl Resource for DockerNetwork {
     const NAME: &'static str = "docker_network";
     const TOPIC: Topic = Topic::Docker;
+    const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const EXAMPLE: &'static str = "\
 name: What the proxy and the applications share
 docker_network:

@@ -93,7 +93,10 @@ impl Spec {
                 return Err(fault.hint("name the file that it points to").into());
             }
             Some(_) => return Err(Fault::new(format!("{src} is not a file: it has one name only")).into()),
-            None => seen.presume(format!("the file {src} does not exist and no earlier task makes it"))?,
+            None => seen.presume(
+                &[src.area()],
+                format!("the file {src} does not exist and no earlier task makes it"),
+            )?,
         }
         let (state, _) = observe_entry(&self.path, &Attrs::default(), seen)?;
         match &state.what {

@@ -160,7 +160,9 @@ filesystem:
         let value = |key: &str| all(key).first().map(ToString::to_string);
         match (value("kind").as_deref(), spec.file) {
             (Some("device"), false) | (Some("file"), true) => {}
-            (Some("missing"), _) => seen.presume(format!("there is no {device}"))?,
+            (Some("missing"), _) => {
+                seen.presume(device::area(device).as_slice(), format!("there is no {device}"))?
+            }
             (Some("file"), false) => {
                 let fault = Fault::new(format!("{device} is a file, not a device"));
                 return Err(fault.hint("write `file: true` if it is meant").into());
@@ -220,7 +222,10 @@ filesystem:
         if seen.get(which)? != Answer::Output(output(1, "")) {
             return Ok(state);
         }
-        seen.presume(format!("there is no program `{program}` (package {})", spec.fstype.package()))?;
+        seen.presume(
+            &[Area::Packages],
+            format!("there is no program `{program}` (package {})", spec.fstype.package()),
+        )?;
         Ok(state)
     }
 
@@ -314,7 +319,7 @@ mod tests {
             Look::Known(Answer::Output(output(0, self.0)))
         }
 
-        fn may_still_come(&self) -> bool {
+        fn may_still_come(&self, _: &[Area]) -> bool {
             false
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Spec, load};
 use crate::{
+    model::Area,
     resource::{Fault, Observe, Seen},
     resources::shared::unit::run,
 };
@@ -56,7 +57,7 @@ pub fn listing(seen: &Seen, probe: Probe) -> Observe<Option<String>> {
     let text = |content: &Content| String::from_utf8_lossy(content.bytes()).into_owned();
     match output.code {
         0 => Ok(Some(text(&output.stdout))),
-        127 => seen.presume("nftables is not installed (no program `nft`)").map(|()| None),
+        127 => seen.presume(&[Area::Packages], "nftables is not installed (no program `nft`)").map(|()| None),
         _ if text(&output.stderr).contains("No such file or directory") => Ok(None),
         _ => {
             let fault = Fault::new(format!("nft cannot list the table: {}", text(&output.stderr).trim()));

@@ -15,7 +15,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Claim, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold, file_query},
 };
 use agent::{
     secret::Content,
@@ -134,6 +134,7 @@ fn must_go(spec: &Spec, live: &Live) -> bool {
 impl Resource for Mount {
     const NAME: &'static str = "mount";
     const TOPIC: Topic = Topic::System;
+    const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: The data have a disk of their own
 mount:
@@ -192,7 +193,10 @@ mount:
             state.folder = told.get("folder").copied().unwrap_or_default().into();
             state.live = live(spec, &told);
             if spec.is_wanted() && state.live.is_none() && told.get("there") == Some(&"no") {
-                seen.presume(format!("there is no `{}` to mount", spec.src()))?;
+                seen.presume(
+                    device::area(spec.src()).as_slice(),
+                    format!("there is no `{}` to mount", spec.src()),
+                )?;
             }
         }
         Ok(state)

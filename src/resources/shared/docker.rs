@@ -79,6 +79,13 @@ pub fn check_keys(field: &str, map: &IndexMap<String, String>) -> Result<(), Fau
     }
 }
 
+/// Where docker would be that does not answer; `program`: there is none.
+pub fn missing(program: bool) -> Vec<Area> {
+    let runs = ["docker.service", "docker.socket"].map(|unit| Area::Unit(unit.into()));
+    let runs = runs.into_iter().chain([Area::Docker]).filter(|_| !program);
+    [Area::Packages].into_iter().chain(runs).collect()
+}
+
 /// What docker says; `None` when it knows no such thing, or when there is no daemon yet that an earlier task may bring.
 ///
 /// # Errors
@@ -90,10 +97,14 @@ pub fn ask(seen: &Seen, question: DockerProbe) -> Observe<Option<String>> {
         return Ok(Some(told).filter(|told| !told.trim().is_empty()));
     }
     let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
-    seen.presume(match output.code {
-        127 => "the host has no docker".to_string(),
-        _ => format!("docker does not answer: {said}"),
-    })?;
+    let missing = missing(output.code == 127);
+    seen.presume(
+        &missing,
+        match output.code {
+            127 => "the host has no docker".to_string(),
+            _ => format!("docker does not answer: {said}"),
+        },
+    )?;
     Ok(None)
 }
 

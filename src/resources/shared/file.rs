@@ -201,7 +201,10 @@ pub fn parent_there(path: &HostPath, seen: &Seen) -> Observe<()> {
     match seen.meta(parent)?.map(|meta| meta.kind) {
         Some(Kind::Folder | Kind::Link { .. }) => Ok(()),
         Some(_) => Err(Fault::new(format!("{parent} is not a directory")).into()),
-        None => seen.presume(format!("the directory {parent} does not exist and no earlier task makes it")),
+        None => seen.presume(
+            &[Area::Path(parent.into())],
+            format!("the directory {parent} does not exist and no earlier task makes it"),
+        ),
     }
 }
 

@@ -117,10 +117,19 @@ pub fn ask(seen: &Seen, at: &Postgres, question: PostgresProbe) -> Observe<Optio
                 Some(container) => format!("in the container `{container}`"),
                 None => format!("on the socket of port {}", at.port),
             };
-            seen.presume(format!("no PostgreSQL server answers {place}: {said}"))?;
+            let missing: Vec<Area> = needs(at).into_iter().chain([server(at)]).collect();
+            seen.presume(&missing, format!("no PostgreSQL server answers {place}: {said}"))?;
             Ok(None)
         }
     }
+}
+
+/// A role that the server does not have, and another task may make.
+///
+/// # Errors
+/// As [`Seen::presume`].
+pub fn presume_role(seen: &Seen, at: &Postgres, name: &str) -> Observe<()> {
+    seen.presume(&[role(at, name)], format!("the server has no role `{name}`"))
 }
 
 /// SQL as an op. With `secret` neither it nor what the server says of it is shown.

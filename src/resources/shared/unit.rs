@@ -38,6 +38,12 @@ pub fn definitions(name: &str) -> Vec<Area> {
     paths.map(Area::Path).collect()
 }
 
+/// Where a unit would be that is not there.
+pub fn missing(name: &str) -> Vec<Area> {
+    let folders = ["/etc", "/lib", "/usr/lib", "/run"].map(|top| Area::Path(format!("{top}/systemd/system")));
+    [Area::Unit(name.into()), Area::Path("/etc/init.d".into())].into_iter().chain(folders).collect()
+}
+
 /// Full name of a unit: `.service` is what a bare name means.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold, file_query},
 };
 use agent::{
     secret::Content,
@@ -84,7 +84,7 @@ fn ask(spec: &Spec, seen: &Seen, content: Option<String>) -> Observe<Option<Judg
     let said = seen.run(probe)?;
     match said.code {
         0 => Ok(Some(Judged::read(&String::from_utf8_lossy(said.stdout.bytes())))),
-        127 => seen.presume("there is no sshd (package openssh-server)").map(|()| None),
+        127 => seen.presume(&[Area::Packages], "there is no sshd (package openssh-server)").map(|()| None),
         _ => {
             let words = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
             let fault = Fault::new(format!("sshd would not take this: {words}"));
@@ -174,6 +174,7 @@ fn reread(state: &Config, verb: &str) -> Vec<Op> {
 impl Resource for SshdConfig {
     const NAME: &'static str = "sshd_config";
     const TOPIC: Topic = Topic::System;
+    const UNTOLD: &'static [Untold] = &[Untold::Own];
     const EXAMPLE: &'static str = "\
 name: Log in with keys only
 sshd_config:

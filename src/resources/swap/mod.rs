@@ -11,7 +11,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold, file_query},
 };
 use agent::{
     secret::Content,
@@ -81,6 +81,7 @@ fn is_ours(spec: &Spec, state: &SwapState) -> impl Fn(&Entry) -> bool {
 impl Resource for Swap {
     const NAME: &'static str = "swap";
     const TOPIC: Topic = Topic::System;
+    const UNTOLD: &'static [Untold] = &[Untold::Own];
     const EXAMPLE: &'static str = "name: Some swap for bad days\nswap:\n  path: /swapfile\n  size: 2G\n";
     type Spec = Spec;
     type State = SwapState;

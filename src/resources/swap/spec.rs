@@ -4,7 +4,7 @@ use super::MIB;
 use crate::{
     model::Address,
     resource::{Fault, Observe, Seen},
-    resources::shared::{HostPath, fstab::Entry},
+    resources::shared::{HostPath, device, fstab::Entry},
 };
 use agent::wire::{MachineProbe, Probe};
 use schemars::JsonSchema;
@@ -151,9 +151,11 @@ impl Spec {
         match (kind, found) {
             _ if self.state == Presence::Absent => Ok(()),
             ("device", ["swap"]) => Ok(()),
-            ("missing", _) => seen.presume(format!("there is no {path}")),
-            ("device", []) => seen
-                .presume(format!("there is no swap on {path} (`filesystem` with `fstype: swap` makes it)")),
+            ("missing", _) => seen.presume(device::area(path).as_slice(), format!("there is no {path}")),
+            ("device", []) => seen.presume(
+                device::area(path).as_slice(),
+                format!("there is no swap on {path} (`filesystem` with `fstype: swap` makes it)"),
+            ),
             ("device", found) => {
                 let fault =
                     Fault::new(format!("{path} is there and holds {}, not just swap", found.join(", ")));

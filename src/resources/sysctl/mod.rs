@@ -173,10 +173,14 @@ impl Resource for Sysctl {
         let live = (output.code == 0).then(|| plain(&String::from_utf8_lossy(output.stdout.bytes())));
         if live.is_none() {
             // It may come with a module, the program with a package.
-            seen.presume(match output.code {
-                127 => "there is no program `sysctl` (package procps)".to_string(),
-                _ => format!("the kernel has no parameter `{}`", spec.name),
-            })?;
+            let missing = [Area::Packages, Area::Sysctl(spec.name.clone()), Area::Path("/sys/module".into())];
+            seen.presume(
+                &missing,
+                match output.code {
+                    127 => "there is no program `sysctl` (package procps)".to_string(),
+                    _ => format!("the kernel has no parameter `{}`", spec.name),
+                },
+            )?;
         }
         let file = edited(&path).observe(seen)?;
         let notes = spec.check_boot(seen, &value)?;

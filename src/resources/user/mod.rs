@@ -7,7 +7,7 @@ mod spec;
 use super::shared::{Names, account, armed, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
 };
 use agent::{
     secret::Content,
@@ -97,6 +97,7 @@ fn look(spec: &Spec, password: Option<&Password>, seen: &Seen) -> Observe<Shadow
 impl Resource for User {
     const NAME: &'static str = "user";
     const TOPIC: Topic = Topic::System;
+    const UNTOLD: &'static [Untold] = &[Untold::Home];
     const EXAMPLE: &'static str =
         "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
     const FREE: Option<&'static str> = Some("name");
@@ -137,7 +138,7 @@ impl Resource for User {
             for name in groups {
                 account::check_name("group", name)?;
                 if seen.group(name)?.is_none() {
-                    seen.presume(format!("the host has no group `{name}`"))?;
+                    seen.presume(&[Area::Accounts], format!("the host has no group `{name}`"))?;
                 }
             }
         }

@@ -1,0 +1,153 @@
+//! What earlier changes may bring besides what is laid down of them: a package its files, programs, accounts and services, a command
+//! anything that it touches.
+
+use super::Overlay;
+use crate::{
+    model::{Area, path_within},
+    resource::Effect,
+};
+use agent::wire::Op;
+
+/// Where programs are found.
+const PROGRAMS: [&str; 8] = [
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/libexec",
+    // Docker's plugins, compose among them.
+    "/usr/local/lib/docker",
+];
+/// And those of docker that a user has.
+const PLUGINS: &str = "/.docker/cli-plugins";
+
+impl Overlay {
+    /// Takes note of what a change may bring. `writes`: what its task is declared to write.
+    pub(super) fn may_bring_of(&mut self, ops: &[Op], effects: &[Effect], writes: &[Area]) {
+        for op in ops {
+            match op {
+                // Whatever is in the packages.
+                Op::Packages { args, .. } if args.iter().any(|word| word == "install") => {
+                    self.brings.push(Area::Everything);
+                }
+                // It only says what there is to be had.
+                Op::Packages { .. } => {
+                    self.brings.extend(writes.iter().filter(|area| **area != Area::Packages).cloned());
+                }
+                Op::Exec { .. } | Op::Job { .. } | Op::Steps(_) | Op::Unpack(_) => {
+                    self.brings.extend(writes.iter().cloned());
+                }
+                // Ops on files say all.
+                _ => {}
+            }
+        }
+        let unknown = effects.iter().filter_map(|effect| match effect {
+            Effect::Unknown(area) => Some(area).filter(|area| **area != Area::Packages),
+            Effect::Answer(..) => None,
+        });
+        self.brings.extend(unknown.cloned());
+    }
+
+    /// Whether any change so far may have brought what is missing in one of these places.
+    pub fn may_bring(&self, missing: &[Area]) -> bool {
+        missing
+            .iter()
+            .any(|missing| self.brings.iter().any(|area| brings(area, missing)) || self.lays_down(missing))
+    }
+
+    /// Whether a file is written there.
+    fn lays_down(&self, missing: &Area) -> bool {
+        let mut there = self.files.iter().filter(|(_, file)| file.meta.is_some()).map(|(path, _)| path);
+        match missing {
+            Area::Path(folder) => there.any(|path| path_within(path, folder)),
+            Area::Packages => there.any(|path| holds_programs(path)),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a path is among programs, or has them below it.
+fn holds_programs(path: &str) -> bool {
+    let overlaps = |folder: &&str| path_within(path, folder) || path_within(folder, path);
+    path.contains(PLUGINS) || PROGRAMS.iter().any(|folder| overlaps(&folder))
+}
+
+/// Whether a change of the one, which nobody can tell before, may bring what is missing in the other.
+fn brings(area: &Area, missing: &Area) -> bool {
+    use Area::{Accounts, Compose, Docker, DockerPart, Everything, Packages, Path, Postgres, Unit};
+    match (area, missing) {
+        (Everything | Packages, _) | (_, Everything) => true,
+        (Path(path), Packages) => holds_programs(path),
+        // A home; what a service or a container makes for itself.
+        (Accounts | Unit(_) | Docker | DockerPart(_) | Compose(_), Path(_)) => true,
+        // A daemon answers once it runs.
+        (Unit(_), Docker | DockerPart(_) | Compose(_) | Postgres(_)) => true,
+        (Docker | DockerPart(_) | Compose(_), Postgres(_)) => true,
+        (area, missing) => area.overlaps(missing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent::{
+        secret::Content,
+        wire::{Attrs, Exec},
+    };
+
+    fn path(path: &str) -> Area {
+        Area::Path(path.into())
+    }
+
+    fn run() -> Op {
+        Op::Exec { exec: Exec::new(["true"]), ok: vec![] }
+    }
+
+    fn after(ops: &[Op], writes: &[Area]) -> Overlay {
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", ops, &[], writes, &|_| None);
+        overlay
+    }
+
+    #[test]
+    fn a_program_comes_with_what_may_install_one() {
+        let program = [Area::Packages];
+        for (writes, expected) in [
+            (vec![Area::Everything], true),
+            (vec![Area::Packages], true),
+            (vec![path("/usr/local")], true),
+            (vec![path("/usr/local/bin/x")], true),
+            (vec![path("/home/a/.docker/cli-plugins")], true),
+            (vec![path("/etc/nginx")], false),
+            (vec![Area::Unit("nginx.service".into())], false),
+            (vec![Area::Compose("shop".into())], false),
+            (vec![Area::Accounts], false),
+        ] {
+            assert_eq!(after(&[run()], &writes).may_bring(&program), expected, "{writes:?}");
+        }
+        // What is written is there, and is no package.
+        let write = |path: &str| Op::WriteFile {
+            path: path.into(),
+            content: Content::from(""),
+            attrs: Attrs::default(),
+            check: None,
+        };
+        assert!(after(&[write("/usr/local/bin/x")], &[]).may_bring(&program));
+        assert!(!after(&[write("/etc/x")], &[path("/etc/x")]).may_bring(&program));
+    }
+
+    #[test]
+    fn what_is_missing_comes_from_where_it_is() {
+        let docker = [Area::Packages, Area::Docker, Area::Unit("docker.service".into())];
+        let unit = |name: &str| after(&[run()], &[Area::Unit(name.into())]);
+        assert!(unit("docker.service").may_bring(&docker));
+        assert!(unit("nginx.service").may_bring(&[path("/run/nginx")]));
+        assert!(!unit("nginx.service").may_bring(&[Area::Accounts]));
+        assert!(!after(&[run()], &[path("/srv/a")]).may_bring(&[path("/srv/b")]));
+        assert!(after(&[run()], &[path("/srv")]).may_bring(&[path("/srv/b")]));
+        let compose = after(&[run()], &[Area::Compose("db".into())]);
+        assert!(compose.may_bring(&[Area::Postgres("db/role/app".into())]));
+    }
+}
