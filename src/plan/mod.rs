@@ -3,6 +3,7 @@
 //! `--check` and `apply` plan with the same code here; nothing in this room can act.
 
 mod areas;
+mod behind;
 pub mod compared;
 mod failure;
 mod items;

@@ -2,6 +2,7 @@
 
 use super::{
     Counts, PlanError, Planner, TaskPlan,
+    behind::behind,
     failure::{cycle_failure, task_failure},
     items,
     late::late,
@@ -121,6 +122,8 @@ impl Planner {
                     }
                 }
             }
+            // Whatever stood under its name before is not what it comes to.
+            result::register_unknown(&mut registered, task);
             if let (Some(leader), Some(once)) = (task.leader(), &task.once) {
                 match self.from_others.get(&once.key) {
                     Some(values) => registered.set(values),
@@ -267,8 +270,8 @@ impl Planner {
             match &plan {
                 TaskPlan::Change(change) => {
                     let answers = &self.answers[seat];
-                    let real = |q: &Query| answers.get(q).cloned();
-                    overlays[machine].add(&task.name, &change.ops, &change.effects, writes, &real);
+                    overlays[machine]
+                        .add(&task.name, &change.ops, &change.effects, writes, &|q| answers.get(q).cloned());
                 }
                 TaskPlan::Deferred { why, .. } => {
                     overlays[machine].add_unknown(&task.name, writes);
@@ -337,42 +340,6 @@ pub(super) fn counts_by_type(preparation: &Preparation) -> Counts {
         }
         _ => Counts::Yes,
     }
-}
-
-/// The tasks that change something and that this one depends on, by a reason that matters, nearest first; through unchanged ones as
-/// well.
-fn behind(
-    id: TaskId,
-    matters: fn(&Why) -> bool,
-    graph: &TaskGraph,
-    plans: &[Option<TaskPlan>],
-    after: &[Vec<TaskId>],
-    preparations: &[Preparation],
-) -> Vec<TaskId> {
-    const ENOUGH: usize = 4;
-    let mut found: Vec<TaskId> = vec![];
-    let depends = graph.before(id).filter(|(_, why)| matters(why));
-    for (before, _) in depends {
-        let at = before.0 as usize;
-        let changing = match &plans[at] {
-            Some(TaskPlan::Deferred { .. }) => true,
-            // Whatever its own `changed_when` says: the host is not as it was.
-            Some(TaskPlan::Change(_)) => counts_by_type(&preparations[at]) != Counts::No,
-            _ => false,
-        };
-        let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };
-        for task in found_here {
-            if !found.contains(task) {
-                found.push(*task);
-            }
-        }
-        if found.len() >= ENOUGH {
-            break;
-        }
-    }
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    found.truncate(ENOUGH);
-    found
 }
 
 /// Whether both are the same to the graph and to those who look.

@@ -3,7 +3,7 @@
 use crate::{
     model::Origin,
     resource::{Interlude, Prepared},
-    site::{Register, Registered},
+    site::{HostTask, Register, Registered},
     yaml::{Entry, Map, Node, Value},
 };
 use agent::{
@@ -11,6 +11,9 @@ use agent::{
     wire::{Answer, Output, Query, STILL_RUNNING},
 };
 use std::sync::Arc;
+
+/// How the reason begins for which the result of what has not run is unknown.
+const PENDING: &str = "the result of";
 
 /// How a task came out, as far as a later condition may ask.
 #[derive(Clone, Debug, Default)]
@@ -111,15 +114,23 @@ pub fn brought<'a>(prepared: &dyn Prepared, output: Option<&'a Output>) -> (Opti
 /// The result of a loop from those of its items, which are unknown where there is none.
 pub fn items_node(results: Vec<Option<Node>>) -> Node {
     let origin = Origin::named("registered result");
-    let pending = || Node::new(Value::Unknown(Arc::from("the result of an item")), origin.clone());
+    let pending = || Node::new(Value::Unknown(Arc::from(format!("{PENDING} an item"))), origin.clone());
     let results: Vec<Node> = results.into_iter().map(|result| result.unwrap_or_else(pending)).collect();
-    let any =
-        |key: &str| results.iter().any(|r| matches!(r.get(key).map(|n| &n.value), Some(Value::Bool(true))));
-    let entries = [
-        ("changed", Value::Bool(any("changed"))),
-        ("failed", Value::Bool(any("failed"))),
-        ("results", Value::Seq(results.clone())),
-    ];
+    // What has not run did nothing; of what is put off nobody knows.
+    let open = |result: &Node, key: &str| match &result.value {
+        Value::Unknown(why) => Some(why.clone()).filter(|why| !why.starts_with(PENDING)),
+        _ => result.get(key).and_then(Node::unknown).cloned(),
+    };
+    let any = |key: &str| {
+        let mut is = results.iter().map(|result| result.get(key).map(|node| &node.value));
+        if is.any(|value| matches!(value, Some(Value::Bool(true)))) {
+            return Value::Bool(true);
+        }
+        let open = results.iter().find_map(|result| open(result, key));
+        open.map_or(Value::Bool(false), Value::Unknown)
+    };
+    let entries =
+        [("changed", any("changed")), ("failed", any("failed")), ("results", Value::Seq(results.clone()))];
     let entry = |(key, value): (&str, Value)| {
         (key.to_string(), Entry { key: origin.clone(), node: Node::new(value, origin.clone()) })
     };
@@ -134,7 +145,7 @@ pub fn register(registered: &mut Registered, register: &Register, result: Node) 
     };
     let origin = result.origin.clone();
     let pending =
-        || Node::new(Value::Unknown(Arc::from(format!("the result of `{}`", register.name))), origin.clone());
+        || Node::new(Value::Unknown(Arc::from(format!("{PENDING} `{}`", register.name))), origin.clone());
     let slot = registered.results.entry(register.name.clone()).or_insert_with(pending);
     let mut results = match slot.get("results").and_then(Node::as_seq) {
         Some(items) if items.len() == count => items.to_vec(),
@@ -142,6 +153,16 @@ pub fn register(registered: &mut Registered, register: &Register, result: Node) 
     };
     results[index] = result;
     *slot = items_node(results.into_iter().map(Some).collect());
+}
+
+/// What a task comes to is not known yet, and is not what another one has left under that name. A rescue that nothing calls for
+/// leaves what the main part registered.
+pub(super) fn register_unknown(registered: &mut Registered, task: &HostTask) {
+    let Some(own) = &task.register else { return };
+    if !task.is_rescue() || !registered.results.contains_key(&own.name) {
+        let why = Value::Unknown(Arc::from(format!("what `{}` comes to", task.name)));
+        register(registered, own, Node::new(why, task.origin.clone()));
+    }
 }
 
 /// Whether both are the same to those who look.

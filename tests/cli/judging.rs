@@ -219,3 +219,23 @@ fn a_look_that_ran_out_of_time_has_failed_too() {
     );
     project.go().exits(40).has(&["error: a: hangs"]);
 }
+
+#[test]
+fn what_is_put_off_is_not_what_another_one_has_left_under_its_name() {
+    let look = "shell: {cmd: \"cat {{home}}/{{item}}\", changes: false, reads: [\"{{home}}/{{item}}\"], touches: [nothing]}";
+    let project = Project::tasks(&format!(
+        "    - {{name: one, copy: {{dest: \"{{{{home}}}}/a\", content: x}}, register: r}}\n    \
+         - {{name: look, {}, register: r}}\n    \
+         - {{name: told, copy: {{dest: \"{{{{home}}}}/told\", content: y}}, when: r.changed}}\n    \
+         - {{name: each, {look}, loop: [b, a], register: all, changed_when: eq all.stdout \"x\"}}\n    \
+         - {{name: any, copy: {{dest: \"{{{{home}}}}/any\", content: y}}, when: all.changed}}\n",
+        look.replace("{{item}}", "a"),
+    ));
+    project.write("h/a/b", "y");
+    project.check().exits(10).has(&["~ one", "? told", "? any"]).lacks(&["~ told", "~ any"]);
+    project.go().exits(0);
+    assert!(!project.has("h/a/told") && project.has("h/a/any"));
+    // Of items that are all known it is known.
+    project.write("h/a/any", "z");
+    project.check().exits(10).has(&["~ any"]).lacks(&["? any"]);
+}

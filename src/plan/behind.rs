@@ -1,0 +1,44 @@
+//! What stands before a task: the changes that it depends on.
+
+use super::{Counts, TaskPlan, pass::counts_by_type};
+use crate::{
+    graph::{TaskGraph, Why},
+    model::TaskId,
+    site::Preparation,
+};
+
+/// The tasks that change something and that this one depends on, by a reason that matters, nearest first; through unchanged ones as
+/// well.
+pub(super) fn behind(
+    id: TaskId,
+    matters: fn(&Why) -> bool,
+    graph: &TaskGraph,
+    plans: &[Option<TaskPlan>],
+    after: &[Vec<TaskId>],
+    preparations: &[Preparation],
+) -> Vec<TaskId> {
+    const ENOUGH: usize = 4;
+    let mut found: Vec<TaskId> = vec![];
+    let depends = graph.before(id).filter(|(_, why)| matters(why));
+    for (before, _) in depends {
+        let at = before.0 as usize;
+        let changing = match &plans[at] {
+            Some(TaskPlan::Deferred { .. }) => true,
+            // Whatever its own `changed_when` says: the host is not as it was.
+            Some(TaskPlan::Change(_)) => counts_by_type(&preparations[at]) != Counts::No,
+            _ => false,
+        };
+        let found_here = if changing { std::slice::from_ref(&before) } else { &after[at] };
+        for task in found_here {
+            if !found.contains(task) {
+                found.push(*task);
+            }
+        }
+        if found.len() >= ENOUGH {
+            break;
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.truncate(ENOUGH);
+    found
+}
