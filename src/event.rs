@@ -6,6 +6,7 @@
 use crate::model::{Diff, Exposed, TaskId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of what follows, which the first event of a run says. It is raised when something that was there means something else or
 /// is gone; events and fields that are added do not raise it, so whoever reads them leaves out what they do not know.
@@ -37,6 +38,9 @@ pub struct About {
     pub who: String,
     /// When it began, in seconds since 1970, by the controller's clock.
     pub started: u64,
+    /// By which address hosts are reached, as the inventory has it; those that are reached by their name are not among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<String, String>,
 }
 
 /// One thing that happened in a run. Within a host: `HostConnecting`, `HostConnected` or `HostFailed`, `HostPlanned`, then for each
@@ -125,6 +129,9 @@ pub enum Event {
         summary: Summary,
         /// Over all links of the host; what ssh needs to connect is not among them.
         round_trips: u64,
+        /// The tasks whose failure is none of the host's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        excused: Vec<Excused>,
     },
     /// With `--prove`: everything went well, and all hosts are looked at once more. What follows, again from `host_connecting` on, changes
     /// nothing.
@@ -142,6 +149,33 @@ pub enum Event {
         host: Option<String>,
         message: String,
     },
+}
+
+/// A task that failed, and what came after went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Excused {
+    pub task: TaskId,
+    pub by: Excuse,
+}
+
+/// Why a failure counts as none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Excuse {
+    /// The task says `ignore_errors`.
+    Ignored,
+    /// What the block's `rescue` did about it went well.
+    Rescued,
+}
+
+impl Excuse {
+    /// As one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Rescued => "rescued",
+        }
+    }
 }
 
 /// Something that would be dangerous or odd on a host once its plan is carried out.
@@ -238,6 +272,9 @@ pub struct PlannedTask {
     /// The ports that it opens or closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposes: Option<Exposed>,
+    /// Of a rescue: it runs if one of these fails. Without any, nothing calls for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub if_fails: Vec<TaskId>,
 }
 
 /// An edge of the graph: a task that another one waits for.
@@ -312,6 +349,8 @@ pub struct Summary {
     pub changed: usize,
     pub skipped: usize,
     pub failed: usize,
+    /// Of those in `failed`: the task says `ignore_errors`.
+    pub ignored: usize,
     pub blocked: usize,
     pub deferred: usize,
     pub unreachable: bool,

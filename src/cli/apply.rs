@@ -213,6 +213,7 @@ impl Apply {
             folder: std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default(),
             who: who.clone(),
             started: seconds,
+            addresses: site.addresses(),
         };
         let recording = about.playbook.is_some().then(|| Recording {
             playbook: site.playbook().path.file_name().unwrap_or_default().to_string_lossy().into(),

@@ -232,7 +232,7 @@ fn row(path: &Path) -> Option<Row> {
             Some(Event::ProofStarted {}) => is_proof = true,
             Some(Event::HostFinished { summary: host, .. }) if !is_proof => {
                 summary.changed += host.changed;
-                summary.failed += host.failed + usize::from(host.unreachable);
+                summary.failed += host.failed - host.ignored + usize::from(host.unreachable);
             }
             Some(Event::RunFinished { exit, millis }) => end = Some((exit, millis)),
             _ => {}

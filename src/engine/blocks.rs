@@ -2,10 +2,9 @@
 
 use super::executor::{HostRun, Progress};
 use crate::{
-    event::Status,
+    event::{Excuse, Excused, Status},
     graph::Why,
     model::{InBlock, Part, TaskId},
-    plan::TaskPlan,
     site::HostTask,
 };
 
@@ -38,19 +37,7 @@ impl HostRun {
 
     /// How many rescues may be called for, as far as the plan tells: something before them acts.
     pub(super) fn rescues(&self) -> usize {
-        let acts = |task: &HostTask| {
-            matches!(self.plan.tasks[task.id.0 as usize], TaskPlan::Change(_) | TaskPlan::Deferred { .. })
-        };
-        let is_called_by = |rescue: &HostTask, task: &HostTask| {
-            let mut main = task.blocks.iter().filter(|inside| inside.part == Part::Main);
-            main.any(|inside| {
-                rescue.blocks.iter().any(|own| own.block == inside.block && own.part == Part::Rescue)
-            })
-        };
-        let rescues = self.prepare.tasks().iter().filter(|task| task.is_rescue());
-        rescues
-            .filter(|rescue| self.prepare.tasks().iter().any(|task| acts(task) && is_called_by(rescue, task)))
-            .count()
+        self.plan.called(self.prepare.tasks()).iter().filter(|by| !by.is_empty()).count()
     }
 
     fn in_block(&self, block: u32, part: Part) -> impl Iterator<Item = &HostTask> {
@@ -101,6 +88,19 @@ impl HostRun {
         let is_beyond = course.hard[at] || course.outside[at];
         let mut blocks = self.task(id).blocks.iter();
         !is_beyond && blocks.any(|inside| inside.part == Part::Main && self.mends(inside.block, course))
+    }
+
+    /// The tasks that failed without the host failing.
+    pub(super) fn excused(&self, course: &Course) -> Vec<Excused> {
+        let of_task = |task: &HostTask| {
+            let by = match task.ignore_errors {
+                true => Excuse::Ignored,
+                false if self.rescued(task.id, course) => Excuse::Rescued,
+                false => return None,
+            };
+            course.is(task.id, Status::Failed).then_some(Excused { task: task.id, by })
+        };
+        self.prepare.tasks().iter().filter_map(of_task).collect()
     }
 
     /// Whether how `before` ended stops `task`, which depends on it.
@@ -179,6 +179,10 @@ impl HostRun {
     /// Marks a task that goes on, or is passed over, though something that it depends on failed.
     pub(super) fn mark(&self, id: TaskId, course: &mut Course) {
         let at = id.0 as usize;
+        let is_beside = |inside: &InBlock| inside.part != Part::Main && self.has_failed(inside.block, course);
+        if self.task(id).blocks.iter().any(is_beside) {
+            self.unforeseen.lock().expect("no panic holds it").insert(id);
+        }
         let is_always = self.task(id).blocks.iter().any(|inside| inside.part == Part::Always);
         course.poisoned[at] = if self.is_uncalled(id, course) {
             self.stopping(id, course).next().is_some()

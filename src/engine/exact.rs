@@ -13,13 +13,14 @@ use crate::{
 impl HostRun {
     /// The host with its plan.
     pub(super) fn planned(&self) -> Planned<'_> {
-        Planned { host: &self.host, tasks: self.prepare.tasks(), plan: &self.plan }
+        Planned { host: &self.host, prepare: &*self.prepare, plan: &self.plan }
     }
 
     /// The end of a task that would do what the saved plan does not show: what was to be decided in the run, and what comes to the
-    /// rescue of a task that failed, is shown there as such.
+    /// rescue of a task that failed, is shown there as such. What always runs must not be kept from it when its block has failed, though it
+    /// then finds another host than was planned on.
     pub(super) fn strays(&self, task: &HostTask, change: &Change) -> Option<Done> {
-        if !self.exact || task.is_rescue() {
+        if !self.exact || self.unforeseen.lock().expect("no panic holds it").contains(&task.id) {
             return None;
         }
         let why = match &self.plan.tasks[task.id.0 as usize] {

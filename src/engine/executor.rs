@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     diag::Exit,
-    event::{Event, Failure, Status, Summary},
+    event::{Event, Excuse, Failure, Status, Summary},
     graph::Why,
     model::TaskId,
     plan::{Counts, HostPlan, Seat, TaskPlan, register},
@@ -14,6 +14,7 @@ use crate::{
     site::{HostTask, Prepare, Registered},
 };
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -47,6 +48,8 @@ pub struct HostRun {
     pub(super) ledger: Ledger,
     /// No more may be done than the plan shows.
     pub(super) exact: bool,
+    /// Rescues, and what always runs, of blocks that failed: what is done then is in no plan.
+    pub(super) unforeseen: Mutex<BTreeSet<TaskId>>,
 }
 
 /// How far a task has come.
@@ -107,7 +110,7 @@ impl HostRun {
             count(&mut summary, status);
         }
         let (host, round_trips) = (self.host.clone(), self.round_trips());
-        events(Event::HostFinished { host, summary, round_trips });
+        events(Event::HostFinished { host, summary, round_trips, excused: vec![] });
     }
 
     fn round_trips(&self) -> u64 {
@@ -137,13 +140,13 @@ impl HostRun {
                 TaskPlan::Change(change) if self.plan.changes(task.id) => {
                     (Status::WouldChange, Some(change.diff.clone()))
                 }
-                TaskPlan::Change(_) => (Status::Ok, None),
+                TaskPlan::Change(change) => (Status::Ok, Some(change.diff.clone())),
             };
             count(&mut summary, status);
             self.finished(events, task, status, diff, None, Instant::now());
         }
         let (host, round_trips) = (self.host.clone(), self.round_trips());
-        events(Event::HostFinished { host, summary, round_trips });
+        events(Event::HostFinished { host, summary, round_trips, excused: vec![] });
         if self.is_pending() { Exit::Pending } else { Exit::Done }
     }
 
@@ -160,7 +163,7 @@ impl HostRun {
         let (mut lost, mut moved) = (false, false);
         let mut summary = Summary::default();
         let mut running: JoinSet<(TaskId, Instant, Done)> = JoinSet::new();
-        let mut ready: std::collections::BTreeSet<TaskId> = self.tasks().iter().map(|t| t.id).collect();
+        let mut ready: BTreeSet<TaskId> = self.tasks().iter().map(|t| t.id).collect();
         ready.retain(|id| course.progress[id.0 as usize] == Progress::Waiting(0));
         loop {
             while running.len() < in_flight
@@ -246,9 +249,11 @@ impl HostRun {
                 exit = exit.max(failed);
             }
         }
+        let excused = self.excused(&course);
+        summary.ignored = excused.iter().filter(|it| it.by == Excuse::Ignored).count();
         summary.unreachable = lost;
         let (host, round_trips) = (self.host.clone(), self.round_trips());
-        events(Event::HostFinished { host, summary, round_trips });
+        events(Event::HostFinished { host, summary, round_trips, excused });
         if *cancel.borrow() { Exit::Cancelled } else { exit }
     }
 
@@ -316,7 +321,7 @@ impl HostRun {
         summary: &mut Summary,
         progress: &mut [Progress],
         dirty: &mut [bool],
-        ready: &mut std::collections::BTreeSet<TaskId>,
+        ready: &mut BTreeSet<TaskId>,
     ) {
         let task = &self.tasks()[id.0 as usize];
         if let (Some(register_as), Some(result)) = (&task.register, done.result) {
@@ -328,7 +333,10 @@ impl HostRun {
             let registered = self.registered.lock().expect("no panic holds it").clone();
             self.meeting.over(&self.host, task, done.status, registered.of(task));
         }
-        count(summary, done.status);
+        // What only looks tells others that it would change something; itself it is as the plan shows it.
+        let tells = task.only_looks && done.status == Status::Changed;
+        let status = if tells { Status::Ok } else { done.status };
+        count(summary, status);
         progress[id.0 as usize] = Progress::Finished(done.status);
         // A failed task may have done half of its ops.
         let moved =
@@ -350,7 +358,7 @@ impl HostRun {
                 }
             }
         }
-        self.finished(events, task, done.status, done.diff, done.failure, started);
+        self.finished(events, task, status, done.diff, done.failure, started);
     }
 
     fn finished(

@@ -39,7 +39,7 @@ pub(super) async fn plan_host(
                 .unwrap_or(Exit::TaskFailed);
         events(Event::HostFailed { host: host.into(), failure });
         let summary = Summary { unreachable, ..Summary::default() };
-        events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
+        events(Event::HostFinished { host: host.into(), summary, round_trips: 0, excused: vec![] });
         exit
     };
     let offline = hosts.tasks(host, None).map_err(|d| fail(diagnostics_failure(None, &d)))?;
@@ -171,7 +171,7 @@ pub(super) async fn plan_host(
                 });
             }
             let summary = Summary { failed: failures.len(), ..Summary::default() };
-            events(Event::HostFinished { host: host.into(), summary, round_trips: 0 });
+            events(Event::HostFinished { host: host.into(), summary, round_trips: 0, excused: vec![] });
             return Err(exit);
         }
     };
@@ -213,5 +213,6 @@ pub(super) async fn plan_host(
         record,
         ledger,
         exact,
+        unforeseen: Mutex::default(),
     })
 }

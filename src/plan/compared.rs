@@ -65,6 +65,8 @@ fn of_task(was: &SavedTask, is: &SavedTask, by: By, lines: &mut Vec<String>) {
         // Why it is skipped, or decided later, may be said in other words.
         if discriminant(&was.task.verdict) != discriminant(&is.task.verdict) {
             lines.push(format!("{title}: now {}, was {}", verdict(is), verdict(was)));
+        } else if by == By::Prints && was.steps != is.steps {
+            lines.push(format!("{title}: now does something else if it is called for"));
         }
         return;
     };

@@ -2,12 +2,15 @@
 //!
 //! Everything here is pure; `cli` reads, writes and locks.
 
-use super::{Counts, HostPlan, TaskPlan};
+use super::{
+    Counts, HostPlan, TaskPlan,
+    lint::{self, Found},
+};
 use crate::{
-    event::{PlannedTask, Verdict},
+    event::{Finding, PlannedTask, Verdict},
     model::{Diff, Shown},
     resource::{Held, Mark},
-    site::HostTask,
+    site::Prepare,
 };
 use agent::frame;
 use indexmap::IndexMap;
@@ -119,6 +122,12 @@ pub enum With {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SavedHost {
     pub host: String,
+    /// By which it is reached, as the inventory has it; none where that is its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What the lint of plans found, also what is accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// In the order of the files; `task` counts them from 0.
     pub tasks: Vec<SavedTask>,
 }
@@ -135,7 +144,7 @@ pub struct SavedTask {
     /// Fingerprints of each facet that it changes.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub facets: IndexMap<String, Prints>,
-    /// A fingerprint of all that it does on the host.
+    /// A fingerprint of all that it does on the host; of a rescue, of its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<String>,
 }
@@ -173,17 +182,28 @@ impl Printer {
 /// A host with its plan.
 pub struct Planned<'a> {
     pub host: &'a str,
-    pub tasks: &'a [HostTask],
+    pub prepare: &'a dyn Prepare,
     pub plan: &'a HostPlan,
 }
 
 impl SavedHost {
     /// What is kept of a plan. `show` is what every text goes through.
-    pub fn of(planned: &Planned, printer: &Printer, show: &dyn Fn(&str) -> String) -> Self {
+    pub fn of(
+        planned: &Planned,
+        address: Option<&str>,
+        printer: &Printer,
+        show: &dyn Fn(&str) -> String,
+    ) -> Self {
         let task = |mut task: PlannedTask| {
             let at = task.task.0 as usize;
             let address = planned.plan.prepared[at].as_ref().and_then(|prepared| prepared.address());
             let (mut facets, mut steps) = (IndexMap::new(), None);
+            // It is not known yet what it finds; what it is to do is.
+            if planned.prepare.tasks()[at].is_rescue()
+                && let Some(prepared) = &planned.plan.prepared[at]
+            {
+                steps = Some(printer.digest(&prepared.digest()));
+            }
             if let TaskPlan::Change(change) = &planned.plan.tasks[at] {
                 steps = Some(printer.digest(&frame::digest(&change.ops)));
                 for facet in &change.diff.facets {
@@ -196,8 +216,19 @@ impl SavedHost {
             let counts = planned.plan.counts[at] != Counts::No;
             SavedTask { task, address: address.map(|own| show(&own.0)), counts, facets, steps }
         };
-        let tasks = planned.plan.shown(planned.tasks).into_iter().map(task).collect();
-        Self { host: planned.host.into(), tasks }
+        let tasks = planned.plan.shown(planned.prepare.tasks()).into_iter().map(task).collect();
+        let mut findings: Vec<Finding> =
+            lint::of_plan(planned.prepare, planned.plan).iter().map(Found::told).collect();
+        findings.iter_mut().for_each(|finding| each_text_of(finding, show));
+        Self { host: planned.host.into(), address: address.map(show), findings, tasks }
+    }
+
+    /// Takes every text through `show`.
+    pub fn each_text(&mut self, show: &dyn Fn(&str) -> String) {
+        self.host = show(&self.host);
+        self.address = self.address.as_deref().map(show);
+        self.findings.iter_mut().for_each(|finding| each_text_of(finding, show));
+        self.tasks.iter_mut().for_each(|task| each_text(&mut task.task, show));
     }
 
     /// The first task of which something is hidden: a value of the project's, or what only some may read on the host.
@@ -231,8 +262,14 @@ impl SavedTask {
     }
 }
 
+fn each_text_of(finding: &mut Finding, show: &dyn Fn(&str) -> String) {
+    let Finding { message, causes, hint, place, accepted, .. } = finding;
+    let texts = [message, hint, place].into_iter().chain(causes).chain(accepted);
+    texts.for_each(|text| *text = show(text));
+}
+
 /// Takes every text of a task through `show`.
-pub fn each_text(task: &mut PlannedTask, show: &dyn Fn(&str) -> String) {
+fn each_text(task: &mut PlannedTask, show: &dyn Fn(&str) -> String) {
     let one = |text: &mut String| *text = show(text);
     one(&mut task.name);
     one(&mut task.place);

@@ -4,7 +4,7 @@ use super::{Owing, items::Said};
 use crate::{
     event::{After, Failure, PlannedTask, Verdict},
     graph::{Node as GraphNode, TaskGraph, Why, reduced},
-    model::{Address, TaskId},
+    model::{Address, Part, TaskId},
     resource::{Change, Held, Prepared},
     site::{HostTask, OnceKey},
     yaml::{Map, Node as ResultNode},
@@ -60,8 +60,13 @@ impl HostPlan {
     /// The plan as an event shows it.
     pub fn shown(&self, tasks: &[HostTask]) -> Vec<PlannedTask> {
         let name = |id: &TaskId| tasks[id.0 as usize].name.clone();
+        let called = self.called(tasks);
         let verdict = |task: &HostTask| match &self.tasks[task.id.0 as usize] {
             TaskPlan::Unchanged { .. } => Verdict::Unchanged,
+            TaskPlan::Skipped { .. } if !called[task.id.0 as usize].is_empty() => {
+                let names: Vec<String> = called[task.id.0 as usize].iter().map(name).collect();
+                Verdict::Skipped { why: only_if(&names) }
+            }
             TaskPlan::Skipped { why } => Verdict::Skipped { why: why.clone() },
             TaskPlan::Deferred { why, after } => {
                 Verdict::Deferred { why: why.clone(), after: after.iter().map(name).collect() }
@@ -107,14 +112,42 @@ impl HostPlan {
                 .collect(),
                 after: edges[task.id.0 as usize].iter().map(after).collect(),
                 exposes: self.said[task.id.0 as usize].exposed.clone(),
+                if_fails: called[task.id.0 as usize].clone(),
             })
             .collect()
+    }
+
+    /// For each task of a rescue those that act, as far as the plan tells, and whose failure calls for it.
+    pub fn called(&self, tasks: &[HostTask]) -> Vec<Vec<TaskId>> {
+        let mut called: Vec<Vec<TaskId>> = vec![vec![]; tasks.len()];
+        for task in tasks {
+            // Those further out are entered already when it comes to this one.
+            let Some(block) = task.in_part(Part::Rescue).last() else { continue };
+            let acts = |id: TaskId| match self.tasks[id.0 as usize] {
+                TaskPlan::Change(_) | TaskPlan::Deferred { .. } => true,
+                TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => !called[id.0 as usize].is_empty(),
+            };
+            let main = tasks.iter().filter(|other| other.in_part(Part::Main).any(|own| own == block));
+            let by = main.map(|other| other.id).filter(|id| acts(*id)).collect();
+            called[task.id.0 as usize] = by;
+        }
+        called
     }
 
     /// Whether acting on this task changes the host (an action such as a check does not).
     pub fn changes(&self, id: TaskId) -> bool {
         let at = id.0 as usize;
         matches!(self.tasks[at], TaskPlan::Change(_)) && self.counts[at] != Counts::No
+    }
+}
+
+fn only_if(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    let quoted: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        1 => format!("only if {} fails", quoted[0]),
+        2..=NAMED => format!("only if one of {} fails", quoted.join(", ")),
+        count => format!("only if one of {} or {} more fails", quoted.join(", "), count - NAMED),
     }
 }
 

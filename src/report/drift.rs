@@ -139,6 +139,7 @@ mod tests {
             notes: vec![],
             after: vec![],
             exposes: None,
+            if_fails: vec![],
         }];
         let facets = vec![
             facet("owner", Cause::Configuration, Some("root")),

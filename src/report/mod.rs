@@ -80,6 +80,8 @@ struct Inner {
     began: Option<Instant>,
     /// Where the run is kept.
     records: Vec<Box<dyn Write + Send>>,
+    /// What failed of tasks, by host, until it is known whether it counts.
+    failed: Vec<(String, TaskId, ci::Note)>,
     /// In the log of a CI service.
     ci: Option<ci::Log>,
 }
@@ -107,6 +109,7 @@ impl Reporter {
             held: None,
             began: None,
             records: vec![],
+            failed: vec![],
             ci: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
@@ -275,7 +278,7 @@ impl Inner {
                     }
                 }
                 if let Some(failure) = failure {
-                    self.failure(&host, Some(&name), &failure);
+                    self.failure(&host, Some((task, &name)), &failure);
                     if let Some(diff) = diff {
                         let lines = diff_lines(&diff, self.color);
                         self.text(&lines.iter().map(|l| format!("    {l}\n")).collect::<String>());
@@ -284,7 +287,8 @@ impl Inner {
                     self.finished(&host, task, &name, status, diff.as_ref(), millis);
                 }
             }
-            Event::HostFinished { host, summary, .. } => {
+            Event::HostFinished { host, summary, excused, .. } => {
+                self.annotate_failed(Some(&host), &excused);
                 if let Some(bar) = self.bars.remove(&host) {
                     bar.finish_and_clear();
                 }
@@ -305,6 +309,7 @@ impl Inner {
                 self.fold("look again");
             }
             Event::RunFinished { millis, exit } => {
+                self.annotate_failed(None, &[]);
                 self.unfold();
                 if self.proves && exit == 0 {
                     self.line(&format!("{} nothing is left to do", paint("proved:", GREEN, self.color)));

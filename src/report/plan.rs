@@ -43,7 +43,7 @@ impl PlanView {
             let known: HashSet<_> = shown.iter().map(|&(task, _)| (&task.place, &task.name)).collect();
             for task in tasks {
                 let quiet = matches!(task.verdict, Verdict::Unchanged | Verdict::Skipped { .. });
-                if quiet && task.notes.is_empty() {
+                if quiet && task.notes.is_empty() && task.if_fails.is_empty() {
                     continue;
                 }
                 let same = |(other, hosts): &(&PlannedTask, Vec<&str>)| {
@@ -81,6 +81,7 @@ impl PlanView {
             let (sign, style) = match &task.verdict {
                 Verdict::Change { .. } => ("~", YELLOW),
                 Verdict::Deferred { .. } => ("?", CYAN),
+                Verdict::Skipped { .. } if !task.if_fails.is_empty() => ("!", CYAN),
                 Verdict::Unchanged | Verdict::Skipped { .. } => ("=", DIM),
                 _ => (">", GREEN),
             };
@@ -103,6 +104,9 @@ impl PlanView {
                     if !after.is_empty() {
                         let _ = writeln!(out, "    after: {}", after.join(", "));
                     }
+                }
+                Verdict::Skipped { why } if !task.if_fails.is_empty() => {
+                    let _ = writeln!(out, "    {why}");
                 }
                 Verdict::Unchanged | Verdict::Skipped { .. } => {}
             }

@@ -3,7 +3,7 @@
 use super::findings::Findings;
 use crate::{
     diag::Exit,
-    event::{About, Event, Failure, PlannedTask, Recorded, Status, Summary},
+    event::{About, Event, Excuse, Excused, Failure, PlannedTask, Recorded, Status, Summary},
     model::Diff,
 };
 use std::collections::BTreeMap;
@@ -58,6 +58,8 @@ pub struct Ended<'a> {
     pub status: Status,
     pub diff: Option<&'a Diff>,
     pub failure: Option<&'a Failure>,
+    /// Why the failure counts as none.
+    pub excuse: Option<Excuse>,
 }
 
 impl<'a> Story<'a> {
@@ -117,11 +119,14 @@ impl<'a> Story<'a> {
             }
             Event::TaskFinished { host, task, name, status, diff, failure, .. } => {
                 let (diff, failure) = (diff.as_ref(), failure.as_ref());
-                let ended = Ended { at, order, name, status: *status, diff, failure };
+                let ended = Ended { at, order, name, status: *status, diff, failure, excuse: None };
                 self.host(index, host).ended.insert(task.0, ended);
             }
-            Event::HostFinished { host, summary, .. } => {
+            Event::HostFinished { host, summary, excused, .. } => {
                 let host = self.host(index, host);
+                for Excused { task, by } in excused {
+                    host.ended.entry(task.0).and_modify(|ended| ended.excuse = Some(*by));
+                }
                 (host.summary, host.finished) = (Some(*summary), Some(at));
             }
             Event::RunFinished { exit, millis } => (self.exit, self.millis) = (Some(*exit), *millis),

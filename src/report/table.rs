@@ -24,17 +24,24 @@ pub(super) fn render(
             continue;
         };
         let style = match s {
-            s if s.failed > 0 || s.unreachable => RED,
+            s if s.failed > s.ignored || s.unreachable => RED,
             s if s.changed + s.deferred > 0 => YELLOW,
             _ => GREEN,
         };
         let row = format!(
             "{:>5}  {:>12}  {:>7}  {:>6}  {:>7}  {:>8}",
-            s.ok, s.changed, s.skipped, s.failed, s.blocked, s.deferred
+            s.ok,
+            s.changed,
+            s.skipped,
+            s.failed - s.ignored,
+            s.blocked,
+            s.deferred
         );
         let mut note = String::new();
-        if s.rescued > 0 {
-            note += &format!("  {} rescued", s.rescued);
+        for (count, word) in [(s.ignored, "ignored"), (s.rescued, "rescued")] {
+            if count > 0 {
+                note += &format!("  {count} {word}");
+            }
         }
         if s.unreachable {
             note += "  unreachable";

@@ -44,6 +44,7 @@ fn planned(verdict: Verdict) -> Vec<PlannedTask> {
         notes: vec![],
         after: vec![],
         exposes: None,
+        if_fails: vec![],
     }]
 }
 

@@ -3,14 +3,17 @@
 use super::{Site, scopes};
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::{ConnectionSpec, connection_spec},
+    inventory::{ConnectionKind, ConnectionSpec, connection_spec},
     playbook::Play,
     template::{PRINTS, render},
     yaml::{Map, Node, Value},
 };
 use agent::{secret::Secret, wire::Facts};
 use indexmap::IndexMap;
-use std::{collections::BTreeSet, sync::PoisonError};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+};
 
 impl Site {
     /// How a host of the inventory is reached; `localhost` is always known.
@@ -46,6 +49,15 @@ impl Site {
             Some(spec) => errors.into_result(spec),
             None => Err(errors),
         }
+    }
+
+    /// By which addresses the hosts are reached, where that is not their name.
+    pub fn addresses(&self) -> BTreeMap<String, String> {
+        let of_host = |host: &String| {
+            let spec = self.connection(host).ok().filter(|spec| spec.kind == ConnectionKind::Ssh)?;
+            (spec.address != *host).then(|| (host.clone(), spec.address))
+        };
+        self.hosts().iter().filter_map(of_host).collect()
     }
 
     /// What a host has said of itself in this run; else what is kept of earlier ones, fresh enough to be used.

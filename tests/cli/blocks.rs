@@ -233,3 +233,77 @@ fn a_rescue_may_have_a_rescue_of_its_own() {
     project.go().exits(0).has(&["2 rescued"]);
     assert_eq!(names(&project), ["after", "fails", "first-try", "second-try"]);
 }
+
+#[test]
+fn a_saved_plan_says_what_calls_for_a_rescue_and_lets_it_run() {
+    let conf =
+        |name: &str| format!("- {{name: {name}, copy: {{dest: \"{{{{home}}}}/conf\", content: {name}}}}}");
+    let test =
+        "- {name: test it, shell: {cmd: \"! grep -q new {{home}}/conf\", touches: [nothing]}, needs: [new]}";
+    let in_turn = project(&[conf("new"), test.into()], &[conf("old"), ran("more", "")], &[], &[]);
+    let said = ["! old  [a] site.yml:", "    only if one of `new`, `test it` fails\n", "! more"];
+    in_turn.check().exits(10).has(&said);
+    in_turn.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10).has(&said);
+    in_turn.run(&["show", "p.plan"]).exits(0).has(&said);
+    in_turn.run(&["apply", "p.plan"]).exits(0).has(&["a changed old", "a changed more", "1 rescued"]);
+    assert_eq!(in_turn.read("h/a/conf"), "old");
+    // Where nothing acts, nothing calls for it.
+    let quiet = project(&["- {name: look, stat: {path: /}}".into()], &[ran("rescue", "")], &[], &[]);
+    quiet.check().exits(0).lacks(&["! rescue"]);
+    // One that follows a rescue which may be called for.
+    let inner = "- block:\n            - {name: one, shell: {cmd: \"exit 1\", touches: [nothing]}}\n          rescue:\n            - {name: two, debug: {msg: two}}";
+    let nested = project(&[ran("main", "")], &[inner.into()], &[], &[]);
+    nested.check().exits(10).has(&["only if `main` fails", "! two", "only if `one` fails"]);
+}
+
+#[test]
+fn what_always_runs_is_not_kept_from_it_by_a_saved_plan() {
+    let file = |name: &str, needs: &str| {
+        format!(
+            "- {{name: {name}, copy: {{dest: \"{{{{home}}}}/conf\", content: \"one\\n\"}}, needs: [{needs}]}}"
+        )
+    };
+    let end = "- {name: end, lineinfile: {path: \"{{home}}/conf\", line: two, create: true}}";
+    let fails = "- {name: fails, shell: {cmd: \"exit 3\", touches: [nothing]}}";
+    let project = project(&[fails.into(), file("conf", "fails")], &[], &[end.into()], &[]);
+    project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10).has(&["~ end"]);
+    project.run(&["apply", "p.plan"]).exits(40).has(&["a blocked conf", "a changed end"]);
+    assert_eq!(project.read("h/a/conf"), "two\n");
+}
+
+#[test]
+fn what_follows_a_rescue_does_no_more_than_the_saved_plan_shows() {
+    let conf =
+        |name: &str| format!("- {{name: {name}, copy: {{dest: \"{{{{home}}}}/conf\", content: {name}}}}}");
+    let test = "- {name: test it, shell: {cmd: \"exit 1\", touches: [nothing]}, needs: [new]}";
+    let after = "- {name: after, replace: {path: \"{{home}}/conf\", regexp: old, replace: other}}";
+    let project = project(&[conf("new"), test.into()], &[conf("old")], &[], &[after.into()]);
+    project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10).lacks(&["~ after"]);
+    let ran = project.run(&["apply", "p.plan"]);
+    ran.exits(41).has(&[
+        "a changed old",
+        "after: the host changed",
+        "the saved plan shows nothing to do here",
+    ]);
+    assert_eq!(project.read("h/a/conf"), "old");
+    project.go().exits(0).has(&["a changed after"]);
+}
+
+#[test]
+fn a_rescue_that_would_do_something_else_is_not_what_was_planned() {
+    let rescue = "- {name: rescue, copy: {dest: \"{{home}}/x\", content: \"{{env \\\"WORD\\\"}}\"}}";
+    let project = project(&[ran("main", "; exit 1")], &[rescue.into()], &[], &[]);
+    let run = |word: &str, arguments: &[&str]| {
+        let output = project.command(arguments).env("WORD", word).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run("one", &["plan", "inventory.yml", "-o", "p.plan"]).0, Some(10));
+    let (code, said) = run("two", &["apply", "p.plan"]);
+    assert_eq!(code, Some(41), "{said}");
+    assert!(
+        said.contains("`rescue` (path:") && said.contains("something else if it is called for"),
+        "{said}"
+    );
+    assert_eq!(run("one", &["apply", "p.plan"]).0, Some(0));
+    assert_eq!(project.read("h/a/x"), "one");
+}

@@ -254,3 +254,54 @@ fn no_secret_is_in_any_file() {
     }
     assert!(project.read("h/a/x").contains("hunter2"));
 }
+
+#[test]
+fn what_is_ignored_or_rescued_is_no_failure() {
+    let project = Project::tasks(
+        "    - {name: odd, command: {cmd: \"false\", touches: [nothing]}, ignore_errors: true}\n    \
+         - block:\n        - {name: fails, shell: {cmd: \"echo oh; exit 3\", touches: [nothing]}}\n      rescue:\n        \
+         - {name: rescue, copy: {dest: \"{{home}}/f\", content: x}}\n",
+    );
+    let files = ["--junit", "j.xml", "--summary", "s.md", "--codequality", "q.json", "--report", "r.html"];
+    let ran = github(&project, &[&["apply", "inventory.yml", "--yes"], &files[..]].concat());
+    ran.exits(0).has(&["  1 ignored  1 rescued\n"]);
+    let mut said: Vec<&str> =
+        commands(&ran.out).into_iter().filter(|line| !line.contains("group::")).collect();
+    said.sort_by_key(|line| line.contains("title=rescued"));
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|line| line.starts_with("::warning file=")), "{said:?}");
+    assert!(
+        said[0].contains("title=ignored%3A a%3A odd%3A ") && said[1].contains("title=rescued%3A "),
+        "{said:?}"
+    );
+    let cases = junit(&project, "j.xml");
+    let marks: Vec<[&str; 2]> = cases.iter().map(|case| [case[1].as_str(), case[2].as_str()]).collect();
+    assert_eq!(
+        marks,
+        [["odd", "skipped,system-out"], ["fails", "skipped,system-out"], ["rescue", "system-out"]]
+    );
+    let text = project.read("j.xml");
+    assert!(
+        text.contains("<skipped message=\"ignored: ") && text.contains("<skipped message=\"rescued: "),
+        "{text}"
+    );
+    let summary = project.read("s.md");
+    assert!(summary.contains("| not knowable yet | ignored, rescued |"), "{summary}");
+    assert!(summary.contains("| <code>a</code> | 0 | 1 | 0 | 0 | 0 | 0 | 2 |"), "{summary}");
+    let (_, excused) = summary.split_once("#### Ignored and rescued\n\n").unwrap();
+    assert!(excused.starts_with("- odd on <code>a</code>") && excused.contains("\n- fails on "), "{summary}");
+    assert!(!summary.contains("#### Failures"), "{summary}");
+    let report: Value = serde_json::from_str(&project.read("q.json")).unwrap();
+    let found: Vec<_> =
+        report.as_array().unwrap().iter().map(|it| (&it["check_name"], &it["severity"])).collect();
+    assert_eq!(found, [(&"ignored".into(), &"minor".into()), (&"rescued".into(), &"minor".into())]);
+    assert!(project.read("r.html").contains("<h2 id=\"h-failures\">0 failures, 2 ignored or rescued</h2>"));
+    // Of one that nothing excuses all is as it was.
+    project.write("site.yml", &project.read("site.yml").replace(", ignore_errors: true", ""));
+    let failed = github(&project, &["apply", "inventory.yml", "--yes", "--summary", "s.md"]);
+    let errors =
+        commands(&failed.exits(40).out).into_iter().filter(|line| line.starts_with("::error ")).count();
+    assert_eq!(errors, 1, "{}", failed.out);
+    let summary = project.read("s.md");
+    assert!(summary.contains("#### Failures\n\n**odd**") && summary.contains("- fails on "), "{summary}");
+}

@@ -12,7 +12,8 @@ fn check_mode_tells_and_does_not_act() {
          - {name: told, copy: {dest: \"{{home}}/told\", content: z}}\n",
     );
     project.check().exits(10).has(&["`check_mode`: would change", "it would"]);
-    project.go().exits(0);
+    // It is as the plan shows it: nothing was changed.
+    project.go().exits(0).row("a 1 2 0 0 0 0");
     assert!(!project.has("h/a/file") && project.has("h/a/would") && project.has("h/a/told"));
     project.write("h/a/file", "x");
     project.go().exits(0).row("a 1 0 2 0 0 0");

@@ -3,6 +3,8 @@
 mod anew;
 mod inputs;
 mod locked;
+mod page;
+mod shown;
 mod signed;
 
 use crate::{project::Project, sshd::Sshd};

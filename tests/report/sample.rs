@@ -75,6 +75,7 @@ pub fn run(hosts: usize, tasks: usize) -> Vec<Recorded> {
         folder: "/home/me/lustores".into(),
         who: "me@desk (pid 4711)".into(),
         started: 1_764_380_000,
+        addresses: Default::default(),
     };
     let mut add = |at: u64, event: Event| run.push(Recorded { at, event });
     add(
@@ -119,6 +120,7 @@ pub fn run(hosts: usize, tasks: usize) -> Vec<Recorded> {
                     near.filter(|near| near % 17 != 16).map(edge).collect()
                 },
                 exposes: exposure(task, at),
+                if_fails: vec![],
             }
         };
         add(begin + 500, Event::HostPlanned { host: host(), tasks: (0..tasks).map(planned).collect() });
@@ -175,7 +177,7 @@ pub fn run(hosts: usize, tasks: usize) -> Vec<Recorded> {
             let (host, millis) = (host.clone(), now - began);
             add(now, Event::TaskFinished { host, task: id, name: name(task), status, diff, failure, millis });
         }
-        add(now, Event::HostFinished { host: host.clone(), summary, round_trips: 12 });
+        add(now, Event::HostFinished { host: host.clone(), summary, round_trips: 12, excused: vec![] });
         end = end.max(now);
     }
     add(end, Event::Warning { host: None, message: "something odd".into() });

@@ -124,7 +124,11 @@ impl Plans {
     /// Where they are not what was planned; empty when some host has no plan, of which it was said why.
     pub fn look(&self, planned: &[Planned], whole: bool) -> Result<(), Vec<(String, Failure)>> {
         let (printer, show) = (Printer::new(&self.key), |text: &str| self.reporter.redacted(text));
-        let now = || planned.iter().map(|host| SavedHost::of(host, &printer, &show)).collect::<Vec<_>>();
+        let addresses = self.site.addresses();
+        let of = |host: &Planned| {
+            SavedHost::of(host, addresses.get(host.host).map(String::as_str), &printer, &show)
+        };
+        let now = || planned.iter().map(of).collect::<Vec<_>>();
         match &self.way {
             Way::Save { hosts, .. } => {
                 *hosts.lock().unwrap_or_else(PoisonError::into_inner) = whole.then(now);

@@ -11,7 +11,7 @@ use crate::{
     event::{About, Event, Recorded, SCHEMA, Status, Summary, Verdict},
     plan::{
         compared::visible,
-        saved::{SavedPlan, SavedTask, Selection, With, each_text},
+        saved::{SavedHost, SavedPlan, SavedTask, Selection, With},
     },
     template::strftime_utc,
 };
@@ -34,10 +34,7 @@ impl Show {
         let (mut plan, _) = file::read(&self.file)?;
         let name = self.file.display().to_string();
         if self.view.is_for_people() {
-            for host in &mut plan.hosts {
-                host.host = visible(&host.host);
-                host.tasks.iter_mut().for_each(|task| each_text(&mut task.task, &visible));
-            }
+            plan.hosts.iter_mut().for_each(|host| host.each_text(&visible));
             anstream::print!("{}", visible(&head(&name, &plan, now())));
         }
         let line = |event: Event| {
@@ -62,11 +59,27 @@ fn head(name: &str, plan: &SavedPlan, now: u64) -> String {
     let (who, age) = (&plan.made.who, age(now.saturating_sub(plan.made.at)));
     let inputs = plan.inputs.len();
     format!(
-        "{name}: {inventory} with {playbook}{}\n  made {} by {who}, {age} ago, with version {}\n  of {inputs} files; {key}\n\n",
+        "{name}: {inventory} with {playbook}{}\n  made {} by {who}, {age} ago, with version {}\n  of {inputs} files; {key}\n{}\n",
         choice(&plan.selection),
         made.unwrap_or_default(),
         plan.made.program,
+        addresses(plan),
     )
+}
+
+/// Which machines they are: `  on web1 (192.0.2.7)`.
+fn addresses(plan: &SavedPlan) -> String {
+    const NAMED: usize = 12;
+    let of = |host: &SavedHost| match &host.address {
+        Some(address) => format!("{} ({address})", host.host),
+        None => host.host.clone(),
+    };
+    let hosts: Vec<String> = plan.hosts.iter().take(NAMED).map(of).collect();
+    match plan.hosts.len() {
+        0 => String::new(),
+        count if count > NAMED => format!("  on {} and {} more\n", hosts.join(", "), count - NAMED),
+        _ => format!("  on {}\n", hosts.join(", ")),
+    }
 }
 
 /// The options that choose hosts and tasks.
@@ -99,6 +112,10 @@ fn events(plan: &SavedPlan) -> Vec<Event> {
         folder: String::new(),
         who: plan.made.who.clone(),
         started: plan.made.at,
+        addresses: {
+            let of = |host: &SavedHost| Some((host.host.clone(), host.address.clone()?));
+            plan.hosts.iter().filter_map(of).collect()
+        },
     };
     let mut events = vec![Event::RunStarted {
         schema: SCHEMA,
@@ -108,6 +125,8 @@ fn events(plan: &SavedPlan) -> Vec<Event> {
         about,
     }];
     for host in &plan.hosts {
+        let found = host.findings.iter().cloned();
+        events.extend(found.map(|finding| Event::Finding { host: host.host.clone(), finding }));
         let tasks = host.tasks.iter().map(|task| task.task.clone()).collect();
         events.push(Event::HostPlanned { host: host.host.clone(), tasks });
     }
@@ -123,7 +142,7 @@ fn events(plan: &SavedPlan) -> Vec<Event> {
                 Status::Deferred => summary.deferred += 1,
                 _ => summary.ok += 1,
             }
-            let diff = task.diff().filter(|_| status == Status::WouldChange).cloned();
+            let diff = task.diff().cloned();
             ends.push(Event::TaskFinished {
                 host: host.host.clone(),
                 task: task.task.task,
@@ -135,7 +154,7 @@ fn events(plan: &SavedPlan) -> Vec<Event> {
             });
         }
         (changes, deferred) = (changes + summary.changed, deferred + summary.deferred);
-        ends.push(Event::HostFinished { host: host.host.clone(), summary, round_trips: 0 });
+        ends.push(Event::HostFinished { host: host.host.clone(), summary, round_trips: 0, excused: vec![] });
     }
     events.push(Event::PlanComplete { changes, deferred });
     events.extend(ends);

@@ -135,19 +135,21 @@ impl Found {
 
     /// As an event tells it.
     pub fn event(&self, host: &str) -> event::Event {
+        event::Event::Finding { host: host.into(), finding: self.told() }
+    }
+
+    /// As it is told.
+    pub fn told(&self) -> event::Finding {
         let Diagnostic { message, place, causes, hint, .. } = &self.diagnostic;
-        event::Event::Finding {
-            host: host.into(),
-            finding: event::Finding {
-                lint: self.lint.name.into(),
-                refuses: self.lint.refuses,
-                task: self.task,
-                message: message.clone(),
-                causes: causes.clone(),
-                hint: hint.clone().unwrap_or_default(),
-                place: place.as_ref().map(|(origin, _)| origin.to_string()).unwrap_or_default(),
-                accepted: self.accepted.clone(),
-            },
+        event::Finding {
+            lint: self.lint.name.into(),
+            refuses: self.lint.refuses,
+            task: self.task,
+            message: message.clone(),
+            causes: causes.clone(),
+            hint: hint.clone().unwrap_or_default(),
+            place: place.as_ref().map(|(origin, _)| origin.to_string()).unwrap_or_default(),
+            accepted: self.accepted.clone(),
         }
     }
 }

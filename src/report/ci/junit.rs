@@ -194,6 +194,14 @@ fn of_task(story: &Story, host: &Host, task: &PlannedTask, name: &str, suite: &m
         suite.skipped += 1;
     };
     match ended {
+        // It holds up nothing, and so does not the pipeline.
+        Some(Ended { excuse: Some(by), failure, .. }) => {
+            let (mut text, by) = (vec![], by.word());
+            failure.iter().for_each(|failure| describe(failure, &mut text));
+            let why = failure.map_or("failed", |failure| &failure.message);
+            suite.element("skipped", &format!("{by}: {why}"), by, &text.join("\n"));
+            suite.skipped += 1;
+        }
         Some(Ended { failure: Some(failure), .. }) => {
             suite.failed("failure", failure);
             suite.failures += 1;

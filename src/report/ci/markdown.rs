@@ -2,11 +2,11 @@
 
 use super::{
     super::story::{Host, Story},
-    failures, left,
+    Failed, failures, left,
 };
 use crate::{
     diag::{Diagnostics, Severity},
-    event::{Failure, Recorded, Status, Verdict},
+    event::{Excuse, Failure, Finding, Recorded, Status, Verdict},
     graph::{escaped, plain},
     report::diff_lines,
 };
@@ -48,6 +48,7 @@ pub fn markdown(run: &[Recorded]) -> String {
     let mut page = Page { out: head };
     page.add(&table(&story));
     of_failures(&story, &mut page);
+    of_excused(&story, &mut page);
     of_proof(&story, &mut page);
     of_warnings(&story, &mut page);
     changes(&story, &mut page);
@@ -84,22 +85,37 @@ fn more(page: &mut Page, left: usize, what: &str) {
 
 fn table(story: &Story) -> String {
     let changed = if story.check { "would change" } else { "changed" };
+    let excused = story.hosts.iter().filter_map(|host| host.summary);
+    // Where there are any.
+    let has_excused = excused.map(|it| it.ignored + it.rescued).sum::<usize>() > 0;
+    let (more, line) = if has_excused { (" ignored, rescued |", "--:|") } else { ("", "") };
     let mut out = format!(
-        "| host | ok | {changed} | skipped | failed | blocked | not knowable yet |\n|---|--:|--:|--:|--:|--:|--:|\n"
+        "| host | ok | {changed} | skipped | failed | blocked | not knowable yet |{more}\n|---|--:|--:|--:|--:|--:|--:|{line}\n"
     );
-    let is_bad = |host: &&Host| host.summary.is_none_or(|it| it.unreachable || it.failed + it.blocked > 0);
+    let is_bad = |host: &&Host| {
+        host.summary.is_none_or(|it| it.unreachable || it.failed - it.ignored + it.blocked > 0)
+    };
     let bad = story.hosts.iter().filter(is_bad);
     let rows: Vec<&Host> = bad.chain(story.hosts.iter().filter(|host| !is_bad(host))).collect();
     for host in rows.iter().take(HOSTS) {
-        let name = code(host.name);
+        let address = story.about.addresses.get(host.name);
+        let address = address.map(|address| format!(" ({})", code(address))).unwrap_or_default();
+        let name = format!("{}{address}", code(host.name));
         let _ = match &host.summary {
             None => writeln!(out, "| {name} | not reached | | | | | |"),
             Some(it) if it.unreachable => writeln!(out, "| {name} | **unreachable** | | | | | |"),
-            Some(it) => writeln!(
-                out,
-                "| {name} | {} | {} | {} | {} | {} | {} |",
-                it.ok, it.changed, it.skipped, it.failed, it.blocked, it.deferred
-            ),
+            Some(it) => {
+                let more = match has_excused {
+                    true => format!(" {} |", it.ignored + it.rescued),
+                    false => String::new(),
+                };
+                let failed = it.failed - it.ignored;
+                writeln!(
+                    out,
+                    "| {name} | {} | {} | {} | {failed} | {} | {} |{more}",
+                    it.ok, it.changed, it.skipped, it.blocked, it.deferred
+                )
+            }
         };
     }
     if rows.len() > HOSTS {
@@ -110,7 +126,7 @@ fn table(story: &Story) -> String {
 
 fn of_failures(story: &Story, page: &mut Page) {
     let mut found: Vec<(Option<&str>, &Failure, Vec<&str>)> = vec![];
-    for (host, task, failure) in failures(story) {
+    for Failed { host, task, failure, .. } in failures(story).into_iter().filter(|it| it.excuse.is_none()) {
         match found.iter_mut().find(|(name, known, _)| *name == task && *known == failure) {
             Some((.., hosts)) => hosts.push(host),
             None => found.push((task, failure, vec![host])),
@@ -141,6 +157,31 @@ fn of_failures(story: &Story, page: &mut Page) {
         left += usize::from(!page.add(&block));
     }
     more(page, left, "failure");
+}
+
+/// What failed and counts as no failure: a line each.
+fn of_excused(story: &Story, page: &mut Page) {
+    let mut found: Vec<(Excuse, Option<&str>, &Failure, Vec<&str>)> = vec![];
+    for Failed { host, task, failure, excuse } in failures(story) {
+        let Some(by) = excuse else { continue };
+        match found.iter_mut().find(|(how, name, known, _)| (*how, *name, *known) == (by, task, failure)) {
+            Some((.., hosts)) => hosts.push(host),
+            None => found.push((by, task, failure, vec![host])),
+        }
+    }
+    if found.is_empty() {
+        return;
+    }
+    page.add("#### Ignored and rescued\n\n");
+    let mut left = 0;
+    for (by, task, failure, hosts) in found {
+        let place = failure.place.as_deref().map(|place| format!(" {}", code(place))).unwrap_or_default();
+        let (name, message) = (inline(task.unwrap_or("the host")), inline(&failure.message));
+        let block = format!("- {name} on {}{place}, {}: {message}\n", named(&hosts), by.word());
+        left += usize::from(!page.add(&block));
+    }
+    more(page, left, "failure");
+    page.add("\n");
 }
 
 /// What the second look of `--prove` found.
@@ -188,6 +229,26 @@ fn of_warnings(story: &Story, page: &mut Page) {
     if !said.is_empty() {
         page.add("\n");
     }
+    of_accepted(story, page);
+}
+
+/// What the inventory accepts, and why.
+fn of_accepted(story: &Story, page: &mut Page) {
+    let accepted = |(finding, hosts): &'_ (Finding, Vec<String>)| {
+        let on: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        let reason = inline(finding.accepted.as_ref()?);
+        let (message, place) = (inline(&finding.message), code(&finding.place));
+        let lint = code(&finding.lint);
+        Some(format!("- {lint} {message} {place} on {}\n  - because: {reason}\n", named(&on)))
+    };
+    let blocks: Vec<String> = story.findings.0.iter().filter_map(accepted).collect();
+    if blocks.is_empty() {
+        return;
+    }
+    page.add("#### Accepted\n\n");
+    let left = blocks.iter().filter(|block| !page.add(block)).count();
+    more(page, left, "accepted warning");
+    page.add("\n");
 }
 
 /// A task that changes something, or would; hosts on which it is the same share it.
@@ -209,9 +270,12 @@ fn changes(story: &Story, page: &mut Page) {
                 (Verdict::Deferred { why, .. }, None | Some(Status::Deferred)) => {
                     ('?', vec![format!("not knowable yet: {why}")])
                 }
+                (Verdict::Skipped { why }, _) if story.check && !task.if_fails.is_empty() => {
+                    ('!', vec![why.clone()])
+                }
                 (Verdict::Change { diff: planned }, _) => ('~', diff_lines(diff.unwrap_or(planned), false)),
                 (Verdict::Run { diff: planned, .. }, _) => ('>', diff_lines(diff.unwrap_or(planned), false)),
-                (Verdict::Deferred { .. }, Some(Status::Changed)) => {
+                (Verdict::Deferred { .. } | Verdict::Skipped { .. }, Some(Status::Changed)) => {
                     ('~', diff.map(|diff| diff_lines(diff, false)).unwrap_or_default())
                 }
                 _ => continue,

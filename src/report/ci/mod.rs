@@ -13,10 +13,10 @@ pub use quality::{codequality, refused as codequality_refused};
 
 use super::{
     Inner,
-    story::{Host, Story},
+    story::{Ended, Host, Story},
     visible,
 };
-use crate::event::{Failure, Finding, PlannedTask, Status};
+use crate::event::{Excuse, Failure, Finding, PlannedTask, Status};
 use std::{collections::BTreeSet, path::PathBuf};
 
 /// Annotations of a kind that GitHub shows for a step; what is more stands in the log alone.
@@ -64,6 +64,11 @@ impl Note {
         body.extend(failure.causes.iter().map(|cause| format!("cause: {cause}")));
         body.extend(failure.hint.iter().map(|hint| format!("hint: {hint}")));
         Self { level: Level::Error, place: failure.place.clone(), title: title.into(), body: body.join("\n") }
+    }
+
+    /// The same, where it counts as none.
+    pub fn excused(self, by: Excuse) -> Self {
+        Self { level: Level::Warning, title: format!("{}: {}", by.word(), self.title), ..self }
     }
 
     /// What the lint of plans found.
@@ -250,14 +255,25 @@ pub(super) fn left<'a>(story: &'a Story<'a>) -> Vec<(&'a str, &'a PlannedTask)> 
     story.proof.iter().flat_map(|proof| &proof.hosts).flat_map(of_host).collect()
 }
 
-/// Every failure of a run with the host and the task that has it, also those that were found at the same time.
-pub(super) fn failures<'a>(story: &'a Story<'a>) -> Vec<(&'a str, Option<&'a str>, &'a Failure)> {
+/// A failure of a run.
+pub(super) struct Failed<'a> {
+    pub host: &'a str,
+    /// The task that has it; none: the host could not be worked on.
+    pub task: Option<&'a str>,
+    pub failure: &'a Failure,
+    /// Why it counts as none.
+    pub excuse: Option<Excuse>,
+}
+
+/// Every failure of a run, also those that were found at the same time.
+pub(super) fn failures<'a>(story: &'a Story<'a>) -> Vec<Failed<'a>> {
     let mut found = vec![];
     for host in &story.hosts {
-        let of_tasks = host.ended.values().filter_map(|ended| Some((Some(ended.name), ended.failure?)));
-        for (task, failure) in host.failure.map(|failure| (None, failure)).into_iter().chain(of_tasks) {
-            found.push((host.name, task, failure));
-            found.extend(failure.more.iter().map(|more| (host.name, task, more)));
+        let of_task = |ended: &Ended<'a>| Some((Some(ended.name), ended.failure?, ended.excuse));
+        let of_host = host.failure.map(|failure| (None, failure, None));
+        for (task, failure, excuse) in of_host.into_iter().chain(host.ended.values().filter_map(of_task)) {
+            let all = [failure].into_iter().chain(&failure.more);
+            found.extend(all.map(|failure| Failed { host: host.name, task, failure, excuse }));
         }
     }
     found

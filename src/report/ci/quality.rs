@@ -2,10 +2,10 @@
 //!
 //! Source: GitLab, "Code Quality", the report's format (a subset of the Code Climate engine specification).
 
-use super::{Ci, Level, Note, failures, left, parts};
+use super::{Ci, Failed, Level, Note, failures, left, parts};
 use crate::{
     diag::{Diagnostics, Severity},
-    event::Recorded,
+    event::{Excuse, Recorded},
     report::story::Story,
 };
 use serde_json::json;
@@ -14,13 +14,13 @@ use serde_json::json;
 pub fn codequality(run: &[Recorded], ci: Option<&Ci>) -> String {
     let story = Story::new(run);
     let mut notes: Vec<Note> = vec![];
-    for (host, task, failure) in failures(&story) {
+    for Failed { host, task, failure, excuse } in failures(&story) {
         let task = task.map(|task| format!("{task}: ")).unwrap_or_default();
         let hint = failure.hint.as_deref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
         let note = Note {
-            level: Level::Error,
+            level: if excuse.is_some() { Level::Warning } else { Level::Error },
             place: failure.place.clone(),
-            title: "failed".into(),
+            title: excuse.map_or("failed", Excuse::word).into(),
             body: format!("{host}: {task}{}{hint}", failure.message),
         };
         if !notes.contains(&note) {

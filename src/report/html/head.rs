@@ -3,7 +3,7 @@
 use super::exposure;
 use crate::{
     diag::Exit,
-    event::{Failure, Status},
+    event::{Excuse, Failure, Status},
     graph::escaped,
     report::story::{Host, Story, duration},
     template::strftime_utc,
@@ -82,37 +82,52 @@ pub(super) fn named(hosts: &[&str]) -> String {
 
 /// First of all: each failure once, with the hosts that have it.
 fn failures(story: &Story, out: &mut String) {
-    let mut found: Vec<(Option<&str>, &Failure, Vec<&str>)> = vec![];
+    let mut found: Vec<(Option<Excuse>, Option<&str>, &Failure, Vec<&str>)> = vec![];
     let mut blocked = 0;
     for host in &story.hosts {
         blocked += host.ended.values().filter(|ended| ended.status == Status::Blocked).count();
-        let of_tasks = host.ended.values().filter_map(|ended| Some((Some(ended.name), ended.failure?)));
-        for (task, failure) in host.failure.map(|failure| (None, failure)).into_iter().chain(of_tasks) {
-            match found.iter_mut().find(|(name, known, _)| *name == task && *known == failure) {
+        let ended = host.ended.values();
+        let of_tasks = ended.filter_map(|it| Some((it.excuse, Some(it.name), it.failure?)));
+        let of_host = host.failure.map(|failure| (None, None, failure));
+        for (by, task, failure) in of_host.into_iter().chain(of_tasks) {
+            let same = |(how, name, known, _): &&mut (_, _, &Failure, _)| {
+                (*how, *name, *known) == (by, task, failure)
+            };
+            match found.iter_mut().find(same) {
                 Some((.., hosts)) => hosts.push(host.name),
-                None => found.push((task, failure, vec![host.name])),
+                None => found.push((by, task, failure, vec![host.name])),
             }
         }
     }
     if found.is_empty() {
         return;
     }
-    let plural = if found.len() == 1 { "" } else { "s" };
+    // Those that count come first.
+    found.sort_by_key(|(by, ..)| by.is_some());
+    let count = found.iter().filter(|(by, ..)| by.is_none()).count();
+    let plural = if count == 1 { "" } else { "s" };
+    let excused = match found.len() - count {
+        0 => String::new(),
+        excused => format!(", {excused} ignored or rescued"),
+    };
     let _ = writeln!(
         out,
-        "<section id=\"failures\" aria-labelledby=\"h-failures\"><h2 id=\"h-failures\">{} failure{plural}</h2>",
-        found.len()
+        "<section id=\"failures\" aria-labelledby=\"h-failures\"><h2 id=\"h-failures\">{count} failure{plural}{excused}</h2>"
     );
     if blocked > 0 {
         let tasks = if blocked == 1 { "1 task was".into() } else { format!("{blocked} tasks were") };
         let _ = write!(out, "<p class=\"note\">{tasks} not tried because of that.</p>");
     }
-    for (task, failure, hosts) in &found {
+    for (by, task, failure, hosts) in &found {
+        let (open, badge) = match by {
+            None => (" open", String::new()),
+            Some(by) => ("", format!(" <span class=\"badge changed\">{}</span>", by.word())),
+        };
         let name = task.unwrap_or("the host");
         let list = hosts.join(" ");
         let _ = write!(
             out,
-            "<details class=\"item failure\" open data-hosts=\"{}\"><summary><span class=\"s-failed mark\" aria-hidden=\"true\"></span><b>{}</b> <span class=\"on\">{}</span></summary>",
+            "<details class=\"item failure\"{open} data-hosts=\"{}\"><summary><span class=\"s-failed mark\" aria-hidden=\"true\"></span><b>{}</b>{badge} <span class=\"on\">{}</span></summary>",
             escaped(&list),
             escaped(name),
             escaped(&named(hosts))
@@ -236,7 +251,7 @@ fn hosts(story: &Story, out: &mut String) {
     let _ = writeln!(
         out,
         "<section id=\"hosts\" aria-labelledby=\"h-hosts\"><h2 id=\"h-hosts\">Hosts</h2><div class=\"scroll\"><table><thead><tr><th scope=\"col\">host</th><th scope=\"col\">ok</th><th scope=\"col\">{changed}</th>\
-         <th scope=\"col\">skipped</th><th scope=\"col\">failed</th><th scope=\"col\">blocked</th><th scope=\"col\">deferred</th><th scope=\"col\">rescued</th><th scope=\"col\">took</th><th scope=\"col\">system</th></tr></thead><tbody>"
+         <th scope=\"col\">skipped</th><th scope=\"col\">failed</th><th scope=\"col\">blocked</th><th scope=\"col\">deferred</th><th scope=\"col\">ignored</th><th scope=\"col\">rescued</th><th scope=\"col\">took</th><th scope=\"col\">system</th></tr></thead><tbody>"
     );
     for host in &story.hosts {
         let name = escaped(host.name);
@@ -245,7 +260,7 @@ fn hosts(story: &Story, out: &mut String) {
         let Some(summary) = &host.summary else {
             let _ = writeln!(
                 out,
-                "<tr data-hosts=\"{name}\"><th scope=\"row\">{name}</th><td colspan=\"8\">not reached</td><td>{system}</td></tr>"
+                "<tr data-hosts=\"{name}\"><th scope=\"row\">{name}</th><td colspan=\"9\">not reached</td><td>{system}</td></tr>"
             );
             continue;
         };
@@ -258,9 +273,10 @@ fn hosts(story: &Story, out: &mut String) {
             (summary.ok, ""),
             (summary.changed, "changed"),
             (summary.skipped, ""),
-            (summary.failed, "failed"),
+            (summary.failed - summary.ignored, "failed"),
             (summary.blocked, "failed"),
             (summary.deferred, "deferred"),
+            (summary.ignored, "changed"),
             (summary.rescued, "changed"),
         ];
         for (count, class) in cells {
