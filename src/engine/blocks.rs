@@ -180,9 +180,14 @@ impl HostRun {
     pub(super) fn mark(&self, id: TaskId, course: &mut Course) {
         let at = id.0 as usize;
         let is_beside = |inside: &InBlock| inside.part != Part::Main && self.has_failed(inside.block, course);
-        if self.task(id).blocks.iter().any(is_beside) {
-            self.unforeseen.lock().expect("no panic holds it").insert(id);
+        let is_called = self.task(id).blocks.iter().any(is_beside);
+        let mut unforeseen = self.unforeseen.lock().expect("no panic holds it");
+        // And what these notify.
+        let mut notifiers = self.plan.graph.before(id).filter(|(_, why)| matches!(why, Why::Notify));
+        if is_called || notifiers.any(|(by, _)| unforeseen.contains(&by) && course.is(by, Status::Changed)) {
+            unforeseen.insert(id);
         }
+        drop(unforeseen);
         let is_always = self.task(id).blocks.iter().any(|inside| inside.part == Part::Always);
         course.poisoned[at] = if self.is_uncalled(id, course) {
             self.stopping(id, course).next().is_some()

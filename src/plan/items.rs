@@ -39,6 +39,16 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
     }
 }
 
+/// Why none of the items of a loop is done, when that is so.
+pub(super) fn all_skipped(items: &[PreparedItem]) -> Option<String> {
+    let why = |item: &PreparedItem| match &item.preparation {
+        Preparation::Skip(why) => Some(why.clone()),
+        _ => None,
+    };
+    let all: Option<Vec<String>> = items.iter().map(why).collect();
+    all.and_then(|all| all.into_iter().next())
+}
+
 /// Other names of what a task owns, as the host tells them.
 pub(super) fn also_known(preparation: &Preparation, lookup: &dyn Lookup) -> Vec<Address> {
     match preparation {

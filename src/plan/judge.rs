@@ -43,7 +43,9 @@ impl Planner {
             }
             _ => None,
         };
-        if let (TaskPlan::Unchanged { .. }, Preparation::Items(items)) = (plan, preparation) {
+        if let (TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. }, Preparation::Items(items)) =
+            (plan, preparation)
+        {
             return Some(super::items::result(items, view));
         }
         let found = match (plan, preparation) {

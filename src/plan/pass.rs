@@ -146,6 +146,9 @@ impl Planner {
             let view = View { answers, overlay, depends: &depends, after: &on_host, tasks };
             let mut plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
+                Preparation::Items(items) if items::all_skipped(items).is_some() => {
+                    TaskPlan::Skipped { why: items::all_skipped(items).unwrap_or_default() }
+                }
                 _ if task.is_rescue() => {
                     TaskPlan::Skipped { why: "runs only when a task of its block fails".into() }
                 }
