@@ -265,6 +265,7 @@ impl Apply {
             run: run_id.clone(),
             about: about.clone(),
             check: self.check,
+            looks: recording.as_ref().is_some_and(|recording| recording.drift),
             prove,
             forks: self.forks.into(),
             rolling: site.playbook().rolling().cloned(),

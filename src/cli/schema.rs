@@ -1,9 +1,9 @@
 //! `schema`: JSON Schemas for editors.
 
-use super::{Color, complain, files::Disk, vault_args::VaultArgs};
+use super::{Color, complain, explain::Explanation, files::Disk, vault_args::VaultArgs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit, Severity},
-    schema::{Kind, events, plan},
+    schema::{Kind, events, plan, written},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -35,6 +35,8 @@ enum Which {
     Events,
     /// What `plan -o FILE` saves
     Plan,
+    /// What `explain --json` prints
+    Explain,
 }
 
 impl Schema {
@@ -67,6 +69,7 @@ impl Schema {
             Which::Vars => text(Kind::Vars),
             Which::Events => format!("{:#}\n", events()),
             Which::Plan => format!("{:#}\n", plan()),
+            Which::Explain => format!("{:#}\n", written::<Explanation>("An explanation".into())),
         });
         printed.iter().for_each(|schema| anstream::print!("{schema}"));
         Ok(Exit::Done)

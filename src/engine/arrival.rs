@@ -59,6 +59,8 @@ pub(super) struct Ways {
     pub playbook: Option<Arc<str>>,
     /// No more may be done than the plan shows.
     pub exact: bool,
+    /// What refuses to be done is shown all the same.
+    pub looks: bool,
 }
 
 /// Sees to it that nobody waits for the plan of a host for ever.

@@ -73,6 +73,8 @@ pub struct RunOptions {
     pub about: About,
     /// Plan and show only.
     pub check: bool,
+    /// Whoever asks only wants to know: a finding that refuses is told, and the plan all the same.
+    pub looks: bool,
     /// Links over which a second pass looks whether anything is left to do.
     pub prove: Option<Arc<dyn Open>>,
     /// Hosts worked on at a time.
@@ -110,7 +112,7 @@ pub(super) async fn pass(
     for (order, host) in names.iter().cloned().enumerate() {
         let (hosts, open, events, mask) = (hosts.clone(), open.clone(), events.clone(), options.mask.clone());
         let (forks, mut cancel, meeting) = (forks.clone(), options.cancel.clone(), meeting.clone());
-        let somebody = options.somebody.clone();
+        let (somebody, looks) = (options.somebody.clone(), options.looks);
         let keep = options.keep.clone();
         let recording = options.recording.clone().filter(|recording| recording.drift || !check);
         let playbook = options.playbook.clone();
@@ -129,6 +131,7 @@ pub(super) async fn pass(
                 recording,
                 playbook,
                 exact,
+                looks,
             };
             let planned = tokio::select! {
                 planned = plan_host(&host, &*hosts, open, &events, mask, ways) => planned,

@@ -52,7 +52,7 @@ pub(super) async fn plan_host(
     let mut others = others.into_iter();
     events(Event::HostConnecting { host: host.into() });
     let is_forgiven = !offline.tasks().is_empty() && offline.tasks().iter().all(|t| t.ignore_unreachable);
-    let Ways { arrival, turn, forks, meeting, somebody, keep, recording, playbook, exact } = ways;
+    let Ways { arrival, turn, forks, meeting, somebody, keep, recording, playbook, exact, looks } = ways;
     let recording = recording.filter(|_| first.place == Place::Host);
     let owed = owed::question(host, playbook.as_deref());
     let mut refused: Vec<(Seat, Failure)> = vec![];
@@ -180,8 +180,6 @@ pub(super) async fn plan_host(
     }
     let found = lint::of_plan(&*tasks, &plan);
     found.iter().for_each(|found| events(found.event(host)));
-    // Who only wants to know what has moved is told all the same.
-    let looks = recording.as_ref().is_some_and(|recording| recording.drift);
     if let Some(failure) = lint::refusal(&found).filter(|_| !looks) {
         return Err(fail(failure));
     }

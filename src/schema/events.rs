@@ -1,4 +1,4 @@
-//! The schemas of what the program writes: a line of `--json` and of a run that is kept; a saved plan.
+//! The schemas of what the program writes: a line of `--json` and of a run that is kept; a saved plan; an explanation.
 
 use crate::{
     event::{Recorded, SCHEMA},
@@ -17,7 +17,8 @@ pub fn plan() -> Json {
     written::<SavedPlan>(format!("A saved plan, version {FORM}"))
 }
 
-fn written<T: schemars::JsonSchema>(title: String) -> Json {
+/// Of anything that is written as JSON, in draft-07.
+pub fn written<T: schemars::JsonSchema>(title: String) -> Json {
     let settings = SchemaSettings::draft07().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     schema["title"] = title.into();

@@ -12,7 +12,7 @@ mod parameters;
 
 use serde_json::{Map, Value as Json, json};
 
-pub use events::{events, plan};
+pub use events::{events, plan, written};
 pub use own::Own;
 pub use parameters::{lowered, plainly, requires};
 

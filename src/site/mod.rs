@@ -7,6 +7,7 @@
 
 mod answers;
 mod brought;
+mod course;
 mod dues;
 mod expand;
 mod extra;
@@ -36,11 +37,13 @@ mod types;
 mod validate;
 mod written;
 
+pub use course::Course;
 pub use expand::HostTasks;
 pub use extra::extra_vars;
 pub use facts::{Fact, ansible_names, facts};
 pub use judge::{Judgement, Tries, set as set_in_result};
 pub use outside::Controller;
+pub use scopes::shows_in_a_run;
 pub use traced::{Cause, Fate, Parameter, Traced};
 pub use types::{HostTask, Once, OnceKey, Place, Preparation, Prepare, PreparedItem, Register, Registered};
 pub use validate::ByHost;

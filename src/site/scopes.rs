@@ -335,6 +335,11 @@ const ELSEWHERE: &str = "which is not part of this run and of which none are kep
 /// How the reason begins for which a registered result is unknown.
 pub(super) const RESULT: &str = "the result of";
 
+/// Whether what is unknown for this reason shows only when tasks have run: a result, or what depends on one.
+pub fn shows_in_a_run(why: &str) -> bool {
+    why.starts_with(RESULT)
+}
+
 fn below(
     layers: &PlayLayers,
     role: Option<usize>,

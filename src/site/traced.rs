@@ -63,21 +63,20 @@ pub struct Parameter {
 
 impl HostTasks {
     /// Prepares a task with what is registered so far, and takes note of all that is read for it.
-    pub fn trace(&self, id: TaskId, registered: &Registered) -> Traced {
+    pub(super) fn traced(&self, id: TaskId, registered: &Registered, watch: &Watch) -> Traced {
         let host_task = &self.tasks[id.0 as usize];
         let task = self.shared.task(host_task.source);
-        let watch = Watch::default();
         let of_includes = task.includes.iter().filter_map(|included| included.include.repeat.as_ref());
         let outside = self
             .scopes
             .with(&self.shared, host_task.source, host_task.seen_at, None, registered)
-            .watched(&watch);
+            .watched(watch);
         let mut loops = vec![];
         for repeat in of_includes.chain(&task.repeat) {
             // Within a loop around it the item of that one is there.
-            loops.push(looped(repeat, &outside, &watch));
+            loops.push(looped(repeat, &outside, watch));
         }
-        let scope = self.scopes.of(&self.shared, host_task, registered).watched(&watch);
+        let scope = self.scopes.of(&self.shared, host_task, registered).watched(watch);
         let mut fate = match (host_task.leader(), self.ended(host_task, registered)) {
             (Some(leader), _) => Fate::Skipped(format!("it runs once, on `{leader}`")),
             (_, Ended::Yes(why)) => Fate::Skipped(why),
@@ -93,7 +92,7 @@ impl HostTasks {
             Ok(Err(why)) => fate.or_not_yet(&why),
             Err(errors) => fate.or(Fate::Wrong(self.hide(errors))),
         }
-        let conditions = self.causes(&task.keywords.when, &scope, &watch, &mut fate);
+        let conditions = self.causes(&task.keywords.when, &scope, watch, &mut fate);
         let parameters = self.parameters(host_task, task, &scope, self.coming(host_task, registered));
         let params = match parameters {
             Ok((params, None)) => Some(params),
@@ -110,7 +109,7 @@ impl HostTasks {
             fate.or_not_yet(why);
         }
         let mut parameters = vec![];
-        params.iter().for_each(|params| leaves(params, &watch, &mut vec![], &[], &mut parameters));
+        params.iter().for_each(|params| leaves(params, watch, &mut vec![], &[], &mut parameters));
         let ready = params.as_ref().filter(|params| params.unknown().is_none());
         let prepared = match ready.map(|params| self.shared.type_of(task).prepare(params, host_task.no_log)) {
             Some(Ok(prepared)) => Some(Arc::from(prepared)),

@@ -41,7 +41,8 @@ impl Cx<'_> {
         if let (Some(watch), Found::Value(leaf)) = (self.scope.watch(), found) {
             let read = watch.read(way(), start, names, leaf);
             let ready = matches!(self.scope.find(&read.name), Some((_, Layer::Final)));
-            watch.add([Arc::new(Read { ready, ..read })]);
+            let by = watch.brought(&read.name).filter(|_| ready);
+            watch.add([Arc::new(Read { ready, by, ..read })]);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::{
     made::{Made, Span},
+    notes::{Brought, Notes},
     path::step,
 };
 use crate::{
@@ -31,7 +32,7 @@ impl std::fmt::Debug for Watch {
 /// In which source, from where to where.
 pub(super) type Place = (usize, usize, usize);
 /// With the host whose variables it is about.
-type Key = (Option<Arc<str>>, Place);
+pub(super) type Key = (Option<Arc<str>>, Place);
 
 #[derive(Default)]
 struct Log {
@@ -41,6 +42,8 @@ struct Log {
     made: HashMap<Key, (Origin, Made)>,
     /// What variables were made of that come ready: the item of a loop.
     ready: HashMap<String, Vec<Arc<Read>>>,
+    /// What earlier tasks have brought. Of `made` it is the beginning.
+    notes: Notes,
 }
 
 /// A value that was asked for, and what made it.
@@ -58,6 +61,12 @@ pub struct Read {
     pub shown: String,
     /// It comes ready, and was not rendered: a fact, a result, what is built in.
     pub ready: bool,
+    /// The task that it comes from.
+    pub by: Option<Arc<Brought>>,
+    /// What it waits for, where it is not known yet.
+    pub waits: Option<Arc<str>>,
+    /// What decided whether it was set so.
+    pub decided: Vec<Arc<Self>>,
     /// What its own template reads.
     pub made_of: Vec<Arc<Self>>,
     /// What the templates of the values in it read.
@@ -87,6 +96,12 @@ impl Way {
 }
 
 impl Watch {
+    /// One that knows what earlier tasks have brought.
+    pub fn knowing(notes: &Notes) -> Self {
+        let log = Log { made: notes.made.clone(), notes: notes.clone(), ..Log::default() };
+        Self { log: Arc::new(Mutex::new(log)), host: None }
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,6 +127,11 @@ impl Watch {
     pub fn ready(&self, name: &str, reads: &[Arc<Read>]) {
         let reads = reads.iter().map(|read| Arc::new(read.shallow())).collect();
         self.log().ready.insert(name.into(), reads);
+    }
+
+    /// The task that has brought this variable of the host itself.
+    pub(super) fn brought(&self, name: &str) -> Option<Arc<Brought>> {
+        self.log().notes.brought.get(name).filter(|_| self.host.is_none()).cloned()
     }
 
     pub(super) fn add(&self, reads: impl IntoIterator<Item = Arc<Read>>) {
@@ -148,6 +168,7 @@ impl Watch {
             node = rest.first().and_then(|name| step(here, name));
         }
         let Way { name, path } = way;
+        let decided = log.notes.deciding.get(&name).filter(|_| self.host.is_none()).cloned();
         made_of.extend(log.ready.get(&name).into_iter().flatten().cloned());
         let mut inside = vec![];
         log.inside(&self.host, leaf, &mut inside);
@@ -160,6 +181,9 @@ impl Watch {
             secret: leaf.holds_secret(),
             shown: shown(leaf),
             ready: false,
+            by: None,
+            waits: waits(leaf),
+            decided: decided.unwrap_or_default(),
             made_of,
             inside,
             parts,
@@ -186,7 +210,7 @@ impl Log {
     }
 }
 
-fn key(host: &Option<Arc<str>>, origin: &Origin) -> Key {
+pub(super) fn key(host: &Option<Arc<str>>, origin: &Origin) -> Key {
     (host.clone(), place(origin))
 }
 
@@ -204,6 +228,14 @@ fn places(node: &Node, found: &mut Vec<Place>) {
         Value::Seq(items) => items.iter().for_each(&mut child),
         Value::Map(map) => map.values().for_each(|entry| child(&entry.node)),
         _ => {}
+    }
+}
+
+/// What a value waits for that is not known yet as a whole.
+fn waits(node: &Node) -> Option<Arc<str>> {
+    match &node.value {
+        Value::Unknown(why) => Some(why.clone()),
+        _ => None,
     }
 }
 
@@ -236,6 +268,9 @@ impl Read {
             secret: node.secret,
             shown: shown(node),
             ready: true,
+            by: None,
+            waits: waits(node),
+            decided: vec![],
             made_of: vec![],
             inside: vec![],
             parts: vec![],
@@ -269,6 +304,7 @@ impl Read {
             path: format!("{}.{names}", self.path),
             origin: leaf.origin.clone(),
             shown: shown(leaf),
+            waits: waits(leaf),
             ..self.shallow()
         }
     }
@@ -277,7 +313,7 @@ impl Read {
     pub fn each<'a>(&'a self, way: &mut Vec<&'a Self>, found: &mut dyn FnMut(&[&'a Self], &'a Self)) {
         found(way, self);
         way.push(self);
-        self.made_of.iter().chain(&self.inside).for_each(|read| read.each(way, found));
+        self.made_of.iter().chain(&self.inside).chain(&self.decided).for_each(|read| read.each(way, found));
         way.pop();
     }
 }

@@ -20,7 +20,6 @@ mod drift;
 mod enroll;
 mod exits;
 mod explain;
-mod explain_site;
 mod external;
 mod facts;
 mod homes;

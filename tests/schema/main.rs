@@ -1,6 +1,7 @@
 //! The JSON Schemas, before a real validator (python3-jsonschema): what is right in this project is accepted, and what is wrong is flagged
 //! where it stands.
 
+mod explain;
 mod saved;
 
 use lustores_provision::{

@@ -4,7 +4,7 @@ use super::service::{All, ServiceWhy};
 use crate::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
     model::{TaskId, path_within},
-    site::{HostTask, HostTasks, Prepare, Registered, Traced},
+    site::{Course, HostTask, HostTasks, Prepare, Traced},
 };
 
 /// Most tasks that a name may stand for before it is said that they are many.
@@ -26,7 +26,7 @@ pub(super) enum Meant {
 ///
 /// # Errors
 /// Nothing is, or several things are.
-pub(super) fn meant(tasks: &HostTasks, what: &str) -> Result<Meant, Diagnostics> {
+pub(super) fn meant(tasks: &HostTasks, course: &Course, what: &str) -> Result<Meant, Diagnostics> {
     let (path, line) = match what.rsplit_once(':') {
         Some((path, line)) => match line.parse::<usize>() {
             Ok(line) => (path, Some(line)),
@@ -35,10 +35,10 @@ pub(super) fn meant(tasks: &HostTasks, what: &str) -> Result<Meant, Diagnostics>
         None => (what, None),
     };
     if path.starts_with('/') && !is_of_task(tasks, path) {
-        return file(tasks, path, line);
+        return file(tasks, course, path, line);
     }
     let of_line = line.and_then(|line| at(tasks, path, line));
-    of_line.map_or_else(|| named(tasks, what), Ok)
+    of_line.map_or_else(|| named(tasks, course, what), Ok)
 }
 
 /// Whether this is a file of the project in which a task stands.
@@ -66,7 +66,7 @@ fn short(task: &HostTask) -> &str {
     task.name.split_once(" : ").map_or(&*task.name, |(_, name)| name)
 }
 
-fn named(tasks: &HostTasks, what: &str) -> Result<Meant, Diagnostics> {
+fn named(tasks: &HostTasks, course: &Course, what: &str) -> Result<Meant, Diagnostics> {
     let all = tasks.tasks();
     let wanted = what.to_lowercase();
     let tests: [&dyn Fn(&HostTask) -> bool; 2] =
@@ -78,7 +78,7 @@ fn named(tasks: &HostTasks, what: &str) -> Result<Meant, Diagnostics> {
     if let Some(found) = tests.iter().find_map(|test| matching(all, what, test)) {
         return found.map_err(Into::into);
     }
-    let services = All::new(tasks);
+    let services = All::new(tasks, course);
     let (service, known) = services.named(what)?;
     if let Some(service) = service {
         return Ok(Meant::Service(services.why(&service)));
@@ -131,10 +131,10 @@ pub(super) fn place(task: &HostTask) -> String {
     super::why::place(&task.origin)
 }
 
-fn file(tasks: &HostTasks, path: &str, line: Option<usize>) -> Result<Meant, Diagnostics> {
+fn file(tasks: &HostTasks, course: &Course, path: &str, line: Option<usize>) -> Result<Meant, Diagnostics> {
     let (mut by, mut known) = (vec![], vec![]);
     for task in tasks.tasks() {
-        let traced = tasks.trace(task.id, &Registered::default());
+        let traced = course.trace(task.id);
         let paths = traced.paths();
         let is_own = paths.iter().any(|own| own == path);
         known.extend(paths);

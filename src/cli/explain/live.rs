@@ -9,7 +9,7 @@ use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
     engine::{Approve, Doing, Events, Hosts, RunOptions, SshLinks, run},
-    event::{About, Event, Failure, PlannedTask},
+    event::{About, Event, Failure, Finding, PlannedTask},
     resource::Mask,
     site::{Prepare, Site},
 };
@@ -71,7 +71,7 @@ impl Approve for Nobody {
 }
 
 impl Live {
-    /// Plans a host as `apply --check` does. The site knows its facts then.
+    /// Plans a host as `apply --check` does, and says what the lint finds in that. The site knows its facts then.
     ///
     /// # Errors
     /// The host cannot be reached, or its tasks cannot be planned.
@@ -80,7 +80,7 @@ impl Live {
         project: &Project,
         site: &Arc<Site>,
         host: &str,
-    ) -> Result<Vec<PlannedTask>, Diagnostics> {
+    ) -> Result<(Vec<PlannedTask>, Vec<Finding>), Diagnostics> {
         project.ask(site)?;
         let password = self.ask_become_pass.then(ask_password).transpose()?;
         site.ask(asker(Arc::new(OnceLock::new())), programs::waiting)?;
@@ -118,6 +118,7 @@ impl Live {
             run: run_id,
             about: About::default(),
             check: true,
+            looks: true,
             prove: None,
             forks: 20,
             rolling: site.playbook().rolling().cloned(),
@@ -134,10 +135,13 @@ impl Live {
         runtime.block_on(run(hosts, links, options, events, &Nobody));
         runtime.shutdown_timeout(Duration::from_millis(100));
         let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut failures = vec![];
+        let (mut failures, mut findings) = (vec![], vec![]);
         for event in seen {
             match event {
-                Event::HostPlanned { host: planned, tasks } if planned == host => return Ok(tasks),
+                Event::Finding { host: found, finding } if found == host => findings.push(finding),
+                Event::HostPlanned { host: planned, tasks } if planned == host => {
+                    return Ok((tasks, findings));
+                }
                 Event::HostFailed { host: failed, failure } if failed == host => failures.push(failure),
                 Event::TaskFinished { host: failed, failure: Some(failure), .. } if failed == host => {
                     failures.push(failure);

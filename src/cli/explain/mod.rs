@@ -11,13 +11,13 @@ mod why;
 
 pub use outcome::Outcome;
 pub use service::{Acts, Restart, ServiceWhy};
-pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, ParameterWhy, TaskWhy};
+pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, Of, ParameterWhy, TaskWhy};
 
 use super::{Color, completions, project::Project};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     report::{Redactor, redacted_json, visible},
-    site::{HostTasks, Prepare, Registered, Site},
+    site::{HostTasks, Prepare, Site},
 };
 use clap_complete::ArgValueCompleter;
 use find::Meant;
@@ -53,9 +53,9 @@ impl Explain {
         // What is mistyped is told before any host is asked.
         let mut explanation = explain(&site, &self.host, &self.what)?;
         if !self.live.offline {
-            let plan = self.live.plan(&self.project, &site, &self.host)?;
+            let (plan, findings) = self.live.plan(&self.project, &site, &self.host)?;
             explanation = explain(&site, &self.host, &self.what)?;
-            explanation.learn(&plan);
+            explanation.learn(&plan, findings);
         }
         let redactor = Redactor::new(&site.secrets());
         if self.json {
@@ -77,13 +77,13 @@ impl Explain {
 /// An unknown host; what is wrong with its tasks.
 pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> {
     let (tasks, mut explanation) = begin(site, host)?;
-    let edges = order::edges(&tasks)?;
+    let (edges, course) = (order::edges(&tasks)?, tasks.course());
     for task in tasks.tasks() {
-        let traced = tasks.trace(task.id, &Registered::default());
+        let traced = course.trace(task.id);
         for written in tasks.written(task.id, &traced) {
             explanation.files.push(why::file(&tasks, task.id, &traced, &written.path, None)?);
         }
-        explanation.tasks.push(why::task(&tasks, task.id, &edges));
+        explanation.tasks.push(why::task(&tasks, task.id, &traced, &edges));
     }
     Ok(explanation)
 }
@@ -94,11 +94,12 @@ pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> 
 /// An unknown host, task, path, line or service; a name that several tasks have.
 pub fn explain(site: &Site, host: &str, what: &str) -> Result<Explanation, Diagnostics> {
     let (tasks, mut explanation) = begin(site, host)?;
-    match find::meant(&tasks, what)? {
+    let course = tasks.course();
+    match find::meant(&tasks, &course, what)? {
         Meant::Tasks(ids) => {
             let edges = order::edges(&tasks)?;
             for id in ids {
-                explanation.tasks.push(why::task(&tasks, id, &edges));
+                explanation.tasks.push(why::task(&tasks, id, &course.trace(id), &edges));
             }
         }
         Meant::File { path, line, by } => {
@@ -126,5 +127,5 @@ fn begin(site: &Site, host: &str) -> Result<(HostTasks, Explanation), Diagnostic
     let facts = site.facts(host);
     let tasks = site.host(host, facts.as_ref())?;
     let (host, facts) = (host.to_string(), facts.is_some());
-    Ok((tasks, Explanation { host, facts, tasks: vec![], files: vec![], services: vec![] }))
+    Ok((tasks, Explanation { host, facts, ..Explanation::default() }))
 }

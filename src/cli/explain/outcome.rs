@@ -2,17 +2,21 @@
 
 use super::Explanation;
 use crate::{
-    event::{PlannedTask, Verdict},
+    event::{Finding, PlannedTask, Verdict},
     model::{Diff, Shown, TaskId},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeSet;
 
+const VERDICTS: [&str; 5] = ["unchanged", "would change", "would run", "not known yet", "skipped"];
+
 /// What is to be done for a task on the host as it is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Outcome {
     /// `unchanged`, `would change`, `would run`, `not known yet` or `skipped`.
+    #[schemars(extend("enum" = VERDICTS))]
     pub verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -38,8 +42,13 @@ impl Outcome {
 }
 
 impl Explanation {
-    /// Takes what the plan says.
-    pub(super) fn learn(&mut self, plan: &[PlannedTask]) {
+    /// Takes what the plan says. Of what the lint finds in it: what is about the same tasks, and what keeps an apply from the host.
+    pub(super) fn learn(&mut self, plan: &[PlannedTask], findings: Vec<Finding>) {
+        let acts = self.services.iter().flat_map(|service| &service.acts).map(|acts| acts.id);
+        let own = self.tasks.iter().map(|task| task.id).chain(self.files.iter().map(|file| file.id));
+        let own: BTreeSet<TaskId> = own.chain(acts).collect();
+        let is_meant = |finding: &Finding| finding.refuses || own.contains(&finding.task);
+        self.findings = findings.into_iter().filter(is_meant).collect();
         let of = |id: TaskId| plan.iter().find(|planned| planned.task == id).map(Outcome::of);
         for task in &mut self.tasks {
             task.outcome = of(task.id);

@@ -3,18 +3,19 @@
 use super::{
     From, Outcome,
     compose::{placeholders, section, services},
-    why::{add_all, fate, place},
+    why::{FATES, add_all, fate, place},
 };
 use crate::{
     diag::Diagnostic,
     model::{Area, TaskId},
-    site::{HostTask, HostTasks, Prepare, Traced, Written},
+    site::{Course, HostTask, HostTasks, Prepare, Traced, Written},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// A service as the tasks of a host see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceWhy {
     /// `docker.service`, `app`, `web`.
     pub name: String,
@@ -25,7 +26,7 @@ pub struct ServiceWhy {
 }
 
 /// A task that acts on a service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Acts {
     #[serde(skip)]
     pub id: TaskId,
@@ -34,6 +35,7 @@ pub struct Acts {
     pub place: String,
     pub does: String,
     pub handler: bool,
+    #[schemars(extend("enum" = FATES))]
     pub fate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
@@ -43,7 +45,7 @@ pub struct Acts {
 }
 
 /// Something that has a service restarted, or made anew.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Restart {
     pub when: String,
     pub place: String,
@@ -69,9 +71,9 @@ pub(super) enum Named {
 }
 
 impl<'a> All<'a> {
-    pub fn new(tasks: &'a HostTasks) -> Self {
+    pub fn new(tasks: &'a HostTasks, course: &Course) -> Self {
         let trace = |task: &HostTask| {
-            let traced = tasks.trace(task.id, &crate::site::Registered::default());
+            let traced = course.trace(task.id);
             let written = tasks.written(task.id, &traced);
             (traced, written)
         };

@@ -1,7 +1,10 @@
 //! An explanation for people.
 
-use super::{Condition, Edge, Explanation, FileWhy, From, Outcome, ServiceWhy, TaskWhy};
-use crate::report::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, diff_lines, paint};
+use super::{Condition, Edge, Explanation, FileWhy, From, Of, Outcome, ServiceWhy, TaskWhy};
+use crate::{
+    event::Finding,
+    report::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, diff_lines, paint},
+};
 use std::fmt::Write;
 
 /// Most tasks that are listed before and behind one.
@@ -21,6 +24,10 @@ pub(super) fn text(explanation: &Explanation, color: bool) -> String {
     for service in &explanation.services {
         page.gap(&mut out);
         page.service(service, &mut out);
+    }
+    for finding in &explanation.findings {
+        page.gap(&mut out);
+        page.finding(finding, &mut out);
     }
     if !explanation.facts && out.contains("a fact of ") {
         out += &format!(
@@ -134,6 +141,25 @@ impl Page<'_> {
         }
     }
 
+    /// What the lint of plans has to say.
+    fn finding(&self, finding: &Finding, out: &mut String) {
+        let (word, style) = match (&finding.accepted, finding.refuses) {
+            (Some(_), _) => ("accepted", GREEN),
+            (None, true) => ("apply refuses this host", RED),
+            (None, false) => ("warning", YELLOW),
+        };
+        let head = paint(&format!("{word}[{}]:", finding.lint), style, self.color);
+        let _ = writeln!(out, "{head} {}  {}", finding.message, self.dim(&finding.place));
+        if let Some(reason) = &finding.accepted {
+            let _ = writeln!(out, "    because: {reason}");
+            return;
+        }
+        for cause in &finding.causes {
+            let _ = writeln!(out, "    cause: {cause}");
+        }
+        let _ = writeln!(out, "    {} {}", paint("hint:", CYAN, self.color), finding.hint);
+    }
+
     fn conditions(&self, what: &str, conditions: &[Condition], out: &mut String) {
         for condition in conditions {
             let value = condition.value.as_ref().map_or_else(String::new, |value| format!("  is {value}"));
@@ -206,17 +232,20 @@ impl Page<'_> {
 
     fn branch(&self, from: &[From], indent: usize, depth: usize, width: usize, out: &mut String) {
         for from in from {
-            let via = if depth > 0 {
-                "<- "
-            } else if from.decides {
-                "if "
-            } else {
-                ""
+            let via = match (from.decides, depth) {
+                (true, _) => "if ",
+                (false, 0) => "",
+                (false, _) => "<- ",
             };
             let name = format!("{}{via}{}", " ".repeat(depth * 2), from.path);
             let value =
                 if depth == 0 || from.from.is_empty() { format!("  {}", from.value) } else { String::new() };
-            let line = format!("{:indent$}{name:width$}  {}{value}", "", from.place);
+            let place = match (from.of, &from.task) {
+                (Of::Result, Some(task)) => format!("result of `{task}`, {}", from.place),
+                (Of::SetFact, _) => format!("set_fact, {}", from.place),
+                _ => from.place.clone(),
+            };
+            let line = format!("{:indent$}{name:width$}  {place}{value}", "");
             let _ = writeln!(out, "{}", self.dim(line.trim_end()));
             self.branch(&from.from, indent, depth + 1, width, out);
         }

@@ -3,15 +3,20 @@
 use super::{Outcome, ServiceWhy, order::Edges};
 use crate::{
     diag::Diagnostic,
+    event::Finding,
     model::{Origin, TaskId},
-    site::{Cause, Fate, HostTasks, Parameter, Prepare, Traced},
+    site::{Cause, Fate, HostTasks, Parameter, Prepare, Traced, shows_in_a_run},
     template::{Line, Made, Read, Truth},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
+/// What becomes of a task.
+pub(super) const FATES: [&str; 4] = ["runs", "skipped", "not known yet", "wrong"];
+
 /// Why a task or a file of a host is as it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Explanation {
     pub host: String,
     /// Whether facts of the host are known.
@@ -24,10 +29,13 @@ pub struct Explanation {
     pub files: Vec<FileWhy>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceWhy>,
+    /// What the lint of plans finds on the host as it is now, where it was asked: what is about these tasks, and what an apply refuses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 /// Why a task is as it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TaskWhy {
     #[serde(skip)]
     pub id: TaskId,
@@ -37,6 +45,7 @@ pub struct TaskWhy {
     pub place: String,
     pub handler: bool,
     /// `runs`, `skipped`, `not known yet` or `wrong`.
+    #[schemars(extend("enum" = FATES))]
     pub fate: &'static str,
     /// What is behind that: the condition that does not hold, what is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +67,7 @@ pub struct TaskWhy {
 }
 
 /// A condition, or what a loop goes over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Condition {
     pub text: String,
     pub place: String,
@@ -69,7 +78,7 @@ pub struct Condition {
 }
 
 /// A parameter that variables made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ParameterWhy {
     pub name: String,
     pub place: String,
@@ -79,7 +88,7 @@ pub struct ParameterWhy {
 }
 
 /// A task before or behind another.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Edge {
     pub task: String,
     pub place: String,
@@ -87,7 +96,7 @@ pub struct Edge {
 }
 
 /// A file as one task writes it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FileWhy {
     #[serde(skip)]
     pub id: TaskId,
@@ -95,6 +104,7 @@ pub struct FileWhy {
     pub task: String,
     pub resource: String,
     pub place: String,
+    #[schemars(extend("enum" = FATES))]
     pub fate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
@@ -109,7 +119,7 @@ pub struct FileWhy {
     pub lines: Vec<LineWhy>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct LineWhy {
     pub number: usize,
     /// The host has another line there now, or none. Not where that cannot be told line by line.
@@ -120,20 +130,44 @@ pub struct LineWhy {
 }
 
 /// A variable or a fact, and what it was made of.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct From {
     /// The variable's name.
     pub variable: String,
     /// What of it: `nginx.port`.
     pub path: String,
-    /// File and line; `built in`, `facts of HOST`.
+    /// What it is.
+    pub of: Of,
+    /// Of a result, and of what `set_fact` has set: the task that brings it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// File and line, of a result those of its task; `built in`, `facts of HOST`.
     pub place: String,
-    /// A short one; nothing of a secret.
+    /// A short one; nothing of a secret. Of what is not known before: that.
     pub value: String,
-    /// It only says whether, or how often, the line is there.
+    /// It only says whether, or how often, the line is there, or whether the variable was set.
     pub decides: bool,
     pub from: Vec<Self>,
 }
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// It is written in the project, or given on the command line.
+    Variable,
+    /// The host says it of itself.
+    Fact,
+    /// What a task came to.
+    Result,
+    /// A task has set it.
+    SetFact,
+    /// What is built in, the item of a loop, what a helper asks for.
+    Other,
+}
+
+/// Of what shows only when tasks have run.
+pub(super) const IN_THE_RUN: &str = "known only in the run";
 
 /// File and line.
 pub(super) fn place(origin: &Origin) -> String {
@@ -145,16 +179,31 @@ pub(super) fn place(origin: &Origin) -> String {
 }
 
 fn from(read: &Read, decides: bool) -> From {
-    let inner = all(read.made_of.iter().chain(&read.inside).map(|read| (&**read, false)));
-    let place = match place(&read.origin) {
-        place if read.name == "facts" && place == "built in" => "a fact".into(),
+    let made_of = read.made_of.iter().chain(&read.inside).map(|read| (&**read, false));
+    let inner = all(made_of.chain(read.decided.iter().map(|read| (&**read, true))));
+    let (of, origin) = match &read.by {
+        Some(by) if by.is_result => (Of::Result, &by.origin),
+        Some(_) => (Of::SetFact, &read.origin),
+        None if read.ready && read.name == "facts" => (Of::Fact, &read.origin),
+        None if read.ready => (Of::Other, &read.origin),
+        None => (Of::Variable, &read.origin),
+    };
+    let place = match place(origin) {
+        place if of == Of::Fact && place == "built in" => "a fact".into(),
         place => place,
+    };
+    let value = match &read.waits {
+        _ if read.secret => "a secret".into(),
+        Some(why) if shows_in_a_run(why) => IN_THE_RUN.into(),
+        _ => read.shown.clone(),
     };
     From {
         variable: read.name.clone(),
         path: read.path.clone(),
+        of,
+        task: read.by.as_ref().map(|by| by.task.to_string()),
         place,
-        value: if read.secret { "a secret".into() } else { read.shown.clone() },
+        value,
         decides,
         from: inner,
     }
@@ -195,6 +244,7 @@ fn condition(cause: &Cause) -> Condition {
     let value = cause.truth.as_ref().map(|truth| match truth {
         Truth::True => "true".into(),
         Truth::False => "false".into(),
+        Truth::Unknown(why) if shows_in_a_run(why) => format!("{IN_THE_RUN}: {why}"),
         Truth::Unknown(why) => format!("not known yet: {why}"),
     });
     Condition { text: cause.text.clone(), place: place(&cause.origin), value, from: of(&cause.reads) }
@@ -224,9 +274,8 @@ fn parameter(parameter: &Parameter) -> ParameterWhy {
 }
 
 /// Why a task is as it is.
-pub(super) fn task(tasks: &HostTasks, id: TaskId, edges: &Edges) -> TaskWhy {
+pub(super) fn task(tasks: &HostTasks, id: TaskId, traced: &Traced, edges: &Edges) -> TaskWhy {
     let task = &tasks.tasks()[id.0 as usize];
-    let traced = tasks.trace(id, &crate::site::Registered::default());
     let (fate, because) = fate(&traced.fate);
     let (after, before) = edges[id.0 as usize].clone();
     TaskWhy {
@@ -241,7 +290,7 @@ pub(super) fn task(tasks: &HostTasks, id: TaskId, edges: &Edges) -> TaskWhy {
         conditions: traced.conditions.iter().map(condition).collect(),
         loops: traced.loops.iter().map(condition).collect(),
         parameters: traced.parameters.iter().filter(|p| !p.made.reads.is_empty()).map(parameter).collect(),
-        writes: tasks.written(id, &traced).into_iter().map(|file| file.path).collect(),
+        writes: tasks.written(id, traced).into_iter().map(|file| file.path).collect(),
         notified_by: {
             let by = tasks.tasks().iter().filter(|other| other.notify.contains(&id));
             by.map(|other| other.name.clone()).collect()

@@ -1,0 +1,236 @@
+//! Projects in which something is changed, and what explanations say of the lines that come out otherwise.
+
+use agent::{
+    secret::{Content, Secret},
+    wire::{Answer, Facts, Op, Output, Probe, Query},
+};
+use lustores_provision::{
+    cli::{
+        explain::{Explanation, From},
+        files::Disk,
+        programs::run,
+    },
+    model::Origin,
+    resource::{Look, Lookup, Mask, Outcome},
+    resources,
+    site::{Controller, Options, Preparation, Prepare, Registered, Site},
+    vault::{Password, Passwords, encrypt},
+};
+use similar::{ChangeTag, TextDiff};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+/// What every host says of itself unless a test has another say.
+pub fn facts() -> Facts {
+    serde_json::from_str(include_str!("../../../src/site/example.json")).unwrap()
+}
+
+/// A host on which there is nothing.
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn look(&self, query: &Query) -> Look {
+        let empty = || Content::new(vec![], false);
+        Look::Known(match query {
+            Query::File { .. } => Answer::Meta(None),
+            Query::Read { .. } | Query::Record { .. } => Answer::Content(None),
+            Query::There { .. } => Answer::There(false),
+            Query::Stat { .. } => Answer::Stat(None),
+            Query::List { .. } => Answer::Names(None),
+            Query::User { .. } => Answer::User(None),
+            Query::Group { .. } => Answer::Group(None),
+            Query::Ports { .. } => Answer::Ports(vec![]),
+            Query::Run(Probe::UnitState { .. }) => {
+                Answer::Output(Output { code: 0, stdout: empty(), stderr: empty() })
+            }
+            _ => Answer::Output(Output { code: 1, stdout: empty(), stderr: empty() }),
+        })
+    }
+
+    fn may_still_come(&self, _: &[Area]) -> bool {
+        true
+    }
+}
+
+/// A project in a folder of its own.
+pub struct Copy {
+    pub dir: tempfile::TempDir,
+    pub password: Secret,
+}
+
+/// Path to text, for a host: as its tasks write them.
+pub type Texts = BTreeMap<String, String>;
+
+impl Copy {
+    /// The project's own site.
+    pub fn of_site() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let copied = Self::of(&[]);
+        for folder in ["inventory", "playbooks", "roles"] {
+            copy(&root.join(folder), &copied.dir.path().join(folder));
+        }
+        let password = fs::read_to_string(root.join("inventory/example-vault-password")).unwrap();
+        Self { password: Secret::new(password.trim()), ..copied }
+    }
+
+    /// Of these files.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self { dir, password: Secret::new("none") }
+    }
+
+    /// With these facts kept of earlier runs. `None`: it has mistakes.
+    pub fn site(&self, inventory: &str, playbook: &str, facts: &BTreeMap<String, Facts>) -> Option<Site> {
+        let password = Password { label: None, text: self.password.clone() };
+        let passwords = Arc::new(Passwords::new(vec![password]));
+        Site::load(Options {
+            inventory: &self.dir.path().join(inventory),
+            playbook: &self.dir.path().join(playbook),
+            passwords: &passwords,
+            run: &run,
+            files: Arc::new(Disk { passwords: passwords.clone() }),
+            types: resources::TABLE,
+            extra_vars: Default::default(),
+            limit: None,
+            tags: &[],
+            skip_tags: &[],
+            start_at_task: None,
+            controller: Controller { facts: facts.clone(), ..Controller::default() },
+        })
+        .ok()
+    }
+
+    /// Replaces the value at a place, also in a vault.
+    pub fn write(&self, origin: &Origin, value: &str) {
+        let path = &origin.source.path;
+        let text = &origin.source.text;
+        let mut range = origin.span.clone();
+        // The quotes around it go with it.
+        for quote in ['"', '\''] {
+            if text[..range.start].ends_with(quote) && text[range.end..].starts_with(quote) {
+                range = range.start - 1..range.end + 1;
+            }
+        }
+        // And the whole of an empty list or mapping.
+        let rest = &text[range.start..];
+        if rest.starts_with(['[', '{'])
+            && let Some(end) = rest.find([']', '}'])
+        {
+            range.end = range.end.max(range.start + end + 1);
+        }
+        let new = format!("{}{value}{}", &text[..range.start], &text[range.end..]);
+        let new = match fs::read_to_string(path).unwrap().starts_with("$ANSIBLE_VAULT") {
+            true => encrypt(&Secret::new(new.as_str()), &self.password, None, [7; 32]),
+            false => new,
+        };
+        fs::write(path, new).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// What all tasks of a host write, on a host that has nothing. What `set_fact` sets holds for the tasks behind it.
+pub fn texts(site: &Site, host: &str) -> Option<Texts> {
+    let tasks = site.host(host, site.facts(host).as_ref()).ok()?;
+    let (mut texts, mut registered) = (Texts::new(), Registered::default());
+    for task in tasks.tasks() {
+        let prepared = match tasks.prepare(task.id, &registered).ok()? {
+            Preparation::Ready(prepared) => prepared,
+            Preparation::Sets(values) => {
+                registered.set(&values);
+                continue;
+            }
+            Preparation::Skip(_) => {
+                registered.unset.extend(task.sets.iter().cloned());
+                continue;
+            }
+            _ => continue,
+        };
+        let Ok(Outcome::Change(change)) = prepared.plan(&Nothing, &Mask::new([0; 32])) else { continue };
+        for op in &change.ops {
+            if let Op::WriteFile { path, content, .. } = op {
+                texts.insert(path.clone(), String::from_utf8(content.bytes().to_vec()).unwrap());
+            }
+        }
+    }
+    Some(texts)
+}
+
+/// Whether one of these is the culprit, or what one of them is made of.
+pub fn names(from: &[From], is_it: &dyn Fn(&From) -> bool) -> bool {
+    from.iter().any(|from| is_it(from) || names(&from.from, is_it))
+}
+
+/// File and line, as explanations name them.
+pub fn place(origin: &Origin) -> String {
+    format!("{}:{}", origin.source.path.display(), origin.line_column().0)
+}
+
+/// The numbers of the lines that only one of two texts has: those of the first, then of the second.
+pub fn changed(before: &str, after: &str) -> [Vec<usize>; 2] {
+    let mut lines = [vec![], vec![]];
+    for change in TextDiff::from_lines(before, after).iter_all_changes() {
+        match change.tag() {
+            ChangeTag::Equal => {}
+            ChangeTag::Delete => lines[0].extend(change.old_index().map(|at| at + 1)),
+            ChangeTag::Insert => lines[1].extend(change.new_index().map(|at| at + 1)),
+        }
+    }
+    lines
+}
+
+/// What is wrong with what is said of the lines of a file that only one of two sites has.
+pub fn unnamed(
+    said: &Explanation,
+    path: &str,
+    lines: &[usize],
+    is_it: &dyn Fn(&From) -> bool,
+    what: &str,
+) -> Vec<String> {
+    let files: Vec<_> = said.files.iter().filter(|file| file.path == path).collect();
+    let is_named = |number: &&usize| {
+        files
+            .iter()
+            .any(|file| file.lines.iter().any(|line| line.number == **number && names(&line.from, is_it)))
+    };
+    let missing = lines.iter().filter(|number| !is_named(number));
+    missing.map(|number| format!("{path}:{number} does not name {what}")).collect()
+}
+
+/// The file itself is there, or is not, or has another name: the task says why.
+pub fn unnamed_task(
+    said: &Explanation,
+    path: &str,
+    is_it: &dyn Fn(&From) -> bool,
+    what: &str,
+) -> Vec<String> {
+    let writers = said.tasks.iter().filter(|task| task.writes.iter().any(|written| written == path));
+    let is_named = writers.into_iter().any(|task| {
+        task.parameters.iter().any(|parameter| names(&parameter.from, is_it))
+            || task.conditions.iter().chain(&task.loops).any(|cause| names(&cause.from, is_it))
+    });
+    if is_named { vec![] } else { vec![format!("the task of {path} does not name {what}")] }
+}
+
+/// All that a line is made of, apart from what only decides about it.
+pub fn named(from: &[From], found: &mut dyn FnMut(&From)) {
+    for from in from.iter().filter(|from| !from.decides) {
+        found(from);
+        named(&from.from, found);
+    }
+}
