@@ -21,6 +21,8 @@ pub enum Claim {
     Network { name: String, subnets: Vec<String>, spot: Option<Spot> },
     /// A file that holds a secret, and the permission bits that it will have.
     Secret { path: String, mode: u32 },
+    /// Something that holds a secret and that every user of the host may read, why, and what to do instead.
+    Readable { what: String, why: &'static str, hint: &'static str },
     /// A folder that is to be a mount at boot; `now`: the task also sees to it that it is one.
     Mount { path: String, now: bool },
     /// A packet filter, and what it lets in: on which interface, it does not say.
@@ -48,6 +50,8 @@ pub struct Container {
     pub image: Option<Image>,
     pub ports: Vec<Published>,
     pub binds: Vec<Bind>,
+    /// Where it says that it shares the host's own network: what listens in it listens on the host.
+    pub host_network: Option<Spot>,
     pub log: Log,
     /// The folder in it that its environment names for a database's data (`PGDATA`).
     pub data: Option<String>,

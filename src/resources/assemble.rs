@@ -1,10 +1,11 @@
 //! `assemble`: a file out of fragments.
 
 use super::shared::{
-    FileState, HostPath, READ_LIMIT, Validate, attrs, content_ops, observe_content, owners, pattern,
+    FileState, HostPath, READ_LIMIT, Validate, attrs, content_ops, file_claims, observe_content, owners,
+    pattern,
 };
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic},
     yaml::{Mode, Text},
 };
@@ -257,5 +258,9 @@ assemble:
 
     fn ops(spec: &Spec, from: &Assembled, to: &Assembled) -> Vec<Op> {
         content_ops(&spec.dest, &to.wanted, spec.validate.as_deref(), &from.file, &to.file)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        file_claims(&spec.dest, &spec.wanted(seen)?, spec.mode, seen)
     }
 }

@@ -4,7 +4,7 @@ use super::shared::{
     Edited, FileState, HostPath, Presence, Validate, attrs, body, line_break, owners, place,
 };
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::{Mode, Text},
 };
@@ -238,5 +238,12 @@ blockinfile:
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         spec.file().ops(from, to)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        match spec.block()? {
+            Some(_) => spec.file().claims(seen),
+            None => Ok(vec![]),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::shared::unit::output;
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Claim, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
     yaml::Text,
 };
@@ -189,12 +189,25 @@ impl Resource for Debconf {
         }]
     }
 
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        let is_told = spec.value.is_secret() && spec.vtype != Kind::Password;
+        Ok(is_told.then(readable).into_iter().collect())
+    }
+
     fn effects(spec: &Spec, _: &Question, to: &Question, _: &[Op]) -> Vec<Effect> {
         let Some(Answered { kind, seen, value }) = &to.answer else { return vec![] };
         let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut said = output(0, "");
         said.stdout = Content::new(format!("{kind}\t{seen}\t{digits}\n").into_bytes(), spec.is_secret());
         vec![Effect::Answer(spec.query(), Answer::Output(said))]
+    }
+}
+
+fn readable() -> Claim {
+    Claim::Readable {
+        what: "/var/cache/debconf/config.dat".into(),
+        why: "only the answers to questions of the type `password` are kept apart",
+        hint: "write `vtype: password`, where the package asks for one",
     }
 }
 

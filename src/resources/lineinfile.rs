@@ -5,7 +5,7 @@ use super::shared::{
     place,
 };
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::{Mode, Text},
 };
@@ -168,5 +168,12 @@ lineinfile:
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         spec.file().ops(from, to)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        match spec.state {
+            Presence::Present => spec.file().claims(seen),
+            Presence::Absent => Ok(vec![]),
+        }
     }
 }

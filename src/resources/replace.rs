@@ -4,7 +4,7 @@ use super::shared::{
     Edited, FileState, HostPath, Validate, attrs, check_groups, expand, owners, pattern_of_lines,
 };
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Fault, Observe, Pause, Resource, Seen, Topic},
     yaml::{Mode, Text},
 };
@@ -155,6 +155,10 @@ replace:
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         spec.file().ops(from, to)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        spec.file().claims(seen)
     }
 
     fn notes(spec: &Spec, state: &FileState) -> Vec<String> {

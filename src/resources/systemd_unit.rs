@@ -3,6 +3,7 @@
 use super::shared::{
     FileState, armed,
     unit::{Unit, definitions, full_name, systemctl, unit, unit_query},
+    unit_claim,
     way_in::{self, Loss},
 };
 use crate::{
@@ -157,15 +158,16 @@ impl Resource for SystemdUnit {
     }
 
     fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
-        let content =
-            spec.content.as_ref().filter(|_| spec.state == Wanted::Present && spec.name.ends_with(".mount"));
-        let text =
-            content.map(|content| String::from_utf8_lossy(content.bytes()).into_owned()).unwrap_or_default();
-        let path = text
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Where="))
-            .map(|path| path.trim().to_string());
-        Ok(path.map(|path| Claim::Mount { path, now: spec.started == Some(true) }).into_iter().collect())
+        let Some(content) = spec.content.as_ref().filter(|_| spec.state == Wanted::Present) else {
+            return Ok(vec![]);
+        };
+        let secret = unit_claim(&path(spec)).filter(|_| content.is_secret());
+        let text = String::from_utf8_lossy(content.bytes()).into_owned();
+        let mount = text.lines().filter_map(|line| line.trim().strip_prefix("Where=")).next();
+        let mount = mount
+            .filter(|_| spec.name.ends_with(".mount"))
+            .map(|path| Claim::Mount { path: path.trim().to_string(), now: spec.started == Some(true) });
+        Ok(mount.into_iter().chain(secret).collect())
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UnitFile> {

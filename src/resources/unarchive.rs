@@ -2,7 +2,7 @@
 
 use super::shared::{HostPath, Names, checksum, owners};
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{
         Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, Untold,
     },
@@ -211,6 +211,13 @@ unarchive:
             Ok(wish) if from.shown != to.shown => vec![Op::Unpack(wish)],
             _ => vec![],
         }
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        let is_secret = spec.content.as_ref().is_some_and(Text::is_secret);
+        let mode = spec.mode.filter(|_| is_secret);
+        let claim = |Mode(mode)| Claim::Secret { path: format!("what is unpacked to {}", spec.dest), mode };
+        Ok(mode.map(claim).into_iter().collect())
     }
 
     fn effects(spec: &Spec, _: &Members, _: &Members, ops: &[Op]) -> Vec<Effect> {

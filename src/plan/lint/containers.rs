@@ -41,7 +41,14 @@ pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
     for (task, claim) in claims {
         match claim {
             Claim::Container(container) => {
-                found.extend(container.ports.iter().filter_map(|port| published(*task, container, port)));
+                // Where the network is the host's, ports are not published: they are the host's.
+                match &container.host_network {
+                    Some(spot) => found.extend(on_host(*task, container, spot)),
+                    None => {
+                        let ports = container.ports.iter();
+                        found.extend(ports.filter_map(|port| published(*task, container, port)));
+                    }
+                }
                 found.extend(latest(*task, container));
                 found.extend(sockets(*task, container));
                 found.extend(endless(*task, container, &daemon));
@@ -104,6 +111,15 @@ fn published(task: TaskId, container: &Container, port: &Published) -> Option<Fi
         "leave it out, services of the same project need none of it; or bind it to the host itself, `127.0.0.1:{inside}:{inside}`, and use `ssh -L`"
     );
     Some(finding(PUBLISHED, task, &port.spot, message, cause, &hint))
+}
+
+/// A database on the host's own network.
+fn on_host(task: TaskId, container: &Container, spot: &Spot) -> Option<Finding> {
+    let image = container.image.as_ref().filter(|image| is_database_image(&image.name))?;
+    let message = format!("service `{}` runs `{}` on the host's own network", container.name, image.shown);
+    let cause = "it listens on the host's addresses as far as it says so itself, mostly on all of them, as if its port were published";
+    let hint = "leave `network_mode` out, services of the same project reach each other by name; or let it listen on 127.0.0.1 only, and accept this";
+    Some(finding(PUBLISHED, task, spot, message, cause, hint))
 }
 
 fn latest(task: TaskId, container: &Container) -> Option<Finding> {
@@ -198,6 +214,7 @@ mod tests {
             log: Log::Limited,
             data: None,
             runs: None,
+            host_network: None,
         }
     }
 
@@ -232,6 +249,16 @@ mod tests {
         }
         assert!(port("nginx:1", "80", None).is_empty() && port("acme/server:1", "80", None).is_empty());
         assert!(port("dpage/pgadmin4:8", "80", None).is_empty());
+    }
+
+    #[test]
+    fn a_database_on_the_hosts_network_is_as_if_published() {
+        let on_host = |image: &str| {
+            let port = Published { inside: "5432".into(), outside: None, address: None, spot: spot(3) };
+            of(Container { host_network: Some(spot(4)), ports: vec![port], ..container(image) })
+        };
+        assert_eq!(on_host("postgres:15"), ["published-database-port"]);
+        assert!(on_host("nginx:1").is_empty(), "its `ports` mean nothing there");
     }
 
     #[test]

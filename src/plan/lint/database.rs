@@ -184,6 +184,7 @@ mod tests {
             log: Log::Limited,
             data: data.map(Into::into),
             runs: None,
+            host_network: None,
         }
     }
 

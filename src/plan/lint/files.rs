@@ -6,14 +6,23 @@ use agent::mode::is_private;
 
 /// Secrets that every user of the host may read.
 pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
+    let message = |what: &str| format!("every user of the host may read {what}, and a secret is in it");
     let readable = |(task, claim): &(_, Claim)| match claim {
         Claim::Secret { path, mode } if !is_private(*mode) => Some(Finding {
             lint: READABLE,
             task: *task,
             spot: None,
-            message: format!("every user of the host may read {path}, and a secret is in it"),
+            message: message(path),
             causes: vec![format!("its mode is {mode:04o}")],
             hint: "write `mode: \"0600\"`, or `\"0640\"` with the `group` that reads it".into(),
+        }),
+        Claim::Readable { what, why, hint } => Some(Finding {
+            lint: READABLE,
+            task: *task,
+            spot: None,
+            message: message(what),
+            causes: vec![(*why).into()],
+            hint: (*hint).into(),
         }),
         _ => None,
     };
@@ -32,5 +41,11 @@ mod tests {
         let readable = found(0o644);
         assert_eq!((readable.len(), readable[0].task), (1, TaskId(3)));
         assert!(readable[0].message.contains("/etc/key") && readable[0].causes[0].contains("0644"));
+        let told = Claim::Readable { what: "that".into(), why: "it is so", hint: "this instead" };
+        let told = findings(&[(TaskId(1), told)]);
+        assert_eq!(
+            (told[0].message.contains("may read that"), told[0].hint.as_str()),
+            (true, "this instead")
+        );
     }
 }

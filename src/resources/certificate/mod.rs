@@ -4,9 +4,9 @@ mod make;
 mod read;
 mod spec;
 
-use super::shared::parent_there;
+use super::shared::{parent_there, secret_claim};
 use crate::{
-    model::{Address, Area, Footprint},
+    model::{Address, Area, Claim, Footprint},
     resource::{
         Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, Untold, file_query,
         shows_at_once,
@@ -182,6 +182,16 @@ impl Resource for Certificate {
         }
         let attrs = of_key.iter().any(|name| differs(&name)).then(|| spec.key_attrs());
         attrs.map(|attrs| Op::SetAttrs { path: spec.key.to_string(), attrs }).into_iter().collect()
+    }
+
+    /// A private key is a secret wherever it comes from.
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        // That of what a link leads to is somebody else's.
+        let is_link = matches!(seen.meta(&spec.key)?.map(|meta| meta.kind), Some(Kind::Link { .. }));
+        if is_link && spec.method == Method::Keep {
+            return Ok(vec![]);
+        }
+        secret_claim(&spec.key, Some(spec.key_mode), seen)
     }
 
     fn effects(spec: &Spec, _: &CertificateState, _: &CertificateState, ops: &[Op]) -> Vec<Effect> {

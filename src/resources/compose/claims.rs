@@ -3,6 +3,7 @@
 
 use super::{
     answer::{SERVICE, one_off, read},
+    extends::{self, Others, Part},
     files::{self, join},
     interpolate::{self, fill},
     spec::{Spec, Wanted},
@@ -51,11 +52,13 @@ pub fn of(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
             values.insert(pair.key, value);
         }
     }
-    let mut reader = Reader { values, env, directory: spec.directory.clone(), claims: vec![] };
+    let others = Others::read(&parsed, &|text| fill(text, &values, &mut |_| {}), seen)?;
+    let volumes = Volumes::read(&parsed, &|text| fill(text, &values, &mut |_| {}));
+    let mut reader = Reader { values, env, directory: spec.directory.clone(), volumes, claims: vec![] };
     if all_known {
         parsed.iter().for_each(|(_, node)| reader.blanks(node));
     }
-    reader.containers(spec, &parsed);
+    reader.containers(spec, &parsed, &others, all_known);
     reader.networks(spec, &parsed);
     reader.running(spec, seen);
     if let Ok(Some(content)) = seen.content(DAEMON_FILE, files::LIMIT, true) {
@@ -77,6 +80,7 @@ struct Reader {
     /// The files that they are from.
     env: Vec<String>,
     directory: String,
+    volumes: Volumes,
     claims: Vec<Claim>,
 }
 
@@ -121,10 +125,17 @@ impl Reader {
         }
     }
 
-    /// The services that would run, each as all the files together have it.
-    fn containers(&mut self, spec: &Spec, parsed: &[(Arc<Source>, Node)]) {
+    /// The services that would run, each as all the files together have it, behind what it takes over from others.
+    fn containers(
+        &mut self,
+        spec: &Spec,
+        parsed: &[(Arc<Source>, Node)],
+        others: &Others,
+        with_blanks: bool,
+    ) {
         let mut found: Vec<Container> = vec![];
-        for (_, node) in parsed {
+        let paths: Vec<String> = parsed.iter().map(|(source, _)| extends::path(source)).collect();
+        for ((_, node), path) in parsed.iter().zip(&paths) {
             for (name, key, service) in files::active(node, &spec.profiles.0) {
                 let at = found.iter().position(|known| known.name == *name).unwrap_or_else(|| {
                     found.push(Container {
@@ -133,20 +144,35 @@ impl Reader {
                         image: None,
                         ports: vec![],
                         binds: vec![],
+                        host_network: None,
                         log: Log::AsDaemon { driver: None },
                         data: None,
                         runs: None,
                     });
                     found.len() - 1
                 });
-                self.service(&mut found[at], service);
+                let own = Part { service, file: path };
+                let (line, is_whole) = others.line(own, node, &|text| self.filled(text));
+                for part in line {
+                    let is_own = paths.iter().any(|path| path == part.file);
+                    if with_blanks && !is_own {
+                        self.blanks(part.service);
+                    }
+                    let base = if is_own { self.directory.as_str() } else { extends::folder(part.file) };
+                    self.service(&mut found[at], part.service, base);
+                }
+                // Of what is not seen nothing is said.
+                if !is_whole {
+                    found[at].log = Log::Limited;
+                }
             }
         }
         found.retain(|container| spec.scale.get(&container.name) != Some(&0));
         self.claims.extend(found.into_iter().map(|container| Claim::Container(Box::new(container))));
     }
 
-    fn service(&self, container: &mut Container, service: &Node) {
+    /// What a service says, over what is known of it. `base`: from where paths start.
+    fn service(&self, container: &mut Container, service: &Node, base: &str) {
         if let Some(node) = service.get("image")
             && let (Some(name), Some(shown)) = (self.text(node), node.as_str())
         {
@@ -154,7 +180,11 @@ impl Reader {
         }
         let list = |key: &str| service.get(key).and_then(Node::as_seq).into_iter().flatten();
         container.ports.extend(list("ports").filter_map(|node| self.port(node)));
-        container.binds.extend(list("volumes").filter_map(|node| self.bind(node)));
+        container.binds.extend(list("volumes").filter_map(|node| self.bind(node, base)));
+        if let Some(node) = service.get("network_mode") {
+            let is_host = self.text(node).as_deref() == Some("host");
+            container.host_network = is_host.then(|| spot(&node.origin));
+        }
         let set = service.get("environment").and_then(|environment| match &environment.value {
             Value::Map(map) => map.get("PGDATA").and_then(|entry| self.text(&entry.node)),
             Value::Seq(items) => {
@@ -173,10 +203,6 @@ impl Reader {
                 (None, Log::AsDaemon { driver }) => Log::AsDaemon { driver: driver.clone() },
                 _ => Log::AsDaemon { driver },
             };
-        }
-        // What it takes over from elsewhere is not seen.
-        if service.get("extends").is_some() {
-            container.log = Log::Limited;
         }
     }
 
@@ -200,32 +226,27 @@ impl Reader {
         Some(Published { inside: inside.into(), outside, address, spot })
     }
 
-    /// `./data:/var/lib/data:ro`, or a mapping. What is no path is a volume of docker's.
-    fn bind(&self, node: &Node) -> Option<Bind> {
+    /// `./data:/var/lib/data:ro`, or a mapping. What is no path is a volume of docker's; where that is a folder of the host, that.
+    fn bind(&self, node: &Node, base: &str) -> Option<Bind> {
         let spot = spot(&node.origin);
         if node.as_map().is_some() {
             let field = |key: &str| node.get(key).and_then(|node| self.text(node));
             let (source, target) = (field("source")?, field("target")?);
-            let source = self.on_host(source);
-            return (field("type").as_deref() == Some("bind")).then_some(Bind { source, target, spot });
+            let source = match field("type").as_deref() {
+                Some("bind") => on_host(base, source),
+                Some("volume") => self.volumes.folder(&source)?,
+                _ => return None,
+            };
+            return Some(Bind { source, target, spot });
         }
         let text = self.text(node)?;
         let (source, target) = text.split_once(':')?;
         let target = target.split(':').next().unwrap_or_default().to_string();
-        source.starts_with(['/', '.', '~']).then(|| Bind {
-            source: self.on_host(source.into()),
-            target,
-            spot,
-        })
-    }
-
-    /// A path as the host has it, if it starts from the project's folder.
-    fn on_host(&self, source: String) -> String {
-        if source == "." || source.starts_with("./") {
-            join(&self.directory, source.get(2..).unwrap_or(""))
-        } else {
-            source
-        }
+        let source = match source.starts_with(['/', '.', '~']) {
+            true => on_host(base, source.into()),
+            false => self.volumes.folder(source)?,
+        };
+        Some(Bind { source, target, spot })
     }
 
     /// What the containers that are there say of themselves, where planning has asked for them.
@@ -264,5 +285,44 @@ impl Reader {
                 self.claims.push(Claim::Network { name, subnets, spot });
             }
         }
+    }
+}
+
+/// A path as the host has it, if it starts from the folder of its file.
+fn on_host(base: &str, source: String) -> String {
+    match source.split('/').next() {
+        Some("." | "..") => extends::resolved(base, &source),
+        _ => source,
+    }
+}
+
+/// Volumes by name: of those that are a folder or a file of the host, by the options of their driver, which one.
+struct Volumes(BTreeMap<String, BTreeMap<String, String>>);
+
+impl Volumes {
+    /// As all files together have them.
+    fn read(parsed: &[(Arc<Source>, Node)], filled: &dyn Fn(&str) -> String) -> Self {
+        let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for (_, node) in parsed {
+            for (name, entry) in node.get("volumes").and_then(Node::as_map).into_iter().flatten() {
+                let own = found.entry(name.clone()).or_default();
+                let options = entry.node.get("driver_opts").and_then(Node::as_map).into_iter().flatten();
+                let options =
+                    options.filter_map(|(key, entry)| Some((key.clone(), filled(entry.node.as_str()?))));
+                own.extend(options);
+                own.extend(
+                    entry.node.get("driver").and_then(Node::as_str).map(|it| ("driver".into(), filled(it))),
+                );
+            }
+        }
+        Self(found)
+    }
+
+    fn folder(&self, name: &str) -> Option<String> {
+        let options = self.0.get(name)?;
+        let option = |key: &str| options.get(key).map_or("", String::as_str);
+        let is_bound = option("o").split(',').any(|word| ["bind", "rbind"].contains(&word.trim()));
+        let is_local = ["", "local"].contains(&option("driver"));
+        (is_bound && is_local).then(|| option("device").to_string()).filter(|device| device.starts_with('/'))
     }
 }

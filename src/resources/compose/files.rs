@@ -218,7 +218,11 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     Ok(Files { probe, services, all, includes, values })
 }
 
-fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), Fault> {
+/// Reads one file.
+///
+/// # Errors
+/// It is no text, or no YAML.
+pub fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), Fault> {
     let text = std::str::from_utf8(content.bytes())
         .map_err(|_| Fault::new(format!("{path} is not UTF-8 text")))?
         .to_string();

@@ -7,6 +7,7 @@
 mod answer;
 mod claims;
 mod container;
+mod extends;
 mod files;
 mod images;
 mod interpolate;

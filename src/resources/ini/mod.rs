@@ -5,7 +5,7 @@ mod text;
 use self::text::{Ini as Lines, Setting, Wanted};
 use super::shared::{Edited, FileState, HostPath, Presence, Validate, attrs, owners};
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::{Mode, Text},
 };
@@ -229,5 +229,9 @@ ini:
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         spec.file().ops(from, to)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        if spec.absent() { Ok(vec![]) } else { spec.file().claims(seen) }
     }
 }

@@ -1,7 +1,13 @@
 //! What resource types that edit a text file have in common.
 
-use super::{FileState, HostPath, Words, content_ops, observe_bytes, parent_there, pattern};
-use crate::resource::{Fault, Observe, Pause, Seen};
+use super::{
+    FileState, HostPath, Words, content_ops, observe_bytes, parent_there, pattern, secret_file_claims,
+};
+use crate::{
+    model::Claim,
+    resource::{Fault, Observe, Pause, Seen},
+    yaml::Mode,
+};
 use agent::{
     secret::Content,
     wire::{Attrs, Op},
@@ -108,6 +114,14 @@ impl Edited<'_> {
             return Ok(FileState::default());
         }
         Ok(self.with(observed, edit(self.text(observed)?)?))
+    }
+
+    /// What is to be told of the file, for the lint of plans.
+    ///
+    /// # Errors
+    /// As [`Seen::meta`].
+    pub fn claims(&self, seen: &Seen) -> Observe<Vec<Claim>> {
+        if self.secret { secret_file_claims(self.path, self.attrs.mode.map(Mode), seen) } else { Ok(vec![]) }
     }
 
     /// None where there is to be no file.

@@ -31,7 +31,7 @@ mod words;
 use crate::model::Area;
 
 pub use act::{Act, check_host};
-pub use claims::{file_claims, secret_claim};
+pub use claims::{file_claims, secret_claim, secret_file_claims, unit_claim};
 pub use edit::{Edited, Presence, Validate, body, line_break, place};
 pub use file::{
     FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,

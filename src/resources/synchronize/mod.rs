@@ -5,7 +5,7 @@ mod compare;
 use self::compare::{Entry, compare};
 use super::shared::{HostPath, owners};
 use crate::{
-    model::{Address, Footprint},
+    model::{Address, Claim, Footprint},
     resource::{Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic},
     yaml::{Mode, Text},
 };
@@ -211,5 +211,15 @@ synchronize:
 
     fn ops(_: &Spec, from: &Synced, to: &Synced) -> Vec<Op> {
         if from.shown == to.shown { vec![] } else { from.ops.clone() }
+    }
+
+    fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {
+        // Without `mode` it is its owner's.
+        let Some(Mode(mode)) = spec.mode else { return Ok(vec![]) };
+        let secret = |(path, entry): (String, Entry)| {
+            let is_secret = matches!(entry, Entry::File { content, .. } if content.is_secret());
+            is_secret.then(|| Claim::Secret { path: spec.at(&path), mode })
+        };
+        Ok(spec.wanted()?.into_iter().filter_map(secret).collect())
     }
 }

@@ -6,7 +6,7 @@ mod surgery;
 use self::surgery::Cannot;
 use super::shared::{Edited, FileState, HostPath, Validate, attrs, merge, owners};
 use crate::{
-    model::{Address, Footprint, Source},
+    model::{Address, Claim, Footprint, Source},
     resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::{Mode, Node, Value as Yaml, parse_documents},
 };
@@ -152,5 +152,9 @@ yaml_merge:
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
         spec.file().ops(from, to)
+    }
+
+    fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
+        spec.file().claims(seen)
     }
 }
