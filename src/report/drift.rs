@@ -2,14 +2,14 @@
 
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, diff_lines, paint};
 use crate::{
-    event::{Cause, DriftedTask, Owed, PlannedTask, Since, Verdict},
+    event::{Cause, DriftedFacet, DriftedTask, Owed, PlannedTask, Since, Verdict},
     model::Diff,
     template::strftime_utc,
 };
 use std::fmt::Write;
 
 /// A host's `host_drift`.
-pub(super) struct Drift {
+pub struct Drift {
     pub host: String,
     pub since: Option<Since>,
     pub tasks: Vec<DriftedTask>,
@@ -17,23 +17,30 @@ pub(super) struct Drift {
     pub owed: Vec<Owed>,
 }
 
-/// The groups in which tasks are shown, by the worst that any facet of them has.
-const GROUPS: [(&str, &str, &[Cause], anstyle::Style); 4] = [
+/// The groups in which tasks are shown, the worst first: sign, title, what of their facets counts.
+pub(super) const GROUPS: [(&str, &str, &[Cause], anstyle::Style); 4] = [
     ("!", "changed on the host", &[Cause::Host, Cause::Both], RED),
     ("=", "changed on the host, and nothing is to be done about it", &[Cause::HostAsWanted], DIM),
     ("~", "configured otherwise since then", &[Cause::Configuration], YELLOW),
     ("+", "not known to the last apply", &[Cause::New], GREEN),
 ];
 
+/// Where nothing is known of an apply before.
+pub(super) const NONE: &str = "no apply of this whole playbook has left a record here";
+
+/// The last apply: `run 692a51c0-7f03aa of ann@laptop (pid 4711), 2026-11-28 14:03:12 UTC`.
+pub(super) fn last(since: &Since) -> String {
+    let time = i64::try_from(since.at).ok().and_then(|at| strftime_utc(at, "%F %T UTC").ok());
+    format!("run {} of {}, {}", since.run, since.who, time.unwrap_or_default())
+}
+
 /// One host.
 pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> String {
     let mut out = String::new();
     let host = paint(&drift.host, BOLD, color);
     let _ = match &drift.since {
-        Some(since) => {
-            writeln!(out, "{host}: since run {} of {}, {}", since.run, since.who, time(since.at))
-        }
-        None => writeln!(out, "{host}: no apply of this whole playbook has left a record here"),
+        Some(since) => writeln!(out, "{host}: since {}", last(since)),
+        None => writeln!(out, "{host}: {NONE}"),
     };
     let group = |task: &DriftedTask| {
         let has = |causes: &[Cause]| task.facets.iter().any(|facet| causes.contains(&facet.cause));
@@ -80,28 +87,38 @@ fn show(out: &mut String, task: &DriftedTask, planned: &[PlannedTask], sign: &st
     let plan = planned.get(task.task.0 as usize);
     let place = plan.map(|plan| paint(&plan.place, DIM, color)).unwrap_or_default();
     let _ = writeln!(out, "    {sign} {}  {place}", paint(&task.name, BOLD, color));
+    for line in facets(task.facets.iter(), plan, color) {
+        let _ = writeln!(out, "        {line}");
+    }
+}
+
+/// What is to be said of facets that differ. `plan`: what an apply would do about them.
+pub(super) fn facets<'a>(
+    facets: impl Iterator<Item = &'a DriftedFacet>,
+    plan: Option<&PlannedTask>,
+    color: bool,
+) -> Vec<String> {
     let diff = match plan.map(|plan| &plan.verdict) {
         Some(Verdict::Change { diff } | Verdict::Run { diff, .. }) => Some(diff),
         _ => None,
     };
-    for facet in &task.facets {
+    let mut lines = vec![];
+    for facet in facets {
         let name = &facet.facet;
         let left = facet.left.as_ref().map(|left| format!("the last apply left `{left}`"));
         let shown = diff.and_then(|diff| diff.facets.iter().find(|shown| shown.facet == *name));
         let Some(shown) = shown else {
             let left = left.unwrap_or_else(|| "another value than the last apply left".into());
-            let _ = writeln!(out, "        {name}: {left}");
+            lines.push(format!("{name}: {left}"));
             continue;
         };
-        for line in diff_lines(&Diff { facets: vec![shown.clone()] }, color) {
-            let _ = writeln!(out, "        {line}");
-        }
+        lines.extend(diff_lines(&Diff { facets: vec![shown.clone()] }, color));
         if facet.cause == Cause::Both {
             let left = left.map(|left| format!(": {left}")).unwrap_or_default();
-            let _ =
-                writeln!(out, "        {}", paint(&format!("(also configured otherwise{left})"), DIM, color));
+            lines.push(paint(&format!("(also configured otherwise{left})"), DIM, color));
         }
     }
+    lines
 }
 
 /// The tasks of a host by their number.
@@ -112,10 +129,7 @@ pub(super) fn of<'a>(hosts: &'a [(String, Vec<PlannedTask>)], host: &str) -> &'a
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        event::DriftedFacet,
-        model::{FacetDiff, Shown, TaskId},
-    };
+    use crate::model::{FacetDiff, Shown, TaskId};
 
     #[test]
     fn a_task_is_shown_once_by_the_worst_of_its_facets() {

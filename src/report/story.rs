@@ -1,6 +1,6 @@
 //! A run that is over, host by host: what reports are made of.
 
-use super::findings::Findings;
+use super::{drift::Drift, findings::Findings};
 use crate::{
     diag::Exit,
     event::{About, Event, Excuse, Excused, Failure, PlannedTask, Recorded, Status, Summary},
@@ -47,6 +47,8 @@ pub struct Host<'a> {
     pub failure: Option<&'a Failure>,
     pub summary: Option<Summary>,
     pub finished: Option<u64>,
+    /// Of `drift`: what has moved since the last apply.
+    pub drift: Option<Drift>,
 }
 
 /// How a task came out.
@@ -132,8 +134,11 @@ impl<'a> Story<'a> {
             Event::RunFinished { exit, millis } => (self.exit, self.millis) = (Some(*exit), *millis),
             Event::Finding { host, finding } => self.findings.add(host, finding),
             Event::Warning { host, message } => self.warnings.push((host.as_deref(), message)),
+            Event::HostDrift { host, since, tasks, gone } => {
+                let (since, tasks, gone) = (since.clone(), tasks.clone(), gone.clone());
+                self.host(index, host).drift = Some(Drift { host: host.clone(), since, tasks, gone });
+            }
             Event::RunStarted { .. }
-            | Event::HostDrift { .. }
             | Event::HostWaiting { .. }
             | Event::BatchStarted { .. }
             | Event::ProofStarted {} => {}

@@ -5,6 +5,7 @@
 mod sshd;
 
 mod browser;
+mod moved;
 #[path = "../cli/project.rs"]
 #[expect(dead_code, reason = "the tests of commands use more of it")]
 mod project;

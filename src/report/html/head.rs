@@ -1,6 +1,6 @@
 //! The part of the page that needs no script: what the run was, what failed, what can be reached, how the hosts came out.
 
-use super::exposure;
+use super::{exposure, moved};
 use crate::{
     diag::Exit,
     event::{Excuse, Failure, Status},
@@ -49,6 +49,7 @@ pub(super) fn body(story: &Story, title: &str) -> String {
     warnings(story, &mut out);
     findings(story, &mut out);
     proof(story, &mut out);
+    moved::section(story, &mut out);
     exposure::section(story, &mut out);
     hosts(story, &mut out);
     out + PLACES

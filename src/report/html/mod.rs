@@ -7,6 +7,7 @@
 mod data;
 mod exposure;
 mod head;
+mod moved;
 
 use super::story::Story;
 use crate::{event::Recorded, graph::escaped};
