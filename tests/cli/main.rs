@@ -38,6 +38,7 @@ mod packages;
 mod paths;
 mod pause;
 mod plans;
+mod plans_serial;
 mod project;
 mod prompts;
 mod protected;

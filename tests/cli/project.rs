@@ -68,6 +68,31 @@ impl Project {
         project
     }
 
+    /// A playbook for the hosts `web1`, `web2` and so on, each behind an sshd of its own where alice logs in; `{{home}}` is a folder in
+    /// her home.
+    pub fn fleet(sshds: &[Sshd], playbook: &str) -> Self {
+        let mut project = Self::local(&[], playbook);
+        let mut inventory =
+            "all:\n  vars: {ansible_host: 127.0.0.1, ansible_user: alice}\n  hosts:\n".to_owned();
+        let mut known = String::new();
+        for (at, sshd) in sshds.iter().enumerate() {
+            let (home, key) = (sshd.home("alice").join("work"), sshd.base.join("key"));
+            crate::sshd::run(Command::new("install").args(["-d", "-o", "47001", "-g", "47000"]).arg(&home));
+            inventory += &format!(
+                "    web{}: {{ansible_port: {}, ansible_ssh_private_key_file: {}, home: {}}}\n",
+                at + 1,
+                sshd.port,
+                key.display(),
+                home.display()
+            );
+            known += &format!(" {}", sshd.base.join("known_hosts").display());
+        }
+        project.write("inventory.yml", &inventory);
+        project.write("ssh_config", &format!("UserKnownHostsFile{known}\nGlobalKnownHostsFile /dev/null\n"));
+        project.ssh_config = Some(project.path("ssh_config"));
+        project
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
