@@ -152,6 +152,11 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The answer may be another one by the time the task acts: what is done, and what is shown of it, stays the same.
+    pub fn leave_open(&self, query: &Query) {
+        self.asked.borrow_mut().retain(|(asked, _)| asked != query);
+    }
+
     /// Something the task needs is missing on the host (`why`). Fine when an earlier task may bring it; then the caller plans on its being
     /// there. `missing`: where on the host it would be, [`Area::Packages`] for a program.
     ///

@@ -6,7 +6,9 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, Untold, file_query},
+    resource::{
+        Effect, Facets, Fault, Manner, Observe, Pause, Resource, Seen, State, Topic, Untold, file_query,
+    },
 };
 use agent::wire::{Kind, Op};
 use schemars::JsonSchema;
@@ -168,8 +170,11 @@ impl Resource for Service {
         }
         let ours = ours(spec, &name, &unit, seen)?;
         let wants_it = spec.starts() || spec.enabled == Some(true);
+        // Whatever brings the unit may also start it, and enable it, as packages of Debian do.
         if !unit.found && wants_it {
-            seen.presume(&missing(&name), format!("the host has no unit `{name}`"))?;
+            let why = format!("the host has no unit `{name}`");
+            seen.presume(&missing(&name), why.clone())?;
+            return Err(Pause::NotYet(why));
         }
         let run = spec.state.map(|_| unit.run_word().to_string());
         // Of what is masked, systemd does not say whether it is enabled besides.

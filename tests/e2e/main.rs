@@ -14,6 +14,7 @@ mod line;
 mod machine;
 mod outside;
 mod program;
+mod promise;
 mod reboot;
 mod snapshot;
 mod stack;

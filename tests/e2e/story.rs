@@ -3,8 +3,7 @@
 use crate::canary::{Canary, Watch, random};
 use crate::guest::{Containers, Guest, on_all};
 use crate::line::Line;
-use crate::program::Program;
-use std::collections::BTreeSet;
+use crate::program::{Program, Run};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,10 +17,10 @@ pub struct Story {
     pub canary: Canary,
     pub watches: [Option<Watch>; 2],
     pub secrets: Secrets,
-    /// Names of the tasks that `--check` showed on the first machine while it was bare.
-    pub shown_on_bare: BTreeSet<String>,
-    /// And of those that the killed run had changed there.
-    pub changed_on_bare: Vec<String>,
+    /// What `--check` showed while the machines were bare.
+    pub shown_on_bare: Option<Run>,
+    /// The run that was killed then.
+    pub killed: Option<Run>,
     /// The containers of each machine as the last step left them.
     pub containers: Vec<Containers>,
     times: Vec<(&'static str, f64)>,
@@ -81,8 +80,8 @@ impl Story {
             canary,
             watches: [None, None],
             secrets: Secrets { old_db_password, new_db_password, new_jwt: jwt },
-            shown_on_bare: BTreeSet::new(),
-            changed_on_bare: vec![],
+            shown_on_bare: None,
+            killed: None,
             containers: vec![],
             times: vec![],
             began: Instant::now(),

@@ -138,7 +138,8 @@ fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<
         return Ok(());
     }
     let default_release = spec.default_release.clone();
-    let said = text(&seen.run(Probe::AptPolicy { names, default_release })?);
+    let policy = Probe::AptPolicy { names, default_release };
+    let said = text(&seen.run(policy.clone())?);
     let mut name = "";
     for line in said.lines() {
         if !line.starts_with(' ') {
@@ -153,6 +154,11 @@ fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<
         {
             item.known.extend(row.split(' ').next().map(Into::into));
         }
+    }
+    // No list knows them yet: what is shown says no version, and is done whichever one the lists bring by then.
+    let is_blank = |item: &Item| item.candidate.is_none() && item.known.is_empty() && item.wanted.is_none();
+    if spec.state == Wanted::Present && packages.items.iter().filter(open).all(is_blank) {
+        seen.leave_open(&Query::Run(policy));
     }
     Ok(())
 }
