@@ -28,7 +28,7 @@ test-quick: root
 	tests/deps tests
 	tests/run -E 'not binary(e2e)'
 
-## The longer story on VMs: all of the above, and killed runs, lock-outs, rotated passwords, certificates, updates, a lost disk.
+## The longer story on VMs: all of the above, and saved plans, the workflows of docs/ci.md, killed runs, lock-outs, rotated passwords, certificates, updates, a lost disk.
 test-vms: root
 	tests/deps tests
 	tests/lab/stack-images.py $(LAB_IMAGES)

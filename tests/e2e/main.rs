@@ -13,6 +13,7 @@ mod library;
 mod line;
 mod machine;
 mod outside;
+mod plans;
 mod program;
 mod promise;
 mod reboot;
@@ -54,6 +55,13 @@ fn whatever_happens_to_servers() {
         boot(&mut story);
         story.step("an apply that is killed in the middle of an installation", steps::killed_apply);
         become_servers(&mut story);
+    }
+    if !Story::is_partial() {
+        story.step("a saved plan is done as it is shown, or not at all", plans::saved);
+        story.step(
+            "the workflows: plan of a pull request, apply of the merge, drift at night",
+            plans::workflows,
+        );
     }
     story.side_by_side([
         &[

@@ -95,10 +95,13 @@ impl Program {
 
     /// `apply inventory/lab.yml` with what the lab needs.
     pub fn start_apply(&self, arguments: &[&str]) -> Running {
+        self.start_with("apply", arguments)
+    }
+
+    fn start_with(&self, verb: &str, arguments: &[&str]) -> Running {
         let lab_dir = format!("lab_dir={}", self.lab_dir.display());
         let files: Vec<String> = self.variables.iter().map(|file| format!("@{}", file.display())).collect();
-        let mut all =
-            vec!["apply", "inventory/lab.yml", "--vault-password-file", PASSWORD_FILE, "-e", &lab_dir];
+        let mut all = vec![verb, "inventory/lab.yml", "--vault-password-file", PASSWORD_FILE, "-e", &lab_dir];
         all.extend(files.iter().flat_map(|file| ["-e", file]));
         all.extend(arguments);
         self.start(&all)
@@ -106,6 +109,16 @@ impl Program {
 
     pub fn apply(&self, arguments: &[&str]) -> Run {
         self.start_apply(arguments).finish()
+    }
+
+    /// `plan inventory/lab.yml`, saved in a file.
+    pub fn plan(&self, file: &str, arguments: &[&str]) -> Run {
+        self.start_with("plan", &[&["-o", file], arguments].concat()).finish()
+    }
+
+    /// `apply` of a plan that was saved.
+    pub fn apply_saved(&self, file: &str, arguments: &[&str]) -> Run {
+        self.run(&[&["apply", file, "--vault-password-file", PASSWORD_FILE], arguments].concat())
     }
 
     /// An apply on one machine without the last play's proofs from outside: a scan of all ports takes a slow machine a minute.
