@@ -61,7 +61,7 @@ pub(super) enum Progress {
 }
 
 impl HostRun {
-    fn tasks(&self) -> &[HostTask] {
+    pub(super) fn tasks(&self) -> &[HostTask] {
         self.prepare.tasks()
     }
 
@@ -98,22 +98,7 @@ impl HostRun {
         self.meeting.enter(&self.host, self.tasks());
     }
 
-    /// Says that nothing was done: the plan was not approved.
-    pub(super) fn report_refused(&self, events: &Events) {
-        let mut summary = Summary::default();
-        for plan in &self.plan.tasks {
-            let status = match plan {
-                TaskPlan::Unchanged { .. } => Status::Ok,
-                TaskPlan::Skipped { .. } => Status::Skipped,
-                TaskPlan::Change(_) | TaskPlan::Deferred { .. } => Status::Blocked,
-            };
-            count(&mut summary, status);
-        }
-        let (host, round_trips) = (self.host.clone(), self.round_trips());
-        events(Event::HostFinished { host, summary, round_trips, excused: vec![] });
-    }
-
-    fn round_trips(&self) -> u64 {
+    pub(super) fn round_trips(&self) -> u64 {
         let open = (0..self.links.len()).map(|at| self.link(at).round_trips()).sum::<u64>();
         self.spent.load(Ordering::Relaxed) + open
     }
@@ -127,27 +112,6 @@ impl HostRun {
     pub(super) fn take_link(&self, seat: usize, link: Arc<dyn Act>) {
         let old = std::mem::replace(&mut *self.links[seat].lock().expect("no panic holds it"), link);
         self.spent.fetch_add(old.round_trips(), Ordering::Relaxed);
-    }
-
-    /// Says what each task would do. Checks that only look (waits, requests) count as nothing pending.
-    pub(super) fn report_check(&self, events: &Events) -> Exit {
-        let mut summary = Summary::default();
-        for task in self.tasks() {
-            let (status, diff) = match &self.plan.tasks[task.id.0 as usize] {
-                TaskPlan::Unchanged { .. } => (Status::Ok, None),
-                TaskPlan::Skipped { .. } => (Status::Skipped, None),
-                TaskPlan::Deferred { .. } => (Status::Deferred, None),
-                TaskPlan::Change(change) if self.plan.changes(task.id) => {
-                    (Status::WouldChange, Some(change.diff.clone()))
-                }
-                TaskPlan::Change(change) => (Status::Ok, Some(change.diff.clone())),
-            };
-            count(&mut summary, status);
-            self.finished(events, task, status, diff, None, Instant::now());
-        }
-        let (host, round_trips) = (self.host.clone(), self.round_trips());
-        events(Event::HostFinished { host, summary, round_trips, excused: vec![] });
-        if self.is_pending() { Exit::Pending } else { Exit::Done }
     }
 
     /// Works through the graph. Handlers whose notifier changed run even when another task failed.
@@ -361,7 +325,7 @@ impl HostRun {
         self.finished(events, task, status, done.diff, done.failure, started);
     }
 
-    fn finished(
+    pub(super) fn finished(
         &self,
         events: &Events,
         task: &HostTask,
@@ -382,7 +346,7 @@ impl HostRun {
     }
 }
 
-fn count(summary: &mut Summary, status: Status) {
+pub(super) fn count(summary: &mut Summary, status: Status) {
     let counter = match status {
         Status::Ok => &mut summary.ok,
         Status::Changed | Status::WouldChange => &mut summary.changed,

@@ -7,6 +7,7 @@ mod act;
 mod around;
 mod arrival;
 mod blocks;
+mod check;
 mod dispatcher;
 mod done;
 mod exact;

@@ -64,8 +64,7 @@ pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> Str
         let _ = writeln!(out, "  {}", paint("owed: notified, and not run since", YELLOW, color));
         for owed in &drift.owed {
             let (name, sign) = (paint(&owed.handler, BOLD, color), paint(">", YELLOW, color));
-            let _ =
-                writeln!(out, "    {sign} {name}  by `{}` in run {}, {}", owed.task, owed.run, time(owed.at));
+            let _ = writeln!(out, "    {sign} {name}  {}", notified(owed));
         }
     }
     let deferred = planned.iter().filter(|task| matches!(task.verdict, Verdict::Deferred { .. })).count();
@@ -77,6 +76,11 @@ pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> Str
     words.extend((deferred > 0).then(|| format!("{deferred} not knowable")));
     let _ = writeln!(out, "{host}: {}\n", words.join(", "));
     out
+}
+
+/// Who has notified a handler that is owed, and when.
+pub(super) fn notified(owed: &Owed) -> String {
+    format!("by `{}` in run {}, {}", owed.task, owed.run, time(owed.at))
 }
 
 fn time(at: u64) -> String {

@@ -2,7 +2,7 @@
 
 use super::{browser::Browser, page, project::Project, sample};
 use lustores_provision::{
-    event::{Cause, DriftedFacet, DriftedTask, Event, Recorded, Since},
+    event::{Cause, DriftedFacet, DriftedTask, Event, Owed, Recorded, Since},
     model::TaskId,
     report::html,
 };
@@ -86,7 +86,10 @@ fn the_same_on_several_hosts_is_told_once_and_filtered_by_host() {
     ];
     let last = run.iter().rposition(|it| matches!(it.event, Event::HostPlanned { .. })).unwrap();
     for (host, since, tasks) in drifts {
-        let event = Event::HostDrift { host: host.into(), since, tasks, gone: vec![sample::HOSTILE.into()] };
+        let hostile = || sample::HOSTILE.to_string();
+        let owed = Owed { handler: hostile(), task: hostile(), run: "692a-1".into(), at: 1_764_380_000 };
+        let gone = vec![hostile()];
+        let event = Event::HostDrift { host: host.into(), since, tasks, gone, owed: vec![owed] };
         run.insert(last + 1, Recorded { at: 600, event });
     }
     let (_folder, path) = page(&html(&run));
@@ -108,6 +111,11 @@ fn the_same_on_several_hosts_is_told_once_and_filtered_by_host() {
         browser.eval("document.querySelectorAll('#moved script, #moved img, #moved b b').length"),
         json!(0)
     );
+    let owed = browser.eval("[...document.querySelectorAll('#moved .owed li')].map(item => item.innerText)");
+    let owed: Vec<String> = serde_json::from_value(owed).unwrap();
+    assert_eq!(owed.len(), 3);
+    assert!(owed[2].contains(sample::HOSTILE) && owed[2].contains(" in run 692a-1, "), "{owed:?}");
+    assert!(owed[2].ends_with("web03.example.org"), "{owed:?}");
     assert_eq!(browser.eval("window.harm === undefined"), json!(true));
     browser.eval("{ const f = document.querySelector('#hosts-filter'); f.value = 'web03'; f.dispatchEvent(new Event('input', {bubbles: true})) }");
     browser.until("[...document.querySelectorAll('#moved .item')].filter(item => item.offsetParent !== null).length === 1");

@@ -119,7 +119,7 @@ impl Answers {
             }
             Query::Run(probe) => Some(output(self.given("output", &text::probe(probe))?)),
             // Nothing of a type: the engine asks it.
-            Query::Record { .. } => None,
+            Query::Record { .. } | Query::Owed { .. } => None,
             Query::Job { id } => Some(output(self.given("job", id)?)),
             Query::Test(exec) => Some(output(self.given("test", &text::words(&exec.argv))?)),
         }

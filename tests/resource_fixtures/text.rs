@@ -162,6 +162,7 @@ pub fn query(query: &Query) -> String {
         Query::Group { name } => format!("group {name}"),
         Query::Run(it) => format!("output {}", probe(it)),
         Query::Record { name, .. } => format!("record {name}"),
+        Query::Owed { book } => format!("owed {book}"),
         Query::Ports { host, .. } => format!("ports {host}"),
         Query::Job { id } => format!("job {id}"),
         Query::Test(exec) => format!("test {}", words(&exec.argv)),

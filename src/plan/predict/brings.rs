@@ -70,8 +70,8 @@ impl Overlay {
 
 /// Whether a path is among programs, or has them below it.
 fn holds_programs(path: &str) -> bool {
-    let overlaps = |folder: &&str| path_within(path, folder) || path_within(folder, path);
-    path.contains(PLUGINS) || PROGRAMS.iter().any(|folder| overlaps(&folder))
+    let overlaps = |folder: &str| path_within(path, folder) || path_within(folder, path);
+    path.contains(PLUGINS) || PROGRAMS.iter().any(|folder| overlaps(folder))
 }
 
 /// Whether a change of the one, which nobody can tell before, may bring what is missing in the other.

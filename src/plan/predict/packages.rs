@@ -53,7 +53,7 @@ mod tests {
             (packages(Dnf, &["install", "postfix"]), true),
         ] {
             let mut overlay = Overlay::new("root");
-            overlay.add("mail", std::slice::from_ref(&op), &[], &|_| None);
+            overlay.add("mail", std::slice::from_ref(&op), &[], &[], &|_| None);
             for query in providers.iter().cloned().map(Query::Run) {
                 let look = overlay.look(&query, &[]);
                 assert_eq!(matches!(look, Some(Look::Unknown(_))), is_unclear, "{op:?}: {look:?}");

@@ -83,7 +83,8 @@ pub(super) fn named(hosts: &[&str]) -> String {
 
 /// First of all: each failure once, with the hosts that have it.
 fn failures(story: &Story, out: &mut String) {
-    let mut found: Vec<(Option<Excuse>, Option<&str>, &Failure, Vec<&str>)> = vec![];
+    type Once<'a> = (Option<Excuse>, Option<&'a str>, &'a Failure, Vec<&'a str>);
+    let mut found: Vec<Once> = vec![];
     let mut blocked = 0;
     for host in &story.hosts {
         blocked += host.ended.values().filter(|ended| ended.status == Status::Blocked).count();

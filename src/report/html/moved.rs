@@ -5,7 +5,7 @@ use crate::{
     event::{Cause, Verdict},
     graph::escaped,
     report::{
-        drift::{Drift, GROUPS, NONE, facets, last},
+        drift::{Drift, GROUPS, NONE, facets, last, notified},
         story::{Host, Story},
     },
 };
@@ -57,6 +57,22 @@ pub(super) fn section(story: &Story, out: &mut String) {
                 escaped(&hosts.join(" ")),
                 escaped(what),
                 escaped(&named(&hosts))
+            );
+        }
+        out.push_str("</ul>\n");
+    }
+    let owed: Vec<_> =
+        drifts.iter().flat_map(|(host, drift)| drift.owed.iter().map(|owed| (host.name, owed))).collect();
+    if !owed.is_empty() {
+        out.push_str("<h3>owed: notified, and not run since</h3>\n<ul class=\"gone owed\">");
+        for (host, owed) in owed {
+            let _ = write!(
+                out,
+                "<li data-hosts=\"{}\"><code>{}</code> {} <span class=\"on\">{}</span></li>",
+                escaped(host),
+                escaped(&owed.handler),
+                escaped(&notified(owed)),
+                escaped(&named(&[host]))
             );
         }
         out.push_str("</ul>\n");

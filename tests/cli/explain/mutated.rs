@@ -10,7 +10,7 @@ use lustores_provision::{
         files::Disk,
         programs::run,
     },
-    model::Origin,
+    model::{Area, Origin},
     resource::{Look, Lookup, Mask, Outcome},
     resources,
     site::{Controller, Options, Preparation, Prepare, Registered, Site},
