@@ -93,7 +93,7 @@ impl HostRun {
     /// The tasks that failed without the host failing.
     pub(super) fn excused(&self, course: &Course) -> Vec<Excused> {
         let of_task = |task: &HostTask| {
-            let by = match task.ignore_errors {
+            let by = match self.ignores(task.id, course) {
                 true => Excuse::Ignored,
                 false if self.rescued(task.id, course) => Excuse::Rescued,
                 false => return None,

@@ -48,7 +48,7 @@ pub struct HostRun {
     pub(super) ledger: Ledger,
     /// No more may be done than the plan shows.
     pub(super) exact: bool,
-    /// Rescues, and what always runs, of blocks that failed: what is done then is in no plan.
+    /// Rescues and what always runs of blocks that failed, and the handlers that they notify: what is done then is in no plan.
     pub(super) unforeseen: Mutex<BTreeSet<TaskId>>,
 }
 
@@ -359,7 +359,7 @@ pub(super) fn count(summary: &mut Summary, status: Status) {
 }
 
 /// Whether `ignore_errors` is about such a failure: that the host is another one than the plan was made for is none of the task's own.
-fn is_excusable(failure: &Failure) -> bool {
+pub(super) fn is_excusable(failure: &Failure) -> bool {
     failure.exit != Exit::HostChanged as u8
 }
 

@@ -1,10 +1,15 @@
 //! Handlers that are owed: each agent keeps those that its changes have notified, from before the change until the handler has run, so that
 //! the next run knows of them when this one is cut off. What is said to an agent goes along with a change wherever that can be.
 
-use super::{Act, ActError, Applied, Events, done::Done, executor::HostRun, record::name_of};
+use super::{
+    Act, ActError, Applied, Events,
+    done::Done,
+    executor::{HostRun, is_excusable},
+    record::name_of,
+};
 use crate::{
     diag::Exit,
-    event::{Event, Status},
+    event::{Event, Failure, Status},
     model::TaskId,
     plan::{HostPlan, Owing},
     resource::{Change, Prepared},
@@ -17,6 +22,7 @@ use agent::wire::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// What is owed on a host, and the seats whose agents keep that.
@@ -58,7 +64,8 @@ impl Ledger {
             Some(Query::Owed { book }) => Some(book),
             _ => None,
         };
-        (Self { book, held: Mutex::new(held) }, Owing::new(tasks, debts), failed)
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        (Self { book, held: Mutex::new(held) }, Owing::new(tasks, debts, now), failed)
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<Due, BTreeSet<usize>>> {
@@ -90,6 +97,11 @@ impl Ledger {
         }
         held.retain(|_, seats| !seats.is_empty());
     }
+}
+
+/// Whether a handler that failed so has run: the link held, and the host was the one of the plan.
+fn is_a_run(failure: &Failure) -> bool {
+    is_excusable(failure) && failure.exit != Exit::Unreachable as u8
 }
 
 impl HostPlan {
@@ -153,7 +165,7 @@ impl HostRun {
             // A handler that fails stays owed, unless its failure is none.
             let has_run = match done.status {
                 Status::Changed | Status::Ok | Status::Skipped => true,
-                Status::Failed => task.ignore_errors && done.own,
+                Status::Failed => task.ignore_errors && done.failure.as_ref().is_some_and(is_a_run),
                 Status::Blocked | Status::Deferred | Status::WouldChange => false,
             };
             if task.handler && has_run {

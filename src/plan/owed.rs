@@ -18,19 +18,32 @@ pub struct Owing {
     pub runs: BTreeMap<TaskId, Vec<Debt>>,
     /// Of plays of which nothing is in this run.
     pub waits: Vec<Debt>,
+    /// Of plays that this playbook does not have: another one of the same name may.
+    pub others: Vec<Debt>,
     /// The playbook has no such handler for this host any more.
     pub gone: Vec<Debt>,
 }
 
+/// For how many seconds a play that is not found may still be another playbook's: 30 days.
+const PATIENCE: u64 = 30 * 24 * 3600;
+
 impl Owing {
     /// Finds the handler of each debt: where it was to run, or where the play runs it last when that place is gone.
-    pub fn new(tasks: &[HostTask], debts: Vec<Debt>) -> Self {
+    /// `now`: seconds since 1970.
+    pub fn new(tasks: &[HostTask], debts: Vec<Debt>, now: u64) -> Self {
         let mut owing = Self::default();
         for debt in debts {
             let is = |due: &Due| (&due.play, &due.handler) == (&debt.due.play, &debt.due.handler);
             let same = tasks.iter().filter(|task| task.due.as_ref().is_some_and(is));
             let Some(last) = same.clone().next_back() else {
-                owing.gone.push(debt);
+                let mut dues = tasks.iter().filter_map(|task| task.due.as_ref());
+                let is_other = dues.all(|due| due.play != debt.due.play);
+                let is_young = now.saturating_sub(debt.at) < PATIENCE;
+                if is_other && is_young {
+                    owing.others.push(debt)
+                } else {
+                    owing.gone.push(debt)
+                }
                 continue;
             };
             let there = same.clone().find(|task| task.due.as_ref() == Some(&debt.due));
@@ -50,7 +63,7 @@ impl Owing {
 
     /// All of it, for those who are told.
     pub fn all(&self) -> Vec<Owed> {
-        let debts = self.runs.values().flatten().chain(&self.waits).chain(&self.gone);
+        let debts = self.runs.values().flatten().chain(&self.waits).chain(&self.others).chain(&self.gone);
         let mut all: Vec<Owed> = debts.map(owed).collect();
         all.sort_by(|a, b| (a.at, &a.handler).cmp(&(b.at, &b.handler)));
         all
@@ -65,6 +78,14 @@ impl Owing {
                 since(debt)
             )
         });
+        let others = self.others.iter().map(|debt| {
+            format!(
+                "`{}` is {}, and this playbook has no play `{}` with handlers: it is taken for another playbook's for 30 days, and stays so",
+                debt.due.handler,
+                since(debt),
+                debt.due.play
+            )
+        });
         let gone = self.gone.iter().map(|debt| {
             format!(
                 "`{}` is {}, and the playbook has no such handler for this host any more: it does not run, and an apply forgets it",
@@ -72,7 +93,7 @@ impl Owing {
                 since(debt)
             )
         });
-        waits.chain(gone).collect()
+        waits.chain(others).chain(gone).collect()
     }
 }
 

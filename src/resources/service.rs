@@ -19,7 +19,8 @@ pub struct Service;
 /// Starts, stops, restarts or reloads a systemd unit, and sets whether it starts at boot, or may start at all.
 ///
 /// `started` and `stopped` are states: nothing is done when they hold. `restarted` and `reloaded` always act, so they
-/// belong into handlers. A unit that has failed is started again.
+/// belong into handlers. A unit that has failed is started again. Where an earlier task is to bring the unit, what is left to do is decided
+/// in the run: a package may start and enable what it brings.
 ///
 /// The service of ssh that the connection came by is neither stopped, disabled nor masked where nothing would listen in its place. Where its
 /// socket does (or the service, in place of the socket), stopping it comes back by itself unless a new connection could be made. Restarting

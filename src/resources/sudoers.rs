@@ -5,7 +5,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
     yaml::Text,
 };
 use agent::{
@@ -235,6 +235,16 @@ fn judge(spec: &Spec, content: Option<Content>, seen: &Seen) -> Observe<()> {
     }
 }
 
+/// Rules that a task states in clear are no secret, though sudo wants the file closed to others: nor is what they replace.
+fn in_clear(mut file: FileState, wanted: &Content) -> FileState {
+    if !wanted.is_secret()
+        && let Some(Facet::Content { content: Some(content), .. }) = &mut file.content
+    {
+        *content = Content::new(content.bytes(), false);
+    }
+    file
+}
+
 impl Resource for Sudoers {
     const NAME: &'static str = "sudoers";
     const TOPIC: Topic = Topic::System;
@@ -270,7 +280,7 @@ sudoers:
         let confirmed = armed::confirmed(&token, seen)?;
         let meta = seen.meta(&path)?;
         let file = match &content {
-            Some(content) => observe_content(&path, content, &roots(MODE), seen)?,
+            Some(content) => in_clear(observe_content(&path, content, &roots(MODE), seen)?, content),
             None => observe_bytes(&path, &Attrs::default(), false, seen)?,
         };
         if content.is_some() || file.what.is_some() {

@@ -7,7 +7,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 fn what_was_edited_by_hand_is_shown_and_mended_alone() {
     let project = Project::tasks(
         "    - {name: folder, file: {path: \"{{home}}/etc\", state: directory, mode: \"0750\"}}\n    \
-         - {name: conf, copy: {dest: \"{{home}}/etc/conf\", content: \"a=1\\nb=2\\nc=3\\n\", mode: \"0640\"}}\n    \
+         - {name: conf, copy: {dest: \"{{home}}/etc/conf\", content: \"a=1\\nb=2\\nc=3\\n\", mode: \"0644\"}}\n    \
          - {name: env, env_file: {path: \"{{home}}/etc/env\", values: {A: one, B: two}}}\n    \
          - {name: link, link: {path: \"{{home}}/etc/link\", target: conf}}\n    \
          - {name: line, lineinfile: {path: \"{{home}}/etc/lines\", line: \"x = 1\", regexp: \"^x =\", create: true}}\n    \
@@ -20,7 +20,7 @@ fn what_was_edited_by_hand_is_shown_and_mended_alone() {
     let edits: [Edit; 7] = [
         ("folder", &|| mode(&project, "h/a/etc", 0o777), &["mode: 0777 -> 0750"]),
         ("conf", &|| project.write("h/a/etc/conf", "a=1\nb=99\nc=3\n"), &["-b=99", "+b=2"]),
-        ("conf", &|| mode(&project, "h/a/etc/conf", 0o644), &["mode: 0644 -> 0640"]),
+        ("conf", &|| mode(&project, "h/a/etc/conf", 0o640), &["mode: 0640 -> 0644"]),
         ("env", &|| project.write("h/a/etc/env", "A='one'\nB='three'\n"), &["B: ", "two"]),
         ("link", &|| relink(&project), &["target: "]),
         ("line", &|| project.write("h/a/etc/lines", "x = 2\n"), &["-x = 2", "+x = 1"]),

@@ -11,7 +11,7 @@ use std::{
 };
 
 const TASKS: &str = "    - {name: folder, file: {path: \"{{home}}/etc\", state: directory, mode: \"0750\"}}\n    \
-     - {name: conf, copy: {dest: \"{{home}}/etc/conf\", content: \"a=1\\n\", mode: \"0640\"}}\n    \
+     - {name: conf, copy: {dest: \"{{home}}/etc/conf\", content: \"a=1\\n\", mode: \"0644\"}}\n    \
      - {name: one, lineinfile: {path: \"{{home}}/etc/lines\", line: x = 1, regexp: ^x, create: true}}\n    \
      - {name: other, lineinfile: {path: \"{{home}}/etc/lines\", line: y = 1, regexp: ^y, create: true}}\n    \
      - {name: always, command: \"true\"}\n";
@@ -60,7 +60,7 @@ fn what_moved_is_told_apart_from_what_is_configured_otherwise() {
     let moved = drift(&project);
     moved.exits(10).has(&[
         "  changed on the host\n    ! conf  ",
-        "mode: 0666 -> 0640",
+        "mode: 0666 -> 0644",
         "1 changed on the host, 0 configured",
     ]);
     assert!(!moved.out.contains("would change"), "{}", moved.out);
@@ -68,7 +68,7 @@ fn what_moved_is_told_apart_from_what_is_configured_otherwise() {
     // In the configuration.
     project.write("site.yml", &play(&TASKS.replace("a=1", "a=2")));
     assert_eq!(causes(&project), ["conf mode host", "conf content configuration"]);
-    mode(&project, "h/a/etc/conf", 0o640);
+    mode(&project, "h/a/etc/conf", 0o644);
     let ran = drift(&project);
     ran.exits(10).has(&[
         "  configured otherwise since then\n    ~ conf",

@@ -184,7 +184,7 @@ fn who_reads_a_result_waits_for_it_and_is_blocked_with_it() {
         .run(&["graph", "inventory.yml", "--format", "dot"])
         .exits(0)
         .has(&["t0 -> t1 [label=\"result `r`\"]"]);
-    project.go().exits(0).row("a 0 4 0 1 0 0");
+    project.go().exits(0).row("a 0 4 0 0 0 0 1 ignored");
     assert_eq!(project.read("h/a/by-template"), "failed with 3\n");
     // The same, not ignored: what reads the result does not run on what was predicted of it.
     let tasks = [

@@ -210,6 +210,10 @@ fn a_handler_of_a_play_that_is_not_in_the_run_stays_owed_and_one_that_is_gone_is
     // Another playbook has debts of its own, and another host.
     project.write("other.yml", "- hosts: all\n  tasks: [{meta: noop}]\n");
     project.apply(&["--yes", "--playbook", "other.yml"]).exits(0).lacks(&["owed"]);
+    // So has one of the same file name, which is taken for this one.
+    project.write("more/site.yml", "- name: others\n  hosts: all\n  tasks: [{meta: noop}]\n");
+    let ran = project.apply(&["--yes", "--playbook", "more/site.yml"]);
+    ran.exits(0).has(&["this playbook has no play `web` with handlers", "and stays so"]);
     let ran = project.apply(&["--check", "--tags", "more"]);
     ran.exits(10).has(&["> restart", OWED]);
     // Renamed: nobody can tell that it is the same.

@@ -17,7 +17,7 @@ fn before(sshd: &Sshd) -> PathBuf {
         fs::write(work.join(name), content).unwrap();
         fs::set_permissions(work.join(name), fs::Permissions::from_mode(mode)).unwrap();
     };
-    put("text", b"first\nold line\nlast\n", 0o640);
+    put("text", b"first\nold line\nlast\n", 0o664);
     put("binary", b"\0\xff\x01old", 0o644);
     put("private", b"token=s3cret-before\n", 0o600);
     put("gone", b"it was here\n", 0o604);

@@ -45,7 +45,7 @@ const DISTURBANCES: &[Disturbance] = &[
     ("an archive", "packed", |home| edit(&home.join("tree/packed"), "in an archive", "by hand")),
     ("a tree", "page", |home| edit(&home.join("site/page"), "shown", "by hand")),
     ("an empty file", "mode", |home| mode(&home.join("empty"), 0o644)),
-    ("a copy of what is there", "content", |home| edit(&home.join("again"), "copied", "by hand")),
+    ("a copy of what is there", "content", |home| edit(&home.join("again"), "greets", "grins at")),
     ("an attribute", "user.tried", |home| {
         run(Command::new("setfattr").args(["-n", "user.tried", "-v", "no"]).arg(home.join("lines.start")));
     }),
@@ -135,7 +135,7 @@ fn keeps_it_with(host: &Sshd, user: &str, home: &Path, seen: &Path, more: &str, 
     let wanted: Vec<_> =
         disturbances().map(|(name, facet, _)| (name.to_string(), facet.to_string())).collect();
     let check = project.apply(&["--check", "--json"]);
-    assert_eq!(names(check.exits(10)), wanted);
+    assert_eq!(names(check.exits(10)), wanted, "{}", check.text());
     project.go().exits(0);
     project.check().exits(0);
     project

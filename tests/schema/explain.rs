@@ -14,7 +14,7 @@ const PLAY: &str = r#"
     - {name: conf, copy: {dest: "{{home}}/conf", content: "n={{known}}\nk={{facts.kernel}}\ns={{seen.stdout}}\n"}, when: eq name "app", notify: told}
     - {name: each, loop: [a, b], file: {path: "{{home}}/{{item}}", state: directory}}
     - {name: open, copy: {dest: "{{home}}/open", content: "{{name}}", mode: "0644"}, no_log: true}
-    - {name: proxy, service: {name: proxy, state: restarted}, when: eq name "other"}
+    - {name: front, service: {name: proxy, state: restarted}, when: eq name "other"}
     - {name: unit, systemd_unit: {name: tend.service, content: "[Service]\nExecStart=/bin/tend {{port}}\n"}, when: eq name "other"}
   handlers:
     - {name: told, command: "true"}
@@ -80,7 +80,8 @@ fn explanations_are_as_their_schema_says() {
     let mut bad = vec![];
     for (at, place, field) in places {
         let mut less = said[at].clone();
-        let removed = less.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(field);
+        let there = less.pointer_mut(place).unwrap_or_else(|| panic!("{at} {place}: {}", said[at]));
+        let removed = there.as_object_mut().unwrap().remove(field);
         assert!(removed.is_some(), "{place} has no `{field}`: {}", said[at]);
         bad.push(json!(["explain", less]));
         if ["fate", "verdict", "of"].contains(&field) {

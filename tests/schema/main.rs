@@ -363,7 +363,9 @@ fn events_are_as_their_schema_says() {
         for field in line.as_object().unwrap().keys() {
             let mut less = line.clone();
             less.as_object_mut().unwrap().remove(field);
-            if !line[field].is_null() {
+            // What is left out where there is nothing to say.
+            let may_lack = ["owed", "excused", "addresses", "if_fails"].contains(&field.as_str());
+            if !line[field].is_null() && !may_lack {
                 lacking.push(json!(["event", less]));
             }
         }

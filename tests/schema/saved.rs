@@ -36,8 +36,18 @@ fn plans_are_as_their_schema_says() {
             let mut less = saved.clone();
             less.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(field);
             // What is left out where there is nothing to say, and what may be `null`.
-            let may_lack =
-                ["facets", "steps", "after", "notes", "exposes", "limit", "address", "start_at_task"];
+            let may_lack = [
+                "facets",
+                "steps",
+                "after",
+                "notes",
+                "exposes",
+                "limit",
+                "address",
+                "start_at_task",
+                "findings",
+                "if_fails",
+            ];
             if !may_lack.contains(&field.as_str()) {
                 lacking.push(json!(["plan", less]));
             }

@@ -151,7 +151,7 @@ impl Journal {
     }
 
     /// Keeps what is at a place before it is replaced or removed: as a second name of the same data where that can
-    /// be, as a copy elsewhere. For a folder (`tree`) only a name is set aside, to which the removal moves it. Returns
+    /// be, as a copy elsewhere. For a folder (`tree`) only a name is set aside, to which the removal moves or copies it. Returns
     /// the name in `saved/`, or `None` when there is nothing to keep or it is too much.
     pub fn save(&self, place: &Place, tree: bool) -> Result<Option<String>, String> {
         let failed = |error: std::io::Error| {

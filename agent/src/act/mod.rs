@@ -58,12 +58,15 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
     if let Err(message) = owed::owe(apply, journal) {
         return Response::OpFailed { index: 0, message, output: None };
     }
+    let mut all_done = false;
     let outcome = if apply.ops.iter().all(|op| matches!(op, Op::Wait(_) | Op::Note { .. })) {
         perform_all(apply, &[], journal, progress)
     } else {
-        journalled(apply, journal, progress)
+        journalled(apply, journal, progress, &mut all_done)
     };
-    owed::acted(apply, journal, outcome.as_ref().err().map(|(index, _)| *index));
+    // Nothing is taken back where only the journal could not be ended.
+    let failed = outcome.as_ref().err().map(|(index, _)| *index);
+    owed::acted(apply, journal, failed.map(|index| if all_done { index + 1 } else { index }));
     match outcome {
         Ok(outputs) => {
             // Accounts may have come into being: nothing that was read before acting is kept.
@@ -80,7 +83,12 @@ pub fn apply(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)
 type Outcome = Result<Vec<Output>, (u32, Failed)>;
 
 /// Writes down what will be done and keeps what was there, acts, writes down how it ended.
-fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content)) -> Outcome {
+fn journalled(
+    apply: &Apply,
+    journal: &Journal,
+    progress: &mut dyn FnMut(Content),
+    all_done: &mut bool,
+) -> Outcome {
     let first = |message: String| (0, Failed::from(message));
     let mut saved = vec![];
     for op in &apply.ops {
@@ -105,6 +113,7 @@ fn journalled(apply: &Apply, journal: &Journal, progress: &mut dyn FnMut(Content
     undo::begin(journal.folder(), &number, &steps);
     let outcome = perform_all(apply, &saved, journal, progress);
     let failed = outcome.as_ref().err().map(|(index, _)| *index);
+    *all_done = failed.is_none();
     undo::end(journal.folder(), &number, &steps);
     match (journal.end(&number, failed), outcome) {
         (Err(message), Ok(_)) => Err((apply.ops.len() as u32 - 1, message.into())),

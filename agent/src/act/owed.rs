@@ -64,7 +64,8 @@ pub fn owe(apply: &Apply, journal: &Journal) -> Result<(), String> {
     Ok(())
 }
 
-/// When it has acted, or has `failed` at one of its steps: at the first one nothing was done, so it owes nothing. A handler that has run
+/// When it has acted, or has `failed` at one of its steps: at the first one it owes nothing, since the next run finds the whole of it still
+/// to be done, and notifies then. A handler that has run
 /// is owed no longer. That something cannot be taken out of a book only means that a handler runs once too often.
 pub fn acted(apply: &Apply, journal: &Journal, failed: Option<u32>) {
     let Some(Dues { book, owes, pays }) = &apply.dues else { return };
@@ -102,8 +103,11 @@ pub fn settle(
     let gate = private_file(&folder.join(".gate"), OFlags::RDWR)?;
     flock(&gate, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
     let mut debts = match read(&path) {
-        // What nobody can read must not keep a run from owing.
-        Err(_) if !owes.is_empty() => vec![],
+        // What nobody understands must not keep a run from owing: it is set aside.
+        Err(_) if !owes.is_empty() && fs::read(&path).is_ok() => {
+            fs::rename(&path, folder.join(format!(".{book}.unread"))).map_err(failed)?;
+            vec![]
+        }
         debts => debts?,
     };
     let before = debts.len();
@@ -174,6 +178,7 @@ mod tests {
         assert!(read(&state.join("owed/book")).is_err_and(|why| why.contains("another version")));
         assert_eq!(settle(&second, "t", "book", &[due("web", 0)], &[]), Ok(vec![due("web", 0)]));
         assert_eq!(owed(state), [line("web", 0, "t", "run-2")]);
+        assert_eq!(fs::read(state.join("owed/.book.unread")).expect("it is kept"), b"\x07later");
         assert!(settle(&second, "t", "../book", &[due("web", 0)], &[]).is_err());
     }
 }

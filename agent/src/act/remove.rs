@@ -41,11 +41,11 @@ pub fn remove(path: &str, recursive: bool, kept: Option<&Path>) -> Result<(), St
     }
     let moved = match kept.map(|kept| (kept, rustix::fs::renameat(&place.folder, &place.name, CWD, kept))) {
         Some((_, Ok(()))) => true,
+        // What cannot be kept, for want of room, is removed all the same: that may be what makes room.
         Some((kept, Err(Errno::XDEV))) => {
-            super::kept::copy(path, kept).map_err(|why| {
+            if super::kept::copy(path, kept).is_err() {
                 let _ = std::fs::remove_dir_all(kept);
-                refused(&format!("it cannot be kept: {why}"))
-            })?;
+            }
             false
         }
         _ => false,

@@ -187,8 +187,9 @@ impl Resource for Certificate {
     /// A private key is a secret wherever it comes from.
     fn claims(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
         // That of what a link leads to is somebody else's.
-        let is_link = matches!(seen.meta(&spec.key)?.map(|meta| meta.kind), Some(Kind::Link { .. }));
-        if is_link && spec.method == Method::Keep {
+        if spec.method == Method::Keep
+            && matches!(seen.meta(&spec.key)?.map(|meta| meta.kind), Some(Kind::Link { .. }))
+        {
             return Ok(vec![]);
         }
         secret_claim(&spec.key, Some(spec.key_mode), seen)

@@ -38,7 +38,7 @@ pub fn secret_file_claims(path: &HostPath, mode: Option<Mode>, seen: &Seen) -> O
 
 /// Of a unit file, or a part of one, that holds a secret.
 pub fn unit_claim(path: &str) -> Option<Claim> {
-    let name = ["/etc", "/run", "/usr/lib", "/lib"]
+    let name = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"]
         .iter()
         .find_map(|folder| path.strip_prefix(folder)?.strip_prefix("/systemd/")?.strip_prefix("system/"))?;
     let unit = name.split('/').next()?;

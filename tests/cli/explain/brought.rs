@@ -65,9 +65,9 @@ fn what_set_fact_sets_is_followed_to_the_variables() {
         below(&text, "name=app-example.org"),
         [
             "site_name set_fact, site.yml:10 \"app-example.org\"",
+            channel,
             "<- prefix group_vars/all.yml:1 \"app\"",
             "<- zone group_vars/all.yml:2 \"example.org\"",
-            channel,
         ]
     );
     assert_eq!(
@@ -92,8 +92,8 @@ fn what_set_fact_sets_is_followed_to_the_variables() {
         below(&text, "name=beta-example.org"),
         [
             "site_name set_fact, site.yml:15 \"beta-example.org\"",
-            "<- zone group_vars/all.yml:2 \"example.org\"",
             "if channel host_vars/a.yml:1 \"beta\"",
+            "<- zone group_vars/all.yml:2 \"example.org\"",
         ]
     );
     // What is given on the command line wins, and nothing else is said of it.

@@ -256,7 +256,9 @@ fn the_facts_that_the_site_uses_are_named() {
     let copy = Copy::of_site();
     let variables = copy.dir.path().join("inventory/group_vars/prod/vars.yml");
     let text = fs::read_to_string(&variables).unwrap();
-    fs::write(&variables, format!("{text}\ndocker_source: docker.com\n")).unwrap();
+    let key = fs::read_to_string("tests/law/signed/key.asc").unwrap().replace('\n', "\n  ");
+    let docker = format!("docker_source: docker.com\ndocker_repo_key: |\n  {key}\n");
+    fs::write(&variables, format!("{text}\n{docker}")).unwrap();
     let hosts = ["stores1.example.ac.uk"];
     let site = copy.site("inventory/prod.yml", "playbooks/site.yml", &kept(&hosts));
     let (_, mattered) = change_each(&site.expect("it has no mistakes"), &hosts);
