@@ -1,7 +1,7 @@
 //! `explain` against the truth, for facts: each fact of a host is changed once, and every line that has changed must name exactly that
 //! fact of that host.
 
-use super::mutated::{Copy, Texts, changed, facts, named, texts, unnamed, unnamed_task};
+use super::mutated::{Copy, Texts, compare, facts, named, texts};
 use agent::wire::Facts;
 use lustores_provision::{
     cli::explain::{Explanation, From, Of, explain_all},
@@ -153,28 +153,16 @@ fn change_each(site: &Site, hosts: &[&str]) -> (usize, BTreeSet<String>) {
                     let Some(after) = texts(site, host).filter(|after| after != old) else { continue };
                     let now = explain_all(site, host).unwrap_or_else(|errors| panic!("{:?}", errors.0));
                     for path in old.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-                        let mut note = |line: usize| {
-                            let whose = (changed_host.to_string(), fact.clone());
-                            seen.insert((host.to_string(), path.clone(), line, whose.0, whose.1));
-                        };
-                        match (old.get(path), after.get(path)) {
-                            (Some(a), Some(b)) => {
-                                let [gone, come] = changed(a, b);
-                                lines += gone.len() + come.len();
-                                wrong.extend(unnamed(said, path, &gone, &is_it, &what));
-                                wrong.extend(unnamed(&now, path, &come, &is_it, &what));
-                                gone.into_iter().for_each(&mut note);
-                                if a != b {
-                                    mattered.insert(fact.clone());
-                                }
-                            }
-                            (Some(text), None) => {
-                                wrong.extend(unnamed_task(said, path, &is_it, &what));
-                                (1..=text.lines().count()).for_each(&mut note);
-                                mattered.insert(fact.clone());
-                            }
-                            (None, _) => wrong.extend(unnamed_task(&now, path, &is_it, &what)),
+                        if old.contains_key(path) && old.get(path) != after.get(path) {
+                            mattered.insert(fact.clone());
                         }
+                        let compared = compare(path, [(old, said), (&after, &now)], &is_it, &what);
+                        lines += compared.lines;
+                        wrong.extend(compared.wrong);
+                        let whose = (changed_host.to_string(), fact.clone());
+                        seen.extend(compared.old.into_iter().map(|line| {
+                            (host.to_string(), path.clone(), line, whose.0.clone(), whose.1.clone())
+                        }));
                     }
                 }
                 site.gathered(changed_host, Some(&own));

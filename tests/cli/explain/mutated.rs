@@ -213,12 +213,7 @@ pub fn unnamed(
 }
 
 /// The file itself is there, or is not, or has another name: the task says why.
-pub fn unnamed_task(
-    said: &Explanation,
-    path: &str,
-    is_it: &dyn Fn(&From) -> bool,
-    what: &str,
-) -> Vec<String> {
+fn unnamed_task(said: &Explanation, path: &str, is_it: &dyn Fn(&From) -> bool, what: &str) -> Vec<String> {
     let writers = said.tasks.iter().filter(|task| task.writes.iter().any(|written| written == path));
     let is_named = writers.into_iter().any(|task| {
         task.parameters.iter().any(|parameter| names(&parameter.from, is_it))
@@ -232,5 +227,40 @@ pub fn named(from: &[From], found: &mut dyn FnMut(&From)) {
     for from in from.iter().filter(|from| !from.decides) {
         found(from);
         named(&from.from, found);
+    }
+}
+
+/// A file before and after one thing was changed.
+pub struct Compared {
+    /// Lines that are otherwise, of both.
+    pub lines: usize,
+    /// Those of the file as it was.
+    pub old: Vec<usize>,
+    /// What was not named where it should be.
+    pub wrong: Vec<String>,
+}
+
+/// Compares a file of which there may be nothing before or after, and what is said of it then.
+pub fn compare(
+    path: &str,
+    [before, after]: [(&Texts, &Explanation); 2],
+    is_it: &dyn Fn(&From) -> bool,
+    what: &str,
+) -> Compared {
+    match (before.0.get(path), after.0.get(path)) {
+        (Some(a), Some(b)) => {
+            let [gone, come] = changed(a, b);
+            let mut wrong = unnamed(before.1, path, &gone, is_it, what);
+            wrong.extend(unnamed(after.1, path, &come, is_it, what));
+            Compared { lines: gone.len() + come.len(), old: gone, wrong }
+        }
+        (Some(text), None) => {
+            let wrong = unnamed_task(before.1, path, is_it, what).into_iter().collect();
+            Compared { lines: 0, old: (1..=text.lines().count()).collect(), wrong }
+        }
+        (None, _) => {
+            let wrong = unnamed_task(after.1, path, is_it, what).into_iter().collect();
+            Compared { lines: 0, old: vec![], wrong }
+        }
     }
 }

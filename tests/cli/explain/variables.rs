@@ -1,7 +1,7 @@
 //! `explain` against the truth: each variable of the site is changed once, all files of its hosts are rendered before and after, and
 //! every line that has changed must name exactly that variable, in the line where it is written.
 
-use super::mutated::{Copy, Texts, changed, facts, named, place, texts, unnamed, unnamed_task};
+use super::mutated::{Copy, Texts, compare, facts, named, place, texts};
 use agent::{secret::Secret, wire::Facts};
 use lustores_provision::{
     cli::explain::{Explanation, From, explain_all},
@@ -179,22 +179,11 @@ fn every_changed_line_names_the_variable_that_was_changed() {
                 }
                 let now = explain_all(site, HOSTS[at].1).unwrap_or_else(|errors| panic!("{:?}", errors.0));
                 for path in old.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-                    let name = &variable.name;
-                    match (old.get(path), after.get(path)) {
-                        (Some(a), Some(b)) => {
-                            let [gone, come] = changed(a, b);
-                            lines += gone.len() + come.len();
-                            wrong.extend(unnamed(said, path, &gone, &is_it, &what));
-                            wrong.extend(unnamed(&now, path, &come, &is_it, &what));
-                            seen.extend(gone.into_iter().map(|line| (at, path.clone(), line, name.clone())));
-                        }
-                        (Some(text), None) => {
-                            wrong.extend(unnamed_task(said, path, &is_it, &what));
-                            let all = 1..=text.lines().count();
-                            seen.extend(all.map(|line| (at, path.clone(), line, name.clone())));
-                        }
-                        (None, _) => wrong.extend(unnamed_task(&now, path, &is_it, &what)),
-                    }
+                    let compared = compare(path, [(old, said), (after, &now)], &is_it, &what);
+                    lines += compared.lines;
+                    wrong.extend(compared.wrong);
+                    let old = compared.old.into_iter();
+                    seen.extend(old.map(|line| (at, path.clone(), line, variable.name.clone())));
                 }
             }
             done = true;
