@@ -53,9 +53,10 @@ impl Untold {
                 "what is below a path",
                 ": `copy` with `remote_src` of what cannot be read, a `mount` that lays something over it",
             ),
-            Self::Own => {
-                ("a swap file, the unit file of a masked service, the files and sockets of sshd", "")
-            }
+            Self::Own => (
+                "a swap file, the unit file of a masked service, the files and sockets of sshd, which interfaces a unit of the network looks after",
+                "",
+            ),
             Self::Home => ("what is below a home", ": one that goes, and the file of the login"),
             Self::Keys => ("keys and certificates", ": they are random"),
             Self::Docker => ("a service, container, image, network, volume", ""),

@@ -9,7 +9,7 @@ use super::shared::{
 use crate::{
     model::{Address, Area, Claim, Footprint},
     resource::{
-        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, file_query,
+        Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, Untold, file_query,
     },
     yaml::Text,
 };
@@ -143,6 +143,7 @@ impl Resource for SystemdUnit {
         ExecStart=/bin/echo hello\n    [Install]\n    WantedBy=multi-user.target\n";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "templates", render: true, into: "content" }];
+    const UNTOLD: &'static [Untold] = &[Untold::Own];
     type Spec = Spec;
     type State = UnitFile;
 
@@ -151,7 +152,8 @@ impl Resource for SystemdUnit {
     }
 
     fn footprint(spec: &Spec) -> Footprint {
-        Footprint::writes([Area::Path(path(spec)), Area::Unit(spec.name.clone())])
+        let own = [Area::Path(path(spec)), Area::Unit(spec.name.clone())];
+        Footprint::writes(own.into_iter().chain(way_in::writes(&spec.name)))
             .and_reads([Area::Packages, Area::Accounts])
             .and_reads(definitions(&spec.name).into_iter().skip(1))
             .and_reads(way_in::reads(&spec.name))
@@ -314,8 +316,12 @@ impl Resource for SystemdUnit {
         ops
     }
 
-    fn effects(spec: &Spec, _: &UnitFile, to: &UnitFile, _: &[Op]) -> Vec<Effect> {
-        vec![to.unit.effect(&spec.name)]
+    fn effects(spec: &Spec, _: &UnitFile, to: &UnitFile, ops: &[Op]) -> Vec<Effect> {
+        // Which interfaces it looks after then, it says once it is started.
+        let turns = ["start", "stop", "try-restart"].map(|verb| systemctl(verb, Some(&spec.name)));
+        let turns = ops.iter().any(|op| turns.contains(op));
+        let carried = way_in::writes(&spec.name).filter(|_| turns).map(Effect::Unknown);
+        [to.unit.effect(&spec.name)].into_iter().chain(carried).collect()
     }
 }
 

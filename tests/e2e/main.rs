@@ -12,6 +12,7 @@ mod guest;
 mod library;
 mod line;
 mod machine;
+mod network;
 mod outside;
 mod plans;
 mod program;
@@ -102,6 +103,12 @@ fn types_keep_their_law() {
     story.step("a reboot in the middle of a run", |story| {
         reboot::reboot(&story.program, &story.guests[0]);
     });
+    story.step(
+        "who looks after the network changes hands, and a network that leads nowhere comes back",
+        |story| {
+            network::network(&story.program, &story.guests[0]);
+        },
+    );
     story.end();
 }
 
