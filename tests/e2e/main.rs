@@ -4,7 +4,8 @@
 //! left. They need root, the programs of `tests/deps`, and the images in `LUSTORES_TEST_IMAGES` (`make test` and `make test-vms`
 //! make them). `LUSTORES_E2E_KEEP=1` leaves the machines up, for a look at what failed; `LUSTORES_E2E_GO_ON=1` then begins with
 //! the steps on running servers (as long as no secret was changed on them), `LUSTORES_E2E_GO_ON=lab1` with those on one of them
-//! only, and `LUSTORES_E2E_STEPS=secret` takes only steps with that in their name.
+//! only, and `LUSTORES_E2E_STEPS=secret` takes only steps with that in their name. `LUSTORES_E2E_SUITE=bookworm` takes machines with
+//! Debian 12.
 
 mod canary;
 mod first;
