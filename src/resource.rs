@@ -201,6 +201,8 @@ pub trait Resource: Sized + 'static {
     /// The parameter that a bare string stands for (`command: uptime`).
     const FREE: Option<&'static str> = None;
     const SOURCES: &'static [SourceParam] = &[];
+    /// Parameters that say what will be there, and never where: whatever they are, [`Self::footprint`] is the same.
+    const CONTENT: &'static [&'static str] = &[];
     /// What [`Self::found`], [`Self::told`] and [`Self::interlude`] put into the registered result: keys, and what they hold.
     const RESULT: &'static [(&'static str, &'static str)] = &[];
     /// What cannot be told before a task has run that changes something: what [`Self::effects`] leaves unknown, and the result where it is

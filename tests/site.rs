@@ -35,7 +35,7 @@ fn owns(tasks: &HostTasks, at: u32) -> String {
     match prepare(tasks, at) {
         Ok(Preparation::Ready(prepared)) => prepared.address().map(|a| a.0).unwrap_or_default(),
         Ok(Preparation::Skip(why)) => format!("skip: {why}"),
-        Ok(Preparation::NotYet(why) | Preparation::Awaits(why, _)) => format!("not yet: {why}"),
+        Ok(Preparation::NotYet(why, _) | Preparation::Awaits(why, _)) => format!("not yet: {why}"),
         Ok(Preparation::Sets(values)) => format!("sets: {:?}", values.keys().collect::<Vec<_>>()),
         Ok(Preparation::Items(items)) => format!("{} items", items.len()),
         Err(errors) => panic!("{:?}", errors.0.iter().map(|d| &d.message).collect::<Vec<_>>()),

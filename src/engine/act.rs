@@ -129,7 +129,7 @@ impl HostRun {
                 Ok(Preparation::Items(items)) => {
                     return self.do_items(task, &items, events, cancel.clone()).await;
                 }
-                Ok(Preparation::NotYet(why) | Preparation::Awaits(why, _)) => {
+                Ok(Preparation::NotYet(why, _) | Preparation::Awaits(why, _)) => {
                     let fault = Fault::new(format!("{why} is not known"))
                         .hint("the task that should have set it was skipped or failed");
                     return Done::fatal(task_failure(task, &fault), None);

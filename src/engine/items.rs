@@ -56,7 +56,7 @@ impl HostRun {
             Preparation::Ready(prepared) => prepared,
             Preparation::Sets(values) => return self.set(task, values),
             Preparation::Skip(_) => return Done::quiet(Status::Skipped),
-            Preparation::NotYet(why) | Preparation::Awaits(why, _) => {
+            Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => {
                 let fault = Fault::new(format!("{why} is not known"));
                 return Done::fatal(task_failure(task, &fault), None);
             }

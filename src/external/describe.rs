@@ -145,6 +145,11 @@ impl Description {
         Address(fill(&self.address, parameters).into_iter().next().unwrap_or_default())
     }
 
+    /// Whether what a task reads and writes depends on this parameter.
+    pub(super) fn places(&self, parameter: &str) -> bool {
+        self.reads.iter().chain(&self.writes).any(|(area, _)| holes(area).any(|name| name == parameter))
+    }
+
     /// What a task with these parameters reads and writes.
     ///
     /// # Errors

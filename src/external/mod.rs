@@ -64,6 +64,11 @@ impl External {
         self.description().map(|own| own.parameters.items.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// Whether what a task touches depends on this parameter.
+    pub fn places(&self, parameter: &str) -> bool {
+        self.description().map_or(true, |own| own.places(parameter))
+    }
+
     /// The program with a task's parameters. `hidden`: nothing of it is to be shown.
     ///
     /// # Errors

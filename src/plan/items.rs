@@ -33,7 +33,7 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
             })
         }
         Preparation::Items(items) => of_items(items, lookup, mask),
-        Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(_) | Preparation::Awaits(..) => {
+        Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(..) | Preparation::Awaits(..) => {
             Ok(Outcome::Unchanged { asked: vec![], notes: vec![], held: vec![] })
         }
     }
@@ -41,6 +41,9 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
 
 /// Why none of the items of a loop is done, when that is so.
 pub(super) fn all_skipped(items: &[PreparedItem]) -> Option<String> {
+    if items.is_empty() {
+        return Some("its loop has no items".into());
+    }
     let why = |item: &PreparedItem| match &item.preparation {
         Preparation::Skip(why) => Some(why.clone()),
         _ => None,
@@ -88,7 +91,7 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
     let (mut changes, mut not_yet) = (0, None);
     for item in items {
         match &item.preparation {
-            Preparation::NotYet(why) | Preparation::Awaits(why, _) => not_yet = not_yet.or(Some(why.clone())),
+            Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => not_yet = not_yet.or(Some(why.clone())),
             preparation => match outcome(preparation, lookup, mask)? {
                 Outcome::Need(queries) => needs.extend(queries),
                 Outcome::NotYet(why) => not_yet = not_yet.or(Some(why)),

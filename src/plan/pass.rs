@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::Failure,
     graph::{TaskGraph, Why},
-    model::{Area, Part, TaskId},
+    model::{Area, Footprint, Part, TaskId},
     resource::{Fault, Look, Lookup, Outcome},
     site::{HostTask, Preparation, Registered},
 };
@@ -72,7 +72,7 @@ impl Planner {
                 if !task.is_rescue() {
                     faults.push((task.id, failure));
                 }
-                Preparation::NotYet("it cannot be prepared".into())
+                Preparation::NotYet("it cannot be prepared".into(), Footprint::everything())
             }));
         }
         let rescued: BTreeSet<u32> = tasks.iter().flat_map(|task| task.in_part(Part::Rescue)).collect();
@@ -155,7 +155,7 @@ impl Planner {
                 _ if task.handler && notified == Notified::No => {
                     TaskPlan::Skipped { why: "nothing notifies it".into() }
                 }
-                Preparation::NotYet(why) | Preparation::Awaits(why, _) => {
+                Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => {
                     TaskPlan::Deferred { why: why.clone(), after: behind.clone() }
                 }
                 Preparation::Sets(values) => {
@@ -356,9 +356,8 @@ fn same_preparation(a: &Preparation, b: &Preparation) -> bool {
         // What is set is compared with the results.
         (Preparation::Sets(_), Preparation::Sets(_)) => true,
         (Preparation::Awaits(_, a), Preparation::Awaits(_, b)) => a.digest() == b.digest(),
-        (Preparation::Skip(_), Preparation::Skip(_)) | (Preparation::NotYet(_), Preparation::NotYet(_)) => {
-            true
-        }
+        (Preparation::Skip(_), Preparation::Skip(_)) => true,
+        (Preparation::NotYet(_, a), Preparation::NotYet(_, b)) => a == b,
         _ => false,
     }
 }

@@ -331,10 +331,10 @@ fn footprint(task: &HostTask, preparation: &Preparation, home: &str) -> Footprin
             all
         }
         Preparation::Skip(_) | Preparation::Sets(_) => return Footprint::default(),
-        Preparation::NotYet(_) if ["set_fact", "meta"].contains(&&*task.resource) => {
+        Preparation::NotYet(..) if ["set_fact", "meta"].contains(&&*task.resource) => {
             return Footprint::default();
         }
-        Preparation::NotYet(_) => Footprint::everything(),
+        Preparation::NotYet(_, footprint) => footprint.clone(),
     };
     footprint.writes.extend(task.touches.iter().cloned());
     let user = task.become_user.as_deref();

@@ -129,8 +129,22 @@ pub fn items_node(results: Vec<Option<Node>>) -> Node {
         let open = results.iter().find_map(|result| open(result, key));
         open.map_or(Value::Bool(false), Value::Unknown)
     };
-    let entries =
-        [("changed", any("changed")), ("failed", any("failed")), ("results", Value::Seq(results.clone()))];
+    // It was left out where each of them was.
+    let done = |result: &Node| match result.get("skipped").map(|node| &node.value) {
+        Some(Value::Bool(skipped)) => Some(!skipped),
+        _ => None,
+    };
+    let skipped = match results.iter().find(|result| done(result) != Some(false)) {
+        None => Value::Bool(true),
+        Some(_) if results.iter().any(|result| done(result) == Some(true)) => Value::Bool(false),
+        Some(open) => Value::Unknown(open.unknown().cloned().unwrap_or_else(|| format!("{PENDING} an item").into())),
+    };
+    let entries = [
+        ("changed", any("changed")),
+        ("failed", any("failed")),
+        ("skipped", skipped),
+        ("results", Value::Seq(results.clone())),
+    ];
     let entry = |(key, value): (&str, Value)| {
         (key.to_string(), Entry { key: origin.clone(), node: Node::new(value, origin.clone()) })
     };

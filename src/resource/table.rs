@@ -17,6 +17,8 @@ pub struct ResourceType {
     pub example: &'static str,
     pub free: Option<&'static str>,
     pub sources: &'static [SourceParam],
+    /// The parameters on which its footprint does not depend, where that is of use.
+    pub content: &'static [&'static str],
     pub result: &'static [(&'static str, &'static str)],
     /// What cannot be told before a task of it has run.
     pub untold: &'static [Untold],
@@ -48,6 +50,7 @@ pub const fn row<R: Resource>() -> ResourceType {
         example: R::EXAMPLE,
         free: R::FREE,
         sources: R::SOURCES,
+        content: R::CONTENT,
         result: R::RESULT,
         untold: R::UNTOLD,
         theirs: OtherNames(&[]),

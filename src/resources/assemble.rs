@@ -231,6 +231,7 @@ assemble:
 ";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "files", render: false, into: "tree" }];
+    const CONTENT: &'static [&'static str] = &["delimiter", "regexp", "fragments", "tree", "mode"];
 
     type Spec = Spec;
     type State = Assembled;

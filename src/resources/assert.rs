@@ -76,6 +76,7 @@ assert:
   msg: packages are installed with apt
 ";
     const FREE: Option<&'static str> = Some("that");
+    const CONTENT: &'static [&'static str] = &["that", "msg"];
 
     type Spec = Spec;
     type State = Act;

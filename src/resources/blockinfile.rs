@@ -208,6 +208,7 @@ blockinfile:
         AllowUsers backup@10.0.0.5
   validate: sshd -t -f %s
 ";
+    const CONTENT: &'static [&'static str] = &["block", "marker_begin", "marker_end", "insertafter", "insertbefore", "mode"];
 
     type Spec = Spec;
     type State = FileState;

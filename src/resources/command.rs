@@ -28,6 +28,7 @@ command:
   touches: [/etc/ssl]
 ";
     const FREE: Option<&'static str> = Some("cmd");
+    const CONTENT: &'static [&'static str] = &["cmd", "argv", "stdin", "env", "unless", "onlyif", "timeout"];
 
     type Spec = Params<Words>;
     type State = Act;

@@ -199,6 +199,7 @@ copy:
 ";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "files", render: false, into: "content" }];
+    const CONTENT: &'static [&'static str] = &["content", "mode"];
 
     type Spec = Spec;
     type State = Copied;

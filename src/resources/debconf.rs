@@ -132,6 +132,7 @@ impl Resource for Debconf {
     const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str = "name: Mail stays on this host\ndebconf:\n  name: postfix\n  question: postfix/main_mailer_type\n  \
         vtype: select\n  value: Local only\n";
+    const CONTENT: &'static [&'static str] = &["name", "question", "value"];
     type Spec = Spec;
     type State = Question;
 

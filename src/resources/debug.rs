@@ -31,6 +31,7 @@ debug:
   msg: this is {{facts.hostname}}
 ";
     const FREE: Option<&'static str> = Some("msg");
+    const CONTENT: &'static [&'static str] = &["msg"];
 
     type Spec = Spec;
     type State = Act;

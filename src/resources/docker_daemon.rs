@@ -169,6 +169,7 @@ docker_daemon:
     log-driver: json-file
     log-opts: { max-size: 10m, max-file: \"3\" }
 ";
+    const CONTENT: &'static [&'static str] = &["values"];
     type Spec = Spec;
     type State = DaemonState;
 

@@ -181,6 +181,7 @@ docker_image:
   name: redis:7.2
 ";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name", "digest"];
     type Spec = Spec;
     type State = ImageState;
 

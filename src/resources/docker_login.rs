@@ -143,6 +143,7 @@ docker_login:
   username: puller
   password: \"{{registry_password}}\"
 ";
+    const CONTENT: &'static [&'static str] = &["registry", "username", "password"];
     type Spec = Spec;
     type State = LoginState;
 

@@ -106,6 +106,7 @@ docker_volume:
   labels: { backup: daily }
 ";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name", "labels", "driver_opts"];
     type Spec = Spec;
     type State = VolumeState;
 

@@ -163,6 +163,7 @@ env_file:
     APP_ENV: production
     APP_PORT: 8080
 ";
+    const CONTENT: &'static [&'static str] = &["values", "comment", "mode"];
 
     type Spec = Spec;
     type State = EnvState;

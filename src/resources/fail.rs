@@ -36,6 +36,7 @@ fail:
   msg: this needs 2 GiB of memory, and there are {{facts.memory.total_mb}} MiB
 when: lt facts.memory.total_mb 1900
 ";
+    const CONTENT: &'static [&'static str] = &["msg"];
 
     type Spec = Spec;
     type State = Act;

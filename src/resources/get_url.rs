@@ -98,6 +98,7 @@ get_url:
   dest: /opt/exporter-1.8.2.tar.gz
   checksum: sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
 ";
+    const CONTENT: &'static [&'static str] = &["url", "checksum", "headers", "env", "mode"];
 
     type Spec = Spec;
     type State = Fetched;

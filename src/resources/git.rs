@@ -236,6 +236,7 @@ git:
   version: v2.1
   depth: 1
 ";
+    const CONTENT: &'static [&'static str] = &["version"];
 
     type Spec = Spec;
     type State = Tree;

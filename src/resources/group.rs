@@ -52,6 +52,7 @@ impl Resource for Group {
     const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str = "name: A group for deployments\ngroup:\n  name: deploy\n  gid: 2000\n";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name", "gid"];
     type Spec = Spec;
     type State = GroupState;
 

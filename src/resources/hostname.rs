@@ -129,6 +129,7 @@ impl Resource for Hostname {
     const EXAMPLE: &'static str =
         "name: Call it by its name\nhostname:\n  name: web1.example.org\n  hosts: true\n";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name"];
     type Spec = Spec;
     type State = HostnameState;
 

@@ -265,6 +265,7 @@ hosts_entry:
   ip: 10.0.0.5
   names: [db.example.com, db]
 ";
+    const CONTENT: &'static [&'static str] = &["ip", "names"];
 
     type Spec = Spec;
     type State = FileState;

@@ -83,6 +83,7 @@ json_merge:
     log-driver: json-file
     log-opts: { max-size: 10m, max-file: \"3\" }
 ";
+    const CONTENT: &'static [&'static str] = &["values", "mode"];
 
     type Spec = Spec;
     type State = FileState;

@@ -185,6 +185,7 @@ impl Resource for KernelModule {
     const EXAMPLE: &'static str =
         "name: Bridges go through the packet filter\nkernel_module:\n  name: br_netfilter\n";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["params"];
     type Spec = Spec;
     type State = ModuleState;
 

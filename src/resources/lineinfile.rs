@@ -130,6 +130,7 @@ lineinfile:
   regexp: ^#?PasswordAuthentication
   line: PasswordAuthentication no
 ";
+    const CONTENT: &'static [&'static str] = &["line", "regexp", "insertafter", "insertbefore", "mode"];
 
     type Spec = Spec;
     type State = FileState;

@@ -58,6 +58,7 @@ link:
   path: /etc/nginx/sites-enabled/app.conf
   target: ../sites-available/app.conf
 ";
+    const CONTENT: &'static [&'static str] = &["target"];
 
     type Spec = Spec;
     type State = FileState;

@@ -263,6 +263,7 @@ locale:
 ";
 
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name"];
     type Spec = Spec;
     type State = LocaleState;
 

@@ -247,6 +247,7 @@ logrotate:
   create: 0640 app adm
   postrotate: systemctl kill --signal=HUP app.service
 ";
+    const CONTENT: &'static [&'static str] = &["paths", "rotate", "size", "minsize", "maxsize", "maxage", "options"];
     type Spec = Spec;
     type State = FileState;
 

@@ -58,6 +58,7 @@ pause:
 ";
     const RESULT: &'static [(&'static str, &'static str)] =
         &[("user_input", "what was typed"), ("echo", "whether it showed"), ("delta", "seconds that it took")];
+    const CONTENT: &'static [&'static str] = &["seconds", "minutes", "prompt"];
 
     type Spec = Spec;
     type State = Act;

@@ -121,6 +121,7 @@ port_probe:
   open: [22, 80, 443]
   closed: others
 ";
+    const CONTENT: &'static [&'static str] = &["host", "open"];
 
     type Spec = Spec;
     type State = Act;

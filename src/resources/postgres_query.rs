@@ -176,6 +176,7 @@ postgres_query:
   rows: [{version: 42}]
 ";
     const FREE: Option<&'static str> = Some("query");
+    const CONTENT: &'static [&'static str] = &["query", "args", "db"];
     type Spec = Spec;
     type State = Act;
 

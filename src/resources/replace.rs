@@ -117,6 +117,7 @@ replace:
   regexp: (proxy_pass http://)10\\.0\\.0\\.5\\b
   replace: \\g<1>10.0.0.6
 ";
+    const CONTENT: &'static [&'static str] = &["regexp", "replace", "after", "before", "mode"];
 
     type Spec = Spec;
     type State = FileState;

@@ -170,12 +170,12 @@ impl Resource for Service {
             return Err(fault.hint(hint).into());
         }
         let ours = ours(spec, &name, &unit, seen)?;
+        // Whatever brings the unit may also start it, and enable it, as packages of Debian do. What is not there neither runs nor starts.
         let wants_it = spec.starts() || spec.enabled == Some(true);
-        // Whatever brings the unit may also start it, and enable it, as packages of Debian do.
-        if !unit.found && wants_it {
-            let why = format!("the host has no unit `{name}`");
-            seen.presume(&missing(&name), why.clone())?;
-            return Err(Pause::NotYet(why));
+        let wants_none = spec.state == Some(Wanted::Stopped) || spec.enabled == Some(false);
+        let why = || format!("the host has no unit `{name}`");
+        if !unit.found && (wants_it || wants_none && seen.presume(&missing(&name), why()).is_ok()) {
+            return Err(Pause::NotYet(why()));
         }
         let run = spec.state.map(|_| unit.run_word().to_string());
         // Of what is masked, systemd does not say whether it is enabled besides.

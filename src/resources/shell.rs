@@ -1,6 +1,6 @@
 //! `shell`: a line for `/bin/sh -c`.
 
-use super::shared::{Act, CommandLine, GUARDS, LOOKS, Params};
+use super::shared::{Act, CONTENT, CommandLine, GUARDS, LOOKS, Params};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Manner, Observe, Resource, Seen, Topic, Untold, shows_at_once},
@@ -35,6 +35,7 @@ shell:
   touches: [/srv/app]
 ";
     const FREE: Option<&'static str> = Some("cmd");
+    const CONTENT: &'static [&'static str] = CONTENT;
 
     type Spec = Params<Script>;
     type State = Act;

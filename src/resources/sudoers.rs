@@ -255,6 +255,7 @@ sudoers:
   user: deploy
   commands: [/usr/bin/systemctl restart app.service]
 ";
+    const CONTENT: &'static [&'static str] = &["content", "commands", "user", "group", "runas", "host"];
     type Spec = Spec;
     type State = Rules;
 

@@ -144,6 +144,7 @@ impl Resource for SystemdUnit {
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "templates", render: true, into: "content" }];
     const UNTOLD: &'static [Untold] = &[Untold::Own];
+    const CONTENT: &'static [&'static str] = &["content", "enabled", "started"];
     type Spec = Spec;
     type State = UnitFile;
 

@@ -69,6 +69,7 @@ template:
 ";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "templates", render: true, into: "content" }];
+    const CONTENT: &'static [&'static str] = &["content", "mode"];
 
     type Spec = Spec;
     type State = FileState;

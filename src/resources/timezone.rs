@@ -66,6 +66,7 @@ impl Resource for Timezone {
     const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str = "name: Logs tell our time\ntimezone:\n  name: Europe/Berlin\n";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name"];
     type Spec = Spec;
     type State = TimezoneState;
 

@@ -151,6 +151,7 @@ unarchive:
 ";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "files", render: false, into: "content" }];
+    const CONTENT: &'static [&'static str] = &["content", "include", "exclude", "checksum", "mode"];
 
     type Spec = Spec;
     type State = Members;

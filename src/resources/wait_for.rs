@@ -113,6 +113,7 @@ wait_for:
   port: 5432
   timeout: 60
 ";
+    const CONTENT: &'static [&'static str] = &["host", "succeeds", "timeout"];
 
     type Spec = Spec;
     type State = Act;

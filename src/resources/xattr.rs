@@ -146,6 +146,7 @@ xattr:
   key: xdg.robots.backup
   value: \"false\"
 ";
+    const CONTENT: &'static [&'static str] = &["value"];
 
     type Spec = Spec;
     type State = XattrState;

@@ -76,7 +76,8 @@ impl HostTasks {
                 own.into_iter().chain(kept).collect()
             }
             Ok(Preparation::Skip(_) | Preparation::Sets(_)) => return vec![],
-            Ok(Preparation::NotYet(_) | Preparation::Items(_)) | Err(_) if is_here => vec![Area::Everything],
+            Ok(Preparation::NotYet(_, footprint)) if is_here => footprint.writes,
+            Ok(Preparation::Items(_)) | Err(_) if is_here => vec![Area::Everything],
             _ => vec![],
         };
         areas.extend(host_task.touches.iter().filter(|_| is_here).cloned());

@@ -108,7 +108,7 @@ impl HostTasks {
         let values = match prepared {
             Ok(Preparation::Sets(values)) => Values::Set(values),
             Ok(Preparation::Skip(_)) => Values::Not,
-            Ok(Preparation::NotYet(why)) => Values::Unknown(Some(why)),
+            Ok(Preparation::NotYet(why, _)) => Values::Unknown(Some(why)),
             _ => Values::Unknown(None),
         };
         let written = self.shared.task(task.source).params.as_map();

@@ -53,6 +53,14 @@ impl TypeInfo {
         }
     }
 
+    /// Whether what a task of it touches is the same whatever this parameter is.
+    pub fn is_content(&self, parameter: &str) -> bool {
+        match &self.kind {
+            Kind::Ours(row) => row.content.contains(&parameter),
+            Kind::External(external) => !external.places(parameter),
+        }
+    }
+
     /// Parameters of Ansible's that are not there, with what to do instead.
     pub fn strangers(&self, params: &Node) -> Diagnostics {
         match &self.kind {

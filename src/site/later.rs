@@ -65,7 +65,7 @@ impl HostTasks {
         for item in all {
             match item.preparation {
                 Preparation::Sets(own) => values.extend((*own).clone()),
-                Preparation::NotYet(why) => return Ok(Preparation::NotYet(why)),
+                Preparation::NotYet(..) => return Ok(item.preparation),
                 _ => {}
             }
         }

@@ -35,6 +35,7 @@ mod traced;
 mod trees;
 mod types;
 mod validate;
+mod within;
 mod written;
 
 pub use course::Course;
@@ -47,6 +48,7 @@ pub use scopes::shows_in_a_run;
 pub use traced::{Cause, Fate, Parameter, Traced};
 pub use types::{HostTask, Once, OnceKey, Place, Preparation, Prepare, PreparedItem, Register, Registered};
 pub use validate::ByHost;
+pub use within::stand_ins;
 pub use written::Written;
 
 use crate::{

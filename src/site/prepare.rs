@@ -9,11 +9,12 @@ use super::{
     parameters::{
         conditions, given_parameters, known_parameters, missing, placed, refuse_secrets, shown_json, unknown,
     },
+    within,
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
     inventory::ACCEPT,
-    model::{Origin, TaskId},
+    model::{Footprint, Origin, TaskId},
     playbook::Task,
     resource::SourceParam,
     template::{Scope, Truth, condition, render, render_file},
@@ -74,7 +75,7 @@ impl HostTasks {
     ) -> Result<Preparation, Diagnostics> {
         match self.prepare_as_known(id, registered, aim)? {
             // The host has said what it is: a fact that is missing now is another host's, and will not come.
-            Preparation::NotYet(why) if self.scopes.has_facts && why.starts_with(facts::UNKNOWN) => {
+            Preparation::NotYet(why, _) if self.scopes.has_facts && why.starts_with(facts::UNKNOWN) => {
                 let task = self.shared.task(self.tasks[id.0 as usize].source);
                 let error =
                     Diagnostic::error("facts of another host are not known").at(&task.origin).cause(why);
@@ -93,7 +94,7 @@ impl HostTasks {
         let host_task = &self.tasks[id.0 as usize];
         let task = self.shared.task(host_task.source);
         if let Some(why) = self.pending.get(&id) {
-            return Ok(Preparation::NotYet(why.to_string()));
+            return Ok(Preparation::NotYet(why.to_string(), Footprint::everything()));
         }
         let ended = self.ended(host_task, registered);
         let mut unknown = match ended {
@@ -141,9 +142,6 @@ impl HostTasks {
                 Truth::Unknown(why) => unknown = unknown.or(Some(why)),
             }
         }
-        if let (Some(why), Aim::Run) = (&unknown, aim) {
-            return Ok(Preparation::NotYet(why.to_string()));
-        }
         if unknown.is_none() {
             self.check_late(task, &scope)?;
         }
@@ -151,11 +149,16 @@ impl HostTasks {
             self.check_judging(host_task, &scope)?;
         }
         let preparation = match task.resource.0.as_str() {
-            "set_fact" => self.facts(task, &scope)?,
-            "meta" if task.is_meta("end_host") => self.end(host_task),
-            _ => self.resource(host_task, task, &scope, self.coming(host_task, registered))?,
+            "set_fact" => self.facts(task, &scope),
+            "meta" if task.is_meta("end_host") => Ok(self.end(host_task)),
+            _ => self.resource(host_task, task, &scope, self.coming(host_task, registered)),
         };
-        let preparation = unknown.map_or(preparation, |why| Preparation::NotYet(why.to_string()));
+        let preparation = match unknown {
+            Some(why) if aim == Aim::Run || preparation.is_ok() => {
+                Preparation::NotYet(why.to_string(), within::perhaps(&preparation))
+            }
+            _ => preparation?,
+        };
         if let (Preparation::Ready(prepared), true) = (&preparation, registered.is_empty()) {
             self.ready().insert(id, prepared.clone());
         }
@@ -174,7 +177,8 @@ impl HostTasks {
         if let Some(why) = params.unknown() {
             known_parameters(kind, &params)?;
             refuse_secrets(kind, &params)?;
-            return Ok(Preparation::NotYet(why.to_string()));
+            let footprint = within::footprint(kind, &params, host_task.no_log);
+            return Ok(Preparation::NotYet(why.to_string(), footprint));
         }
         match kind.prepare(&params, host_task.no_log) {
             Ok(prepared) => Ok(match awaits {
@@ -182,7 +186,7 @@ impl HostTasks {
                 Some(why) => Preparation::Awaits(why, Arc::from(prepared)),
             }),
             // It may be about what is not there yet.
-            Err(errors) => awaits.map(Preparation::NotYet).ok_or_else(|| {
+            Err(errors) => awaits.map(|why| Preparation::NotYet(why, Footprint::everything())).ok_or_else(|| {
                 let place = |error| placed(unknown(missing(error, kind), kind), task);
                 Diagnostics(errors.0.into_iter().map(place).collect())
             }),

@@ -3,7 +3,7 @@
 use super::{Judgement, Tries};
 use crate::{
     diag::Diagnostics,
-    model::{Area, BecomeMethod, InBlock, Origin, Part, TaskId},
+    model::{Area, BecomeMethod, Footprint, InBlock, Origin, Part, TaskId},
     resource::Prepared,
     yaml::{Entry, Map, Node, Value},
 };
@@ -194,8 +194,8 @@ pub enum Preparation {
     Sets(Arc<Map>),
     /// `when` is false: the condition's text.
     Skip(String),
-    /// A condition or parameter is not known yet: what it waits for.
-    NotYet(String),
+    /// A condition or parameter is not known yet: what it waits for, and what it touches whatever that comes to.
+    NotYet(String, Footprint),
     /// What it takes along is not there yet, or will be something else. All else of it is as in this.
     Awaits(String, Arc<dyn Prepared>),
 }

@@ -55,6 +55,7 @@ mod terminal;
 mod transfer;
 mod truth;
 mod undo;
+mod untold;
 mod vault_keys;
 mod vault_merges;
 mod vaults;

@@ -7,7 +7,7 @@
 mod playbooks;
 
 use crate::project::Project;
-use playbooks::{Part, Playbook, Thing, part, thing};
+use playbooks::{Part, Playbook, Thing, part, rest, things};
 use proptest::{
     prelude::*,
     strategy::ValueTree,
@@ -64,11 +64,19 @@ fn is_after(failed: &[(u32, u64)], task: u64, came: &Came) -> bool {
 
 fn lay(project: &Project, things: &[Thing]) {
     let home = project.home("a");
+    let path = |path: &str| home.join(path);
     for thing in things {
-        let path = |path: &str| home.join(path);
         let (at, is_made) = match thing {
             Thing::File(at, ..) | Thing::Link(at, _) => (path(at), false),
             Thing::Folder(at) => (path(at), true),
+            Thing::Rest(without, text) => {
+                let (folders, files) = rest(*without);
+                // Something else may be in the way.
+                folders.iter().for_each(|folder| drop(fs::create_dir_all(path(folder))));
+                let missing = files.iter().map(|file| path(file)).filter(|file| file.symlink_metadata().is_err());
+                missing.for_each(|file| drop(fs::write(file, text)));
+                continue;
+            }
         };
         let folder = if is_made { at.clone() } else { at.parent().unwrap().to_owned() };
         // Where something else is in the way already, it stays.
@@ -81,7 +89,7 @@ fn lay(project: &Project, things: &[Thing]) {
                 fs::set_permissions(&at, std::os::unix::fs::PermissionsExt::from_mode(*mode)).unwrap();
             }
             Thing::Link(_, to) => symlink(path(to), &at).unwrap(),
-            Thing::Folder(_) => {}
+            Thing::Folder(_) | Thing::Rest(..) => {}
         }
     }
 }
@@ -96,6 +104,8 @@ struct Count {
     failed: usize,
     saved: usize,
 }
+
+fn any_f(out: &str) -> bool { came(out).values().any(|it| it.status == "failed") }
 
 fn holds(things: &[Thing], parts: &[Part], saved: bool) -> Result<Count, TestCaseError> {
     let book = Playbook::new(parts);
@@ -150,6 +160,15 @@ fn holds(things: &[Thing], parts: &[Part], saved: bool) -> Result<Count, TestCas
         .filter(|(_, it)| it.status == "failed")
         .filter_map(|(task, it)| it.block().filter(|(_, part)| *part != 'r').map(|(block, _)| (block, *task)))
         .collect();
+    if std::env::var("TRUTH_SHOW").is_ok() {
+        for line in check.out.lines().chain(apply.out.lines()) {
+            let event: Value = serde_json::from_str(line).unwrap();
+            if event["event"] == "task_finished" && event["status"] == "failed" {
+                println!("FAILED {:?} {} {}", check.code, event["name"], event["failure"]["message"]);
+            }
+        }
+        if any_f(&check.out) || any_f(&apply.out) { println!("CASE"); }
+    }
     let any_failed = done.values().any(|it| it.status == "failed");
     // What fails in the plan keeps the run from beginning.
     for (task, shown) in shown.iter().filter(|_| may_act) {
@@ -188,7 +207,7 @@ fn what_is_shown_is_what_is_done() {
     seed[..8].copy_from_slice(&number("TRUTH_SEED").unwrap_or(1).to_le_bytes());
     let config = Config { max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let strategy = (prop::collection::vec(thing(), 0..5), prop::collection::vec(part(), 1..7), any::<bool>());
+    let strategy = (things(), prop::collection::vec(part(), 1..7), any::<bool>());
     let mut all = Count::default();
     while all.cases < cases {
         let mut tree = strategy.new_tree(&mut runner).unwrap();

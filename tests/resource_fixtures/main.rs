@@ -21,6 +21,7 @@
 //! shows one in which exactly that facet is disturbed; one of them says its `footprint`. What cannot be has its reason below.
 
 mod answers;
+mod content;
 mod facet;
 mod text;
 mod untold;

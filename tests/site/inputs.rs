@@ -181,7 +181,7 @@ fn what_only_a_result_tells_is_checked_by_the_tasks_of_the_role() {
         );
         Registered { results: [("asked".to_string(), node)].into(), ..Registered::default() }
     };
-    assert!(matches!(tasks.prepare(TaskId(1), &Registered::default()), Ok(Preparation::NotYet(_))));
+    assert!(matches!(tasks.prepare(TaskId(1), &Registered::default()), Ok(Preparation::NotYet(..))));
     assert!(matches!(tasks.prepare(TaskId(1), &result(81)), Ok(Preparation::Ready(_))));
     let errors = tasks.prepare(TaskId(1), &result(0)).err().expect("0 is no port");
     has(&project.text(&errors), &["`port` of role `web` must be a port"]);

@@ -43,7 +43,7 @@ pub(super) fn claims(host: &dyn Prepare) -> (Vec<(TaskId, Claim)>, Writers, bool
     {
         let prepared = match host.prepare(task.id, &Registered::default()) {
             Ok(Preparation::Ready(prepared) | Preparation::Awaits(_, prepared)) => prepared,
-            Ok(Preparation::NotYet(_) | Preparation::Items(_)) => {
+            Ok(Preparation::NotYet(..) | Preparation::Items(_)) => {
                 all_known = false;
                 continue;
             }

@@ -223,6 +223,7 @@ acl:
   entries: [\"user:www-data:rX\", \"default:user:www-data:rX\"]
   recursive: true
 ";
+    const CONTENT: &'static [&'static str] = &["permissions", "entity", "entries"];
 
     type Spec = Spec;
     type State = AclState;

@@ -204,6 +204,7 @@ authorized_key:
   key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2I2Ol4Bmd9uy6uZ9Op5+1tdBtfXD7RhmvG7Cv1GVS1 alice@laptop
   key_options: restrict,pty
 ";
+    const CONTENT: &'static [&'static str] = &["key", "key_options", "comment"];
     type Spec = Spec;
     type State = Keys;
 

@@ -46,6 +46,7 @@ impl Resource for Certificate {
         SourceParam { key: "content_src", folder: "files", render: false, into: "content" },
         SourceParam { key: "key_src", folder: "files", render: false, into: "key_content" },
     ];
+    const CONTENT: &'static [&'static str] = &["names", "days", "renew_before", "content", "key_content"];
     type Spec = Spec;
     type State = CertificateState;
 

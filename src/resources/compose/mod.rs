@@ -119,6 +119,7 @@ impl Resource for Compose {
     );
     const EXAMPLE: &'static str = "name: The shop runs\ncompose:\n  project: shop\n  directory: /srv/shop\n  files: docker-compose.yml\n  \
         env_file: .env\n  timeout: 300\n";
+    const CONTENT: &'static [&'static str] = &["services", "profiles", "scale", "timeout"];
     type Spec = Spec;
     type State = Project;
 

@@ -256,6 +256,7 @@ cron:
   minute: 15
   job: /usr/local/bin/backup --quiet
 ";
+    const CONTENT: &'static [&'static str] = &["job", "minute", "hour", "day", "month", "weekday"];
     type Spec = Spec;
     type State = Jobs;
 

@@ -207,6 +207,7 @@ docker_network:
   labels: { owner: ops }
 ";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name", "subnet", "gateway", "ip_range", "labels", "options"];
     type Spec = Spec;
     type State = NetworkState;
 

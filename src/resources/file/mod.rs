@@ -128,6 +128,7 @@ file:
   owner: root
   group: adm
 ";
+    const CONTENT: &'static [&'static str] = &["mode"];
 
     type Spec = Spec;
     type State = Entry;

@@ -118,6 +118,7 @@ filesystem:
   fstype: ext4
   label: data
 ";
+    const CONTENT: &'static [&'static str] = &["label"];
 
     type Spec = Spec;
     type State = FilesystemState;

@@ -202,6 +202,7 @@ ini:
     SystemMaxUse: 500M
     MaxRetentionSec: 1month
 ";
+    const CONTENT: &'static [&'static str] = &["section", "option", "value", "values", "options", "mode"];
 
     type Spec = Spec;
     type State = FileState;

@@ -144,6 +144,7 @@ mount:
   opts: noatime,nodev
   passno: 2
 ";
+    const CONTENT: &'static [&'static str] = &["opts"];
 
     type Spec = Spec;
     type State = MountState;

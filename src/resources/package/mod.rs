@@ -26,6 +26,7 @@ impl Resource for Package {
     const EXAMPLE: &'static str =
         "name: What every host needs\npackage:\n  name: [ca-certificates, nftables]\n  state: present\n";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["name", "version", "default_release"];
     type Spec = spec::Spec;
     type State = Packages;
 

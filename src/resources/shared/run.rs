@@ -19,6 +19,9 @@ pub const GUARDS: &str = "`creates`, `removes`, `onlyif` or `unless` says that i
 /// What `changes: false` makes of it.
 pub const LOOKS: &str = "With `changes: false` it only looks, also under `--check`, and counts as no change.";
 
+/// What a line may be without touching anything else.
+pub const CONTENT: &[&str] = &["cmd", "stdin", "env", "unless", "onlyif", "timeout"];
+
 /// How a line becomes an argv.
 pub trait CommandLine {
     fn argv(&self) -> Vec<String>;

@@ -183,6 +183,7 @@ sshd_config:
     PermitRootLogin: prohibit-password
     MaxAuthTries: 4
 ";
+    const CONTENT: &'static [&'static str] = &["options"];
     type Spec = Spec;
     type State = Config;
 

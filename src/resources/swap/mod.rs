@@ -83,6 +83,7 @@ impl Resource for Swap {
     const TOPIC: Topic = Topic::System;
     const UNTOLD: &'static [Untold] = &[Untold::Own];
     const EXAMPLE: &'static str = "name: Some swap for bad days\nswap:\n  path: /swapfile\n  size: 2G\n";
+    const CONTENT: &'static [&'static str] = &["size", "priority"];
     type Spec = Spec;
     type State = SwapState;
 

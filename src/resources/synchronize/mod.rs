@@ -156,6 +156,7 @@ synchronize:
 ";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "files", render: false, into: "tree" }];
+    const CONTENT: &'static [&'static str] = &["tree", "mode", "directory_mode"];
 
     type Spec = Spec;
     type State = Synced;

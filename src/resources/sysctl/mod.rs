@@ -131,6 +131,7 @@ impl Resource for Sysctl {
     const TOPIC: Topic = Topic::System;
     const EXAMPLE: &'static str =
         "name: Redis asks for it\nsysctl:\n  name: vm.overcommit_memory\n  value: 1\n";
+    const CONTENT: &'static [&'static str] = &["value"];
     type Spec = Spec;
     type State = SysctlState;
 

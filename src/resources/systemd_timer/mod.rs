@@ -74,6 +74,7 @@ systemd_timer:
   randomized_delay: 15min
   persistent: true
 ";
+    const CONTENT: &'static [&'static str] = &["command", "on_calendar", "on_boot", "on_unit_active", "environment", "description"];
     type Spec = Spec;
     type State = Timer;
 

@@ -110,6 +110,7 @@ unattended_upgrades:
   reboot_time: \"03:30\"
   mail: root
 ";
+    const CONTENT: &'static [&'static str] = &["origins", "blacklist", "mail"];
     type Spec = Spec;
     type State = Upgrades;
 

@@ -101,6 +101,7 @@ impl Resource for User {
     const EXAMPLE: &'static str =
         "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";
     const FREE: Option<&'static str> = Some("name");
+    const CONTENT: &'static [&'static str] = &["password", "comment", "shell", "uid", "groups"];
     type Spec = Spec;
     type State = UserState;
 

@@ -128,6 +128,7 @@ yaml_merge:
     storage: ~
   validate: promtool check config %s
 ";
+    const CONTENT: &'static [&'static str] = &["values", "mode"];
 
     type Spec = Spec;
     type State = FileState;

@@ -8,6 +8,31 @@ pub enum Thing {
     File(&'static str, &'static str, u32),
     Folder(&'static str),
     Link(&'static str, &'static str),
+    /// The folders, and nearly all files that may be asked for, where nothing else is: which are left out, and what is in them.
+    Rest(u32, &'static str),
+}
+
+/// Where tasks of an include with a loop are about the same names.
+const ROOTS: [&str; 3] = ["", "d/", "g/"];
+
+/// The folders, and the files of [`Thing::Rest`].
+pub fn rest(without: u32) -> (Vec<String>, Vec<String>) {
+    let all = |names: &[&str]| -> Vec<String> {
+        ROOTS.iter().flat_map(|root| names.iter().map(move |name| format!("{root}{name}"))).collect()
+    };
+    let is_there = |at: usize| without.rotate_right(3 * at as u32) & 7 != 0;
+    let files = all(&FILES).into_iter().enumerate().filter(|(at, _)| is_there(*at)).map(|(_, name)| name);
+    (all(&FOLDERS), files.collect())
+}
+
+/// What lies in the home: most homes have what most tasks need.
+pub fn things() -> impl Strategy<Value = Vec<Thing>> {
+    let text = select(vec!["{\"a\": {\"b\": 1}}\n", "{\"a\": {\"b\": 1}}\n", "{}\n", "one: 1\ntwo: 2\n", "A=1\nB='x y'\n"]);
+    let rest = proptest::option::weighted(0.9, (any::<u32>(), text));
+    (prop::collection::vec(thing(), 0..4), rest).prop_map(|(mut things, rest)| {
+        things.extend(rest.map(|(without, text)| Thing::Rest(without, text)));
+        things
+    })
 }
 
 const FILES: [&str; 5] = ["a", "b", "c", "d/a", "d/e/b"];
@@ -21,13 +46,15 @@ const TEXTS: [&str; 7] = [
     "{\"a\": {\"b\": 1}}\n",
     "A=1\nB='x y'\n",
 ];
+/// What the command before printed, as an expression in YAML.
+const SAID: &str = "default said.stdout 'none'";
 const MODES: [&str; 4] = ["0644", "0600", "0755", "u=rw,go=r"];
 
-pub fn thing() -> impl Strategy<Value = Thing> {
+fn thing() -> impl Strategy<Value = Thing> {
     prop_oneof![
-        4 => (select(&FILES[..]), select(&TEXTS[..]), select(vec![0o644, 0o600, 0o755]))
+        8 => (select(&FILES[..]), select(&TEXTS[..]), select(vec![0o644, 0o600, 0o755]))
             .prop_map(|(path, text, mode)| Thing::File(path, text, mode)),
-        1 => select(&FOLDERS[..]).prop_map(Thing::Folder),
+        2 => select(&FOLDERS[..]).prop_map(Thing::Folder),
         1 => (select(&FILES[..]), select(&FILES[..])).prop_map(|(path, to)| Thing::Link(path, to)),
     ]
 }
@@ -48,6 +75,8 @@ enum Beside {
     Changed,
     /// Of a `stat` what it found, of a command what it printed.
     Found,
+    /// What the last command that changes something printed.
+    Said,
     Skipped,
     Notify,
     ChangedWhen,
@@ -70,10 +99,11 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
     let file = || select(&FILES[..]);
     let text = || select(&TEXTS[..]).prop_map(|text| serde_json::to_string(text).unwrap());
     let mode = || select(&MODES[..]);
+    let octal = || select(&MODES[..3]);
     let word = || select(vec!["one", "two", "k", "x=1", "A=2", "new line"]);
     let of = |text: &str| text.to_owned();
     let of_file = prop_oneof![
-        4 => (text(), proptest::option::of(mode())).prop_map(|(text, mode)| {
+        4 => (text(), proptest::option::of(octal())).prop_map(|(text, mode)| {
             let mode = mode.map(|mode| format!(", mode: \"{mode}\"")).unwrap_or_default();
             format!("copy: {{dest: \"@\", content: {text}{mode}}}")
         }),
@@ -91,8 +121,11 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
         2 => (word(), word())
             .prop_map(|(from, to)| format!("replace: {{path: \"@\", regexp: \"{from}\", replace: \"{to}\"}}")),
         2 => word().prop_map(|word| format!("ini: {{path: \"@\", section: s, option: k, value: \"{word}\"}}")),
-        2 => word().prop_map(|word| format!("json_merge: {{path: \"@\", values: {{a: {{b: \"{word}\"}}}}}}")),
-        1 => word().prop_map(|word| format!("yaml_merge: {{path: \"@\", values: {{a: {{b: \"{word}\"}}}}}}")),
+        3 => (word(), select(vec!["json_merge", "yaml_merge"]), 0..4).prop_map(|(word, kind, plain)| {
+            // Seldom where others write what it cannot read.
+            let path = if plain == 0 { "\"@\"" } else { "\"@.values\", create: true" };
+            format!("{kind}: {{path: {path}, values: {{a: {{b: \"{word}\"}}}}}}")
+        }),
         1 => word().prop_map(|word| format!("env_file: {{path: \"@\", keep: true, values: {{A: \"{word}\"}}}}")),
         1 => Just(of("template: {src: t.hbs, dest: \"@\"}")),
         1 => Just(of("copy: {dest: \"@\", content: \"is {{told}}\"}")),
@@ -100,7 +133,14 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
         2 => Just(of("stat: {path: \"@\"}")),
         // What prints lines: to look with, and to loop over.
         1 => Just(of("shell: {cmd: \"if [ -f @ ]; then echo a; fi; echo c\", changes: false, reads: [\"@\"], touches: [nothing]}")),
-        1 => Just(of("shell: {cmd: \"echo two >> {{home}}/own\", touches: [\"{{home}}/own\"]}")),
+        4 => select(vec!["said", "x=1", "one"]).prop_map(|word| {
+            format!("shell: {{cmd: \"echo two >> {{{{home}}}}/own; echo {word}\", touches: [\"{{{{home}}}}/own\"]}}")
+        }),
+        // `%` is what the last of these printed, if there is one.
+        3 => Just(of("copy: {dest: \"@\", content: \"so: %\"}")),
+        1 => octal().prop_map(|mode| format!("copy: {{dest: \"@\", content: \"%\", mode: \"{mode}\"}}")),
+        1 => Just(of("lineinfile: {path: \"@\", line: \"%\", create: true}")),
+        1 => Just(of("env_file: {path: \"@\", keep: true, values: {A: \"%\"}}")),
         1 => Just(of("meta: flush_handlers")),
         1 => Just(of("debug: {msg: \"{{told}}\"}")),
     ];
@@ -130,6 +170,7 @@ pub fn task() -> impl Strategy<Value = Task> {
         4 => Just(Nothing),
         2 => Just(Changed),
         2 => Just(Found),
+        1 => Just(Said),
         1 => Just(Skipped),
         2 => Just(Notify),
         1 => select(vec![ChangedWhen, IgnoreErrors, CheckMode]),
@@ -195,6 +236,8 @@ pub struct Playbook {
     pub files: Vec<(String, String)>,
     pub tasks: usize,
     blocks: usize,
+    /// A command has said something, which only shows in the run.
+    said: bool,
     /// The task before, as far as what stands beside the next one can be about it.
     last: Option<Last>,
 }
@@ -326,6 +369,8 @@ impl Playbook {
                         "\"{{before.stdout_lines}}\""
                     });
                     item = each;
+                } else if self.said {
+                    items = Some("\"{{default said.stdout_lines list}}\"");
                 }
             }
         }
@@ -333,10 +378,13 @@ impl Playbook {
         let is_plain = item == "item";
         if let Some(items) = items {
             lines.push(format!("loop: {items}"));
-            path = format!("{home}/{{{{{item}}}}}");
+            // A file is in the way of a folder.
+            let of = if FOLDERS.contains(&task.path) { "of-" } else { "" };
+            path = format!("{home}/{of}{{{{{item}}}}}");
         }
         let is_command = task.what.starts_with("shell") || task.what.starts_with("command");
         let last = self.last.as_ref();
+        let told = if self.said { format!("{{{{{SAID}}}}}") } else { "{{told}}".to_owned() };
         match task.beside {
             Beside::Changed => lines.push("when: before.changed".into()),
             Beside::Skipped => lines.push("when: not before.skipped".into()),
@@ -349,19 +397,25 @@ impl Playbook {
                 }
                 _ => {}
             },
+            Beside::Said if self.said => lines.push(format!("when: eq ({SAID}) \"said\"")),
             Beside::Notify if !is_meta && !is_fact => lines.push("notify: after".into()),
             Beside::ChangedWhen if is_command => lines.push("changed_when: false".into()),
             Beside::IgnoreErrors if !is_meta => lines.push("ignore_errors: true".into()),
             Beside::CheckMode if !is_meta && !is_fact && !is_command => lines.push("check_mode: true".into()),
             _ => {}
         }
-        if !is_meta && !is_fact {
+        let says = task.what.starts_with("shell: {cmd: \"echo two");
+        if says {
+            lines.push("register: said".into());
+            // What a rescue says is not there when it is not called for.
+            self.said |= !kind.ends_with('r');
+        } else if !is_meta && !is_fact {
             lines.push("register: before".into());
             let repeat = if items.is_none() { Repeat::Once } else { Repeat::List };
             let last = Last { what: task.what.clone(), repeat };
             self.last = Some(last).filter(|last| is_plain || last.repeat == Repeat::Once);
         }
-        let what = task.what.replace('@', &path);
+        let what = task.what.replace('@', &path).replace('%', &told);
         let more: String = lines.iter().map(|line| format!("{space}  {line}\n")).collect();
         format!("{space}- name: {kind} {number}\n{space}  {what}\n{more}")
     }

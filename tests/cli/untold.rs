@@ -1,0 +1,125 @@
+//! Tasks of which not all is known before a command has run: they hold up what they touch, and nothing else.
+
+use crate::{project::Project, sshd::Sshd};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs};
+
+const SAYS: &str = "    - {name: says, shell: {cmd: \"echo said >> {{home}}/log; echo said\", touches: [\"{{home}}/log\"]}, register: r}\n";
+
+/// How each task came out, by its name.
+fn statuses(out: &str) -> BTreeMap<String, String> {
+    let events = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ended = events.filter(|event| event["event"] == "task_finished");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    ended.map(|event| (text(&event["name"]), text(&event["status"]))).collect()
+}
+
+#[test]
+fn what_a_command_tells_holds_up_nothing_but_what_it_goes_into() {
+    let sshd = Sshd::start();
+    let project = Project::ssh(
+        &sshd,
+        &(SAYS.to_owned()
+            + "    - {name: told, copy: {dest: \"{{home}}/told\", content: \"{{r.stdout}}\\n\", mode: \"0644\"}}\n    \
+               - {name: line, lineinfile: {path: \"{{home}}/lines\", line: \"{{r.stdout}}\", create: true}}\n    \
+               - {name: values, env_file: {path: \"{{home}}/env\", values: {A: \"{{r.stdout}}\", B: b}}}\n    \
+               - {name: maybe, copy: {dest: \"{{home}}/maybe\", content: x}, when: eq r.stdout \"said\"}\n    \
+               - {name: never, copy: {dest: \"{{home}}/never\", content: x}, when: eq r.stdout \"else\"}\n    \
+               - {name: shown, debug: {msg: \"{{r.stdout}}\"}}\n    \
+               - {name: each, copy: {dest: \"{{home}}/each\", content: \"{{item}}\"}, loop: \"{{r.stdout_lines}}\"}\n    \
+               - {name: runs, shell: {cmd: \"echo {{r.stdout}} > {{home}}/ran\", touches: [\"{{home}}/ran\"]}}\n    \
+               - {name: free, copy: {dest: \"{{home}}/free\", content: \"free\\n\"}}\n    \
+               - {name: free folder, file: {path: \"{{home}}/folder/in\", state: directory}}\n    \
+               - {name: behind told, replace: {path: \"{{home}}/told\", regexp: said, replace: done}}\n    \
+               - {name: behind maybe, lineinfile: {path: \"{{home}}/maybe\", line: y}}\n    \
+               - {name: behind ran, copy: {dest: \"{{home}}/ran\", content: z}}\n"),
+    );
+    let ran = project.apply(&["--check", "--json"]);
+    ran.exits(10);
+    let shown = statuses(&ran.out);
+    let deferred: Vec<&str> =
+        shown.iter().filter(|(_, status)| *status == "deferred").map(|(name, _)| name.as_str()).collect();
+    let expected = [
+        "behind maybe", "behind ran", "behind told", "each", "line", "maybe", "never", "runs", "shown", "told",
+        "values",
+    ];
+    assert_eq!(deferred, expected);
+    // What waits for what is the same to whoever asks.
+    let graph = project.run(&["graph", "inventory.yml"]);
+    graph.exits(0);
+    let plan = project.run(&["plan", "inventory.yml", "-o", "p.plan"]);
+    plan.exits(10).has(&["~ free", "? told", "? behind told"]);
+    let ran = project.run(&["apply", "p.plan", "--json"]);
+    ran.exits(0);
+    let done = statuses(&ran.out);
+    for (name, status) in shown.iter().filter(|(_, status)| *status != "deferred") {
+        assert_eq!(done[name], status.replace("would_change", "changed"), "{name}\n{}", ran.text());
+    }
+    assert_eq!(done["never"], "skipped");
+    let read = |name: &str| fs::read_to_string(sshd.home("alice").join("work").join(name)).unwrap();
+    let texts = ["told", "lines", "each", "ran", "free"].map(read);
+    assert_eq!(texts, ["done\n", "said\n", "said", "z", "free\n"]);
+    assert_eq!(read("maybe"), "x\ny\n");
+}
+
+/// Where a task acts, and what an earlier job is called, may hang on what was told: then all behind it waits.
+#[test]
+fn what_a_command_tells_of_where_to_act_holds_up_everything() {
+    for told in [
+        "copy: {dest: \"{{home}}/{{r.stdout}}\", content: x}",
+        "copy: {dest: \"{{home}}/a\", content: x, owner: \"{{default r.owner 'root'}}\"}, when: eq r.stdout \"no\", vars: {home: \"/nowhere/{{r.stdout}}\"}",
+        "shell: {cmd: \"true {{r.stdout}}\", touches: [nothing]}, async: 5, poll: 1",
+    ] {
+        let project = Project::tasks(&format!(
+            "{SAYS}    - {{name: told, {told}}}\n    - {{name: free, copy: {{dest: \"{{{{home}}}}/free\", content: x}}}}\n"
+        ));
+        let ran = project.apply(&["--check", "--json"]);
+        ran.exits(10);
+        assert_eq!(statuses(&ran.out)["free"], "deferred", "{told}\n{}", ran.text());
+        project.go().exits(0);
+        assert!(project.has("h/a/free"));
+    }
+}
+
+#[test]
+fn who_touches_the_same_waits_though_not_all_of_it_is_known() {
+    let line = |name: &str, what: &str| {
+        format!("    - {{name: {name}, shell: {{cmd: \"{what} >> {{{{home}}}}/order\", touches: [\"{{{{home}}}}/order\"]}}}}\n")
+    };
+    let tasks = [
+        SAYS.to_owned(),
+        line("first", "sleep 1; echo 1 {{r.stdout}}"),
+        line("second", "echo 2"),
+        "    - {name: third, blockinfile: {path: \"{{home}}/order\", block: \"{{r.stdout}}\", marker: \"{mark}\"}}\n".into(),
+        line("fourth", "echo 4"),
+    ];
+    let project = Project::tasks(&tasks.concat());
+    let graph = project.run(&["graph", "inventory.yml"]);
+    graph.exits(0);
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/order"), "1 said\n2\nBEGIN\nsaid\nEND\n4\n");
+}
+
+/// As in Ansible, and in the plan as in the run.
+#[test]
+fn a_loop_without_items_is_skipped() {
+    let project = Project::tasks(
+        "    - {name: looks, shell: {cmd: \"true\", changes: false, touches: [nothing]}, register: r}\n    \
+         - {name: none, copy: {dest: \"{{home}}/{{item}}\", content: x}, loop: \"{{r.stdout_lines}}\", register: of}\n    \
+         - {name: at once, copy: {dest: \"{{home}}/{{item}}\", content: x}, loop: [], register: empty}\n    \
+         - {name: left out, copy: {dest: \"{{home}}/{{item}}\", content: x}, loop: [a, b], when: eq item \"c\", register: out}\n    \
+         - {name: one, copy: {dest: \"{{home}}/{{item}}\", content: x}, loop: [a, b], when: eq item \"a\", register: one}\n    \
+         - {name: tells, copy: {dest: \"{{home}}/told\", content: \"{{of.skipped}} {{empty.skipped}} {{out.skipped}} {{one.skipped}} {{of.changed}}\"}}\n",
+    );
+    let check = project.apply(&["--check", "--json"]);
+    check.exits(10);
+    let shown = statuses(&check.out);
+    let apply = project.apply(&["--yes", "--json"]);
+    apply.exits(0);
+    let done = statuses(&apply.out);
+    for name in ["none", "at once"] {
+        assert_eq!((&*shown[name], &*done[name]), ("skipped", "skipped"), "{name}");
+    }
+    assert_eq!(shown["tells"], "would_change", "{}", check.text());
+    assert_eq!(project.read("h/a/told"), "true true true false false");
+}
