@@ -91,7 +91,9 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
     let (mut changes, mut not_yet) = (0, None);
     for item in items {
         match &item.preparation {
-            Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => not_yet = not_yet.or(Some(why.clone())),
+            Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => {
+                not_yet = not_yet.or(Some(why.clone()))
+            }
             preparation => match outcome(preparation, lookup, mask)? {
                 Outcome::Need(queries) => needs.extend(queries),
                 Outcome::NotYet(why) => not_yet = not_yet.or(Some(why)),

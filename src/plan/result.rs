@@ -137,7 +137,9 @@ pub fn items_node(results: Vec<Option<Node>>) -> Node {
     let skipped = match results.iter().find(|result| done(result) != Some(false)) {
         None => Value::Bool(true),
         Some(_) if results.iter().any(|result| done(result) == Some(true)) => Value::Bool(false),
-        Some(open) => Value::Unknown(open.unknown().cloned().unwrap_or_else(|| format!("{PENDING} an item").into())),
+        Some(open) => {
+            Value::Unknown(open.unknown().cloned().unwrap_or_else(|| format!("{PENDING} an item").into()))
+        }
     };
     let entries = [
         ("changed", any("changed")),

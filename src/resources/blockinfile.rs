@@ -81,6 +81,7 @@ impl Spec {
             attrs: attrs(self.mode, self.owner.as_ref(), self.group.as_ref()),
             secret: self.secret || self.block.as_ref().is_some_and(Text::is_secret),
             create: self.create,
+            is_own: false,
             validate: self.validate.as_ref(),
         }
     }
@@ -208,7 +209,8 @@ blockinfile:
         AllowUsers backup@10.0.0.5
   validate: sshd -t -f %s
 ";
-    const CONTENT: &'static [&'static str] = &["block", "marker_begin", "marker_end", "insertafter", "insertbefore", "mode"];
+    const CONTENT: &'static [&'static str] =
+        &["block", "marker_begin", "marker_end", "insertafter", "insertbefore", "mode"];
 
     type Spec = Spec;
     type State = FileState;

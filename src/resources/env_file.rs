@@ -1,6 +1,8 @@
 //! `env_file`: variables for Docker Compose, one facet each.
 
-use super::shared::{FileState, HostPath, attrs, dotenv, observe_bytes, owners, parent_there, secret_claim};
+use super::shared::{
+    FileState, HostPath, attrs, dotenv, nothing_comes, observe_bytes, owners, parent_there, secret_claim,
+};
 use crate::{
     model::{Address, Claim, Footprint},
     resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -180,6 +182,9 @@ env_file:
         spec.checked()?;
         let file = observe_bytes(&spec.path, &spec.attrs(), true, seen)?;
         let Some(content) = file.read() else {
+            if spec.keep {
+                nothing_comes(&spec.path, seen)?;
+            }
             parent_there(&spec.path, seen)?;
             return Ok(EnvState::default());
         };

@@ -86,7 +86,14 @@ impl<'a> Line<'a> {
 
 impl Spec {
     fn file(&self) -> Edited<'_> {
-        Edited { path: &self.path, attrs: Attrs::default(), secret: false, create: true, validate: None }
+        Edited {
+            path: &self.path,
+            attrs: Attrs::default(),
+            secret: false,
+            create: true,
+            is_own: false,
+            validate: None,
+        }
     }
 
     fn absent(&self) -> bool {

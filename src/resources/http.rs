@@ -107,7 +107,8 @@ http:
         ("json", "the body of the answer, where it is JSON of up to 1 MiB"),
         ("content", "with `return_content`: the body of the answer"),
     ];
-    const CONTENT: &'static [&'static str] = &["url", "method", "headers", "body", "status", "contains", "connect_to"];
+    const CONTENT: &'static [&'static str] =
+        &["url", "method", "headers", "body", "status", "contains", "connect_to"];
 
     type Spec = Spec;
     type State = Act;

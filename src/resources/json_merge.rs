@@ -1,7 +1,8 @@
 //! `json_merge`: values inside a JSON file.
 
 use super::shared::{
-    FileState, HostPath, attrs, content_ops, file_claims, merge, observe_bytes, owners, parent_there,
+    FileState, HostPath, attrs, content_ops, file_claims, merge, nothing_comes, observe_bytes, owners,
+    parent_there,
 };
 use crate::{
     model::{Address, Claim, Footprint},
@@ -107,6 +108,7 @@ json_merge:
             let why = format!("the file {} does not exist (`create: true` makes it)", spec.path);
             return Err(Pause::NotYet(why));
         } else {
+            nothing_comes(&spec.path, seen)?;
             parent_there(&spec.path, seen)?;
         }
         Ok(state)

@@ -63,6 +63,7 @@ impl Spec {
             attrs: attrs(self.mode, self.owner.as_ref(), self.group.as_ref()),
             secret: self.secret || self.line.as_ref().is_some_and(Text::is_secret),
             create: self.create,
+            is_own: false,
             validate: self.validate.as_ref(),
         }
     }

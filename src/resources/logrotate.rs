@@ -247,7 +247,8 @@ logrotate:
   create: 0640 app adm
   postrotate: systemctl kill --signal=HUP app.service
 ";
-    const CONTENT: &'static [&'static str] = &["paths", "rotate", "size", "minsize", "maxsize", "maxage", "options"];
+    const CONTENT: &'static [&'static str] =
+        &["paths", "rotate", "size", "minsize", "maxsize", "maxage", "options"];
     type Spec = Spec;
     type State = FileState;
 

@@ -266,7 +266,6 @@ postgres_role:
   connection_limit: 50
 ";
     const FREE: Option<&'static str> = Some("name");
-    const CONTENT: &'static [&'static str] = &["password", "connection_limit"];
     type Spec = Spec;
     type State = RoleState;
 

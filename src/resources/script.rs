@@ -137,7 +137,8 @@ script:
     const FREE: Option<&'static str> = Some("src");
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "files", render: false, into: "content" }];
-    const CONTENT: &'static [&'static str] = &["content", "args", "stdin", "env", "unless", "onlyif", "timeout"];
+    const CONTENT: &'static [&'static str] =
+        &["content", "args", "stdin", "env", "unless", "onlyif", "timeout"];
 
     type Spec = Spec;
     type State = Act;

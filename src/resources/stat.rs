@@ -1,6 +1,6 @@
 //! `stat`: what is at a path, for the tasks behind it.
 
-use super::shared::{Act, HostPath, entries};
+use super::shared::{Act, HostPath, entries, nothing_comes};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Manner, Observe, Pause, Resource, Seen, Topic, Untold},
@@ -84,6 +84,10 @@ impl Spec {
                     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                     path =
                         if target.starts_with('/') { target.clone() } else { format!("{folder}/{target}") };
+                }
+                None => {
+                    let at = HostPath::new(&path).map_err(Fault::new)?;
+                    return nothing_comes(&at, seen).map(|()| None);
                 }
                 _ => return Ok(found),
             }

@@ -186,10 +186,12 @@ impl HostTasks {
                 Some(why) => Preparation::Awaits(why, Arc::from(prepared)),
             }),
             // It may be about what is not there yet.
-            Err(errors) => awaits.map(|why| Preparation::NotYet(why, Footprint::everything())).ok_or_else(|| {
-                let place = |error| placed(unknown(missing(error, kind), kind), task);
-                Diagnostics(errors.0.into_iter().map(place).collect())
-            }),
+            Err(errors) => {
+                awaits.map(|why| Preparation::NotYet(why, Footprint::everything())).ok_or_else(|| {
+                    let place = |error| placed(unknown(missing(error, kind), kind), task);
+                    Diagnostics(errors.0.into_iter().map(place).collect())
+                })
+            }
         }
     }
 

@@ -40,7 +40,16 @@ fn what_a_command_tells_holds_up_nothing_but_what_it_goes_into() {
     let deferred: Vec<&str> =
         shown.iter().filter(|(_, status)| *status == "deferred").map(|(name, _)| name.as_str()).collect();
     let expected = [
-        "behind maybe", "behind ran", "behind told", "each", "line", "maybe", "never", "runs", "shown", "told",
+        "behind maybe",
+        "behind ran",
+        "behind told",
+        "each",
+        "line",
+        "maybe",
+        "never",
+        "runs",
+        "shown",
+        "told",
         "values",
     ];
     assert_eq!(deferred, expected);
@@ -84,7 +93,9 @@ fn what_a_command_tells_of_where_to_act_holds_up_everything() {
 #[test]
 fn who_touches_the_same_waits_though_not_all_of_it_is_known() {
     let line = |name: &str, what: &str| {
-        format!("    - {{name: {name}, shell: {{cmd: \"{what} >> {{{{home}}}}/order\", touches: [\"{{{{home}}}}/order\"]}}}}\n")
+        format!(
+            "    - {{name: {name}, shell: {{cmd: \"{what} >> {{{{home}}}}/order\", touches: [\"{{{{home}}}}/order\"]}}}}\n"
+        )
     };
     let tasks = [
         SAYS.to_owned(),

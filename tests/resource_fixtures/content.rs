@@ -16,7 +16,8 @@ fn node(value: Value) -> Node {
 
 /// Values of every kind; first those that a planner puts in the place of what is not known.
 fn others() -> Vec<Node> {
-    let texts = ["0600", "x", "other words", "/srv/elsewhere", "12", "-", "{}", "two\nlines\n"].map(Value::str);
+    let texts =
+        ["0600", "x", "other words", "/srv/elsewhere", "12", "-", "{}", "two\nlines\n"].map(Value::str);
     let more = [Value::Null, Value::Int(70), Value::Bool(false)];
     let all: Vec<Node> = stand_ins().into_iter().chain(texts).chain(more).map(node).collect();
     let listed: Vec<Node> = all.iter().map(|one| node(Value::Seq(vec![one.clone()]))).collect();
@@ -101,7 +102,10 @@ fn what_a_task_touches_does_not_depend_on_its_content() {
                 }
             }
             if tried < 2 || !fits {
-                wrong.push(format!("{}: `{name}`: nothing that may stand in its place fits any case", row.name));
+                wrong.push(format!(
+                    "{}: `{name}`: nothing that may stand in its place fits any case",
+                    row.name
+                ));
             }
         }
     }

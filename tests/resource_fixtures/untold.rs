@@ -43,6 +43,7 @@ fn what_is_not_known_before_is_documented() {
         "a user who is not there yet",
         "what a package provides under another name",
         "whether a service runs",
+        "whether something is there to be removed",
         "a condition of its own",
     ];
     for other in others {

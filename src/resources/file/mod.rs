@@ -3,7 +3,9 @@
 mod below;
 mod spec;
 
-use super::shared::{FileState, HostPath, What, link_ops, observe_entry, owners, owners_of, parent_there};
+use super::shared::{
+    FileState, HostPath, What, link_ops, nothing_comes, observe_entry, owners, owners_of, parent_there,
+};
 use crate::{
     model::{Address, Footprint},
     resource::{Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
@@ -170,6 +172,7 @@ file:
                 parent_there(path, seen)?;
                 return Ok(state.into());
             }
+            (Wanted::Absent, None) => return nothing_comes(path, seen).map(|()| state.into()),
             (Wanted::Absent, Some(What::Folder)) => return spec.removable(seen).map(|()| state.into()),
             (Wanted::File | Wanted::Directory | Wanted::Touch, Some(What::Link(target))) => {
                 Fault::new(format!("{path} is a link to {target}")).hint("name what it points to")

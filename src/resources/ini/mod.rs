@@ -80,6 +80,7 @@ impl Spec {
             attrs: attrs(self.mode, self.owner.as_ref(), self.group.as_ref()),
             secret: self.secret || self.texts().any(Text::is_secret),
             create: self.create,
+            is_own: false,
             validate: self.validate.as_ref(),
         }
     }

@@ -193,7 +193,31 @@ fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<(
             item.provided = Some(provided);
         }
     }
-    if resolved { ask_candidates(spec, packages, seen) } else { Ok(()) }
+    if resolved {
+        return ask_candidates(spec, packages, seen);
+    }
+    one_provider(packages, seen)
+}
+
+/// Of a name that several packages provide, apt wants to know which.
+fn one_provider(packages: &Packages, seen: &Seen) -> Observe<()> {
+    let is_open = |item: &&Item| {
+        item.installed.is_none() && item.candidate.is_none() && item.known.is_empty() && item.wanted.is_none()
+    };
+    let open = packages.items.iter().filter(is_open).filter(|item| item.provided.is_none());
+    let names: Vec<String> = open.map(|item| item.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let said = text(&seen.run(Probe::AptProviders { names: names.clone() })?);
+    for name in names {
+        let by = said.lines().filter_map(|line| line.split_once('\t')).filter(|(of, _)| *of == name);
+        let by: Vec<String> = by.map(|(_, by)| format!("`{by}`")).collect();
+        if by.len() > 1 {
+            return Err(Pause::NotYet(format!("`{name}` is no package: name one of {}", by.join(", "))));
+        }
+    }
+    Ok(())
 }
 
 pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {

@@ -1,7 +1,8 @@
 //! What resource types that edit a text file have in common.
 
 use super::{
-    FileState, HostPath, Words, content_ops, observe_bytes, parent_there, pattern, secret_file_claims,
+    FileState, HostPath, Words, content_ops, nothing_comes, observe_bytes, parent_there, pattern,
+    secret_file_claims,
 };
 use crate::{
     model::Claim,
@@ -57,6 +58,8 @@ pub struct Edited<'a> {
     /// What is put in, or what is there, must not be shown.
     pub secret: bool,
     pub create: bool,
+    /// No package brings a file of this name.
+    pub is_own: bool,
     pub validate: Option<&'a Validate>,
 }
 
@@ -80,9 +83,13 @@ impl Edited<'_> {
     /// The file, for those that only take something away; empty when there is none.
     ///
     /// # Errors
-    /// As [`observe_bytes`].
+    /// As [`observe_bytes`] and [`nothing_comes`].
     pub fn look(&self, seen: &Seen) -> Observe<FileState> {
-        observe_bytes(self.path, &self.attrs, self.secret, seen)
+        let state = observe_bytes(self.path, &self.attrs, self.secret, seen)?;
+        if state.what.is_none() && !self.is_own {
+            nothing_comes(self.path, seen)?;
+        }
+        Ok(state)
     }
 
     /// The text of the file as it was read.

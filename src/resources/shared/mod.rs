@@ -28,7 +28,10 @@ pub mod url;
 pub mod way_in;
 mod words;
 
-use crate::model::Area;
+use crate::{
+    model::Area,
+    resource::{Observe, Pause, Seen},
+};
 
 pub use act::{Act, check_host};
 pub use claims::{file_claims, secret_claim, secret_file_claims, unit_claim};
@@ -54,6 +57,19 @@ pub fn package_areas() -> impl Iterator<Item = Area> {
     let var = ["/var/cache", "/var/lib", "/var/log", "/var/spool", "/var/www"];
     let paths = folders.chain(var).map(|path| Area::Path(path.into()));
     [Area::Packages, Area::Accounts].into_iter().chain(paths)
+}
+
+/// That nothing is at a path now, which says nothing of later: packages of an earlier task may bring what is there.
+///
+/// # Errors
+/// [`Pause::NotYet`] where that is so.
+pub fn nothing_comes(path: &HostPath, seen: &Seen) -> Observe<()> {
+    let why = format!("nothing is at {path} yet, and packages may bring what is there");
+    let is_of_packages = package_areas().any(|area| area.overlaps(&path.area()));
+    match is_of_packages && seen.presume(&[path.area()], "").is_ok() {
+        true => Err(Pause::NotYet(why)),
+        false => Ok(()),
+    }
 }
 
 /// Largest file in bytes that is read to be shown or edited.

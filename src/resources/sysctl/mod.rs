@@ -98,7 +98,7 @@ impl Spec {
 }
 
 fn edited(path: &HostPath) -> Edited<'_> {
-    Edited { path, attrs: Attrs::default(), secret: false, create: true, validate: None }
+    Edited { path, attrs: Attrs::default(), secret: false, create: true, is_own: true, validate: None }
 }
 
 #[derive(Clone)]

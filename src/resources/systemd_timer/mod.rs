@@ -74,7 +74,8 @@ systemd_timer:
   randomized_delay: 15min
   persistent: true
 ";
-    const CONTENT: &'static [&'static str] = &["command", "on_calendar", "on_boot", "on_unit_active", "environment", "description"];
+    const CONTENT: &'static [&'static str] =
+        &["command", "on_calendar", "on_boot", "on_unit_active", "environment", "description"];
     type Spec = Spec;
     type State = Timer;
 

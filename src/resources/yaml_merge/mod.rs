@@ -76,6 +76,7 @@ impl Spec {
             attrs: attrs(self.mode, self.owner.as_ref(), self.group.as_ref()),
             secret: self.secret,
             create: self.create,
+            is_own: false,
             validate: self.validate.as_ref(),
         }
     }

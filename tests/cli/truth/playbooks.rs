@@ -27,7 +27,13 @@ pub fn rest(without: u32) -> (Vec<String>, Vec<String>) {
 
 /// What lies in the home: most homes have what most tasks need.
 pub fn things() -> impl Strategy<Value = Vec<Thing>> {
-    let text = select(vec!["{\"a\": {\"b\": 1}}\n", "{\"a\": {\"b\": 1}}\n", "{}\n", "one: 1\ntwo: 2\n", "A=1\nB='x y'\n"]);
+    let text = select(vec![
+        "{\"a\": {\"b\": 1}}\n",
+        "{\"a\": {\"b\": 1}}\n",
+        "{}\n",
+        "one: 1\ntwo: 2\n",
+        "A=1\nB='x y'\n",
+    ]);
     let rest = proptest::option::weighted(0.9, (any::<u32>(), text));
     (prop::collection::vec(thing(), 0..4), rest).prop_map(|(mut things, rest)| {
         things.extend(rest.map(|(without, text)| Thing::Rest(without, text)));

@@ -11,8 +11,8 @@ use std::path::Path;
 
 /// Entries that are looked at.
 const MOST: u64 = 2_000_000;
-/// Paths that are named of all that are alike.
-const NAMED: usize = 3;
+/// Paths that are named of all that are alike: more than are shown, so that some may change before and the first of the others are known.
+const NAMED: usize = 32;
 
 /// Kind, mode, owner, group.
 type Alike = (char, u32, u32, u32);

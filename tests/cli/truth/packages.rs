@@ -1,0 +1,129 @@
+//! The same law on a host behind a real sshd, where packages come and go: the real apt and dpkg, on a database and an `/etc` of their own.
+
+use super::{Count, law};
+use crate::{
+    project::{Project, Tree, play, tree},
+    sshd::{Sshd, run},
+};
+use proptest::{prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
+use std::process::Command;
+
+const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/law/bin/apt-repository");
+
+/// A host with packages to be had: one with settings, one that needs another (which no task names: what comes along with a package of an
+/// earlier task is not thought of), and two of which each provides what nobody is called.
+fn host() -> Sshd {
+    Sshd::start_as(&format!(
+        "mkdir -p own/etc own/apt own/srv own/log /var/lib/dpkg /var/lib/apt/lists/partial /var/cache/apt/archives/partial\n\
+         cp -a /etc/. own/etc/; mount --bind own/etc /etc\nmount --bind own/apt /etc/apt\nmount --bind own/srv /srv\nmount --bind own/log /var/log\n\
+         {TOOL} begin\n{TOOL} add one 1 'Conffile: /etc/law/one.conf'\n{TOOL} add along 1\n{TOOL} add two 1 'Depends: along'\n\
+         {TOOL} add mta 1 'Provides: mail'\n{TOOL} add other 1 'Provides: mail'\n{TOOL} end\n"
+    ))
+}
+
+/// As root, where the host's own packages and files are.
+fn on_host(sshd: &Sshd, script: &str) {
+    let root = sshd.root().display().to_string();
+    let place = root.trim_end_matches("/root").to_owned() + "/ns/mnt";
+    run(Command::new("nsenter").arg(format!("--mount={place}")).args(["sh", "-ec", script]));
+}
+
+/// What a task does, and what stands beside it. `%` is what a command has printed, which only shows in the run.
+fn task() -> impl Strategy<Value = (String, &'static str)> {
+    let name = || select(vec!["one", "one", "two", "two", "mta", "mta", "other", "mail", "[one, mta]"]);
+    let state = select(vec!["present", "present", "present", "latest", "absent"]);
+    let place = || select(vec!["/etc/law/one.conf", "/etc/law-own.conf", "{{home}}/own.conf"]);
+    let what = prop_oneof![
+        6 => (name(), state).prop_map(|(name, state)| format!("package: {{name: {name}, state: {state}}}")),
+        2 => place().prop_map(|path| format!("lineinfile: {{path: {path}, line: x, create: true}}")),
+        2 => place().prop_map(|path| format!("blockinfile: {{path: {path}, block: \"%\", create: true}}")),
+        1 => place().prop_map(|path| format!("file: {{path: {path}, state: absent}}")),
+        2 => place().prop_map(|path| format!("stat: {{path: {path}}}")),
+        2 => Just("copy: {dest: /etc/law/more.conf, content: \"%\"}".to_owned()),
+        2 => Just("copy: {dest: \"{{home}}/plain\", content: \"%\"}".to_owned()),
+        2 => Just("shell: {cmd: \"echo x >> {{home}}/log; echo said\", touches: [\"{{home}}/log\"]}".to_owned()),
+        1 => Just("shell: {cmd: \"cat /srv/law/* 2>/dev/null || true\", changes: false, touches: [nothing], reads: [packages]}".to_owned()),
+    ];
+    let beside = select(vec![
+        "",
+        "",
+        "",
+        ", when: before.changed",
+        ", when: not before.changed",
+        ", when: (default before.stat.exists true)",
+        ", when: eq (default said.stdout 'none') \"said\"",
+    ]);
+    (what, beside)
+}
+
+/// The tasks of a play, each of which may be about the one before it.
+fn tasks(parts: &[(String, &str)]) -> String {
+    let mut text =
+        "    - {name: first, become: true, stat: {path: /etc/law/one.conf}, register: before}\n".to_owned();
+    let (mut said, mut looked) = (false, true);
+    for (at, (what, beside)) in parts.iter().enumerate() {
+        let is_shell = what.starts_with("shell: {cmd: \"echo x");
+        let beside = match *beside {
+            beside if beside.contains("said") && !said || beside.contains("stat") && !looked => "",
+            beside => beside,
+        };
+        let what = what.replace('%', if said { "{{default said.stdout 'none'}}" } else { "plain" });
+        let register = if is_shell { "said" } else { "before" };
+        text += &format!("    - {{name: t {at}, become: true, {what}{beside}, register: {register}}}\n");
+        said |= is_shell;
+        looked = (is_shell && looked) || what.starts_with("stat");
+    }
+    text
+}
+
+#[test]
+fn what_is_shown_of_packages_is_what_is_done() {
+    let (cases, config, rng) = super::settings(8);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let there = prop::collection::vec(select(vec!["one", "two", "mta", "other"]), 0..3);
+    let strategy = (there, prop::collection::vec(task(), 1..6), any::<bool>());
+    let sshd = host();
+    let holds = |(there, parts, saved): &(Vec<&str>, Vec<(String, &'static str)>, bool)| {
+        let there: String = there.iter().map(|name| format!(" {name}")).collect();
+        on_host(
+            &sshd,
+            &format!(
+                "dpkg --purge --force-all one two along mta other >/dev/null 2>&1 || true\nrm -rf /etc/law /etc/law-own.conf {}/work\n\
+                 test -z '{there}' || apt-get -qq install -y{there} >/dev/null 2>&1",
+                sshd.home("alice").display()
+            ),
+        );
+        let playbook = play(&tasks(parts));
+        let project = Project::ssh(&sshd, &tasks(parts));
+        let all = || -> Tree {
+            let mut all = tree(&sshd.home("alice").join("work"));
+            for folder in ["etc/law", "srv/law", "var/lib/dpkg/info"] {
+                let folder = sshd.root().join(folder);
+                if folder.exists() {
+                    all.extend(tree(&folder));
+                }
+            }
+            all
+        };
+        law(&project, &format!("with{there}:\n{playbook}"), parts.len(), &all, *saved)
+    };
+    let mut all = Count::default();
+    while all.cases < cases {
+        let mut case = strategy.new_tree(&mut runner).unwrap();
+        match holds(&case.current()) {
+            Ok(count) => all.add(&count),
+            Err(error) => {
+                let mut last = (error, case.current());
+                while let Err(error) = holds(&case.current()) {
+                    last = (error, case.current());
+                    if !case.simplify() {
+                        break;
+                    }
+                }
+                panic!("{}\n{:#?}", last.0, last.1);
+            }
+        }
+        assert!(all.refused < 20 * cases, "nearly every playbook is refused");
+    }
+    println!("{all:?}");
+}
