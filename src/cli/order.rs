@@ -1,8 +1,12 @@
 //! In which order mistakes are told, and which of them only follow from others.
 
 use super::project::Project;
-use crate::diag::{Diagnostic, Diagnostics};
-use std::{collections::HashSet, path::Path};
+use crate::{
+    diag::{Diagnostic, Diagnostics, Kind},
+    model::Origin,
+    vault::UNOPENED,
+};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 /// Files in the order in which they are read: what the command line says, the inventory with its variables, the playbook, the rest.
 pub fn rank(path: &Path, project: &Project) -> usize {
@@ -17,7 +21,8 @@ pub fn rank(path: &Path, project: &Project) -> usize {
     }
 }
 
-/// Without what is only missing because of another mistake: variables of files that could not be read, results of tasks that could not.
+/// Without what only follows from another mistake: variables of files that could not be read, results of tasks that could not, what is
+/// wrong with a value as long as a vault does not open in which it, or another one for it, may be.
 pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: &Project) -> Diagnostics {
     const FILES: [&str; 8] = [
         "invalid YAML",
@@ -30,9 +35,15 @@ pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: 
         "a template is not supported yet",
     ];
     let hides = |error: &Diagnostic| {
-        let of_inventory =
-            error.place.as_ref().is_some_and(|(place, _)| rank(&place.source.path, project) < 3);
-        of_inventory || FILES.iter().any(|start| error.message.starts_with(start))
+        let Some((place, _)) = &error.place else { return false };
+        match error.kind {
+            // A single value has a name all the same.
+            Kind::Sealed => place.source.text.is_empty(),
+            Kind::Owners | Kind::Other => {
+                rank(&place.source.path, project) < 3
+                    || FILES.iter().any(|start| error.message.starts_with(start))
+            }
+        }
     };
     let all_hidden = first.0.iter().any(hides);
     let lost: HashSet<&str> = first
@@ -42,8 +53,48 @@ pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: 
         .filter_map(|(place, _)| registered(&place.source.text, place.span.start))
         .collect();
     found.0.retain(|error| {
-        let name = error.message.strip_prefix("undefined variable `").and_then(|rest| rest.strip_suffix('`'));
-        name.is_none_or(|name| !all_hidden && !lost.contains(name))
+        let is_missing = missing(&error.message).is_some_and(|name| all_hidden || lost.contains(name));
+        // A role's default is the weakest: whatever else sets it wins.
+        let is_default = || error.place.as_ref().is_some_and(|(place, _)| is_default(&place.source.path));
+        !(is_missing || all_hidden && is_default())
+    });
+    found
+}
+
+/// The name of a variable that is not there.
+fn missing(message: &str) -> Option<&str> {
+    let needs = || {
+        Some(
+            message
+                .strip_prefix("the role `")?
+                .strip_suffix(", which is not set")?
+                .split_once("` needs `")?
+                .1,
+        )
+    };
+    let of_host = || Some(message.split_once(" has no variable `")?.1);
+    let named = message.strip_prefix("undefined variable `").or_else(needs).or_else(of_host)?;
+    named.split('`').next()
+}
+
+fn is_default(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.ends_with("defaults"))
+}
+
+/// Without what is wrong with values only because their vaults do not open.
+pub fn without_unopened(mut found: Diagnostics) -> Diagnostics {
+    let of = |error: &Diagnostic| error.place.as_ref().map(|(place, _)| place.clone());
+    let sealed: Vec<Origin> =
+        found.0.iter().filter(|error| error.kind == Kind::Sealed).filter_map(of).collect();
+    let is_sealed = |place: &Origin| {
+        sealed
+            .iter()
+            .any(|sealed| Arc::ptr_eq(&sealed.source, &place.source) && sealed.span.start == place.span.start)
+    };
+    found.0.retain(|error| {
+        let follows = of(error).is_some_and(|place| is_sealed(&place))
+            || error.causes.iter().any(|cause| cause.contains(UNOPENED));
+        error.kind == Kind::Sealed || !follows
     });
     found
 }

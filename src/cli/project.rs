@@ -8,9 +8,9 @@ use super::{
     vault_args::VaultArgs,
 };
 use crate::{
-    diag::{Diagnostic, Diagnostics, did_you_mean, is_allowed},
+    diag::{Diagnostic, Diagnostics, Kind, Severity, did_you_mean, is_allowed},
     graph::TaskGraph,
-    plan::{cycle_diagnostic, lint, offline_nodes},
+    plan::{cycle_diagnostic, lint, offline_nodes, sure_nodes},
     playbook::Files,
     resources::TABLE,
     site::{ByHost, Controller, Options, Prepare, Site, extra_vars},
@@ -74,7 +74,7 @@ impl Project {
     pub fn load(&self) -> Result<Site, Diagnostics> {
         let (mut site, found) = self.read()?;
         if found.has_errors() {
-            return Err(found);
+            return Err(order::without_unopened(found));
         }
         site.warnings = found;
         Ok(site)
@@ -95,7 +95,7 @@ impl Project {
             self.playbook.clone().or(near).unwrap_or_else(|| self.inventory.with_file_name("site.yml"));
         let (mut site, found) = self.read_with(playbook, true)?;
         if found.has_errors() {
-            return Err(found);
+            return Err(order::without_unopened(found));
         }
         site.warnings = found;
         Ok(site)
@@ -217,14 +217,17 @@ impl Project {
         let mut more = site.validate();
         site.explain_left_out(&mut more);
         found.extend(if found.has_errors() { order::without_follow_ups(more, &found, self) } else { more });
-        if !found.has_errors() {
-            found.extend(cycles(&site));
-            found.extend(lint::check(&site));
+        // A vault that does not open hides none of these.
+        if found.0.iter().all(|error| error.kind == Kind::Sealed || error.severity != Severity::Error) {
+            let mut more = cycles(&site, found.has_errors());
+            more.extend(lint::check(&site));
+            found.extend(more);
         }
         if !found.has_errors() && thoroughness == Thoroughness::Lint {
             found.extend(site.lint());
             found.extend(edges(&site));
         }
+        found = order::without_unopened(found);
         found.0.retain(|diagnostic| !is_allowed(diagnostic));
         // No comment silences these: the inventory says what is accepted, and why.
         if !found.has_errors() && thoroughness == Thoroughness::Lint {
@@ -324,15 +327,17 @@ fn edges(site: &Site) -> Diagnostics {
     hosts.max_by_key(|host| host.tasks().len()).map(|host| lint::lint(&*host)).unwrap_or_default()
 }
 
-/// Tasks that wait for each other, each cycle once for all hosts that have it. There is none without `needs`.
-fn cycles(site: &Site) -> Diagnostics {
+/// Tasks that wait for each other, each cycle once for all hosts that have it. There is none without `needs`. `sure`: what is not known
+/// does not count.
+fn cycles(site: &Site, sure: bool) -> Diagnostics {
     let mut found = Diagnostics::default();
     for host in site.hosts() {
         let Some(tasks) = found.take(site.tasks(host, None)) else { continue };
         if tasks.tasks().iter().all(|task| task.needs.is_empty()) {
             continue;
         }
-        let Some(nodes) = found.take(offline_nodes(&*tasks)) else { continue };
+        let nodes = if sure { Ok(sure_nodes(&*tasks)) } else { offline_nodes(&*tasks) };
+        let Some(nodes) = found.take(nodes) else { continue };
         if let Err(cycle) = TaskGraph::build(&nodes) {
             let cycle = cycle_diagnostic(&cycle, tasks.tasks());
             if found.0.iter().all(|known| known.causes != cycle.causes) {

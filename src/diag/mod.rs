@@ -100,6 +100,17 @@ pub enum Severity {
     Warning,
 }
 
+/// What a diagnostic is about, as far as something hangs on that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Other,
+    /// A vault does not open, so that what is in it is not known: a value, or at a place without text a whole file.
+    Sealed,
+    /// Two tasks own the same: whoever only looks is not kept from it.
+    Owners,
+}
+
 /// One thing that is wrong. Built with the methods below; never holds a secret value.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
@@ -115,6 +126,8 @@ pub struct Diagnostic {
     pub related: Vec<(Origin, String)>,
     pub causes: Vec<String>,
     pub hint: Option<String>,
+    /// What it is, where something hangs on that.
+    pub kind: Kind,
 }
 
 impl Diagnostic {
@@ -129,6 +142,7 @@ impl Diagnostic {
             related: vec![],
             causes: vec![],
             hint: None,
+            kind: Kind::Other,
         }
     }
 
@@ -144,6 +158,10 @@ impl Diagnostic {
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
+    }
+
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 
     pub fn at(self, origin: &Origin) -> Self {

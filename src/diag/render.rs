@@ -35,7 +35,15 @@ pub fn render(diagnostic: &Diagnostic, color: bool) -> String {
         group = group.element(Level::HELP.with_name("hint").message(hint));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group])
+    let text = renderer.render(&[group]);
+    if places(diagnostic).any(|(origin, ..)| is_shown(origin)) {
+        return text;
+    }
+    // Without line numbers it stands a column further left than with them.
+    let head = diagnostic.message.lines().count().max(1);
+    let lines = text.lines().enumerate();
+    let lines = lines.map(|(at, line)| if at < head { line.to_string() } else { format!(" {line}") });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The places of a diagnostic alone, as [`render`] draws them; `None` when none of them may be shown.

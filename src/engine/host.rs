@@ -12,7 +12,10 @@ use super::{
 use crate::{
     diag::Exit,
     event::{Event, Failure, Status, Summary},
-    plan::{Ask, PlanError, Planner, Seat, diagnostic_failure, diagnostics_failure, double_owner, lint},
+    plan::{
+        Ask, PlanError, Planner, Seat, diagnostic_failure, diagnostics_failure, double_owner, lint,
+        owners_finding,
+    },
     resource::Mask,
     site::Place,
 };
@@ -175,8 +178,12 @@ pub(super) async fn plan_host(
             return Err(exit);
         }
     };
-    if let Some(error) = double_owner(&plan, tasks.tasks()) {
-        return Err(fail(diagnostic_failure(&error)));
+    match double_owner(&plan, tasks.tasks()) {
+        Some((task, error)) if looks => {
+            events(Event::Finding { host: host.into(), finding: owners_finding(task, &error) });
+        }
+        Some((_, error)) => return Err(fail(diagnostic_failure(&error))),
+        None => {}
     }
     let found = lint::of_plan(&*tasks, &plan);
     found.iter().for_each(|found| events(found.event(host)));

@@ -2,7 +2,7 @@
 
 use super::saved::{Prints, SavedHost, SavedTask};
 use crate::{
-    event::Verdict,
+    event::{Finding, Verdict},
     model::{Diff, Shown},
 };
 use std::{borrow::Cow, collections::HashSet, mem::discriminant};
@@ -27,6 +27,71 @@ pub fn compare(was: &[SavedHost], is: &[SavedHost], by: By) -> Vec<(String, Vec<
     let new = new.map(|is| (is.host.clone(), vec!["has a plan now, and had none".into()]));
     let lines = known.chain(new).filter(|(_, lines)| !lines.is_empty());
     lines.map(|(host, lines)| (visible(&host), lines.iter().map(|line| visible(line)).collect())).collect()
+}
+
+/// For each host that both have what the lint of plans finds otherwise, each on a line for a person; nothing of hosts of which it finds
+/// the same.
+pub fn compare_findings(was: &[SavedHost], is: &[SavedHost], by: By) -> Vec<(String, Vec<String>)> {
+    let both = was.iter().filter_map(|was| Some((was, is.iter().find(|is| is.host == was.host)?)));
+    let told = both.map(|(was, is)| (visible(&was.host), found(was, is, by)));
+    let told = told.map(|(host, lines)| (host, lines.iter().map(|line| visible(line)).collect::<Vec<_>>()));
+    told.filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+fn found(was: &SavedHost, is: &SavedHost, by: By) -> Vec<String> {
+    let text = |text: &str| untagged(text, by).into_owned();
+    let name = |host: &SavedHost, finding: &Finding| -> Option<String> {
+        host.tasks.get(finding.task.0 as usize).map(|task| task.task.name.clone())
+    };
+    // What is told in the same words is the same, wherever it stands now; else what is told of the same task.
+    let same =
+        |old: &Finding, new: &Finding| old.lint == new.lint && text(&old.message) == text(&new.message);
+    let alike = |old: &Finding, new: &Finding| old.lint == new.lint && name(was, old) == name(is, new);
+    let mut left: Vec<&Finding> = is.findings.iter().collect();
+    let mut take = |old: &Finding, is_it: &dyn Fn(&Finding, &Finding) -> bool| {
+        left.iter().position(|new| is_it(old, new)).map(|at| left.remove(at))
+    };
+    let mut pairs: Vec<_> = was.findings.iter().map(|old| (old, take(old, &same))).collect();
+    for (old, new) in pairs.iter_mut().filter(|(_, new)| new.is_none()) {
+        *new = take(old, &alike);
+    }
+    let mut lines = vec![];
+    for (old, new) in pairs {
+        let Some(new) = new else {
+            lines.push(format!("{}: is gone", heading(old)));
+            continue;
+        };
+        let head = heading(new);
+        if text(&old.message) != text(&new.message) {
+            lines.push(format!("{head}: was `{}`", old.message));
+        }
+        match (&old.accepted, &new.accepted) {
+            (None, Some(why)) => lines.push(format!("{head}: is accepted now: {why}")),
+            (Some(_), None) => lines.push(format!("{head}: is not accepted any more")),
+            (Some(was), Some(is)) if was != is => {
+                lines.push(format!("{head}: is accepted because of `{is}`, was because of `{was}`"));
+            }
+            _ => {}
+        }
+        let causes = |finding: &Finding| finding.causes.iter().map(|cause| text(cause)).collect::<Vec<_>>();
+        if causes(old) != causes(new) {
+            lines.push(format!(
+                "{head}: because of `{}`, was `{}`",
+                new.causes.join("; "),
+                old.causes.join("; ")
+            ));
+        }
+    }
+    lines.extend(left.into_iter().map(|new| match &new.accepted {
+        Some(why) => format!("{}: is new, and accepted: {why}", heading(new)),
+        None if new.refuses => format!("{}: is new, and keeps an apply from the host", heading(new)),
+        None => format!("{}: is new", heading(new)),
+    }));
+    lines
+}
+
+fn heading(finding: &Finding) -> String {
+    format!("finding[{}] {}", finding.lint, finding.message)
 }
 
 /// A text of a plan that somebody else may have written, for a terminal: what would move the cursor, colour, or turn the direction is spelled out.
@@ -106,15 +171,21 @@ fn of_task(was: &SavedTask, is: &SavedTask, by: By, lines: &mut Vec<String>) {
 fn plain(shown: &Shown, by: By) -> Cow<'_, Shown> {
     match (shown, by) {
         (Shown::Masked(_), By::Shown) => Cow::Owned(Shown::Masked(String::new())),
-        (Shown::Text(text), By::Shown) => {
-            let mut parts = text.split("[secret ");
-            let first = parts.next().unwrap_or_default().to_string();
-            let untagged = parts
-                .map(|part| format!("[secret{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())));
-            Cow::Owned(Shown::Text(first + &untagged.collect::<String>()))
-        }
+        (Shown::Text(text), By::Shown) => Cow::Owned(Shown::Text(untagged(text, by).into_owned())),
         _ => Cow::Borrowed(shown),
     }
+}
+
+/// A text without the tags of secrets, where they say nothing.
+fn untagged(text: &str, by: By) -> Cow<'_, str> {
+    if by == By::Prints || !text.contains("[secret ") {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split("[secret ");
+    let first = parts.next().unwrap_or_default().to_string();
+    let untagged =
+        parts.map(|part| format!("[secret{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit())));
+    Cow::Owned(first + &untagged.collect::<String>())
 }
 
 /// Two values, the new one first: of texts the first line that differs.

@@ -22,8 +22,8 @@ mod verdict;
 pub use areas::areas_of;
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
 pub use owed::Owing;
-pub use owners::double_owner;
-pub use planner::{Planner, Seat, offline_nodes};
+pub use owners::{TWO_OWNERS, double_owner, owners_finding};
+pub use planner::{Planner, Seat, offline_nodes, sure_nodes};
 
 pub use result::{
     Outcome as ResultOf, brought, items_node, node as result_node, of_interlude, printed, register,

@@ -1,16 +1,40 @@
 //! Who owns what on a host: two tasks that own the same would undo each other.
 
 use super::{HostPlan, TaskPlan};
-use crate::{diag::Diagnostic, model::Address, site::HostTask};
+use crate::{
+    diag::Diagnostic,
+    event::Finding,
+    model::{Address, TaskId},
+    site::HostTask,
+};
 use std::collections::HashMap;
 
-/// That two tasks own one address, neither of them skipped.
-pub fn double_owner(plan: &HostPlan, tasks: &[HostTask]) -> Option<Diagnostic> {
+/// The name of the finding that two tasks own the same, for who only looks.
+pub const TWO_OWNERS: &str = "two-owners";
+
+/// That two tasks own one address, neither of them skipped, and the later one of them.
+pub fn double_owner(plan: &HostPlan, tasks: &[HostTask]) -> Option<(TaskId, Diagnostic)> {
     let (second, first, address) = owners(plan, tasks)?;
     let (one, other) = (&first.name, &second.name);
     let error = Diagnostic::error(format!("`{address}` is owned by two tasks: `{one}` and `{other}`"));
     let error = error.at(&second.origin).related(&first.origin, "the other one");
-    Some(error.hint("remove one, or make their `when` exclude each other"))
+    Some((second.id, error.hint("remove one, or make their `when` exclude each other")))
+}
+
+/// The error for two owners as a finding: nothing is done on the host, and nobody can accept it.
+pub fn owners_finding(task: TaskId, error: &Diagnostic) -> Finding {
+    let own = error.place.iter().filter(|(_, label)| !label.is_empty());
+    let causes = own.chain(&error.related).map(|(origin, label)| format!("{label}: {origin}"));
+    Finding {
+        lint: TWO_OWNERS.into(),
+        refuses: true,
+        task,
+        message: error.message.clone(),
+        causes: causes.chain(error.causes.iter().cloned()).collect(),
+        hint: error.hint.clone().unwrap_or_default(),
+        place: error.place.as_ref().map(|(origin, _)| origin.to_string()).unwrap_or_default(),
+        accepted: None,
+    }
 }
 
 /// The first two tasks that own one address, neither of them skipped.

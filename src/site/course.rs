@@ -1,5 +1,5 @@
 //! What tasks bring on the way to others, for `explain`: as far as the files say it, `set_fact` is done while going through them. Results
-//! show only in a run.
+//! show only in a run, as far as no plan of the host knows them.
 
 use super::{
     HostTask, HostTasks, Preparation, Registered, Traced,
@@ -11,7 +11,7 @@ use crate::{
     template::{Brought, Notes, Read, Watch},
     yaml::{Entry, Map, Node, Value},
 };
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// The tasks of a host one after the other, each with what those before it have brought.
 pub struct Course<'a> {
@@ -27,8 +27,8 @@ struct Stage {
 }
 
 impl HostTasks {
-    /// Goes through the tasks.
-    pub fn course(&self) -> Course<'_> {
+    /// Goes through the tasks. `results`: what is registered behind each task, as far as a plan of the host knows it.
+    pub fn course(&self, results: &HashMap<TaskId, Node>) -> Course<'_> {
         let mut stage = Stage::default();
         // Where nothing has brought it yet, it is the first that will.
         for task in self.tasks.iter().rev() {
@@ -38,7 +38,14 @@ impl HostTasks {
         for task in self.tasks.iter().filter(|task| task.names().next().is_some()) {
             self.bring(task, &mut stage);
             if let Some(register) = &task.register {
-                stage.registered.results.remove(&register.name);
+                match results.get(&task.id) {
+                    Some(result) => {
+                        stage.registered.results.insert(register.name.clone(), result.clone());
+                    }
+                    None => {
+                        stage.registered.results.remove(&register.name);
+                    }
+                }
                 stage.registered.unset.remove(&register.name);
             }
             if &*task.resource == "set_fact" {

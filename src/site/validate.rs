@@ -2,9 +2,10 @@
 
 use super::{HostTask, HostTasks, Place, Preparation, Prepare, Registered, Site, prepare::Aim};
 use crate::{
-    diag::{Diagnostic, Diagnostics},
+    diag::{Diagnostic, Diagnostics, Kind},
     inventory::{ConnectionKind, Host},
-    model::Address,
+    model::{Address, TaskId},
+    resource::Prepared,
 };
 use indexmap::IndexMap;
 use std::{
@@ -93,8 +94,7 @@ impl HostTasks {
         connection: &dyn Fn(&str) -> Result<ConnectionKind, Diagnostics>,
     ) -> Diagnostics {
         let mut errors = Diagnostics::default();
-        let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
-        let mut parts: Vec<(&Place, Address, &HostTask)> = vec![];
+        let mut ready = vec![];
         let nothing = Registered::default();
         // On all cores: most of a short run's own time is the parsing of templates.
         let share = self.tasks().len().div_ceil(threads).max(1);
@@ -130,33 +130,50 @@ impl HostTasks {
                     error.at(&task.origin).hint("run it from another machine, or leave this host out");
                 errors.push(error);
             }
-            if let Some(address) = prepared.part_of().filter(|_| !task.is_rescue()) {
-                parts.push((&task.place, address, task));
-            }
-            // What mends may own what it mends.
-            if task.is_rescue() {
-                continue;
-            }
-            for address in prepared.addresses() {
-                if let Some(first) = owners.get(&(&task.place, address.clone())) {
-                    // A handler that is flushed is there more than once.
-                    if task.handler && first.source == task.source {
-                        continue;
-                    }
-                    errors.push(two_owners(&address, first, task));
-                    // One is enough of a task that owns several.
-                    break;
-                }
-                owners.insert((&task.place, address), task);
-            }
+            ready.push((task, prepared));
         }
-        for (place, address, part) in parts {
-            if let Some(whole) = owners.get(&(place, address.clone())) {
-                errors.push(owner_of_all(&address, whole, part));
-            }
-        }
+        errors.extend(Diagnostics(owners(&ready).into_iter().map(|(_, error)| error).collect()));
         errors
     }
+
+    /// The tasks that own what another one owns, as far as it shows without the host.
+    pub fn double_owners(&self) -> Vec<(TaskId, Diagnostic)> {
+        let ready = self.tasks().iter().filter_map(|task| {
+            match self.prepare_for(task.id, &Registered::default(), Aim::Check) {
+                Ok(Preparation::Ready(prepared) | Preparation::Awaits(_, prepared)) => Some((task, prepared)),
+                _ => None,
+            }
+        });
+        owners(&ready.collect::<Vec<_>>())
+    }
+}
+
+fn owners(ready: &[(&HostTask, Arc<dyn Prepared>)]) -> Vec<(TaskId, Diagnostic)> {
+    let mut found = vec![];
+    let mut owners: HashMap<(&Place, Address), &HostTask> = HashMap::new();
+    // What mends may own what it mends.
+    let ready = || ready.iter().filter(|(task, _)| !task.is_rescue());
+    for (task, prepared) in ready() {
+        for address in prepared.addresses() {
+            if let Some(first) = owners.get(&(&task.place, address.clone())) {
+                // A handler that is flushed is there more than once.
+                if task.handler && first.source == task.source {
+                    continue;
+                }
+                found.push((task.id, two_owners(&address, first, task)));
+                // One is enough of a task that owns several.
+                break;
+            }
+            owners.insert((&task.place, address), task);
+        }
+    }
+    for (part, prepared) in ready() {
+        let Some(address) = prepared.part_of() else { continue };
+        if let Some(whole) = owners.get(&(&part.place, address.clone())) {
+            found.push((part.id, owner_of_all(&address, whole, part)));
+        }
+    }
+    found
 }
 
 /// The error for a task that owns as a whole what another one has a part in.
@@ -165,6 +182,7 @@ fn owner_of_all(address: &Address, whole: &HostTask, part: &HostTask) -> Diagnos
         .labelled(&part.origin, format!("`{}` is about a part of it", part.name))
         .related(&whole.origin, format!("`{}` owns all of it", whole.name))
         .hint("give all of it to the one task, or give them `when`s that exclude each other")
+        .kind(Kind::Owners)
 }
 
 /// The error for two tasks that own the same thing.
@@ -173,4 +191,5 @@ fn two_owners(address: &Address, first: &HostTask, second: &HostTask) -> Diagnos
         .labelled(&second.origin, format!("`{}`", second.name))
         .related(&first.origin, format!("`{}` owns it already", first.name))
         .hint("make them one task, or give them `when`s that exclude each other")
+        .kind(Kind::Owners)
 }

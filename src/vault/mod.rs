@@ -32,12 +32,12 @@ pub use passwords::{Opened, Password, Passwords};
 pub use random::{Charset, fresh_salt, random_text};
 pub use recipients::{AskPassphrase, Identities, Recipients};
 pub use sealed::{Key, Sealed, is_vault};
-pub use values::{not_utf8, open_values, read_yaml};
+pub use values::{UNOPENED, not_utf8, open_values, read_yaml};
 
 #[cfg(doc)]
 use agent::secret::Secret;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Kind};
 use crate::model::Origin;
 
 /// Why a vault does not open.
@@ -81,7 +81,7 @@ fn for_id(id: Option<&str>) -> String {
 impl VaultError {
     /// The error as shown to people, at the place of the vault text.
     pub fn diagnostic(&self, origin: &Origin) -> Diagnostic {
-        let diagnostic = Diagnostic::error(self.to_string()).at(origin);
+        let diagnostic = Diagnostic::error(self.to_string()).at(origin).kind(Kind::Sealed);
         match self {
             Self::NotAVault => {
                 diagnostic.hint("`!vault` stands before encrypted text: leave it out, or encrypt the value")

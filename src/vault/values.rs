@@ -9,12 +9,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroize;
 
+/// Why the value of a vault is not known that does not open.
+pub const UNOPENED: &str = "a vault that does not open";
+
 /// Reads a YAML or JSON file: decrypts it when the whole of it is a vault, parses it, decrypts its `!vault` values.
 /// What comes from either is marked secret.
 ///
 /// `!secret` values become questions to [`Passwords::programs`].
 ///
-/// Mistakes go to `errors`; `None` when there is no tree at all. A value that does not open stays encrypted text.
+/// Mistakes go to `errors`; `None` when there is no tree at all. A value that does not open is unknown.
 pub fn read_yaml(path: &Path, passwords: &Passwords, errors: &mut Diagnostics) -> Option<Node> {
     let mut node = errors.take(read_tree(path, passwords))?;
     open_values(&mut node, passwords, errors);
@@ -85,6 +88,9 @@ pub fn open_values(node: &mut Node, passwords: &Passwords, errors: &mut Diagnost
                         let place =
                             if clear { node.clone().with_secret(true).place() } else { node.origin.clone() };
                         failed.push((node.origin.span.start, error.diagnostic(&place)));
+                        // What uses it is not wrong.
+                        (node.value, node.secret, node.tag) =
+                            (Value::Unknown(Arc::from(UNOPENED)), true, None);
                     }
                 }
             });

@@ -1,6 +1,8 @@
 //! Saved plans: what was approved is done, or nothing is.
 
 mod anew;
+mod found;
+mod handlers;
 mod inputs;
 mod locked;
 mod page;

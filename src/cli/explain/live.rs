@@ -1,5 +1,6 @@
 //! The plan of a host as it is now, looked at without changing anything.
 
+use super::{Results, but_owners};
 use crate::{
     cli::{
         apply::{ask_password, asker, who},
@@ -10,8 +11,9 @@ use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
     engine::{Approve, Doing, Events, Hosts, RunOptions, SshLinks, run},
     event::{About, Event, Failure, Finding, PlannedTask},
+    plan::{register, saved::Planned},
     resource::Mask,
-    site::{Prepare, Site},
+    site::{Prepare, Registered, Site},
 };
 use agent::wire::{Facts, Session};
 use std::{
@@ -61,13 +63,41 @@ impl Hosts for Only {
     }
 }
 
-/// Nothing is applied, so nobody is asked.
-struct Nobody;
+/// Nothing is applied, so nobody is asked; what the plan makes of the results is taken note of.
+struct Looks {
+    host: String,
+    results: Mutex<Results>,
+}
 
-impl Approve for Nobody {
+impl Approve for Looks {
     fn approve(&self, _: usize, _: usize) -> Doing<'_, bool> {
         Box::pin(async { false })
     }
+
+    fn look(&self, planned: &[Planned], _: bool) -> Result<(), Vec<(String, Failure)>> {
+        let Some(planned) = planned.iter().find(|planned| planned.host == self.host) else { return Ok(()) };
+        let (mut registered, mut results) = (Registered::default(), Results::new());
+        let tasks = planned.prepare.tasks().iter().zip(&planned.plan.results);
+        for (own, task, result) in
+            tasks.filter_map(|(task, result)| Some((task.register.as_ref()?, task, result)))
+        {
+            if let Some(result) = result {
+                register(&mut registered, own, result.clone());
+            } else if !task.is_rescue() {
+                registered.results.remove(&own.name);
+            }
+            results.extend(registered.results.get(&own.name).map(|node| (task.id, node.clone())));
+        }
+        *self.results.lock().unwrap_or_else(PoisonError::into_inner) = results;
+        Ok(())
+    }
+}
+
+/// What a plan of the host says.
+pub(super) struct Seen {
+    pub tasks: Vec<PlannedTask>,
+    pub findings: Vec<Finding>,
+    pub results: Results,
 }
 
 impl Live {
@@ -75,15 +105,15 @@ impl Live {
     ///
     /// # Errors
     /// The host cannot be reached, or its tasks cannot be planned.
-    pub fn plan(
-        &self,
-        project: &Project,
-        site: &Arc<Site>,
-        host: &str,
-    ) -> Result<(Vec<PlannedTask>, Vec<Finding>), Diagnostics> {
-        project.ask(site)?;
+    pub fn plan(&self, project: &Project, site: &Arc<Site>, host: &str) -> Result<Seen, Diagnostics> {
+        // What is asked for may be what two tasks own.
+        let lenient = |asked: Result<(), Diagnostics>| match asked {
+            Ok(()) => Ok(()),
+            Err(found) => but_owners(found).into_result(()),
+        };
+        lenient(project.ask(site))?;
         let password = self.ask_become_pass.then(ask_password).transpose()?;
-        site.ask(asker(Arc::new(OnceLock::new())), programs::waiting)?;
+        lenient(site.ask(asker(Arc::new(OnceLock::new())), programs::waiting))?;
         let mut random = [0; 32];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(|error| {
             Diagnostic::error("no random numbers from the system").cause(error).exit(Exit::Bug)
@@ -132,7 +162,9 @@ impl Live {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime =
             runtime.map_err(|error| Diagnostic::error("cannot start").cause(error).exit(Exit::Bug))?;
-        runtime.block_on(run(hosts, links, options, events, &Nobody));
+        let looks = Looks { host: host.into(), results: Mutex::default() };
+        runtime.block_on(run(hosts, links, options, events, &looks));
+        let results = looks.results.into_inner().unwrap_or_else(PoisonError::into_inner);
         runtime.shutdown_timeout(Duration::from_millis(100));
         let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut failures, mut findings) = (vec![], vec![]);
@@ -140,7 +172,7 @@ impl Live {
             match event {
                 Event::Finding { host: found, finding } if found == host => findings.push(finding),
                 Event::HostPlanned { host: planned, tasks } if planned == host => {
-                    return Ok((tasks, findings));
+                    return Ok(Seen { tasks, findings, results });
                 }
                 Event::HostFailed { host: failed, failure } if failed == host => failures.push(failure),
                 Event::TaskFinished { host: failed, failure: Some(failure), .. } if failed == host => {

@@ -13,16 +13,21 @@ pub use outcome::Outcome;
 pub use service::{Acts, Restart, ServiceWhy};
 pub use why::{Condition, Edge, Explanation, FileWhy, From, LineWhy, Of, ParameterWhy, TaskWhy};
 
-use super::{Color, completions, project::Project};
+use super::{
+    Color, complain, completions,
+    project::{Project, Thoroughness},
+};
 use crate::{
-    diag::{Diagnostic, Diagnostics, Exit},
+    diag::{Diagnostic, Diagnostics, Exit, Kind},
+    model::TaskId,
     report::{Redactor, redacted_json, visible},
     site::{HostTasks, Prepare, Site},
+    yaml::Node,
 };
 use clap_complete::ArgValueCompleter;
 use find::Meant;
 use live::Live;
-use std::{io::IsTerminal, sync::Arc};
+use std::{collections::HashMap, io::IsTerminal, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 pub struct Explain {
@@ -49,14 +54,15 @@ impl Explain {
     /// What is wrong with the project; an unknown host, task, path, line or service; a name that several tasks have; a host that cannot be
     /// reached or planned.
     pub fn run(self, color: Color) -> Result<Exit, Diagnostics> {
-        let site = Arc::new(self.project.checked(color)?);
+        let site = Arc::new(self.site(color)?);
         // What is mistyped is told before any host is asked.
-        let mut explanation = explain(&site, &self.host, &self.what)?;
+        let mut explanation = explain(&site, &self.host, &self.what, &Results::new())?;
         if !self.live.offline {
-            let (plan, findings) = self.live.plan(&self.project, &site, &self.host)?;
-            explanation = explain(&site, &self.host, &self.what)?;
-            explanation.learn(&plan, findings);
+            let seen = self.live.plan(&self.project, &site, &self.host)?;
+            explanation = explain(&site, &self.host, &self.what, &seen.results)?;
+            explanation.learn(seen);
         }
+        explanation.refuse(&site)?;
         let redactor = Redactor::new(&site.secrets());
         if self.json {
             let json = redacted_json(&explanation, &redactor);
@@ -69,7 +75,27 @@ impl Explain {
         }
         Ok(Exit::Done)
     }
+
+    /// Two owners of the same are no reason not to look: they are told with what is explained.
+    fn site(&self, color: Color) -> Result<Site, Diagnostics> {
+        let (site, mut found) = self.project.found(Thoroughness::Run)?;
+        if but_owners(found.clone()).has_errors() {
+            return Err(found);
+        }
+        found = but_owners(found);
+        complain(&found, color);
+        Ok(site)
+    }
 }
+
+/// What else is wrong than that two tasks own the same.
+fn but_owners(mut found: Diagnostics) -> Diagnostics {
+    found.0.retain(|error| error.kind != Kind::Owners);
+    found
+}
+
+/// What is registered behind each task, as far as a plan knows it.
+pub type Results = HashMap<TaskId, Node>;
 
 /// Why all tasks of a host are as they are, and all files that they write, by the project's files and the facts that are kept.
 ///
@@ -77,7 +103,7 @@ impl Explain {
 /// An unknown host; what is wrong with its tasks.
 pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> {
     let (tasks, mut explanation) = begin(site, host)?;
-    let (edges, course) = (order::edges(&tasks)?, tasks.course());
+    let (edges, course) = (order::edges(&tasks)?, tasks.course(&Results::new()));
     for task in tasks.tasks() {
         let traced = course.trace(task.id);
         for written in tasks.written(task.id, &traced) {
@@ -88,13 +114,13 @@ pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> 
     Ok(explanation)
 }
 
-/// Why a task or a file of a host is as it is, by the project's files and the facts that are kept.
+/// Why a task or a file of a host is as it is, by the project's files, the facts that are kept, and these results.
 ///
 /// # Errors
 /// An unknown host, task, path, line or service; a name that several tasks have.
-pub fn explain(site: &Site, host: &str, what: &str) -> Result<Explanation, Diagnostics> {
+pub fn explain(site: &Site, host: &str, what: &str, results: &Results) -> Result<Explanation, Diagnostics> {
     let (tasks, mut explanation) = begin(site, host)?;
-    let course = tasks.course();
+    let course = tasks.course(results);
     match find::meant(&tasks, &course, what)? {
         Meant::Tasks(ids) => {
             let edges = order::edges(&tasks)?;

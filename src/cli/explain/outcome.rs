@@ -1,9 +1,12 @@
 //! What the plan of a host says of what is explained.
 
-use super::Explanation;
+use super::{Explanation, live::Seen};
 use crate::{
+    diag::Diagnostics,
     event::{Finding, PlannedTask, Verdict},
     model::{Diff, Shown, TaskId},
+    plan::{TWO_OWNERS, owners_finding},
+    site::Site,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,7 +46,8 @@ impl Outcome {
 
 impl Explanation {
     /// Takes what the plan says. Of what the lint finds in it: what is about the same tasks, and what keeps an apply from the host.
-    pub(super) fn learn(&mut self, plan: &[PlannedTask], findings: Vec<Finding>) {
+    pub(super) fn learn(&mut self, seen: Seen) {
+        let Seen { tasks: plan, findings, .. } = seen;
         let acts = self.services.iter().flat_map(|service| &service.acts).map(|acts| acts.id);
         let own = self.tasks.iter().map(|task| task.id).chain(self.files.iter().map(|file| file.id));
         let own: BTreeSet<TaskId> = own.chain(acts).collect();
@@ -64,6 +68,23 @@ impl Explanation {
                 line.changes = true;
             }
         }
+    }
+}
+
+impl Explanation {
+    /// Takes note of what an apply refuses for what the files say already: two tasks that own the same.
+    ///
+    /// # Errors
+    /// What is wrong with the tasks of the host.
+    pub(super) fn refuse(&mut self, site: &Site) -> Result<(), Diagnostics> {
+        let tasks = site.host(&self.host, site.facts(&self.host).as_ref())?;
+        let found = tasks.double_owners();
+        if !found.is_empty() {
+            // The plan tells the first of them.
+            self.findings.retain(|finding| finding.lint != TWO_OWNERS);
+        }
+        self.findings.extend(found.into_iter().map(|(task, error)| owners_finding(task, &error)));
+        Ok(())
     }
 }
 

@@ -29,7 +29,8 @@ pub struct Explanation {
     pub files: Vec<FileWhy>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceWhy>,
-    /// What the lint of plans finds on the host as it is now, where it was asked: what is about these tasks, and what an apply refuses.
+    /// What the lint of plans finds on the host as it is now, where it was asked: what is about these tasks, and what an apply refuses; and
+    /// two tasks that own the same (`two-owners`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
@@ -195,6 +196,8 @@ fn from(read: &Read, decides: bool) -> From {
     let value = match &read.waits {
         _ if read.secret => "a secret".into(),
         Some(why) if shows_in_a_run(why) => IN_THE_RUN.into(),
+        // The plan knows the task, and not what it comes to.
+        Some(_) if of == Of::Result => IN_THE_RUN.into(),
         _ => read.shown.clone(),
     };
     From {
@@ -241,10 +244,16 @@ pub(super) fn of<'a>(reads: impl IntoIterator<Item = &'a Arc<Read>>) -> Vec<From
 }
 
 fn condition(cause: &Cause) -> Condition {
+    // A result that the plan does not know, either.
+    let is_result = |read: &Arc<Read>, why: &Arc<str>| {
+        read.waits.as_ref() == Some(why) && read.by.as_ref().is_some_and(|by| by.is_result)
+    };
+    let in_the_run =
+        |why: &Arc<str>| shows_in_a_run(why) || cause.reads.iter().any(|read| is_result(read, why));
     let value = cause.truth.as_ref().map(|truth| match truth {
         Truth::True => "true".into(),
         Truth::False => "false".into(),
-        Truth::Unknown(why) if shows_in_a_run(why) => format!("{IN_THE_RUN}: {why}"),
+        Truth::Unknown(why) if in_the_run(why) => format!("{IN_THE_RUN}: {why}"),
         Truth::Unknown(why) => format!("not known yet: {why}"),
     });
     Condition { text: cause.text.clone(), place: place(&cause.origin), value, from: of(&cause.reads) }

@@ -1,10 +1,10 @@
-//! `diff`: what another plan does otherwise, by host, task and facet.
+//! `diff`: what another plan does otherwise, by host, task and facet, and what the lint finds in it otherwise.
 
 use super::file;
 use crate::{
     diag::{Diagnostics, Exit},
     plan::{
-        compared::{By, compare, visible},
+        compared::{By, compare, compare_findings, visible},
         saved::{Input, SavedHost, SavedPlan},
     },
 };
@@ -31,23 +31,31 @@ impl Diff {
     }
 }
 
-/// For a person, and whether anything else would be done.
+/// For a person, and whether anything else would be done or found.
 pub fn difference(old: &SavedPlan, new: &SavedPlan) -> (String, bool) {
     let mut text = made_of(old, new);
     let same_key = old.key.text == new.key.text;
-    let hosts = compare(&old.hosts, &new.hosts, if same_key { By::Prints } else { By::Shown });
-    for (host, lines) in &hosts {
-        text += &format!("{host}\n");
-        text += &lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
-    }
+    let by = if same_key { By::Prints } else { By::Shown };
+    let hosts = compare(&old.hosts, &new.hosts, by);
+    text += &told(&hosts);
     if hosts.is_empty() {
         text += "the same is planned for each host\n";
+    }
+    let found = compare_findings(&old.hosts, &new.hosts, by);
+    if !found.is_empty() {
+        text += "the lint of plans finds something else\n";
+        text += &told(&found);
     }
     let hides = |plan: &SavedPlan| plan.hosts.iter().any(|host| SavedHost::hides(host).is_some());
     if !same_key && (hides(old) || hides(new)) {
         text += "whether secrets are the same cannot be told: each plan has a key of its own, which `plan --refresh` keeps\n";
     }
-    (text, !hosts.is_empty())
+    (text, !(hosts.is_empty() && found.is_empty()))
+}
+
+fn told(hosts: &[(String, Vec<String>)]) -> String {
+    let lines = |lines: &[String]| lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
+    hosts.iter().map(|(host, of_host)| format!("{host}\n{}", lines(of_host))).collect()
 }
 
 /// The options and the files that are not the same.

@@ -1,6 +1,6 @@
 //! With the host itself.
 
-use super::{explain, project};
+use super::{below, explain, project};
 use crate::project::Project;
 
 #[test]
@@ -79,4 +79,110 @@ fn what_an_apply_refuses_is_told_and_explained_all_the_same() {
     let accepting = "    a:\n      accept_findings: {postgres-major: the image upgrades the data}\n";
     project.write("inventory.yml", &inventory.replace("    a:\n", accepting));
     live("first", &[]).exits(0).has(&["accepted[postgres-major]", "because: the image upgrades the data"]);
+}
+
+/// What a plan knows of results, an explanation of the same host knows too.
+#[test]
+fn results_that_the_plan_knows_are_said() {
+    let project = Project::tasks(
+        r#"    - {name: Look, stat: {path: "{{home}}/version"}, register: seen}
+    - {name: Conf, copy: {dest: "{{home}}/conf", content: x}, register: conf}
+    - name: Each
+      loop: [version, other]
+      stat: {path: "{{home}}/{{item}}"}
+      register: each
+    - {name: Kept, set_fact: {there: "{{seen.stat.exists}}"}}
+    - {name: If there, when: seen.stat.exists, copy: {dest: "{{home}}/two", content: x}}
+    - {name: If changed, when: conf.changed, copy: {dest: "{{home}}/three", content: x}}
+    - {name: Ask, command: "cat {{home}}/version", register: said, changed_when: false}
+    - {name: If said, when: 'eq said.stdout "2"', copy: {dest: "{{home}}/four", content: x}}
+    - name: Page
+      copy:
+        dest: "{{home}}/page"
+        content: |
+          exists={{seen.stat.exists}}
+          changed={{conf.changed}}
+          first={{each.results.0.stat.exists}}
+          second={{each.results.1.stat.exists}}
+          there={{there}}
+          said={{said.stdout}}
+"#,
+    );
+    project.write("h/a/version", "2");
+    project.write("h/a/conf", "x");
+    let live = |what: &str| project.run(&["explain", "inventory.yml", "a", what]);
+    let page = project.home("a").join("page").display().to_string();
+    let text = live(&page).exits(0).out.clone();
+    for (line, reads) in [
+        ("exists=true", "seen.stat.exists result of `Look`, site.yml:3 true"),
+        ("changed=false", "conf.changed result of `Conf`, site.yml:4 false"),
+        ("first=true", "each.results.0.stat.exists result of `Each`, site.yml:5 true"),
+        ("second=false", "each.results.1.stat.exists result of `Each`, site.yml:5 false"),
+        ("there=true", "there set_fact, site.yml:9 true"),
+        ("said={{said.stdout}}", "said.stdout result of `Ask`, site.yml:12 known only in the run"),
+    ] {
+        assert_eq!(below(&text, line)[0], reads, "{text}");
+    }
+    live("If there").exits(0).has(&["runs: all its conditions hold", "is true", "now: would change"]);
+    live("If changed").exits(0).has(&["skipped: conf.changed", "is false", "now: skipped: conf.changed"]);
+    live("If said").exits(0).has(&["is known only in the run", "now: not known yet"]);
+    // Another state of the host is another answer.
+    std::fs::remove_file(project.path("h/a/version")).unwrap();
+    project.write("h/a/conf", "y");
+    live("If there").exits(0).has(&["skipped: seen.stat.exists", "now: skipped: seen.stat.exists"]);
+    live("If changed").exits(0).has(&["runs: all its conditions hold", "now: would change"]);
+    // Without the host nobody knows.
+    let offline = project.run(&["explain", "inventory.yml", "--offline", "a", "If there"]);
+    offline.exits(0).has(&["is known only in the run: the result of `seen`"]);
+}
+
+/// Two owners keep an apply from the host, and nobody from looking.
+#[test]
+fn two_owners_are_told_and_explained_all_the_same() {
+    let project = Project::tasks(
+        "    - {name: first, copy: {dest: \"{{home}}/conf\", content: \"{{text}}\"}}\n    \
+         - {name: second, copy: {dest: \"{{home}}/conf\", content: other}}\n    \
+         - {name: apart, copy: {dest: \"{{home}}/apart\", content: \"{{text}}\"}}\n",
+    );
+    project.write("group_vars/all.yml", "text: hello\n");
+    project.go().exits(20).has(&["two tasks own `path:"]);
+    let conf = project.home("a").join("conf").display().to_string();
+    let told = [
+        "apply refuses this host[two-owners]: two tasks own `path:",
+        "`first` owns it already: site.yml:3:14",
+    ];
+    for offline in [&["--offline"][..], &[]] {
+        for (what, says) in [
+            ("first", "content: hello"),
+            ("apart", "text  group_vars/all.yml:1  \"hello\""),
+            (&*conf, "`second` writes it"),
+        ] {
+            let ran = project.run(&[&["explain", "inventory.yml", "a", what], offline].concat());
+            ran.exits(0).has(&told).has(&[says]);
+            assert_eq!(ran.out.matches("[two-owners]").count(), 1, "{}", ran.text());
+        }
+    }
+    project.run(&["explain", "inventory.yml", "a", "apart"]).exits(0).has(&["now: would change"]);
+    let said = project.run(&["explain", "inventory.yml", "a", "apart", "--offline", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said.exits(0).out).unwrap();
+    let finding = &said["findings"][0];
+    assert_eq!((&finding["lint"], &finding["refuses"]), (&"two-owners".into(), &true.into()));
+    assert!(finding["place"].as_str().unwrap().starts_with("site.yml:4:"), "{finding}");
+    // What else is wrong is an error, with all of it.
+    let site = project.read("site.yml");
+    project.write(
+        "site.yml",
+        &format!(
+            "{site}    - {{name: wrong, copy: {{dest: \"{{{{home}}}}/x\", content: \"{{{{nobody}}}}\"}}}}\n"
+        ),
+    );
+    project.run(&["explain", "inventory.yml", "a", "apart"]).exits(20).has(&["`nobody`", "two tasks own"]);
+    // Where only the host tells that both are to run.
+    let when = site.replace("name: second,", "name: second, when: ne facts.os.family \"none\",");
+    project.write("site.yml", &when);
+    project.check().exits(20).has(&["is owned by two tasks: `first` and `second`"]);
+    let ran = project.run(&["explain", "inventory.yml", "a", "apart"]);
+    ran.exits(0).has(&["[two-owners]: ", "conf` ", "now: would change"]);
+    assert_eq!(ran.out.matches("[two-owners]").count(), 1, "{}", ran.text());
+    assert!(!project.has("h/a/conf") && !project.has("h/a/apart"));
 }
