@@ -17,6 +17,8 @@ pub enum Claim {
     Container(Box<Container>),
     /// A variable in a file that comes to nothing there.
     Blank { name: String, spot: Spot, source: Blank },
+    /// A file that another one includes and nobody looks at, and why.
+    Unread { what: String, why: String, spot: Spot },
     /// A network of containers, in CIDR notation.
     Network { name: String, subnets: Vec<String>, spot: Option<Spot> },
     /// A file that holds a secret, and the permission bits that it will have.

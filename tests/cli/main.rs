@@ -25,6 +25,7 @@ mod external;
 mod facts;
 mod homes;
 mod http;
+mod included;
 mod includes;
 mod inventory;
 mod judging;

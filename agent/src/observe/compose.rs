@@ -16,7 +16,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-/// Stands for the folder of copies in the content of compose files: `@PROVISION_COPY@/3` is the copy of `env_files[3]`.
+/// Stands for the folder of copies in the content of compose files: `@PROVISION_COPY@/3` is the copy of `env_files[3]`,
+/// `@PROVISION_COPY@/included-3` that of `included[3]`.
 const COPY: &str = "@PROVISION_COPY@";
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -33,7 +34,7 @@ const PLUGINS: [&str; 4] = [
 
 /// Asks compose (configuration, dry run) and docker (containers, images) at the same time.
 ///
-/// An entry of `env_files` whose copy is named in a compose file is an `env_file:` of a service; every other one is
+/// An entry of `env_files` whose copy is named in a compose file is an `env_file:` in that; every other one is
 /// given as `--env-file`.
 pub fn run(project: &ComposeProbe) -> Result<Output, String> {
     let answer = |code, stdout: String, stderr: &str| Output {
@@ -163,6 +164,11 @@ fn copies(project: &ComposeProbe, folder: &Folder) -> Result<(Vec<String>, Renam
         };
         renamed.push((file.clone(), real(path)));
         options.extend(["-f".into(), file]);
+    }
+    for (number, (path, content)) in project.included.iter().enumerate() {
+        let text = String::from_utf8_lossy(content.bytes()).replace(COPY, &own);
+        compose_text += &text;
+        renamed.push((folder.write(&format!("included-{number}"), text.as_bytes())?, real(path)));
     }
     for (number, (path, content)) in project.env_files.iter().enumerate() {
         let copy = folder.path.join(number.to_string()).to_string_lossy().into_owned();

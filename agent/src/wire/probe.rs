@@ -168,6 +168,8 @@ pub struct ComposeProbe {
     pub directory: String,
     /// Compose files in order: path as the project knows it, and the content to use instead of what is on disk.
     pub files: Vec<(String, Option<Content>)>,
+    /// Files that these include, likewise: in their place stands the name of the copy.
+    pub included: Vec<(String, Content)>,
     /// `--env-file` files and `env_file:` entries: likewise.
     pub env_files: Vec<(String, Option<Content>)>,
     pub profiles: Vec<String>,

@@ -100,6 +100,7 @@ fn ask(folder: &Path, directory: &str) -> Output {
         project: "play".into(),
         directory: directory.into(),
         files: vec![("compose.yml".into(), Some("services: {}\n".into()))],
+        included: vec![],
         env_files: vec![(".env".into(), Some("KEY=canary\n".into()))],
         profiles: vec![],
         ask: ComposeAsk::Up { recreate: None, scale: vec![] },
@@ -164,4 +165,35 @@ fn a_dependency_that_compose_gave_up_on_is_explained() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A file that another one includes is its copy, and people are told of the file.
+#[test]
+fn what_a_compose_file_includes_is_a_copy_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = r#"{"services":{},"main":"$(tr -d '"' < ${env%/*}/file-0)","other":"$(tr -d '"' < ${env%/*}/included-0)"}"#;
+    compose(folder.path(), said, "", 0);
+    let probe = ComposeProbe {
+        project: "play".into(),
+        directory: "/srv/play".into(),
+        files: vec![(
+            "/srv/play/compose.yml".into(),
+            Some("include: [\"@PROVISION_COPY@/included-0\"]".into()),
+        )],
+        included: vec![("/srv/base/base.yml".into(), "env_file: \"@PROVISION_COPY@/0\"".into())],
+        env_files: vec![
+            ("/srv/base/own.env".into(), Some("KEY=canary\n".into())),
+            ("/srv/play/.env".into(), Some("KEY=canary\n".into())),
+        ],
+        profiles: vec![],
+        ask: ComposeAsk::Up { recreate: None, scale: vec![] },
+    };
+    let state = tempfile::tempdir().unwrap();
+    let answer =
+        agent(folder.path(), state.path(), Session::ReadOnly).observe(Query::Run(Probe::Compose(probe)));
+    let Answer::Output(output) = answer else { panic!("{answer:?}") };
+    let seen = String::from_utf8_lossy(output.stdout.bytes()).into_owned();
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(seen.contains(r#""main":"include: [/srv/base/base.yml]""#), "{seen}");
+    assert!(seen.contains(r#""other":"env_file: /srv/base/own.env""#), "{seen}");
 }

@@ -81,6 +81,7 @@ fn compose_without_docker_is_told_apart_from_compose_without_daemon() {
         project: "agent-test".into(),
         directory: crate::harness::text(folder.path()),
         files: vec![("compose.yml".into(), Some(compose.into()))],
+        included: vec![],
         env_files: vec![
             (".env.web".into(), Some("KEY=canary\n".into())),
             (".env".into(), Some("FROM_ENV=told\n".into())),

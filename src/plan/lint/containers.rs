@@ -1,6 +1,6 @@
 //! Containers: what they run, publish, see of the host, and leave behind.
 
-use super::{BLANK, Claims, Finding, LATEST, LOGS, Lint, PUBLISHED, SOCKET};
+use super::{BLANK, Claims, Finding, LATEST, LOGS, Lint, PUBLISHED, SOCKET, UNREAD};
 use crate::model::{Blank, Claim, Container, Log, Published, Spot, TaskId};
 
 /// The last part of a database image's name, and the port that it listens on.
@@ -54,6 +54,12 @@ pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
                 found.extend(endless(*task, container, &daemon));
             }
             Claim::Blank { name, spot, source } => found.push(blank(*task, name, spot, source)),
+            Claim::Unread { what, why, spot } => {
+                let message = format!("the include `{what}` is not looked at");
+                let hint =
+                    "what it brings is not judged here: include a file that lies in the project on the host";
+                found.push(finding(UNREAD, *task, spot, message, why, hint));
+            }
             _ => {}
         }
     }

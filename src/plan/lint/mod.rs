@@ -53,6 +53,7 @@ const fn refuses(name: &'static str) -> Lint {
 const PUBLISHED: Lint = warns("published-database-port");
 const LATEST: Lint = warns("latest-image");
 const BLANK: Lint = warns("blank-variable");
+const UNREAD: Lint = warns("include-not-read");
 const SOCKET: Lint = warns("docker-socket");
 const LOGS: Lint = warns("no-log-limit");
 const READABLE: Lint = warns("readable-secret");
@@ -62,8 +63,8 @@ const MOUNT: Lint = refuses("database-not-mounted");
 const MAJOR: Lint = refuses("postgres-major");
 
 /// All of them, in the order of the documentation.
-pub const LINTS: [Lint; 10] =
-    [PUBLISHED, LATEST, BLANK, SOCKET, LOGS, READABLE, SUBNETS, CUT_OFF, MOUNT, MAJOR];
+pub const LINTS: [Lint; 11] =
+    [PUBLISHED, LATEST, BLANK, UNREAD, SOCKET, LOGS, READABLE, SUBNETS, CUT_OFF, MOUNT, MAJOR];
 
 /// What a task says, by the task.
 type Claims = [(TaskId, Claim)];

@@ -5,20 +5,18 @@ use super::{
     answer::{SERVICE, one_off, read},
     extends::{self, Others, Part},
     files::{self, join},
+    include::{self, File, Tree, Values, spot},
     interpolate::{self, fill},
     spec::{Spec, Wanted},
 };
 use crate::{
-    model::{Bind, Blank, Claim, Container, Image, Log, Origin, Published, Source, Spot},
+    model::{Bind, Blank, Claim, Container, Image, Log, Published, Source},
     resource::{Observe, Pause, Seen},
-    resources::shared::{
-        docker::{DAEMON_FILE, daemon_claim},
-        dotenv,
-    },
+    resources::shared::docker::{DAEMON_FILE, daemon_claim},
     yaml::{Node, Value},
 };
 use agent::wire::{Probe, Query};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// Nothing where none of it is to run.
 pub fn of(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
@@ -39,27 +37,28 @@ pub fn of(spec: &Spec, seen: &Seen) -> Observe<Vec<Claim>> {
     if !open.is_empty() {
         return Err(Pause::Need(open));
     }
-    let parsed = parsed?;
-    let (mut values, mut all_known) = (BTreeMap::new(), true);
+    let main = parsed?;
+    let (mut values, mut all_known) = (Values::new(), true);
     for path in &env {
         let content = seen.content(path, files::LIMIT, true);
         all_known &= content.is_ok();
         let Ok(Some(content)) = content else { continue };
-        let text = String::from_utf8_lossy(content.bytes()).into_owned();
-        for pair in dotenv::parse(&text).into_iter().filter_map(|item| item.pair) {
-            // What is made of other variables is something, as far as can be told.
-            let (dotenv::Value::Literal(value) | dotenv::Value::Interpolated(value)) = pair.value;
-            values.insert(pair.key, value);
-        }
+        values.extend(include::values_of(&content));
     }
+    let Tree { files, unread, .. } = Tree::read(main, &spec.directory, values.clone(), env.clone(), seen)?;
+    let parsed: Vec<(Arc<Source>, Node)> =
+        files.iter().map(|file| (file.source.clone(), file.node.clone())).collect();
     let others = Others::read(&parsed, &|text| fill(text, &values, &mut |_| {}), seen)?;
-    let volumes = Volumes::read(&parsed, &|text| fill(text, &values, &mut |_| {}));
-    let mut reader = Reader { values, env, directory: spec.directory.clone(), volumes, claims: vec![] };
+    let volumes = Volumes::read(&files);
+    let mut reader = Reader { values: Rc::new(values), env: Rc::new(env), volumes, claims: unread };
     if all_known {
-        parsed.iter().for_each(|(_, node)| reader.blanks(node));
+        files.iter().for_each(|file| {
+            reader.within(file);
+            reader.blanks(&file.node);
+        });
     }
-    reader.containers(spec, &parsed, &others, all_known);
-    reader.networks(spec, &parsed);
+    reader.containers(spec, &files, &others, all_known);
+    reader.networks(spec, &files);
     reader.running(spec, seen);
     if let Ok(Some(content)) = seen.content(DAEMON_FILE, files::LIMIT, true) {
         reader.claims.extend(daemon_claim(content.bytes()));
@@ -76,19 +75,20 @@ fn needed<T>(answers: &Observe<T>) -> Vec<Query> {
 }
 
 struct Reader {
-    values: BTreeMap<String, String>,
+    /// What holds in the file that is looked at.
+    values: Rc<Values>,
     /// The files that they are from.
-    env: Vec<String>,
-    directory: String,
+    env: Rc<Vec<String>>,
     volumes: Volumes,
     claims: Vec<Claim>,
 }
 
-fn spot(origin: &Origin) -> Spot {
-    Spot { path: origin.source.path.display().to_string(), line: origin.line_column().0 }
-}
-
 impl Reader {
+    /// From now on it is about this file.
+    fn within(&mut self, file: &File) {
+        (self.values, self.env) = (file.values.clone(), file.env.clone());
+    }
+
     fn filled(&self, text: &str) -> String {
         fill(text, &self.values, &mut |_| {})
     }
@@ -110,7 +110,7 @@ impl Reader {
                 for interpolate::Blank { name, is_set } in found {
                     let source = match is_set {
                         true => Blank::Empty { file: self.env.join(", ") },
-                        false => Blank::Unset { looked_at: self.env.clone() },
+                        false => Blank::Unset { looked_at: self.env.to_vec() },
                     };
                     let claim = Claim::Blank { name, spot: spot(&node.origin), source };
                     // One that several services share through an anchor stands there once.
@@ -126,16 +126,12 @@ impl Reader {
     }
 
     /// The services that would run, each as all the files together have it, behind what it takes over from others.
-    fn containers(
-        &mut self,
-        spec: &Spec,
-        parsed: &[(Arc<Source>, Node)],
-        others: &Others,
-        with_blanks: bool,
-    ) {
+    fn containers(&mut self, spec: &Spec, files: &[File], others: &Others, with_blanks: bool) {
         let mut found: Vec<Container> = vec![];
-        let paths: Vec<String> = parsed.iter().map(|(source, _)| extends::path(source)).collect();
-        for ((_, node), path) in parsed.iter().zip(&paths) {
+        let paths: Vec<String> = files.iter().map(|file| extends::path(&file.source)).collect();
+        for (file, path) in files.iter().zip(&paths) {
+            self.within(file);
+            let node = &file.node;
             for (name, key, service) in files::active(node, &spec.profiles.0) {
                 let at = found.iter().position(|known| known.name == *name).unwrap_or_else(|| {
                     found.push(Container {
@@ -154,11 +150,11 @@ impl Reader {
                 let own = Part { service, file: path };
                 let (line, is_whole) = others.line(own, node, &|text| self.filled(text));
                 for part in line {
-                    let is_own = paths.iter().any(|path| path == part.file);
-                    if with_blanks && !is_own {
+                    let own = paths.iter().position(|path| path == part.file).map(|at| &files[at]);
+                    if with_blanks && own.is_none() {
                         self.blanks(part.service);
                     }
-                    let base = if is_own { self.directory.as_str() } else { extends::folder(part.file) };
+                    let base = own.map_or_else(|| extends::folder(part.file), |file| &file.base);
                     self.service(&mut found[at], part.service, base);
                 }
                 // Of what is not seen nothing is said.
@@ -269,9 +265,10 @@ impl Reader {
     }
 
     /// Those that name their subnets and are the project's own.
-    fn networks(&mut self, spec: &Spec, parsed: &[(Arc<Source>, Node)]) {
-        for (_, node) in parsed {
-            let networks = node.get("networks").and_then(Node::as_map).into_iter().flatten();
+    fn networks(&mut self, spec: &Spec, files: &[File]) {
+        for file in files {
+            self.within(file);
+            let networks = file.node.get("networks").and_then(Node::as_map).into_iter().flatten();
             for (key, entry) in networks {
                 let configs =
                     entry.node.get("ipam").and_then(|ipam| ipam.get("config")).and_then(Node::as_seq);
@@ -301,9 +298,10 @@ struct Volumes(BTreeMap<String, BTreeMap<String, String>>);
 
 impl Volumes {
     /// As all files together have them.
-    fn read(parsed: &[(Arc<Source>, Node)], filled: &dyn Fn(&str) -> String) -> Self {
+    fn read(files: &[File]) -> Self {
         let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for (_, node) in parsed {
+        for File { node, values, .. } in files {
+            let filled = |text: &str| fill(text, values, &mut |_| {});
             for (name, entry) in node.get("volumes").and_then(Node::as_map).into_iter().flatten() {
                 let own = found.entry(name.clone()).or_default();
                 let options = entry.node.get("driver_opts").and_then(Node::as_map).into_iter().flatten();

@@ -1,6 +1,9 @@
 //! The project's files as they will be, made into a question for the host's compose.
 
-use super::Spec;
+use super::{
+    Spec,
+    copies::{self, Copies},
+};
 use crate::{
     model::{Origin, Source},
     resource::{Fault, Observe, Pause, Seen},
@@ -26,16 +29,13 @@ const OVERRIDE: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
-/// What the agent replaces by the folder of its private copies; followed by `/` and the number of the file.
-const COPY: &str = "@PROVISION_COPY@";
-
 pub struct Files {
     pub probe: ComposeProbe,
     /// What is known without asking compose.
     pub services: Vec<Named>,
     /// Of whatever profile.
     all: Vec<String>,
-    /// Services may also be in files that these include.
+    /// Services may also be in files that these include and that only compose finds.
     pub includes: bool,
     /// Values in environment files: they must not be shown.
     pub values: Vec<String>,
@@ -49,12 +49,6 @@ pub struct Named {
     /// Its image is built.
     pub builds: bool,
     depends_on: Vec<String>,
-}
-
-/// An `env_file:` entry: what it names, and where it stands in the text.
-struct EnvFile {
-    path: String,
-    origin: Origin,
 }
 
 /// A path relative to the project's folder.
@@ -182,22 +176,19 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
         let content = present(&path)?;
         env_files.push((path, Some(content)));
     }
-    let entries: Vec<Vec<EnvFile>> = parsed.iter().map(|(_, node)| env_file_entries(node)).collect();
-    let real = |entry: &EnvFile| join(&spec.directory, &entry.path);
-    seen.each(entries.iter().flatten().map(|entry| read_query(&real(entry))))?;
+    let named = parsed.iter().flat_map(|(_, node)| copies::named(node, &spec.directory));
+    seen.each(named.map(|path| read_query(&path)))?;
 
+    let mut copies = Copies::new(env_files, seen);
     let mut files = vec![];
-    let (mut services, mut all): (Vec<Named>, Vec<String>) = (vec![], vec![]);
-    for ((path, (source, node)), entries) in compose.into_iter().zip(&parsed).zip(&entries) {
-        let mut text = source.text.clone();
-        // From the end, so that the places before keep their offsets.
-        for entry in entries.iter().rev() {
-            // Compose decides what a missing one means: it may be optional.
-            let Some(content) = seen.content(&real(entry), LIMIT, true)? else { continue };
-            text.replace_range(entry.origin.span.clone(), &format!("\"{COPY}/{}\"", env_files.len()));
-            env_files.push((real(entry), Some(content)));
-        }
+    for (path, (source, node)) in compose.into_iter().zip(&parsed) {
+        let text = copies.text(&source.text, node, &spec.directory, &mut vec![path.clone()])?;
         files.push((path, Some(Content::new(text, true))));
+    }
+    let Copies { env_files, included, nodes, unread, .. } = copies;
+    let (mut services, mut all): (Vec<Named>, Vec<String>) = (vec![], vec![]);
+    // What the project's own files say goes over what they include.
+    for node in nodes.iter().chain(parsed.iter().map(|(_, node)| node)) {
         all.extend(services_in(node).map(|(name, _)| name.clone()));
         for new in named_services(node, &spec.profiles.0) {
             match services.iter_mut().find(|known| known.name == new.name) {
@@ -212,10 +203,9 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     }
     let values = env_files.iter().filter_map(|(_, content)| content.as_ref()).flat_map(values).collect();
     let (project, directory) = (spec.project(), spec.directory.clone());
-    let includes = parsed.iter().any(|(_, node)| node.get("include").is_some());
     let (profiles, ask) = (spec.profiles.0.clone(), spec.ask());
-    let probe = ComposeProbe { project, directory, files, env_files, profiles, ask };
-    Ok(Files { probe, services, all, includes, values })
+    let probe = ComposeProbe { project, directory, files, included, env_files, profiles, ask };
+    Ok(Files { probe, services, all, includes: unread, values })
 }
 
 /// Reads one file.
@@ -231,7 +221,7 @@ pub fn parse_file(path: &str, content: &Content) -> Result<(Arc<Source>, Node), 
     Ok((source, node))
 }
 
-fn services_in(node: &Node) -> impl Iterator<Item = (&String, &Node)> {
+pub fn services_in(node: &Node) -> impl Iterator<Item = (&String, &Node)> {
     let map = node.get("services").and_then(Node::as_map);
     map.into_iter().flatten().map(|(name, entry)| (name, &entry.node))
 }
@@ -319,30 +309,6 @@ fn named_services(node: &Node, profiles: &[String]) -> Vec<Named> {
     active(node, profiles).map(name).collect()
 }
 
-/// All `env_file:` entries that are named plainly, in the order in which they stand in the text.
-fn env_file_entries(node: &Node) -> Vec<EnvFile> {
-    let mut entries: Vec<EnvFile> = vec![];
-    let mut add = |node: &Node| {
-        let node = node.get("path").unwrap_or(node);
-        if let Some(path) = node.as_str().filter(|path| !path.contains('$') && !path.is_empty()) {
-            // One that several services share through an anchor stands in the text once.
-            let origin = node.origin.clone();
-            if !origin.span.is_empty() && !entries.iter().any(|known| known.origin.span == origin.span) {
-                entries.push(EnvFile { path: path.into(), origin });
-            }
-        }
-    };
-    for (_, service) in services_in(node) {
-        match service.get("env_file") {
-            Some(node) if node.as_seq().is_some() => node.as_seq().into_iter().flatten().for_each(&mut add),
-            Some(node) => add(node),
-            None => {}
-        }
-    }
-    entries.sort_by_key(|entry| entry.origin.span.start);
-    entries
-}
-
 /// The values of an environment file, without their quotes.
 fn values(content: &Content) -> Vec<String> {
     let text = String::from_utf8_lossy(content.bytes()).into_owned();
@@ -352,30 +318,4 @@ fn values(content: &Content) -> Vec<String> {
         (!line.trim_start().starts_with('#')).then_some(bare)
     };
     text.lines().filter_map(value).filter(|value| value.len() >= 4).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn env_files_are_found_where_they_stand() {
-        let text = "x-e: &e ./a.env\nservices:\n  a:\n    env_file: *e\n  b:\n    env_file: ['b.env', {path: \"c.env\", \
-                    required: false}]\n  c:\n    env_file:\n      - d.env # why\n      - ${X}.env\n";
-        let (_, node) = parse_file("f", &Content::from(text)).unwrap();
-        let mut rewritten = text.to_string();
-        let entries = env_file_entries(&node);
-        for entry in entries.iter().rev() {
-            rewritten.replace_range(entry.origin.span.clone(), "\"X\"");
-        }
-        assert_eq!(
-            entries.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(),
-            ["./a.env", "b.env", "c.env", "d.env"]
-        );
-        assert_eq!(
-            rewritten,
-            "x-e: &e ./a.env\nservices:\n  a:\n    env_file: \"X\"\n  b:\n    env_file: [\"X\", {path: \"X\", required: \
-             false}]\n  c:\n    env_file:\n      - \"X\" # why\n      - ${X}.env\n"
-        );
-    }
 }

@@ -40,6 +40,7 @@ fn of_docker(spec: &Spec) -> ComposeProbe {
         project: spec.project(),
         directory: spec.directory.clone(),
         files: vec![],
+        included: vec![],
         env_files: vec![],
         profiles: spec.profiles.0.clone(),
         ask: spec.ask(),

@@ -7,9 +7,11 @@
 mod answer;
 mod claims;
 mod container;
+mod copies;
 mod extends;
 mod files;
 mod images;
+mod include;
 mod interpolate;
 mod labels;
 mod less;
