@@ -54,7 +54,9 @@ impl Lookup for Nothing {
 /// A project in a folder of its own.
 pub struct Copy {
     pub dir: tempfile::TempDir,
-    pub password: Secret,
+    password: Secret,
+    /// Of all its sites: the keys that they become are derived once, which takes longer than all else of a site.
+    passwords: Arc<Passwords>,
 }
 
 /// Path to text, for a host: as its tasks write them.
@@ -69,7 +71,7 @@ impl Copy {
             copy(&root.join(folder), &copied.dir.path().join(folder));
         }
         let password = fs::read_to_string(root.join("inventory/example-vault-password")).unwrap();
-        Self { password: Secret::new(password.trim()), ..copied }
+        copied.under(password.trim())
     }
 
     /// Of these files.
@@ -80,19 +82,23 @@ impl Copy {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        Self { dir, password: Secret::new("none") }
+        Self { dir, password: Secret::new(""), passwords: Arc::default() }.under("none")
+    }
+
+    fn under(self, password: &str) -> Self {
+        let password = Secret::new(password);
+        let passwords = Arc::new(Passwords::new(vec![Password { label: None, text: password.clone() }]));
+        Self { password, passwords, ..self }
     }
 
     /// With these facts kept of earlier runs. `None`: it has mistakes.
     pub fn site(&self, inventory: &str, playbook: &str, facts: &BTreeMap<String, Facts>) -> Option<Site> {
-        let password = Password { label: None, text: self.password.clone() };
-        let passwords = Arc::new(Passwords::new(vec![password]));
         Site::load(Options {
             inventory: &self.dir.path().join(inventory),
             playbook: &self.dir.path().join(playbook),
-            passwords: &passwords,
+            passwords: &self.passwords,
             run: &run,
-            files: Arc::new(Disk { passwords: passwords.clone() }),
+            files: Arc::new(Disk { passwords: self.passwords.clone() }),
             types: resources::TABLE,
             extra_vars: Default::default(),
             limit: None,

@@ -160,11 +160,16 @@ fn every_changed_line_names_the_variable_that_was_changed() {
             copy.write(origin, &value);
             let is_it = |from: &From| is_variable(from, &variable.name, &way);
             let what = format!("`{}` of {}", variable.name, place(origin));
+            // Two hosts of one inventory are of one site.
+            let mut made: BTreeMap<&str, Site> = BTreeMap::new();
             let new: Option<Vec<(Site, Texts)>> = hosts
                 .iter()
                 .map(|at| {
                     let (inventory, host) = HOSTS[*at];
-                    let site = site(inventory)?;
+                    if !made.contains_key(inventory) {
+                        made.insert(inventory, site(inventory)?);
+                    }
+                    let site = made[inventory].clone();
                     let texts = texts(&site, host)?;
                     Some((site, texts))
                 })
