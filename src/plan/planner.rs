@@ -303,7 +303,7 @@ pub fn offline_nodes(host: &dyn Prepare) -> Result<Vec<GraphNode>, Diagnostics> 
 /// The same of what is known for sure: tasks that are wrong, or not known yet, touch nothing.
 pub fn sure_nodes(host: &dyn Prepare) -> Vec<GraphNode> {
     let nodes = host.tasks().iter().map(|task| match host.prepare(task.id, &Registered::default()) {
-        Ok(Preparation::NotYet(_)) | Err(_) => graph_node(task, &Preparation::Skip(String::new()), 0, ""),
+        Ok(Preparation::NotYet(..)) | Err(_) => graph_node(task, &Preparation::Skip(String::new()), 0, ""),
         Ok(known) => graph_node(task, &known, 0, ""),
     });
     nodes.collect()

@@ -2,7 +2,7 @@
 
 use super::{
     files::{LIMIT, join, parse_file, read_query, services_in},
-    include::{self, Entry, Place},
+    include::{self, Entry, NO_FILE, Place},
 };
 use crate::{
     model::Origin,
@@ -108,7 +108,8 @@ impl<'a> Copies<'a> {
                 }
             }
             Some(nodes) => {
-                for (node, path) in nodes.iter().zip(&place.env_files) {
+                let files = nodes.iter().filter(|node| node.as_str() != Some(NO_FILE));
+                for (node, path) in files.zip(&place.env_files) {
                     edits.extend(self.env_file(path)?.map(|copy| (whole(text, node), copy)));
                 }
             }
@@ -288,5 +289,10 @@ mod tests {
         // What only compose finds stays as it is.
         let away = "include: [\"oci://acme/base\", \"${X}/base.yml\"]\n";
         assert_eq!(copied(away, &disk).0["include"], serde_json::json!(["oci://acme/base", "${X}/base.yml"]));
+        // `/dev/null` says that there is none; an entry of no file is for compose to tell.
+        let none = "include: [{path: ../base/base.yml, env_file: [/dev/null, x.env]}, {path: []}]\n";
+        let (own, _) = copied(none, &disk);
+        assert_eq!(own["include"][0]["env_file"], serde_json::json!(["/dev/null", copy(2)]));
+        assert_eq!(own["include"][1], serde_json::json!({"path": []}));
     }
 }

@@ -17,6 +17,9 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 pub type Values = BTreeMap<String, String>;
 
+/// What stands for no file of variables.
+pub const NO_FILE: &str = "/dev/null";
+
 /// An entry of `include:`.
 pub struct Entry<'a> {
     /// Over each other.
@@ -45,6 +48,8 @@ pub fn entries(file: &Node) -> impl Iterator<Item = Entry<'_>> {
             Some(named.as_seq().map_or_else(|| vec![named], |items| items.iter().collect()))
         };
         let paths = if node.as_str().is_some() { vec![node] } else { texts("path")? };
+        // Compose itself refuses an entry that names no file.
+        paths.first()?;
         let folder =
             node.get("project_directory").filter(|node| node.as_str().is_some_and(|it| !it.is_empty()));
         let env_files = texts("env_file").filter(|files| !files.is_empty());
@@ -76,7 +81,7 @@ impl Entry<'_> {
             self.folder.and_then(Node::as_str).map_or_else(own, |folder| resolved(base, &filled(folder)));
         let named = |node: &&Node| resolved(base, &filled(node.as_str().unwrap_or_default()));
         let env_files = match &self.env_files {
-            Some(files) => files.iter().map(named).filter(|file| file != "/dev/null").collect(),
+            Some(files) => files.iter().map(named).filter(|file| file != NO_FILE).collect(),
             None => vec![resolved(&folder, ".env")],
         };
         Ok(Place { paths, folder, env_files })
