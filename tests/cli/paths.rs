@@ -4,7 +4,7 @@ use crate::{
     project::{Project, play},
     sshd::{Sshd, run},
 };
-use std::process::Command;
+use std::{os::unix::fs::MetadataExt, process::Command};
 
 const PATHS: [&str; 8] =
     ["a b", "it's", "say \"x\"", "hü/日本 語", "$HOME `id`;&|", "#hash", "back\\slash", " end "];
@@ -112,4 +112,28 @@ fn values_in_an_env_file_are_what_a_shell_and_compose_read() {
         "hint: encode it",
     ]);
     assert!(project.tree("h/a").is_empty());
+}
+
+/// What is planned on is found again, whatever the numbers of the accounts.
+#[test]
+fn a_folder_with_files_of_several_owners_is_given_to_one() {
+    let sshd = Sshd::start();
+    let folder = sshd.home("alice").join("many");
+    for (name, owner) in [("a/x", 0), ("a/y", 1), ("b", 1), ("c", 0)] {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "").unwrap();
+        std::os::unix::fs::chown(&path, Some(owner), Some(owner)).unwrap();
+    }
+    let task = format!(
+        "    - {{become: true, file: {{path: {}, state: directory, recurse: true, owner: daemon, group: root}}}}\n",
+        folder.display()
+    );
+    let project = Project::ssh(&sshd, &task);
+    project.go().exits(0).has(&["root on 3 of 5 (a, a/x, c)", "daemon on 2 of 5 (a/y, b)"]);
+    for name in ["a", "a/x", "a/y", "b", "c"] {
+        let meta = std::fs::metadata(folder.join(name)).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), (1, 0), "{name}");
+    }
+    project.check().exits(0);
 }

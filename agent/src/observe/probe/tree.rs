@@ -47,11 +47,20 @@ pub fn modes(path: &str, names: &mut Names) -> Result<Output, String> {
         }
         Ok(())
     })?;
-    let line = |((kind, mode, uid, gid), (count, first)): (Alike, (u64, Vec<String>))| {
-        let (owner, group) = (names.owner(uid), names.owning_group(gid));
+    // By names, which is how the controller works out what will be there: guards compare the two.
+    let mut named: BTreeMap<(char, u32, String, String), (u64, Vec<String>)> = BTreeMap::new();
+    for ((kind, mode, uid, gid), (count, mut first)) in groups {
+        let alike = (kind, mode, names.owner(uid), names.owning_group(gid));
+        let (all, known) = named.entry(alike).or_default();
+        *all += count;
+        known.append(&mut first);
+        known.sort_unstable();
+        known.truncate(NAMED);
+    }
+    let line = |((kind, mode, owner, group), (count, first)): ((_, u32, _, _), (u64, Vec<String>))| {
         format!("{kind}\t{count}\t{mode:04o}\t{owner}\t{group}\t{}\n", first.join("\t"))
     };
-    Ok(output(0, groups.into_iter().map(line).collect::<String>()))
+    Ok(output(0, named.into_iter().map(line).collect::<String>()))
 }
 
 /// `same` when both paths, links on the way followed and the last step not, are one file.
@@ -75,14 +84,14 @@ mod tests {
             let done = std::process::Command::new("sh").args(["-ec", script]).current_dir(path).status();
             assert!(done.unwrap().success());
         };
-        sh("mkdir -m 0750 d m same; touch d/a d/b d/c d/e; chmod 0640 d/*; install -m 0600 /dev/null x; ln -s /etc/passwd l
+        sh("mkdir -m 0750 d m same; touch d/a d/b d/c d/e; chmod 0640 d/*; install -m 0600 /dev/null x; cp -p x y; ln -s /etc/passwd l
             chmod 0755 m same; mount -t tmpfs none m; touch m/inside; mount --bind d same; chown daemon:games x");
         let said = modes(path, &mut Names::default());
         sh("umount m same");
         let said = String::from_utf8(said.unwrap().stdout.bytes().to_vec()).unwrap();
         assert_eq!(
             said,
-            "d\t1\t0750\troot\troot\td\nf\t1\t0600\tdaemon\tgames\tx\nf\t4\t0640\troot\troot\td/a\td/b\td/c\n"
+            "d\t1\t0750\troot\troot\td\nf\t1\t0600\tdaemon\tgames\tx\nf\t1\t0600\troot\troot\ty\nf\t4\t0640\troot\troot\td/a\td/b\td/c\n"
         );
         assert_eq!(modes("/nowhere/x", &mut Names::default()).unwrap().code, 2);
         assert_eq!(modes("/etc/passwd", &mut Names::default()).unwrap().code, 2);
