@@ -43,6 +43,15 @@ pub struct About {
     pub addresses: BTreeMap<String, String>,
 }
 
+impl About {
+    /// What was called for: `apply --check`, `plan`.
+    pub fn called(&self, check: bool) -> String {
+        // These only look whatever else is said.
+        let looks = ["plan", "drift"].contains(&&*self.verb);
+        format!("{}{}", self.verb, if check && !looks { " --check" } else { "" })
+    }
+}
+
 /// One thing that happened in a run. Within a host: `HostConnecting`, `HostConnected` or `HostFailed`, `HostPlanned`, then for each
 /// task at most one `TaskStarted` and exactly one `TaskFinished`, then `HostFinished`. `RunFinished` is the last of all.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -69,7 +69,10 @@ impl Graph {
             Format::Svg => Picture::plain(&graph, &nodes),
             _ => Picture::whole(&graph, &nodes),
         };
-        Ok(self.shown(&picture, &format!("tasks of {host}")))
+        let text = self.shown(&picture, &format!("tasks of {host}"));
+        // Which one it is nobody has said.
+        let is_one_of_many = self.format == Format::Text && self.host.is_none() && site.hosts().len() > 1;
+        Ok(if is_one_of_many { format!("tasks of {host}; `--host` names another\n\n{text}") } else { text })
     }
 
     fn of_run(&self, run: &str, color: Color) -> Result<String, Diagnostics> {

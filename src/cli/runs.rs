@@ -266,11 +266,10 @@ fn table(rows: &[Row]) -> String {
     ];
     cells.extend(rows.iter().map(|row| {
         let began = i64::try_from(row.about.started).ok().and_then(|at| strftime_utc(at, "%F %T UTC").ok());
-        let check = if row.check { " --check" } else { "" };
         [
             row.run.clone(),
             began.unwrap_or_default(),
-            format!("{}{check}", row.about.verb),
+            row.about.called(row.check),
             inventory(&row.about),
             row.hosts.to_string(),
             row.changed.to_string(),

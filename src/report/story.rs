@@ -147,8 +147,7 @@ impl<'a> Story<'a> {
 
     /// What it was: `apply --check of inventory/prod.yml`.
     pub fn title(&self) -> String {
-        let check = if self.check && self.about.verb == "apply" { " --check" } else { "" };
-        format!("{}{check} of {}", self.about.verb, self.about.inventory)
+        format!("{} of {}", self.about.called(self.check), self.about.inventory)
     }
 
     /// How it ended: `changes pending (exit code 10)`.

@@ -180,6 +180,14 @@ fn who_reads_a_result_waits_for_it_and_is_blocked_with_it() {
     let graph = project.run(&["graph", "inventory.yml"]);
     graph.exits(0);
     assert_eq!(graph.out.matches("after   1 probe (result `r`)").count(), 4, "{}", graph.out);
+    // Of several hosts it says which one it shows.
+    let inventory = project.read("inventory.yml");
+    project.write("inventory.yml", &format!("{inventory}    b:\n"));
+    let first = project.run(&["graph", "inventory.yml"]);
+    first.exits(0).has(&["tasks of a; `--host` names another\n"]);
+    let named = project.run(&["graph", "inventory.yml", "--host", "a"]);
+    assert!(named.out == graph.out && first.out.ends_with(&named.out), "{}", first.out);
+    project.write("inventory.yml", &inventory);
     project
         .run(&["graph", "inventory.yml", "--format", "dot"])
         .exits(0)

@@ -43,6 +43,14 @@ fn every_run_is_kept_and_listed() {
     let text = project.run(&["runs", "list"]);
     text.exits(0).has(&["apply --check", "changes pending", "inventory.yml", " UTC"]);
     assert_eq!(text.out.lines().count(), 3, "{}", text.out);
+    // As it was called: what only looks has no `--check`.
+    project.run(&["plan", "inventory.yml"]).exits(0);
+    let text = project.run(&["runs", "list", "-n", "1"]);
+    text.exits(0).has(&[" plan "]).lacks(&["--check"]);
+    fs::remove_file(
+        project.path(RUNS).join(format!("{}.jsonl", listed(&project)[0]["run"].as_str().unwrap())),
+    )
+    .unwrap();
     assert_eq!(project.run(&["runs", "list", "-n", "1"]).out.lines().count(), 2);
     // By as much of the name as no other has.
     let name = list[1]["run"].as_str().unwrap();

@@ -5,7 +5,7 @@ use crate::{
     diag::Diagnostic,
     event::Finding,
     model::{Origin, TaskId},
-    site::{Cause, Fate, HostTasks, Parameter, Prepare, Traced, shows_in_a_run},
+    site::{Cause, Fate, HostTask, HostTasks, Parameter, Prepare, Traced, shows_in_a_run},
     template::{Line, Made, Read, Truth},
 };
 use schemars::JsonSchema;
@@ -268,6 +268,14 @@ pub(super) fn fate(fate: &Fate) -> (&'static str, Option<String>) {
     }
 }
 
+/// What becomes of this task.
+fn fate_of(task: &HostTask, traced: &Traced) -> (&'static str, Option<String>) {
+    match (&traced.fate, task.is_rescue()) {
+        (Fate::Runs, true) => ("not known yet", Some("it runs only when a task of its block fails".into())),
+        (other, _) => fate(other),
+    }
+}
+
 fn parameter(parameter: &Parameter) -> ParameterWhy {
     let Made { text, .. } = &parameter.made;
     let is_known = text.is_some();
@@ -285,7 +293,7 @@ fn parameter(parameter: &Parameter) -> ParameterWhy {
 /// Why a task is as it is.
 pub(super) fn task(tasks: &HostTasks, id: TaskId, traced: &Traced, edges: &Edges) -> TaskWhy {
     let task = &tasks.tasks()[id.0 as usize];
-    let (fate, because) = fate(&traced.fate);
+    let (fate, because) = fate_of(task, traced);
     let (after, before) = edges[id.0 as usize].clone();
     TaskWhy {
         id,
@@ -330,7 +338,7 @@ pub(super) fn file(
         let error = Diagnostic::error(format!("{path} has no line {line}"));
         return Err(error.hint(format!("`{}` writes {total} lines into it", task.name)));
     }
-    let (fate, because) = fate(&traced.fate);
+    let (fate, because) = fate_of(task, traced);
     let shown = |(at, line): (usize, Line)| LineWhy {
         number: at + 1,
         changes: false,

@@ -51,6 +51,27 @@ fn a_task_says_why_it_runs_and_what_its_parameters_are_made_of() {
 }
 
 #[test]
+fn a_task_of_a_rescue_waits_for_a_failure() {
+    let project = crate::project::Project::tasks(
+        "    - name: both\n      block:\n        - {name: works, command: \"true\"}\n      rescue:\n        \
+         - {name: mends, copy: {dest: \"{{home}}/mended\", content: x}}\n      always:\n        - {name: ends, command: \"true\"}\n",
+    );
+    let says = "not known yet: it runs only when a task of its block fails";
+    let mended = project.home("a").join("mended").display().to_string();
+    for what in ["mends", &mended] {
+        project.run(&["explain", "--offline", "inventory.yml", "a", what]).exits(0).has(&[says]);
+    }
+    let live = project.run(&["explain", "inventory.yml", "a", "mends"]);
+    live.exits(0).has(&[says, "now: skipped: only if `works` fails"]);
+    for what in ["works", "ends"] {
+        project
+            .run(&["explain", "--offline", "inventory.yml", "a", what])
+            .exits(0)
+            .has(&["runs: it has no condition"]);
+    }
+}
+
+#[test]
 fn what_is_not_there_or_not_clear_is_told() {
     let project = project();
     let home = project.home("a").display().to_string();
