@@ -12,22 +12,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
-/// Flags that say how vaults are opened. Without any of them, the environment is asked:
+/// Flags that say how vaults are opened, below a headline of their own: one for all of them would be that of the flags behind, too. Without any of them, the environment is asked:
 /// `LUSTORES_VAULT_PASSWORD_FILE`, `ANSIBLE_VAULT_PASSWORD_FILE`, then `LUSTORES_VAULT_PASSWORD`.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Vault")]
 pub struct VaultArgs {
     /// File with the vault password, or an executable that prints it [env: LUSTORES_VAULT_PASSWORD_FILE]
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Vault", long, value_name = "FILE")]
     pub vault_password_file: Vec<PathBuf>,
     /// Password for one vault id; SOURCE is a file, an executable or `prompt`
-    #[arg(long, value_name = "LABEL@SOURCE")]
+    #[arg(help_heading = "Vault", long, value_name = "LABEL@SOURCE")]
     pub vault_id: Vec<String>,
     /// Ask for the vault password
-    #[arg(long)]
+    #[arg(help_heading = "Vault", long)]
     pub ask_vault_pass: bool,
     /// File with a private key of age or ssh (ed25519), for what is encrypted for recipients [env: LUSTORES_AGE_IDENTITY]
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Vault", long, value_name = "FILE")]
     pub identity: Vec<PathBuf>,
 }
 

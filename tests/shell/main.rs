@@ -111,6 +111,37 @@ fn bash_offers_what_is_there() {
     assert_eq!(offered(&["apply", "hos"]), ["hosts.yml"]);
 }
 
+/// Each headline of a help is of what stands below it.
+#[test]
+fn help_has_every_option_below_its_headline() {
+    let help = |verb: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lustores-provision"));
+        String::from_utf8(command.args(verb).arg("--help").output().unwrap().stdout).unwrap()
+    };
+    for verb in
+        [&["explain"][..], &["validate"], &["apply"], &["plan"], &["graph"], &["vault", "encrypt-string"]]
+    {
+        let text = help(verb);
+        let section = |name: &str| -> Vec<String> {
+            let lines = text.lines().skip_while(|line| *line != name).skip(1);
+            let lines = lines.take_while(|line| !line.is_empty()).map(str::trim_start);
+            let first = |line: &str| line.split([' ', ',']).next().unwrap_or_default().to_string();
+            lines.map(first).filter(|word| word.starts_with(['-', '<', '['])).collect()
+        };
+        let of_vaults =
+            |word: &String| ["vault", "--identity", "--recipient"].iter().any(|part| word.contains(part));
+        let vault = section("Vault:");
+        assert!(
+            vault.len() >= 4 && vault.iter().all(|word| of_vaults(word) || word == "[env:"),
+            "{verb:?}: {vault:?}"
+        );
+        assert!(!section("Options:").iter().any(of_vaults), "{text}");
+    }
+    let arguments = help(&["explain"]);
+    let arguments = arguments.split("Options:").next().unwrap().split("Arguments:").nth(1).unwrap();
+    assert!(arguments.contains("<HOST>") && arguments.contains("<TASK|PATH"), "{arguments}");
+}
+
 #[test]
 fn what_is_wrong_is_not_told_and_nothing_is_run() {
     let place = Place::new();

@@ -17,16 +17,15 @@ use std::{
 const NAMESPACE: &str = "lustores-provision-plan";
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Saved plans")]
 pub struct Trust {
     /// Refuse a saved plan that is older: `30m`, `2h`, `1d`
-    #[arg(long, value_name = "AGE", value_parser = age)]
+    #[arg(help_heading = "Saved plans", long, value_name = "AGE", value_parser = age)]
     max_age: Option<u64>,
     /// Refuse a saved plan without a signature (FILE.sig) by one of these keys; the form is that of `ssh-keygen`
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Saved plans", long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
     /// Whose signature it has to be, as in the file of --allowed-signers; by default anybody's there
-    #[arg(long, value_name = "NAME", requires = "allowed_signers")]
+    #[arg(help_heading = "Saved plans", long, value_name = "NAME", requires = "allowed_signers")]
     signer: Option<String>,
 }
 

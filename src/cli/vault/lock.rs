@@ -26,13 +26,12 @@ pub struct Lock {
 
 /// age recipients. Without any of these: those in `vault-recipients`, if there is such a file.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Vault")]
 pub struct RecipientArgs {
     /// Encrypt for this public key of age or ssh (ed25519) in place of a password
-    #[arg(long, value_name = "KEY")]
+    #[arg(help_heading = "Vault", long, value_name = "KEY")]
     pub recipient: Vec<String>,
     /// Encrypt for the public keys in this file, one a line
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Vault", long, value_name = "FILE")]
     pub recipients_file: Vec<PathBuf>,
 }
 

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// by no one: give the service a label with a hash of the content (`content_hash`), and the plan names that as the reason.
 /// A job (restart `no` or `on-failure`) that has ended with 0 is fine; one that others wait for
 /// (`service_completed_successfully`) is waited for.
+///
+/// Files that the project's files include (`include`) are known as its own. A task that writes such a file outside of `directory` is
+/// named in `needs`, so that it comes before.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
