@@ -106,10 +106,11 @@ pub fn explain_all(site: &Site, host: &str) -> Result<Explanation, Diagnostics> 
     let (edges, course) = (order::edges(&tasks)?, tasks.course(&Results::new()));
     for task in tasks.tasks() {
         let traced = course.trace(task.id);
-        for written in tasks.written(task.id, &traced) {
-            explanation.files.push(why::file(&tasks, task.id, &traced, &written.path, None)?);
+        let written = tasks.written(task.id, &traced);
+        for file in &written {
+            explanation.files.push(why::file(&tasks, task.id, &traced, &written, &file.path, None)?);
         }
-        explanation.tasks.push(why::task(&tasks, task.id, &traced, &edges));
+        explanation.tasks.push(why::task(&tasks, task.id, &traced, &written, &edges));
     }
     Ok(explanation)
 }
@@ -125,12 +126,15 @@ pub fn explain(site: &Site, host: &str, what: &str, results: &Results) -> Result
         Meant::Tasks(ids) => {
             let edges = order::edges(&tasks)?;
             for id in ids {
-                explanation.tasks.push(why::task(&tasks, id, &course.trace(id), &edges));
+                let traced = course.trace(id);
+                let written = tasks.written(id, &traced);
+                explanation.tasks.push(why::task(&tasks, id, &traced, &written, &edges));
             }
         }
         Meant::File { path, line, by } => {
             for (id, traced) in &by {
-                explanation.files.push(why::file(&tasks, *id, traced, &path, line)?);
+                let written = tasks.written(*id, traced);
+                explanation.files.push(why::file(&tasks, *id, traced, &written, &path, line)?);
             }
             // One that writes the text says more than one that is about the mode.
             if explanation.files.iter().any(|file| file.total > 0) {

@@ -5,7 +5,7 @@ use crate::{
     diag::Diagnostic,
     event::Finding,
     model::{Origin, TaskId},
-    site::{Cause, Fate, HostTask, HostTasks, Parameter, Prepare, Traced, shows_in_a_run},
+    site::{Cause, Fate, HostTask, HostTasks, Parameter, Prepare, Traced, Written, shows_in_a_run},
     template::{Line, Made, Read, Truth},
 };
 use schemars::JsonSchema;
@@ -290,8 +290,14 @@ fn parameter(parameter: &Parameter) -> ParameterWhy {
     ParameterWhy { name, place, value, from: of(&parameter.made.reads) }
 }
 
-/// Why a task is as it is.
-pub(super) fn task(tasks: &HostTasks, id: TaskId, traced: &Traced, edges: &Edges) -> TaskWhy {
+/// Why a task is as it is. `written`: the files that it writes.
+pub(super) fn task(
+    tasks: &HostTasks,
+    id: TaskId,
+    traced: &Traced,
+    written: &[Written],
+    edges: &Edges,
+) -> TaskWhy {
     let task = &tasks.tasks()[id.0 as usize];
     let (fate, because) = fate_of(task, traced);
     let (after, before) = edges[id.0 as usize].clone();
@@ -307,7 +313,7 @@ pub(super) fn task(tasks: &HostTasks, id: TaskId, traced: &Traced, edges: &Edges
         conditions: traced.conditions.iter().map(condition).collect(),
         loops: traced.loops.iter().map(condition).collect(),
         parameters: traced.parameters.iter().filter(|p| !p.made.reads.is_empty()).map(parameter).collect(),
-        writes: tasks.written(id, traced).into_iter().map(|file| file.path).collect(),
+        writes: written.iter().map(|file| file.path.clone()).collect(),
         notified_by: {
             let by = tasks.tasks().iter().filter(|other| other.notify.contains(&id));
             by.map(|other| other.name.clone()).collect()
@@ -318,7 +324,7 @@ pub(super) fn task(tasks: &HostTasks, id: TaskId, traced: &Traced, edges: &Edges
     }
 }
 
-/// A file as a task writes it. `line`: only that one.
+/// A file as a task writes it, of those that it writes. `line`: only that one.
 ///
 /// # Errors
 /// The file has no such line.
@@ -326,24 +332,25 @@ pub(super) fn file(
     tasks: &HostTasks,
     id: TaskId,
     traced: &Traced,
+    written: &[Written],
     path: &str,
     line: Option<usize>,
 ) -> Result<FileWhy, Diagnostic> {
     let task = &tasks.tasks()[id.0 as usize];
-    let written = tasks.written(id, traced).into_iter().find(|written| written.path == path);
-    let is_part = written.as_ref().is_some_and(|written| written.is_part);
-    let lines = written.map(|written| written.lines).unwrap_or_default();
+    let written = written.iter().find(|written| written.path == path);
+    let is_part = written.is_some_and(|written| written.is_part);
+    let lines = written.map(|written| &written.lines[..]).unwrap_or_default();
     let total = lines.len();
     if let Some(line) = line.filter(|line| total > 0 && !is_part && (*line == 0 || *line > total)) {
         let error = Diagnostic::error(format!("{path} has no line {line}"));
         return Err(error.hint(format!("`{}` writes {total} lines into it", task.name)));
     }
     let (fate, because) = fate_of(task, traced);
-    let shown = |(at, line): (usize, Line)| LineWhy {
+    let shown = |(at, line): (usize, &Line)| LineWhy {
         number: at + 1,
         changes: false,
-        from: of_line(&line),
-        text: line.text,
+        from: of_line(line),
+        text: line.text.clone(),
     };
     let wanted = |why: &LineWhy| match line {
         Some(line) if !is_part => why.number == line,
@@ -360,6 +367,6 @@ pub(super) fn file(
         because,
         total,
         is_part,
-        lines: lines.into_iter().enumerate().map(shown).filter(wanted).collect(),
+        lines: lines.iter().enumerate().map(shown).filter(wanted).collect(),
     })
 }
