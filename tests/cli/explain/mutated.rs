@@ -10,14 +10,22 @@ use lustores_provision::{
         files::Disk,
         programs::run,
     },
+    diag::Diagnostics,
     model::{Area, Origin},
+    playbook::{FileKind, Files},
     resource::{Look, Lookup, Mask, Outcome},
     resources,
     site::{Controller, Options, Preparation, Prepare, Registered, Site},
     vault::{Password, Passwords, encrypt},
+    yaml::Node,
 };
 use similar::{ChangeTag, TextDiff};
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 
 /// What every host says of itself unless a test has another say.
 pub fn facts() -> Facts {
@@ -57,6 +65,51 @@ pub struct Copy {
     password: Secret,
     /// Of all its sites: the keys that they become are derived once, which takes longer than all else of a site.
     passwords: Arc<Passwords>,
+    files: Arc<Kept>,
+}
+
+/// The disk; a YAML file in which nothing has changed is not parsed once more for each site.
+struct Kept {
+    disk: Disk,
+    parsed: Mutex<HashMap<PathBuf, (Vec<u8>, Node)>>,
+}
+
+impl Files for Kept {
+    fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content> {
+        self.disk.read(path, errors)
+    }
+
+    fn kind(&self, path: &Path) -> Option<FileKind> {
+        self.disk.kind(path)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.disk.is_file(path)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<String> {
+        self.disk.list(folder)
+    }
+
+    fn yaml(&self, path: &Path, errors: &mut Diagnostics) -> Option<Node> {
+        let bytes = fs::read(path).unwrap_or_default();
+        if let Some((known, node)) = self.parsed.lock().unwrap().get(path)
+            && *known == bytes
+        {
+            return Some(node.clone());
+        }
+        let mut wrong = Diagnostics::default();
+        let node = self.disk.yaml(path, &mut wrong);
+        if let Some(node) = node.as_ref().filter(|_| wrong.0.is_empty()) {
+            self.parsed.lock().unwrap().insert(path.into(), (bytes, node.clone()));
+        }
+        errors.extend(wrong);
+        node
+    }
+
+    fn open(&self, node: &mut Node, errors: &mut Diagnostics) {
+        self.disk.open(node, errors);
+    }
 }
 
 /// Path to text, for a host: as its tasks write them.
@@ -71,7 +124,7 @@ impl Copy {
             copy(&root.join(folder), &copied.dir.path().join(folder));
         }
         let password = fs::read_to_string(root.join("inventory/example-vault-password")).unwrap();
-        copied.under(password.trim())
+        Self::under(copied.dir, password.trim())
     }
 
     /// Of these files.
@@ -82,13 +135,14 @@ impl Copy {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        Self { dir, password: Secret::new(""), passwords: Arc::default() }.under("none")
+        Self::under(dir, "none")
     }
 
-    fn under(self, password: &str) -> Self {
+    fn under(dir: tempfile::TempDir, password: &str) -> Self {
         let password = Secret::new(password);
         let passwords = Arc::new(Passwords::new(vec![Password { label: None, text: password.clone() }]));
-        Self { password, passwords, ..self }
+        let disk = Disk { passwords: passwords.clone() };
+        Self { dir, password, passwords, files: Arc::new(Kept { disk, parsed: Mutex::default() }) }
     }
 
     /// With these facts kept of earlier runs. `None`: it has mistakes.
@@ -98,7 +152,7 @@ impl Copy {
             playbook: &self.dir.path().join(playbook),
             passwords: &self.passwords,
             run: &run,
-            files: Arc::new(Disk { passwords: self.passwords.clone() }),
+            files: self.files.clone(),
             types: resources::TABLE,
             extra_vars: Default::default(),
             limit: None,
