@@ -91,7 +91,7 @@ mod tests {
         let said = String::from_utf8(said.unwrap().stdout.bytes().to_vec()).unwrap();
         assert_eq!(
             said,
-            "d\t1\t0750\troot\troot\td\nf\t1\t0600\tdaemon\tgames\tx\nf\t1\t0600\troot\troot\ty\nf\t4\t0640\troot\troot\td/a\td/b\td/c\n"
+            "d\t1\t0750\troot\troot\td\nf\t1\t0600\tdaemon\tgames\tx\nf\t1\t0600\troot\troot\ty\nf\t4\t0640\troot\troot\td/a\td/b\td/c\td/e\n"
         );
         assert_eq!(modes("/nowhere/x", &mut Names::default()).unwrap().code, 2);
         assert_eq!(modes("/etc/passwd", &mut Names::default()).unwrap().code, 2);
