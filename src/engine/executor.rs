@@ -254,7 +254,9 @@ impl HostRun {
         match &self.plan.tasks[id.0 as usize] {
             TaskPlan::Unchanged { .. } if !dirty => Some(self.as_predicted(id)),
             TaskPlan::Skipped { .. } if !task.handler && !task.is_rescue() => {
-                Some(Done::quiet(Status::Skipped))
+                let done = Done::quiet(Status::Skipped);
+                // That of a loop tells of its items as well.
+                Some(Done { result: self.plan.results[id.0 as usize].clone().or(done.result), ..done })
             }
             _ => None,
         }

@@ -46,6 +46,10 @@ impl Lookup for View<'_> {
     fn may_still_come(&self, missing: &[Area]) -> bool {
         !self.after.is_empty() && self.overlay.may_bring(missing)
     }
+
+    fn packages_may_bring(&self, path: &str) -> bool {
+        self.overlay.packages_may_bring(path)
+    }
 }
 
 /// What a pass comes to.

@@ -32,6 +32,8 @@ pub struct Overlay {
     seq: usize,
     /// Where changes may bring more than is laid down here.
     brings: Vec<Area>,
+    /// Some packages are installed.
+    installs: bool,
     /// The agent's user: owner of files that name none.
     user: String,
 }
@@ -266,9 +268,15 @@ impl Overlay {
         if let Query::Run(Probe::Attribute(AttributeProbe::Same { path, other })) = query {
             return self.same(query, path, other);
         }
-        if let Some((answer, seq)) = self.answers.get(query) {
-            return (Some(answer.clone()), *seq);
+        let laid = self.laid_down(query);
+        match self.answers.get(query) {
+            Some((answer, seq)) if *seq >= laid.1 => (Some(answer.clone()), *seq),
+            _ => laid,
         }
+    }
+
+    /// What ops on files make of a query.
+    fn laid_down(&self, query: &Query) -> (Option<Answer>, usize) {
         match query {
             Query::File { path } => match self.node(path) {
                 Some(file) => (Some(Answer::Meta(file.meta.clone())), file.seq),

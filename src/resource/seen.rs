@@ -14,6 +14,11 @@ pub trait Lookup {
 
     /// Whether an earlier task may explain what is missing on the host now: it changes any of these in a way that cannot be told before.
     fn may_still_come(&self, missing: &[Area]) -> bool;
+
+    /// Whether an earlier task installs packages, which may bring what is at a path: in a place of theirs.
+    fn packages_may_bring(&self, _path: &str) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -155,6 +160,11 @@ impl<'a> Seen<'a> {
     /// The answer may be another one by the time the task acts: what is done, and what is shown of it, stays the same.
     pub fn leave_open(&self, query: &Query) {
         self.asked.borrow_mut().retain(|(asked, _)| asked != query);
+    }
+
+    /// Whether packages of an earlier task may bring what is at a path where nothing is now, in a place of theirs.
+    pub fn packages_may_bring(&self, path: &str) -> bool {
+        self.lookup.packages_may_bring(path)
     }
 
     /// Something the task needs is missing on the host (`why`). Fine when an earlier task may bring it; then the caller plans on its being

@@ -142,6 +142,10 @@ impl Lookup for Answers {
     fn may_still_come(&self, _: &[Area]) -> bool {
         self.may_come
     }
+
+    fn packages_may_bring(&self, _: &str) -> bool {
+        self.may_come
+    }
 }
 
 fn string(value: &Value) -> String {

@@ -31,6 +31,7 @@ impl Overlay {
                 // Whatever is in the packages.
                 Op::Packages { args, .. } if args.iter().any(|word| word == "install") => {
                     self.brings.push(Area::Everything);
+                    self.installs = true;
                 }
                 // It only says what there is to be had.
                 Op::Packages { .. } => {
@@ -55,6 +56,11 @@ impl Overlay {
         missing
             .iter()
             .any(|missing| self.brings.iter().any(|area| brings(area, missing)) || self.lays_down(missing))
+    }
+
+    /// Whether a package that is installed may bring what is at a path: where no task has said anything of it.
+    pub fn packages_may_bring(&self, path: &str) -> bool {
+        self.installs && !self.files.contains_key(path)
     }
 
     /// Whether a file is written there.

@@ -66,7 +66,7 @@ pub fn package_areas() -> impl Iterator<Item = Area> {
 pub fn nothing_comes(path: &HostPath, seen: &Seen) -> Observe<()> {
     let why = format!("nothing is at {path} yet, and packages may bring what is there");
     let is_of_packages = package_areas().any(|area| area.overlaps(&path.area()));
-    match is_of_packages && seen.presume(&[path.area()], "").is_ok() {
+    match is_of_packages && seen.packages_may_bring(path) {
         true => Err(Pause::NotYet(why)),
         false => Ok(()),
     }

@@ -227,3 +227,23 @@ fn tasks_keep_their_order_by_what_it_says_that_it_writes() {
     project.go().exits(0);
     assert_eq!(project.read("h/a/x"), "hello\nmore\n");
 }
+
+/// What it touches hangs on the parameters that its areas name, and on no others.
+#[test]
+fn a_parameter_that_is_in_no_area_holds_up_nothing_else() {
+    let project = Project::tasks("");
+    let [observe, plan] = good(&project);
+    word(&project, "", &observe, &plan);
+    project.write("out/log", "");
+    let out = project.path("out").display().to_string();
+    let tasks = format!(
+        "    - {{name: says, shell: {{cmd: \"echo x >> {out}/log; echo hello\", touches: [\"{out}/log\"]}}, register: r}}\n    \
+         - {{name: t, word: {{file: \"{{{{home}}}}/x\", word: \"{{{{r.stdout}}}}\"}}}}\n    \
+         - {{name: free, copy: {{dest: \"{out}/free\", content: x}}}}\n    \
+         - {{name: behind, lineinfile: {{path: \"{{{{home}}}}/x\", line: more}}}}\n"
+    );
+    project.write("site.yml", &play(&tasks));
+    project.check().exits(10).has(&["? t", "~ free", "? behind"]);
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/x"), "hello\nmore\n");
+}
