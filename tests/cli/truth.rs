@@ -178,6 +178,11 @@ fn law(
         .filter_map(|(task, it)| it.block().filter(|(_, part)| *part != 'r').map(|(block, _)| (block, *task)))
         .collect();
     let any_failed = done.values().any(|it| it.status == "failed");
+    // What was taken to come with a task that is decided in the run, such as a folder, does not come when that fails.
+    let lost = done.iter().find(|(task, it)| {
+        it.status == "failed" && shown.get(task).is_some_and(|shown| shown.status == "deferred")
+    });
+    let lacks = |task: u64| lost.is_some_and(|(lost, _)| task > *lost);
     // What fails in the plan keeps the run from beginning.
     for (task, shown) in shown.iter().filter(|_| may_act) {
         let now = done.get(task);
@@ -185,7 +190,7 @@ fn law(
             || now.is_some_and(|now| {
                 // What it waits for failed, which only showed in the run.
                 now.status == "blocked" && any_failed
-                    || now.status == "failed" && may_fail(now)
+                    || now.status == "failed" && (may_fail(now) || lacks(*task))
                     || is_after(&failed, *task, now)
             });
         if is_free {
