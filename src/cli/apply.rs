@@ -248,7 +248,7 @@ impl Apply {
         };
         let prove = self.prove.then(|| links(Session::ReadOnly));
         let links = links(if self.check { Session::ReadOnly } else { Session::ReadWrite });
-        let is_whole = matches!(aim, Aim::Apply) && !self.project.is_partial();
+        let is_whole = matches!(aim, Aim::Apply) && self.project.is_whole();
         let hosts: Arc<dyn Hosts> = match aim {
             Aim::Apply | Aim::Drift | Aim::Plan(_) | Aim::Saved(..) => site.clone(),
             Aim::Undo(wish) => match wish.hosts(&site, &links, self.forks.into()).await? {

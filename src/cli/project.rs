@@ -195,6 +195,18 @@ impl Project {
         !self.tags.is_empty() || !self.skip_tags.is_empty() || self.start_at_task.is_some()
     }
 
+    /// Whether what the inventory accepts can be judged by this run: no other playbook, host or task may have a use for it.
+    pub fn is_whole(&self) -> bool {
+        let is_its_own = || {
+            let real = |path: &Path| path.canonicalize().ok();
+            let given = self.playbook.as_deref();
+            given.is_none_or(|given| {
+                playbook_near(&self.inventory).is_none_or(|own| real(given) == real(&own))
+            })
+        };
+        !self.is_partial() && self.limit.is_none() && is_its_own()
+    }
+
     /// Reads everything, finds all that can be found without a host, and shows what is only a warning.
     ///
     /// # Errors
@@ -251,7 +263,7 @@ impl Project {
             }
         }
         let mut found = by_host.into_diagnostics(site.hosts().len());
-        if all_known && !self.is_partial() {
+        if all_known && self.is_whole() {
             let judged: Vec<&str> = lint::LINTS.iter().map(|lint| lint.name).collect();
             found.extend(lint::unused(site, &judged, &used));
         }

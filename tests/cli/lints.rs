@@ -108,6 +108,12 @@ fn secrets_that_others_may_read_are_told_in_a_run_and_never_shown() {
     project.go().exits(0).has(&["warning[unused-acceptance]: `docker-socket` is accepted and not found"]);
     let limited = project.apply(&["--yes", "--tags", "none"]);
     limited.lacks(&["unused-acceptance"]);
+    // Another playbook, or another host, may have a use for it.
+    project.write("other.yml", "- hosts: all\n  tasks: []\n");
+    project.apply(&["--yes", "--playbook", "other.yml"]).exits(0).lacks(&["unused-acceptance"]);
+    project.run(&["validate", "inventory.yml", "--playbook", "other.yml"]).lacks(&["unused-acceptance"]);
+    project.apply(&["--yes", "--limit", "a"]).exits(0).lacks(&["unused-acceptance"]);
+    project.apply(&["--yes", "--playbook", "site.yml"]).exits(0).has(&["unused-acceptance"]);
     // A mistake in it is found before anything is done.
     for (wrong, said) in [
         ("{docker-sockets: a test}", "there is no finding `docker-sockets`"),

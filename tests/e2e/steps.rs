@@ -26,7 +26,8 @@ pub fn boot_one(story: &mut Story) {
 fn up(story: &Story, count: &str) {
     let images = std::env::var("LUSTORES_TEST_IMAGES")
         .expect("LUSTORES_TEST_IMAGES names the stack's images: run `make test-vms`, or see docs/lab.md");
-    let mut words = vec!["lab".into(), "up".into(), count.into(), "--disk".into(), format!("images={images}")];
+    let mut words =
+        vec!["lab".into(), "up".into(), count.into(), "--disk".into(), format!("images={images}")];
     if let Some(suite) = std::env::var("LUSTORES_E2E_SUITE").ok().filter(|suite| !suite.is_empty()) {
         words.extend(["--suite".into(), suite]);
     }

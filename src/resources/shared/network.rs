@@ -64,7 +64,7 @@ pub fn reads(name: &str) -> Vec<Area> {
 }
 
 /// Whether the task stops a unit of the network. Refuses that, or that it starts no more, where it alone looks after the interface that the
-/// connection came by.
+/// connection came by, or takes it down as it stops.
 ///
 /// # Errors
 /// Questions, and that fault.
@@ -84,12 +84,14 @@ pub fn guard(name: &str, manager: &str, loss: Loss, seen: &Seen) -> Observe<bool
             runs |= other.runs();
             starts |= other.boot_word() == "enabled";
         }
-        let lacks = (loss.stops && !runs, (loss.disables || loss.masks) && !starts);
-        refuse(
-            name,
-            lacks,
-            "have another unit of the network look after the interface and start at boot before",
-        )?;
+        // Ifupdown takes down what it has brought up, whoever else looks after it by then.
+        let takes_down = manager == MANAGERS[0].0;
+        let lacks = (loss.stops && (takes_down || !runs), (loss.disables || loss.masks) && !starts);
+        let remedy = match takes_down && lacks.0 && starts {
+            true => "it takes the interface down: disable it without stopping it, and `reboot`",
+            false => "have another unit of the network look after the interface and start at boot before",
+        };
+        refuse(name, lacks, remedy)?;
     }
     Ok(loss.stops)
 }
