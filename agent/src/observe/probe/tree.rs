@@ -16,6 +16,8 @@ const NAMED: usize = 32;
 
 /// Kind, mode, owner, group.
 type Alike = (char, u32, u32, u32);
+/// The same with the names of owner and group.
+type Named = (char, u32, String, String);
 
 /// Code 2: there is no folder.
 pub fn modes(path: &str, names: &mut Names) -> Result<Output, String> {
@@ -48,7 +50,7 @@ pub fn modes(path: &str, names: &mut Names) -> Result<Output, String> {
         Ok(())
     })?;
     // By names, which is how the controller works out what will be there: guards compare the two.
-    let mut named: BTreeMap<(char, u32, String, String), (u64, Vec<String>)> = BTreeMap::new();
+    let mut named: BTreeMap<Named, (u64, Vec<String>)> = BTreeMap::new();
     for ((kind, mode, uid, gid), (count, mut first)) in groups {
         let alike = (kind, mode, names.owner(uid), names.owning_group(gid));
         let (all, known) = named.entry(alike).or_default();
@@ -57,7 +59,7 @@ pub fn modes(path: &str, names: &mut Names) -> Result<Output, String> {
         known.sort_unstable();
         known.truncate(NAMED);
     }
-    let line = |((kind, mode, owner, group), (count, first)): ((_, u32, _, _), (u64, Vec<String>))| {
+    let line = |((kind, mode, owner, group), (count, first)): (Named, (u64, Vec<String>))| {
         format!("{kind}\t{count}\t{mode:04o}\t{owner}\t{group}\t{}\n", first.join("\t"))
     };
     Ok(output(0, named.into_iter().map(line).collect::<String>()))
