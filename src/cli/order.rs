@@ -46,6 +46,8 @@ pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: 
         }
     };
     let all_hidden = first.0.iter().any(hides);
+    let is_vault = |error: &Diagnostic| error.kind == Kind::Sealed && hides(error);
+    let vault_hidden = first.0.iter().any(is_vault);
     let lost: HashSet<&str> = first
         .0
         .iter()
@@ -54,9 +56,9 @@ pub fn without_follow_ups(mut found: Diagnostics, first: &Diagnostics, project: 
         .collect();
     found.0.retain(|error| {
         let is_missing = missing(&error.message).is_some_and(|name| all_hidden || lost.contains(name));
-        // A role's default is the weakest: whatever else sets it wins.
+        // A role's default is the weakest: what is in a vault that does not open may win.
         let is_default = || error.place.as_ref().is_some_and(|(place, _)| is_default(&place.source.path));
-        !(is_missing || all_hidden && is_default())
+        !(is_missing || vault_hidden && is_default())
     });
     found
 }
@@ -77,8 +79,13 @@ fn missing(message: &str) -> Option<&str> {
     named.split('`').next()
 }
 
+/// `defaults/main.yml` of a role, or a file in its folder `defaults/main`.
 fn is_default(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| folder.ends_with("defaults"))
+    let named = |path: &Path| path.file_stem().is_some_and(|stem| stem == "main");
+    let within = |folder: &Path| folder.ends_with("defaults");
+    path.parent().is_some_and(|folder| {
+        within(folder) && named(path) || named(folder) && folder.parent().is_some_and(within)
+    })
 }
 
 /// Without what is wrong with values only because their vaults do not open.

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// The kernel's own hardening doubles what an emulated guest takes to start a program.
 const KERNEL: &str = "console=ttyS0 net.ifnames=0 quiet loglevel=3 mitigations=off init_on_alloc=0 audit=0";
 const DATA_DISK_SIZE: &str = "4G";
+/// Ports of the guest, and the ports here that they are reached by, to which the machine's number is added.
+const FORWARDED: [(u16, u16); 3] = [(2200, 22), (8080, 80), (8443, 443)];
 /// How long an emulated boot may take on a busy machine.
 const BOOT: Duration = Duration::from_secs(300);
 
@@ -85,11 +87,18 @@ impl<'a> Machine<'a> {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
             let deadline = Instant::now() + Duration::from_secs(10);
-            while holds_files(pid) && Instant::now() < deadline {
+            // Its ports are let go of a moment after its files.
+            while (holds_files(pid) || self.holds_ports()) && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
         remove(&self.dir())
+    }
+
+    fn holds_ports(&self) -> bool {
+        FORWARDED
+            .iter()
+            .any(|(base, _)| std::net::TcpListener::bind(("127.0.0.1", self.port(*base))).is_err())
     }
 
     /// Makes the disks and starts QEMU in the background.
@@ -121,7 +130,7 @@ impl<'a> Machine<'a> {
             command.args(["-device", &format!("virtio-blk-pci,drive={id},serial={id}")]);
         }
         let mut user = "user,id=user".to_owned();
-        for (base, guest) in [(2200, 22), (8080, 80), (8443, 443)] {
+        for (base, guest) in FORWARDED {
             user += &format!(",hostfwd=tcp:127.0.0.1:{}-:{guest}", self.port(base));
         }
         command.args(["-netdev", &user]);

@@ -51,9 +51,12 @@ fn found(was: &SavedHost, is: &SavedHost, by: By) -> Vec<String> {
     let mut take = |old: &Finding, is_it: &dyn Fn(&Finding, &Finding) -> bool| {
         left.iter().position(|new| is_it(old, new)).map(|at| left.remove(at))
     };
-    let mut pairs: Vec<_> = was.findings.iter().map(|old| (old, take(old, &same))).collect();
-    for (old, new) in pairs.iter_mut().filter(|(_, new)| new.is_none()) {
-        *new = take(old, &alike);
+    let both = |old: &Finding, new: &Finding| same(old, new) && alike(old, new);
+    let mut pairs: Vec<_> = was.findings.iter().map(|old| (old, take(old, &both))).collect();
+    for is_it in [&same as &dyn Fn(&Finding, &Finding) -> bool, &alike] {
+        for (old, new) in pairs.iter_mut().filter(|(_, new)| new.is_none()) {
+            *new = take(old, is_it);
+        }
     }
     let mut lines = vec![];
     for (old, new) in pairs {
@@ -64,6 +67,11 @@ fn found(was: &SavedHost, is: &SavedHost, by: By) -> Vec<String> {
         let head = heading(new);
         if text(&old.message) != text(&new.message) {
             lines.push(format!("{head}: was `{}`", old.message));
+        }
+        match (old.refuses, new.refuses) {
+            (false, true) => lines.push(format!("{head}: keeps an apply from the host now")),
+            (true, false) => lines.push(format!("{head}: does not keep an apply from the host any more")),
+            _ => {}
         }
         match (&old.accepted, &new.accepted) {
             (None, Some(why)) => lines.push(format!("{head}: is accepted now: {why}")),

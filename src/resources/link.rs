@@ -1,6 +1,6 @@
 //! `link`: a symbolic link.
 
-use super::shared::{FileState, HostPath, What, link_ops, observe_entry, parent_there};
+use super::shared::{FileState, HostPath, What, link_ops, nothing_comes, observe_entry, parent_there};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
@@ -76,6 +76,7 @@ link:
         let (state, _) = observe_entry(&spec.path, &Attrs::default(), seen)?;
         match &state.what {
             None if spec.state == Presence::Present => parent_there(&spec.path, seen)?,
+            None => nothing_comes(&spec.path, seen)?,
             Some(What::File | What::Folder) if !spec.force => {
                 let kind = if state.what == Some(What::File) { "file" } else { "directory" };
                 let fault = Fault::new(format!("{} is a {kind}, not a link", spec.path));

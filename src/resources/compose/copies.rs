@@ -7,10 +7,10 @@ use super::{
 use crate::{
     model::Origin,
     resource::{Fault, Observe, Pause, Seen},
-    yaml::Node,
+    yaml::{Map, Node},
 };
 use agent::secret::Content;
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 /// What the agent replaces by the folder of its private copies; followed by `/` and the number of the file, behind `included-` that of
 /// one that is included.
@@ -31,6 +31,8 @@ pub struct Copies<'a> {
     pub nodes: Vec<Node>,
     /// Some are for compose alone to find.
     pub unread: bool,
+    /// The number of each that is copied, by its path and from where its paths start.
+    known: BTreeMap<(String, String), usize>,
 }
 
 /// Parts of a text that become others.
@@ -39,7 +41,7 @@ type Edits = Vec<(Range<usize>, String)>;
 impl<'a> Copies<'a> {
     /// `env_files`: those that are given by hand.
     pub fn new(env_files: Vec<(String, Option<Content>)>, seen: &'a Seen<'a>) -> Self {
-        Self { seen, env_files, included: vec![], nodes: vec![], unread: false }
+        Self { seen, env_files, included: vec![], nodes: vec![], unread: false, known: BTreeMap::new() }
     }
 
     /// A file with what it names led to copies. `base`: from where its paths start; `way`: the files that include it, itself the last.
@@ -75,7 +77,7 @@ impl<'a> Copies<'a> {
         way: &mut Vec<String>,
         edits: &mut Edits,
     ) -> Observe<()> {
-        let Some(place) = plain(entry, base) else {
+        let Some(place) = plain(entry, base, text) else {
             self.unread = true;
             return Ok(());
         };
@@ -90,12 +92,18 @@ impl<'a> Copies<'a> {
             let content = content.ok_or_else(|| {
                 Pause::NotYet(format!("there is no file {path} on the host, which {by} includes"))
             })?;
+            let key = (path.clone(), place.folder.clone());
+            if let Some(at) = self.known.get(&key) {
+                copies.push(format!("\"{COPY}/included-{at}\""));
+                continue;
+            }
             let (source, node) = parse_file(path, &content)?;
-            self.seen.each(named(&node, &place.folder).iter().map(|path| read_query(path)))?;
+            self.seen.each(named(&node, &place.folder, &source.text).iter().map(|path| read_query(path)))?;
             way.push(path.clone());
             let text = self.text(&source.text, &node, &place.folder, way)?;
             way.pop();
             copies.push(format!("\"{COPY}/included-{}\"", self.included.len()));
+            self.known.insert(key, self.included.len());
             self.included.push((path.clone(), Content::new(text, true)));
             self.nodes.push(node);
         }
@@ -136,17 +144,41 @@ impl<'a> Copies<'a> {
     }
 }
 
-/// Where an entry leads that is written plainly.
-fn plain(entry: &Entry, base: &str) -> Option<Place> {
-    let is_plain = |node: &Node| node.as_str().is_some_and(|text| !text.contains('$'));
+/// Where an entry leads that is written plainly: each word stands in the text as it is meant, with no variable, alias, merge or fold, and
+/// nothing is left empty. Else compose reads it itself.
+fn plain(entry: &Entry, base: &str, text: &str) -> Option<Place> {
+    let stands = |origin: &Origin, word: &str| {
+        let there = text.get(origin.span.clone()).unwrap_or_default();
+        let quoted = ['"', '\''].iter().find_map(|quote| there.strip_prefix(*quote)?.strip_suffix(*quote));
+        there == word || quoted == Some(word)
+    };
+    // A word that begins its line may be a folded one.
+    let begins_line = |origin: &Origin| {
+        let before = text.get(..origin.span.start).unwrap_or_default().trim_end_matches([' ', '"', '\'']);
+        before.is_empty() || before.ends_with('\n')
+    };
+    let is_plain = |node: &Node| {
+        let origin = &node.origin;
+        node.as_str().is_some_and(|word| !word.contains('$') && stands(origin, word)) && !begins_line(origin)
+    };
     let env_files = entry.env_files.iter().flatten().copied();
-    let mut others = entry.folder.into_iter().chain(env_files);
-    entry.place(base, &str::to_string).ok().filter(|_| others.all(is_plain))
+    let mut words = entry.paths.iter().copied().chain(entry.folder).chain(env_files);
+    let is_whole = |map: &Map| {
+        let keys = map.iter().all(|(key, entry)| stands(&entry.key, key));
+        let given = |key: &str| map.contains_key(key);
+        let first = map.values().map(|entry| entry.key.span.start).min().unwrap_or_default();
+        let before = text.get(..first).unwrap_or_default().trim_end_matches(['"', '\'']).trim_end();
+        keys && before.ends_with(['{', '-'])
+            && given("env_file") == entry.env_files.is_some()
+            && given("project_directory") == entry.folder.is_some()
+    };
+    let is_simple = words.all(is_plain) && entry.map.is_none_or(is_whole);
+    entry.place(base, &str::to_string).ok().filter(|_| is_simple)
 }
 
 /// The files that one names: they can be asked for together.
-pub fn named(node: &Node, base: &str) -> Vec<String> {
-    let places = include::entries(node).filter_map(|entry| plain(&entry, base)).collect::<Vec<_>>();
+pub fn named(node: &Node, base: &str, text: &str) -> Vec<String> {
+    let places = include::entries(node).filter_map(|entry| plain(&entry, base, text)).collect::<Vec<_>>();
     let included = places.into_iter().flat_map(|place| place.paths.into_iter().chain(place.env_files));
     env_file_entries(node).into_iter().map(|entry| join(base, &entry.path)).chain(included).collect()
 }
@@ -195,7 +227,6 @@ mod tests {
         resource::{Look, Lookup},
     };
     use agent::wire::{Answer, Query};
-    use std::collections::BTreeMap;
 
     #[test]
     fn env_files_are_found_where_they_stand() {
@@ -289,6 +320,25 @@ mod tests {
         // What only compose finds stays as it is.
         let away = "include: [\"oci://acme/base\", \"${X}/base.yml\"]\n";
         assert_eq!(copied(away, &disk).0["include"], serde_json::json!(["oci://acme/base", "${X}/base.yml"]));
+        // What is not written plainly is left as it is.
+        for odd in [
+            "x-i: &i {path: ../base/base.yml}\ninclude: [*i]\n",
+            "x-p: &p [../base/base.yml, o.yml]\ninclude: [{path: *p}]\n",
+            "x-e: &e [x.env]\ninclude: [{path: ../base/base.yml, env_file: *e}]\n",
+            "x-d: &d {env_file: x.env}\ninclude:\n  - {<<: *d, path: ../base/base.yml}\n",
+            "include: [{path: ../base/base.yml, env_file: []}]\n",
+            "include: [{path: ../base/base.yml, project_directory: \"\"}]\n",
+            "include:\n  - { # base\n    path: ../base/base.yml }\n",
+            "include:\n  - path: >-\n      ../base/base.yml\n",
+            "include: [\"..\\/base/base.yml\"]\n",
+        ] {
+            let (own, included) = copied(odd, &disk);
+            let node = parse_file("f", &Content::from(odd)).unwrap().1.to_json();
+            assert_eq!((&own["include"], included.len()), (&node["include"], 0), "{odd}");
+        }
+        // Two that include the same have one copy of it.
+        let twice = "include: [../base/base.yml, {path: ../base/base.yml}]\n";
+        assert_eq!(copied(twice, &disk).1.len(), 1);
         // `/dev/null` says that there is none; an entry of no file is for compose to tell.
         let none = "include: [{path: ../base/base.yml, env_file: [/dev/null, x.env]}, {path: []}]\n";
         let (own, _) = copied(none, &disk);

@@ -176,7 +176,7 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
         let content = present(&path)?;
         env_files.push((path, Some(content)));
     }
-    let named = parsed.iter().flat_map(|(_, node)| copies::named(node, &spec.directory));
+    let named = parsed.iter().flat_map(|(source, node)| copies::named(node, &spec.directory, &source.text));
     seen.each(named.map(|path| read_query(&path)))?;
 
     let mut copies = Copies::new(env_files, seen);

@@ -164,14 +164,12 @@ impl Tree {
             };
             let Place { paths, folder, env_files } = place;
             let own = entry.env_files.is_some();
-            let mut values = (*file.values).clone();
+            // Of an entry's files the later one counts, and over both what holds around it.
+            let mut values = Values::new();
             for path in &env_files {
-                let Some(content) = self.content(path, seen) else { continue };
-                // What holds around it goes over what it brings.
-                for (name, value) in values_of(&content) {
-                    values.entry(name).or_insert(value);
-                }
+                values.extend(self.content(path, seen).iter().flat_map(values_of));
             }
+            values.extend((*file.values).clone());
             let env = match env_files.iter().all(|path| file.env.contains(path)) {
                 true => file.env.clone(),
                 false => {

@@ -209,7 +209,10 @@ fn one_provider(packages: &Packages, seen: &Seen) -> Observe<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let said = text(&seen.run(Probe::AptProviders { names: names.clone() })?);
+    let question = Probe::AptProviders { names: names.clone() };
+    let said = text(&seen.run(question.clone())?);
+    // Lists that come in between may bring more of them: apt looks anew.
+    seen.leave_open(&Query::Run(question));
     for name in names {
         let by = said.lines().filter_map(|line| line.split_once('\t')).filter(|(of, _)| *of == name);
         let by: Vec<String> = by.map(|(_, by)| format!("`{by}`")).collect();

@@ -85,6 +85,8 @@ fn providers(all: &str) -> String {
         } else if line.trim_end() == "Reverse Provides:" {
             is_here = true;
         } else if let Some(by) = line.split(' ').next().filter(|by| is_here && !by.is_empty()) {
+            // What another architecture has of it is the same package.
+            let by = by.split(':').next().unwrap_or(by);
             found.push(format!("{name}\t{by}\n"));
         }
     }
@@ -267,7 +269,7 @@ mod tests {
         let all = "Package: docker-ce\nVersions: \n\nReverse Depends: \n  moby,docker-ce\nDependencies: \nProvides: \nReverse Provides: \n\
                    Package: mta\nVersions: \n\nReverse Depends: \n  mutt,mta\nDependencies: \nProvides: \nReverse Provides: \n\
                    postfix 3.7.11-0 (= )\npostfix 3.7.10-0 (= )\nexim4:i386 4.96 (= )\n";
-        assert_eq!(providers(all), "mta\texim4:i386\nmta\tpostfix\n");
+        assert_eq!(providers(all), "mta\texim4\nmta\tpostfix\n");
     }
 
     #[test]
