@@ -84,19 +84,13 @@ impl Overlay {
                         continue;
                     };
                     let kind = meta.kind.clone();
-                    let content =
-                        self.files.get(path).and_then(|f| f.content.clone()).or_else(|| {
-                            match real(&Query::Read { path: path.clone(), limit: 1 << 20, secret: false }) {
-                                Some(Answer::Content(content)) => content,
-                                _ => None,
-                            }
-                        });
+                    let content = self.content(path, real);
                     self.set(path, kind, content, attrs, meta.mode, real);
                 }
                 Op::MakeHardLink { path, target } => {
                     let there = self.look_or(&Query::File { path: target.clone() }, real);
                     if let Look::Known(Answer::Meta(Some(meta))) = there {
-                        let content = self.files.get(target).and_then(|file| file.content.clone());
+                        let content = self.content(target, real);
                         self.put(path, Some(meta), content, None, real);
                     }
                     self.made_one(path, target);
@@ -116,7 +110,7 @@ impl Overlay {
                 Op::SetTree(wish) => self.set_tree(task, wish, real),
                 Op::CopyFile(copy) => {
                     self.replaced.insert(copy.path.clone(), self.seq);
-                    let content = self.files.get(&copy.from).and_then(|file| file.content.clone());
+                    let content = self.content(&copy.from, real);
                     let kind = Kind::File { digest: Some(copy.digest) };
                     self.set(&copy.path, kind, content, &copy.attrs, 0o644, real);
                     if let Some(meta) = self.files.get_mut(&copy.path).and_then(|file| file.meta.as_mut()) {
@@ -256,7 +250,13 @@ impl Overlay {
             }
             _ => match self.unclear(query, known_at) {
                 Some(why) => Some(Look::Unknown(why)),
-                None => known.map(Look::Known),
+                None => match query {
+                    // The host only says what the file holds now.
+                    Query::Read { path, .. } if known.is_none() && known_at > 0 => {
+                        Some(Look::Unknown(format!("what {path} holds by then is not known before")))
+                    }
+                    _ => known.map(Look::Known),
+                },
             },
         }
     }
@@ -307,7 +307,9 @@ impl Overlay {
                 Some(Predicted { meta: Some(meta), seq, .. }) if !matches!(meta.kind, Kind::File { .. }) => {
                     (Some(Answer::Content(None)), *seq)
                 }
-                _ => (None, 0),
+                // What it holds is as old as the file.
+                Some(_) => (None, self.replaced_at(path)),
+                None => (None, 0),
             },
             _ => (None, 0),
         }

@@ -1,8 +1,10 @@
 //! A file as it will be.
 
+use super::Overlay;
+use crate::{model::path_within, resource::Look};
 use agent::{
     secret::Content,
-    wire::{Answer, FileType, Kind, Meta, Stat},
+    wire::{Answer, FileType, Kind, Meta, Query, Stat},
 };
 
 /// A file as it will be.
@@ -31,5 +33,86 @@ impl Predicted {
         };
         let (owner, group) = (meta.owner.clone(), meta.group.clone());
         Some(Answer::Stat(Some(Box::new(Stat { kind, mode: meta.mode, owner, group, moving: None }))))
+    }
+}
+
+impl Overlay {
+    /// What a file will hold, as far as that is known.
+    pub(super) fn content(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<Content> {
+        match self.look_or(&Query::Read { path: path.into(), limit: 1 << 20, secret: false }, real) {
+            Look::Known(Answer::Content(content)) => content,
+            _ => None,
+        }
+    }
+
+    /// The last change that puts another file there, at the path itself or with a folder above; 0 for none.
+    pub(super) fn replaced_at(&self, path: &str) -> usize {
+        let replaced = self.replaced.iter().filter(|(new, _)| path_within(path, new));
+        replaced.map(|(_, seq)| *seq).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Effect;
+    use agent::wire::{Attrs, CopyFile, Op};
+
+    fn read(path: &str) -> Query {
+        Query::Read { path: path.into(), limit: 1 << 20, secret: false }
+    }
+
+    fn holds(overlay: &Overlay, path: &str) -> Option<String> {
+        match overlay.look(&read(path), &[]) {
+            Some(Look::Known(Answer::Content(Some(content)))) => {
+                Some(String::from_utf8(content.bytes().to_vec()).unwrap())
+            }
+            Some(Look::Unknown(_)) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_holds_what_was_put_there_last() {
+        let content = |text: &str| Answer::Content(Some(Content::from(text)));
+        let real = |query: &Query| match query {
+            Query::Read { path, .. } => (path != "/far").then(|| content("old")),
+            Query::File { .. } => Some(Answer::Meta(Some(Meta {
+                kind: Kind::File { digest: None },
+                mode: 0o644,
+                owner: "root".into(),
+                group: "root".into(),
+                size: 3,
+            }))),
+            _ => None,
+        };
+        let mut overlay = Overlay::new("root");
+        let copy = Op::CopyFile(CopyFile {
+            from: "/far".into(),
+            path: "/to".into(),
+            digest: [0; 32],
+            size: 3,
+            attrs: Attrs::default(),
+            check: None,
+            secret: false,
+        });
+        overlay.add("copy", &[copy], &[Effect::Answer(read("/to"), content("new"))], &[], &real);
+        assert_eq!(holds(&overlay, "/to").as_deref(), Some("new"));
+        let attrs = |path: &str| {
+            let attrs = Attrs { mode: Some(0o600), ..Attrs::default() };
+            Op::SetAttrs { path: path.into(), attrs }
+        };
+        overlay.add("mode", &[attrs("/to")], &[], &[], &real);
+        assert_eq!(holds(&overlay, "/to").as_deref(), Some("new"));
+        let hard = |target: &str| Op::MakeHardLink { path: "/to".into(), target: target.into() };
+        overlay.add("hard", &[hard("/near")], &[], &[], &real);
+        assert_eq!(holds(&overlay, "/to").as_deref(), Some("old"));
+        // Nobody has read what that one holds.
+        overlay.add("hard", &[hard("/far")], &[], &[], &real);
+        assert_eq!(holds(&overlay, "/to"), None);
+        overlay.add("mode", &[attrs("/to"), attrs("/far")], &[], &[], &real);
+        assert_eq!(holds(&overlay, "/to"), None);
+        // What is only given another mode holds what it holds.
+        assert!(overlay.look(&read("/far"), &[]).is_none());
     }
 }

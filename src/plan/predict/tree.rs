@@ -206,10 +206,7 @@ impl Overlay {
 
     /// Two paths are two files once one of them is written anew, until it is made a name of the other.
     pub(super) fn same(&self, query: &Query, path: &str, other: &str) -> (Option<Answer>, usize) {
-        let of = |path: &str| {
-            self.replaced.iter().filter(|(new, _)| path_within(path, new)).map(|(_, seq)| *seq).max()
-        };
-        let replaced = of(path).max(of(other)).unwrap_or(0);
+        let replaced = self.replaced_at(path).max(self.replaced_at(other));
         match self.answers.get(query) {
             Some((answer, seq)) if *seq >= replaced => (Some(answer.clone()), *seq),
             _ if replaced > 0 => (Some(output("")), replaced),
