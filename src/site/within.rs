@@ -35,7 +35,7 @@ fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Option<Footprint> {
         return None;
     }
     let stand_ins = stand_ins();
-    (0..stand_ins.len().pow(open.len() as u32).min(TRIES)).find_map(|way| {
+    (0..stand_ins.len().saturating_pow(open.len() as u32).min(TRIES)).find_map(|way| {
         let (mut known, mut way) = (params.clone(), way);
         let Value::Map(map) = &mut known.value else { return None };
         for name in &open {

@@ -2,7 +2,7 @@
 
 use crate::{project::Project, sshd::Sshd};
 use serde_json::Value;
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
 
 const SAYS: &str = "    - {name: says, shell: {cmd: \"echo said >> {{home}}/log; echo said\", touches: [\"{{home}}/log\"]}, register: r}\n";
 
@@ -158,4 +158,33 @@ fn what_follows_another_file_is_planned_on_what_that_holds() {
         }
         assert_eq!(project.read("h/a/to"), holds);
     }
+}
+
+/// All ways of filling in so many are more than can be counted.
+#[test]
+fn of_a_type_with_many_parameters_none_may_be_known() {
+    let names: Vec<String> = (0..24).map(|number| format!("p{number}")).collect();
+    let parameters: Vec<String> =
+        names.iter().map(|name| format!(r#""{name}": {{"type": "string"}}"#)).collect();
+    let given: Vec<String> = names.iter().map(|name| format!("{name}: \"{{{{r.stdout}}}}\"")).collect();
+    let project = Project::tasks(&format!(
+        "{SAYS}    - {{name: many, many: {{{}}}}}\n    - {{name: free, copy: {{dest: \"{{{{home}}}}/free\", content: x}}}}\n",
+        given.join(", ")
+    ));
+    let description = format!(
+        r#"{{"version": 1, "description": "Nothing.", "address": "many:all", "writes": ["{}"], "parameters": {{{}}}}}"#,
+        project.path("h/a/many").display(),
+        parameters.join(", ")
+    );
+    project.write(
+        "library/many",
+        &format!(
+            "#!/bin/sh\ncase $1 in\ndescribe) echo '{description}';;\n*) echo '{{\"observed\": {{}}, \"desired\": {{}}}}';;\nesac\n"
+        ),
+    );
+    fs::set_permissions(project.path("library/many"), PermissionsExt::from_mode(0o755)).unwrap();
+    let check = project.apply(&["--check", "--json"]);
+    check.exits(10);
+    let shown = statuses(&check.out);
+    assert_eq!((&*shown["many"], &*shown["free"]), ("deferred", "would_change"), "{}", check.text());
 }
