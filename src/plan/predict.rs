@@ -32,8 +32,8 @@ pub struct Overlay {
     seq: usize,
     /// Where changes may bring more than is laid down here.
     brings: Vec<Area>,
-    /// Some packages are installed.
-    installs: bool,
+    /// When packages are installed last; 0 for never.
+    installed: usize,
     /// The agent's user: owner of files that name none.
     user: String,
 }

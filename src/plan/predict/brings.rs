@@ -1,7 +1,7 @@
 //! What earlier changes may bring besides what is laid down of them: a package its files, programs, accounts and services, a command
 //! anything that it touches.
 
-use super::Overlay;
+use super::{Overlay, packages::installs};
 use crate::{
     model::{Area, path_within},
     resource::Effect,
@@ -29,10 +29,7 @@ impl Overlay {
         for op in ops {
             match op {
                 // Whatever is in the packages.
-                Op::Packages { args, .. } if args.iter().any(|word| word == "install") => {
-                    self.brings.push(Area::Everything);
-                    self.installs = true;
-                }
+                Op::Packages { args, .. } if installs(args) => self.brings.push(Area::Everything),
                 // It only says what there is to be had.
                 Op::Packages { .. } => {
                     self.brings.extend(writes.iter().filter(|area| **area != Area::Packages).cloned());
@@ -58,9 +55,10 @@ impl Overlay {
             .any(|missing| self.brings.iter().any(|area| brings(area, missing)) || self.lays_down(missing))
     }
 
-    /// Whether a package that is installed may bring what is at a path: where no task has said anything of it.
+    /// Whether a package that is installed may bring what is at a path: where no task has said anything of it since.
     pub fn packages_may_bring(&self, path: &str) -> bool {
-        self.installs && !self.files.contains_key(path)
+        let told = self.files.get(path).map_or(0, |file| file.seq);
+        self.installed > told.max(self.replaced_at(path))
     }
 
     /// Whether a file is written there.
@@ -100,7 +98,7 @@ mod tests {
     use super::*;
     use agent::{
         secret::Content,
-        wire::{Attrs, Exec},
+        wire::{Attrs, Exec, PackageTool},
     };
 
     fn path(path: &str) -> Area {
@@ -142,6 +140,31 @@ mod tests {
         };
         assert!(after(&[write("/usr/local/bin/x")], &[]).may_bring(&program));
         assert!(!after(&[write("/etc/x")], &[path("/etc/x")]).may_bring(&program));
+    }
+
+    #[test]
+    fn what_packages_bring_is_there_until_something_else_is_done_to_it() {
+        let install = || Op::Packages {
+            tool: PackageTool::AptGet,
+            args: vec!["install".into(), "law".into()],
+            stdin: None,
+            lock_timeout_s: 1,
+            refresh: false,
+        };
+        let remove = |path: &str| Op::Remove { path: path.into(), recursive: true };
+        let file = "/etc/law/one.conf";
+        for (ops, expected) in [
+            (vec![], false),
+            (vec![install()], true),
+            (vec![remove(file), install()], true),
+            (vec![remove("/etc/law"), install()], true),
+            (vec![install(), remove(file)], false),
+            (vec![install(), remove("/etc/law")], false),
+            (vec![install(), remove("/etc/law"), install()], true),
+            (vec![install(), remove("/etc/law.d")], true),
+        ] {
+            assert_eq!(after(&ops, &[]).packages_may_bring(file), expected, "{ops:?}");
+        }
     }
 
     #[test]

@@ -13,10 +13,18 @@ fn changes(op: &Op) -> bool {
     *tool != PackageTool::AptMark && !args.first().is_some_and(is_of_lists)
 }
 
+/// Whether the words to a package manager install something.
+pub(super) fn installs(args: &[String]) -> bool {
+    args.iter().any(|word| word == "install")
+}
+
 impl Overlay {
     pub(super) fn note_packages(&mut self, task: &str, op: &Op) {
         if changes(op) {
             self.packages = Some((task.into(), self.seq));
+        }
+        if matches!(op, Op::Packages { args, .. } if installs(args)) {
+            self.installed = self.seq;
         }
     }
 
