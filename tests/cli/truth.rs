@@ -24,6 +24,8 @@ struct Came {
     name: String,
     status: String,
     diff: String,
+    /// Why it failed.
+    why: String,
 }
 
 static TAG: LazyLock<Regex> =
@@ -38,6 +40,11 @@ impl Came {
         let found = BLOCK.captures(&self.name)?;
         Some((found[1].parse().ok()?, found[2].chars().next()?))
     }
+
+    /// A file or a folder is not there.
+    fn lacks(&self) -> bool {
+        ["does not exist", "there is no", "No such file"].iter().any(|word| self.why.contains(word))
+    }
 }
 
 fn came(out: &str) -> BTreeMap<u64, Came> {
@@ -50,7 +57,8 @@ fn came(out: &str) -> BTreeMap<u64, Came> {
             // Tags of secrets are new in each run.
             let diff = TAG.replace_all(&event["diff"].to_string(), "[secret]").into_owned();
             let name = event["name"].as_str().unwrap().to_owned();
-            (event["task"].as_u64().unwrap(), Came { name, status, diff })
+            let why = event["failure"]["message"].as_str().unwrap_or_default().to_owned();
+            (event["task"].as_u64().unwrap(), Came { name, status, diff, why })
         })
         .collect()
 }
@@ -182,7 +190,7 @@ fn law(
     let lost = done.iter().find(|(task, it)| {
         it.status == "failed" && shown.get(task).is_some_and(|shown| shown.status == "deferred")
     });
-    let lacks = |task: u64| lost.is_some_and(|(lost, _)| task > *lost);
+    let lacks = |task: u64, now: &Came| now.lacks() && lost.is_some_and(|(lost, _)| task > *lost);
     // What fails in the plan keeps the run from beginning.
     for (task, shown) in shown.iter().filter(|_| may_act) {
         let now = done.get(task);
@@ -190,7 +198,7 @@ fn law(
             || now.is_some_and(|now| {
                 // What it waits for failed, which only showed in the run.
                 now.status == "blocked" && any_failed
-                    || now.status == "failed" && (may_fail(now) || lacks(*task))
+                    || now.status == "failed" && (may_fail(now) || lacks(*task, now))
                     || is_after(&failed, *task, now)
             });
         if is_free {
