@@ -6,7 +6,7 @@ use crate::{
     sshd::{Sshd, run},
 };
 use proptest::{prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
-use std::process::Command;
+use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/law/bin/apt-repository");
 
@@ -98,10 +98,13 @@ fn what_is_shown_of_packages_is_what_is_done() {
         let all = || -> Tree {
             let mut all = tree(&sshd.home("alice").join("work"));
             for folder in ["etc/law", "srv/law", "var/lib/dpkg/info"] {
-                let folder = sshd.root().join(folder);
-                if folder.exists() {
-                    all.extend(tree(&folder));
-                }
+                all.extend(tree(&sshd.root().join(folder)));
+            }
+            for file in ["etc/law-own.conf", "var/lib/dpkg/status"] {
+                let path = sshd.root().join(file);
+                let Ok(meta) = path.symlink_metadata() else { continue };
+                let content = fs::read(&path).unwrap();
+                all.insert(path, (meta.mode(), meta.uid(), meta.gid(), content));
             }
             all
         };
@@ -125,5 +128,13 @@ fn what_is_shown_of_packages_is_what_is_done() {
         }
         assert!(all.refused < 20 * cases, "nearly every playbook is refused");
     }
+    let Count { tasks, deferred, failed, saved, .. } = all;
     println!("{all:?}");
+    assert!(cases < 8 || saved > 0, "no saved plan was carried out: {all:?}");
+    // What packages bring and commands print shows in the run; all else is known.
+    assert!(cases < 8 || deferred * 2 < tasks, "{deferred} of {tasks} tasks are not knowable");
+    assert!(
+        failed * 2 < cases,
+        "{failed} of {cases} playbooks have failures: what the others show is little"
+    );
 }
