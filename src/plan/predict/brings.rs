@@ -55,10 +55,13 @@ impl Overlay {
             .any(|missing| self.brings.iter().any(|area| brings(area, missing)) || self.lays_down(missing))
     }
 
-    /// Whether a package that is installed may bring what is at a path: where no task has said anything of it since.
+    /// Whether a package that is installed may bring what is at a path: where no task has said anything of it since. A folder that is made
+    /// where nothing was is empty.
     pub fn packages_may_bring(&self, path: &str) -> bool {
         let told = self.files.get(path).map_or(0, |file| file.seq);
-        self.installed > told.max(self.replaced_at(path))
+        let above = self.files.iter().filter(|(folder, _)| path_within(path, folder));
+        let made = above.filter_map(|(_, file)| file.made).max().unwrap_or(0);
+        self.installed > told.max(self.replaced_at(path)).max(made)
     }
 
     /// Whether a file is written there.
@@ -98,7 +101,7 @@ mod tests {
     use super::*;
     use agent::{
         secret::Content,
-        wire::{Attrs, Exec, PackageTool},
+        wire::{Answer, Attrs, Exec, PackageTool, Query},
     };
 
     fn path(path: &str) -> Area {
@@ -165,6 +168,15 @@ mod tests {
         ] {
             assert_eq!(after(&ops, &[]).packages_may_bring(file), expected, "{ops:?}");
         }
+        // A folder that is made where nothing was is empty; of one that was there nobody knows what comes into it.
+        let folder = || Op::MakeFolder { path: "/etc/law".into(), attrs: Attrs::default() };
+        let nothing = |_: &Query| Some(Answer::Meta(None));
+        for (ops, expected) in [(vec![install(), folder()], false), (vec![folder(), install()], true)] {
+            let mut overlay = Overlay::new("root");
+            overlay.add("t", &ops, &[], &[], &nothing);
+            assert_eq!(overlay.packages_may_bring(file), expected, "{ops:?}");
+        }
+        assert!(after(&[install(), folder()], &[]).packages_may_bring(file));
     }
 
     #[test]
