@@ -201,7 +201,7 @@ impl Project {
             let real = |path: &Path| path.canonicalize().ok();
             let given = self.playbook.as_deref();
             given.is_none_or(|given| {
-                playbook_near(&self.inventory).is_none_or(|own| real(given) == real(&own))
+                playbook_near(&self.inventory).is_some_and(|own| real(given) == real(&own))
             })
         };
         !self.is_partial() && self.limit.is_none() && is_its_own()

@@ -114,6 +114,14 @@ fn secrets_that_others_may_read_are_told_in_a_run_and_never_shown() {
     project.run(&["validate", "inventory.yml", "--playbook", "other.yml"]).lacks(&["unused-acceptance"]);
     project.apply(&["--yes", "--limit", "a"]).exits(0).lacks(&["unused-acceptance"]);
     project.apply(&["--yes", "--playbook", "site.yml"]).exits(0).has(&["unused-acceptance"]);
+    // Where none is the inventory's own, none judges.
+    std::fs::rename(project.path("site.yml"), project.path("web.yml")).unwrap();
+    project
+        .run(&["validate", "inventory.yml", "--playbook", "web.yml"])
+        .exits(0)
+        .lacks(&["unused-acceptance"]);
+    project.apply(&["--yes", "--playbook", "web.yml"]).exits(0).lacks(&["unused-acceptance"]);
+    std::fs::rename(project.path("web.yml"), project.path("site.yml")).unwrap();
     // A mistake in it is found before anything is done.
     for (wrong, said) in [
         ("{docker-sockets: a test}", "there is no finding `docker-sockets`"),

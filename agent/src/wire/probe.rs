@@ -212,3 +212,7 @@ pub enum AttributeProbe {
     /// `same` when a path is another name of the file `other`, a link there followed.
     Same { path: String, other: String },
 }
+
+/// Paths that [`AttributeProbe::Tree`] names of all that are alike: more than are shown, so that some may change before and the first of the
+/// others are known.
+pub const TREE_NAMES: usize = 32;

@@ -78,12 +78,12 @@ impl Explain {
 
     /// Two owners of the same are no reason not to look: they are told with what is explained.
     fn site(&self, color: Color) -> Result<Site, Diagnostics> {
-        let (site, mut found) = self.project.found(Thoroughness::Run)?;
-        if but_owners(found.clone()).has_errors() {
+        let (site, found) = self.project.found(Thoroughness::Run)?;
+        let others = but_owners(found.clone());
+        if others.has_errors() {
             return Err(found);
         }
-        found = but_owners(found);
-        complain(&found, color);
+        complain(&others, color);
         Ok(site)
     }
 }

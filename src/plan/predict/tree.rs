@@ -5,12 +5,9 @@ use crate::{model::path_within, resource::Look};
 use agent::{
     mode::kept,
     secret::Content,
-    wire::{Answer, AttributeProbe, Kind, Meta, Output, Probe, Query, TreeAttrs},
+    wire::{Answer, AttributeProbe, Kind, Meta, Output, Probe, Query, TREE_NAMES, TreeAttrs},
 };
 use std::collections::BTreeMap;
-
-/// Paths that are named of all that are alike, as by the agent.
-const NAMED: usize = 32;
 
 fn output(text: &str) -> Answer {
     Answer::Output(Output { code: 0, stdout: Content::from(text), stderr: Content::from("") })
@@ -84,7 +81,7 @@ impl Below {
         *count += more;
         first.extend_from_slice(names);
         first.sort_unstable();
-        first.truncate(NAMED);
+        first.truncate(TREE_NAMES);
     }
 
     fn set(self, wish: &TreeAttrs) -> Self {

@@ -3,7 +3,7 @@
 use super::output;
 use crate::act::walk::each_within;
 use crate::observe::Names;
-use crate::wire::Output;
+use crate::wire::{Output, TREE_NAMES};
 use rustix::fs::{lstat, stat};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -11,8 +11,6 @@ use std::path::Path;
 
 /// Entries that are looked at.
 const MOST: u64 = 2_000_000;
-/// Paths that are named of all that are alike: more than are shown, so that some may change before and the first of the others are known.
-const NAMED: usize = 32;
 
 /// Kind, mode, owner, group.
 type Alike = (char, u32, u32, u32);
@@ -42,10 +40,10 @@ pub fn modes(path: &str, names: &mut Names) -> Result<Output, String> {
         *count += 1;
         // Which of them are named must not depend on the order of a folder.
         let name = below.to_string_lossy().replace(['\n', '\t'], "\u{fffd}");
-        if first.len() < NAMED || first.last().is_some_and(|last| name < *last) {
+        if first.len() < TREE_NAMES || first.last().is_some_and(|last| name < *last) {
             let at = first.partition_point(|known| *known < name);
             first.insert(at, name);
-            first.truncate(NAMED);
+            first.truncate(TREE_NAMES);
         }
         Ok(())
     })?;
@@ -57,7 +55,7 @@ pub fn modes(path: &str, names: &mut Names) -> Result<Output, String> {
         *all += count;
         known.append(&mut first);
         known.sort_unstable();
-        known.truncate(NAMED);
+        known.truncate(TREE_NAMES);
     }
     let line = |((kind, mode, owner, group), (count, first)): (Named, (u64, Vec<String>))| {
         format!("{kind}\t{count}\t{mode:04o}\t{owner}\t{group}\t{}\n", first.join("\t"))
