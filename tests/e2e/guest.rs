@@ -46,8 +46,21 @@ impl Guest {
         command
     }
 
-    /// Runs a script with `input` on its stdin; the error is what it printed.
+    /// Runs a script with `input` on its stdin; the error is what it printed. One that never began is tried again: a `systemctl reload`
+    /// does not wait everywhere until sshd listens again.
     pub fn try_sh(&self, script: &str, input: &[u8]) -> Result<String, String> {
+        for _ in 0..5 {
+            match self.try_once(script, input) {
+                Err(error) if error.contains("kex_exchange_identification") => {
+                    std::thread::sleep(Duration::from_secs(2));
+                }
+                done => return done,
+            }
+        }
+        self.try_once(script, input)
+    }
+
+    fn try_once(&self, script: &str, input: &[u8]) -> Result<String, String> {
         let mut child = spawn(self.ssh(script).stdin(Stdio::piped()));
         let mut stdin = child.stdin.take().unwrap();
         // A script that does not read its input is fine.
