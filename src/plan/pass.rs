@@ -28,6 +28,8 @@ pub(super) struct View<'a> {
     pub depends: &'a [Area],
     pub after: &'a [TaskId],
     pub tasks: &'a [HostTask],
+    /// Of a loop that is known as a whole only: what one item lacks, another may bring.
+    pub is_loop: bool,
 }
 
 impl Lookup for View<'_> {
@@ -44,7 +46,11 @@ impl Lookup for View<'_> {
     }
 
     fn may_still_come(&self, missing: &[Area]) -> bool {
-        !self.after.is_empty() && self.overlay.may_bring(missing)
+        self.is_loop || !self.after.is_empty() && self.overlay.may_bring(missing)
+    }
+
+    fn plans_ahead(&self) -> bool {
+        true
     }
 
     fn packages_may_bring(&self, path: &str) -> bool {
@@ -147,7 +153,8 @@ impl Planner {
             let footprint = &nodes[at].footprint;
             let depends: Vec<Area> = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
             let (answers, overlay) = (&self.answers[seat], &overlays[machine]);
-            let view = View { answers, overlay, depends: &depends, after: &on_host, tasks };
+            let is_loop = task.is_dynamic;
+            let view = View { answers, overlay, depends: &depends, after: &on_host, tasks, is_loop };
             let mut plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 Preparation::Items(items) if items::all_skipped(items).is_some() => {
@@ -203,7 +210,7 @@ impl Planner {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !task.is_dynamic => {
+                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !is_loop => {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
@@ -273,7 +280,14 @@ impl Planner {
             };
             also_known_as[at] = items::also_known(&preparations[at], &view);
             said[at] = items::said(&preparations[at], &view);
-            let writes = &nodes[at].footprint.writes;
+            let Footprint { reads, writes, .. } = &nodes[at].footprint;
+            // What is waited for comes from elsewhere, and more may come with it.
+            let waits = writes.is_empty()
+                && reads.iter().any(|area| matches!(area, Area::Everything | Area::Network))
+                && matches!(plan, TaskPlan::Change(_) | TaskPlan::Deferred { .. });
+            if waits {
+                overlays[machine].brings_anything();
+            }
             match &plan {
                 TaskPlan::Change(change) => {
                     let answers = &self.answers[seat];

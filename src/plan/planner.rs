@@ -136,7 +136,8 @@ impl Planner {
             }
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
-            let view = View { answers, overlay: &overlay, depends: &[], after: &[], tasks: host.tasks() };
+            let (tasks, overlay) = (host.tasks(), &overlay);
+            let view = View { answers, overlay, depends: &[], after: &[], tasks, is_loop: false };
             if let Ok(Outcome::Need(queries)) =
                 items::outcome(&Preparation::Ready(prepared), &view, &self.mask)
             {

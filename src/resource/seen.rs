@@ -15,6 +15,11 @@ pub trait Lookup {
     /// Whether an earlier task may explain what is missing on the host now: it changes any of these in a way that cannot be told before.
     fn may_still_come(&self, missing: &[Area]) -> bool;
 
+    /// Whether later tasks go by what this one is predicted to do.
+    fn plans_ahead(&self) -> bool {
+        false
+    }
+
     /// Whether an earlier task installs packages, which may bring what is at a path: in a place of theirs.
     fn packages_may_bring(&self, _path: &str) -> bool {
         false
@@ -167,13 +172,25 @@ impl<'a> Seen<'a> {
         self.lookup.packages_may_bring(path)
     }
 
+    /// Whether later tasks go by what this one is predicted to do: what matters to them alone is asked for then only.
+    pub fn plans_ahead(&self) -> bool {
+        self.lookup.plans_ahead()
+    }
+
     /// Something the task needs is missing on the host (`why`). Fine when an earlier task may bring it; then the caller plans on its being
     /// there. `missing`: where on the host it would be, [`Area::Packages`] for a program.
     ///
     /// # Errors
-    /// [`Pause::NotYet`] when nothing earlier brings such a thing: the planner makes an error of it.
+    /// A fault when nothing earlier brings such a thing.
     pub fn presume(&self, missing: &[Area], why: impl Into<String>) -> Observe<()> {
-        if self.lookup.may_still_come(missing) { Ok(()) } else { Err(Pause::NotYet(why.into())) }
+        if self.lookup.may_still_come(missing) { Ok(()) } else { Err(Fault::new(why).into()) }
+    }
+
+    /// As [`Self::presume`], where nothing can be planned before it is there: [`Pause::NotYet`] when an earlier task may bring it, else a
+    /// fault.
+    pub fn lacks(&self, missing: &[Area], why: impl Into<String>) -> Pause {
+        let why = why.into();
+        if self.lookup.may_still_come(missing) { Pause::NotYet(why) } else { Fault::new(why).into() }
     }
 }
 

@@ -149,7 +149,7 @@ impl Spec {
     fn on_host(&self, src: &HostPath, seen: &Seen) -> Observe<Vec<Content>> {
         let names = match seen.get(Query::List { path: src.to_string() })? {
             Answer::Names(Some(names)) => names,
-            _ => return Err(Pause::NotYet(format!("the directory {src} does not exist"))),
+            _ => return Err(seen.lacks(&[src.area()], format!("the directory {src} does not exist"))),
         };
         let mut paths = vec![];
         for name in names {
@@ -169,7 +169,7 @@ impl Spec {
             }
         }
         if files.is_empty() {
-            return Err(Pause::NotYet(format!("no file of {src} is a fragment")));
+            return Err(seen.lacks(&[src.area()], format!("no file of {src} is a fragment")));
         }
         let read = |(path, secret): &(&String, bool)| Query::Read {
             path: (*path).clone(),

@@ -1,7 +1,7 @@
 //! `copy`: a file with this content.
 
 use super::shared::{
-    FileState, HostPath, READ_LIMIT, What, Words, attrs, content_ops, file_claims, file_path,
+    FileState, HostPath, READ_LIMIT, What, Words, attrs, content_ops, file_claims, file_path, nothing_comes,
     observe_content, observe_entry, owners, parent_there, secret_claim,
 };
 use crate::{
@@ -104,7 +104,7 @@ impl Spec {
         };
         let Some(from) = seen.meta(src)? else {
             let why = format!("the file {src} does not exist and no earlier task makes it");
-            return Err(Pause::NotYet(why));
+            return Err(seen.lacks(&[src.area()], why));
         };
         let digest = match &from.kind {
             Kind::File { digest } => digest.ok_or_else(|| unreadable(src))?,
@@ -225,6 +225,7 @@ copy:
             if state.what.is_some() {
                 return Ok(state.into());
             }
+            nothing_comes(&spec.dest, seen)?;
         }
         match spec.wanted()? {
             Wanted::This(content) => Ok(observe_content(&spec.dest, &content, &spec.attrs(), seen)?.into()),

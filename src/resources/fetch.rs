@@ -3,7 +3,7 @@
 use super::shared::HostPath;
 use crate::{
     model::{Address, Footprint},
-    resource::{Facet, Facets, Fault, Keep, Observe, Pause, Resource, Seen, State, Topic},
+    resource::{Facet, Facets, Fault, Keep, Observe, Resource, Seen, State, Topic},
     yaml::Text,
 };
 use agent::{
@@ -124,7 +124,7 @@ fetch:
         let mut kept = Kept { path, now: here.map(shown), other: None };
         let Some(meta) = seen.meta(src)? else {
             if spec.fail_on_missing {
-                return Err(Pause::NotYet(format!("there is no file {src} on the host")));
+                return Err(seen.lacks(&[src.area()], format!("there is no file {src} on the host")));
             }
             return Ok(kept);
         };

@@ -166,7 +166,7 @@ impl Spec {
         }
         let said = seen.run(Probe::GitRemote(self.source()))?;
         if said.code != 0 {
-            return Err(not_told(&said, &format!("cannot ask {} for `{}`", self.repo, self.version)));
+            return Err(not_told(&said, &format!("cannot ask {} for `{}`", self.repo, self.version), seen));
         }
         let text = output_text(&said);
         let of = |name: &str| {
@@ -215,9 +215,9 @@ fn output_text(output: &Output) -> String {
 }
 
 /// Why git did not say: it may come with an earlier task, as may a key or a network.
-fn not_told(said: &Output, what: &str) -> Pause {
+fn not_told(said: &Output, what: &str, seen: &Seen) -> Pause {
     if said.code == 127 {
-        return Pause::NotYet("the host has no git (`package: git` brings it)".into());
+        return seen.lacks(&[Area::Packages], "the host has no git (`package: git` brings it)");
     }
     let why = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
     let lines: Vec<&str> = why.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -266,7 +266,7 @@ git:
                 let hint = "`become_user` says who owns the work tree; what is in the way is removed by hand";
                 return Err(Fault::new(why).hint(hint).into());
             }
-            _ => return Err(not_told(&said, "cannot look at the work tree")),
+            _ => return Err(not_told(&said, "cannot look at the work tree", seen)),
         };
         if there.is_none() && !spec.clone || there.is_some() && !spec.update {
             // What is not looked after is not shown either.

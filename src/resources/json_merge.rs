@@ -6,7 +6,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Claim, Footprint},
-    resource::{Facet, Fault, Observe, Pause, Resource, Seen, Topic},
+    resource::{Facet, Fault, Observe, Resource, Seen, Topic},
     yaml::Mode,
 };
 use agent::{
@@ -106,7 +106,7 @@ json_merge:
             state.content = Some(Facet::content(&pretty));
         } else if !spec.create {
             let why = format!("the file {} does not exist (`create: true` makes it)", spec.path);
-            return Err(Pause::NotYet(why));
+            return Err(seen.lacks(&[spec.path.area()], why));
         } else {
             nothing_comes(&spec.path, seen)?;
             parent_there(&spec.path, seen)?;

@@ -1,6 +1,8 @@
 //! `limits`: what a session of a user may use, by `pam_limits`.
 
-use super::shared::{FileState, HostPath, account, content_ops, observe_bytes, parent_there, roots};
+use super::shared::{
+    FileState, HostPath, account, content_ops, nothing_comes, observe_bytes, parent_there, roots,
+};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Facet, Facets, Fault, Observe, Resource, Seen, State, Topic},
@@ -259,8 +261,10 @@ impl Resource for Limits {
         let wanted = spec.state == account::Wanted::Present;
         let attrs = if wanted { roots(0o644) } else { Attrs::default() };
         let file = observe_bytes(&path, &attrs, false, seen)?;
-        if file.what.is_none() && wanted {
-            parent_there(&path, seen)?;
+        match file.what {
+            None if wanted => parent_there(&path, seen)?,
+            None => nothing_comes(&path, seen)?,
+            Some(_) => {}
         }
         if spec.counts_files() {
             spec.check_open_files(seen)?;

@@ -1,7 +1,7 @@
 //! `logrotate`: a file in `/etc/logrotate.d`.
 
 use super::shared::{
-    FileState, HostPath, OneOrMany, account, content_ops, observe_bytes, observe_content, roots,
+    FileState, HostPath, OneOrMany, account, content_ops, observe_content, observe_going, roots,
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -9,7 +9,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Op, Probe},
+    wire::{Op, Probe},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -265,7 +265,7 @@ logrotate:
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
         let path = spec.path()?;
         let content = spec.text()?;
-        let Some(config) = content else { return observe_bytes(&path, &Attrs::default(), false, seen) };
+        let Some(config) = content else { return observe_going(&path, seen) };
         let state = observe_content(&path, &config, &roots(0o644), seen)?;
         let said = seen.run(Probe::Logrotate { config })?;
         if said.code == 1 {

@@ -5,7 +5,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Claim, Footprint},
-    resource::{Fault, Observe, Pause, Resource, Seen, Topic},
+    resource::{Fault, Observe, Resource, Seen, Topic},
     yaml::{Mode, Text},
 };
 use agent::wire::Op;
@@ -140,7 +140,7 @@ replace:
         let state = spec.file().look(seen)?;
         if state.what.is_none() {
             let why = format!("the file {} does not exist and no earlier task makes it", spec.path);
-            return Err(Pause::NotYet(why));
+            return Err(seen.lacks(&[spec.path.area()], why));
         }
         Ok(state)
     }

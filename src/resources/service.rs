@@ -6,9 +6,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{
-        Effect, Facets, Fault, Manner, Observe, Pause, Resource, Seen, State, Topic, Untold, file_query,
-    },
+    resource::{Effect, Facets, Fault, Manner, Observe, Resource, Seen, State, Topic, Untold, file_query},
 };
 use agent::wire::{Kind, Op};
 use schemars::JsonSchema;
@@ -175,7 +173,7 @@ impl Resource for Service {
         let wants_none = spec.state == Some(Wanted::Stopped) || spec.enabled == Some(false);
         let why = || format!("the host has no unit `{name}`");
         if !unit.found && (wants_it || wants_none && seen.presume(&missing(&name), why()).is_ok()) {
-            return Err(Pause::NotYet(why()));
+            return Err(seen.lacks(&missing(&name), why()));
         }
         let run = spec.state.map(|_| unit.run_word().to_string());
         // Of what is masked, systemd does not say whether it is enabled besides.

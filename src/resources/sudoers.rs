@@ -1,7 +1,7 @@
 //! `sudoers`: a file in `/etc/sudoers.d`.
 
 use super::shared::{
-    FileState, HostPath, OneOrMany, account, armed, content_ops, observe_bytes, observe_content, roots,
+    FileState, HostPath, OneOrMany, account, armed, content_ops, observe_content, observe_going, roots,
 };
 use crate::{
     model::{Address, Area, Footprint},
@@ -10,7 +10,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Attrs, Meta, Op, Probe, Query},
+    wire::{Meta, Op, Probe, Query},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -282,7 +282,7 @@ sudoers:
         let meta = seen.meta(&path)?;
         let file = match &content {
             Some(content) => in_clear(observe_content(&path, content, &roots(MODE), seen)?, content),
-            None => observe_bytes(&path, &Attrs::default(), false, seen)?,
+            None => observe_going(&path, seen)?,
         };
         if content.is_some() || file.what.is_some() {
             judge(spec, content, seen)?;

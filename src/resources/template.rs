@@ -1,8 +1,8 @@
 //! `template`: a file whose content is rendered from a template.
 
 use super::shared::{
-    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, observe_content, observe_entry,
-    owners,
+    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, nothing_comes, observe_content,
+    observe_entry, owners,
 };
 use crate::{
     model::{Address, Claim, Footprint},
@@ -89,6 +89,7 @@ template:
             if state.what.is_some() {
                 return Ok(state);
             }
+            nothing_comes(&spec.dest, seen)?;
         }
         observe_content(&spec.dest, &spec.wanted(), &named, seen)
     }

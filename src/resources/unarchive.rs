@@ -1,11 +1,9 @@
 //! `unarchive`: a folder with what an archive holds.
 
-use super::shared::{HostPath, Names, checksum, owners};
+use super::shared::{HostPath, Names, checksum, nothing_comes, owners};
 use crate::{
-    model::{Address, Claim, Footprint},
-    resource::{
-        Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, Untold,
-    },
+    model::{Address, Area, Claim, Footprint},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, SourceParam, State, Topic, Untold},
     yaml::{Mode, Text},
 };
 use agent::wire::{Answer, Archive, Kind, Op, Output, Probe, Query, Unpack};
@@ -171,7 +169,7 @@ unarchive:
         let wish = spec.wish()?;
         if let Some(path) = &spec.creates {
             match seen.get(Query::There { path: path.to_string() })? {
-                Answer::There(false) => {}
+                Answer::There(false) => nothing_comes(path, seen)?,
                 _ => return Ok(Members::default()),
             }
         }
@@ -195,8 +193,11 @@ unarchive:
         match output.code {
             0 => Ok(members(&output, spec.content.as_ref().is_some_and(Text::is_secret))?),
             // What is not there yet cannot be looked into.
-            2 => Err(Pause::NotYet(why)),
-            127 => Err(Pause::NotYet(format!("{why}: a `package` task can bring it"))),
+            2 => {
+                let archive: Vec<Area> = spec.src.iter().map(|src| src.area()).collect();
+                Err(seen.lacks(&archive, why))
+            }
+            127 => Err(seen.lacks(&[Area::Packages], format!("{why}: a `package` task can bring it"))),
             _ => Err(Fault::new(why)
                 .hint("`exclude` leaves members out; what is in the way is removed by hand")
                 .into()),

@@ -146,6 +146,11 @@ impl Lookup for Answers {
     fn packages_may_bring(&self, _: &str) -> bool {
         self.may_come
     }
+
+    /// Where the case has an answer that is for later tasks alone.
+    fn plans_ahead(&self) -> bool {
+        self.given.keys().any(|key| key.starts_with("output apt-simulate install"))
+    }
 }
 
 fn string(value: &Value) -> String {

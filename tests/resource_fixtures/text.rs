@@ -31,6 +31,9 @@ pub fn probe(probe: &Probe) -> String {
         Probe::AptPolicy { names, default_release: Some(release) } => {
             format!("apt-policy -t {release} {}", names.join(" "))
         }
+        Probe::AptSimulate(AptPlan::Install { names, options }) => {
+            format!("apt-simulate install {}", [&options[..], &names[..]].concat().join(" "))
+        }
         Probe::AptSimulate(AptPlan::Remove { names, purge, auto }) => {
             let verb = if *purge { "purge" } else { "remove" };
             format!("apt-simulate {verb}{} {}", if *auto { " --auto-remove" } else { "" }, names.join(" "))

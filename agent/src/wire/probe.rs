@@ -131,6 +131,8 @@ pub fn shadow_fingerprint(name: &str, hash: &[u8]) -> [u8; 32] {
 /// A plan for apt to think through.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub enum AptPlan {
+    /// `install` of these, named as apt is to be told, with these options.
+    Install { names: Vec<String>, options: Vec<String> },
     /// `remove` or `purge` of these; with `auto` also of what nobody needs then.
     Remove { names: Vec<String>, purge: bool, auto: bool },
     /// `upgrade --with-new-pkgs`, or `dist-upgrade` when `full`.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::Area,
-    resource::{Facet, Facets, Fault, Observe, Pause},
+    resource::{Facet, Facets, Fault, Observe, Pause, Seen},
     resources::shared::docker,
 };
 use agent::wire::Output;
@@ -128,7 +128,7 @@ pub enum Verdict {
 }
 
 /// Each service of the project, with what happens to it.
-pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Observe<Vec<Service>> {
+pub fn services(spec: &Spec, stdout: &[u8], files: &Files, seen: &Seen) -> Observe<Vec<Service>> {
     let values = &files.values[..];
     let answer = read(spec, stdout)?;
     let config = answer["config"]["services"].as_object().ok_or_else(|| not_understood("no services"))?;
@@ -188,7 +188,7 @@ pub fn services(spec: &Spec, stdout: &[u8], files: &Files) -> Observe<Vec<Servic
     for (name, wanted) in config.iter().filter(|(name, _)| asked_for(name)) {
         services.extend(look_at(name, wanted, false));
     }
-    images::missing(spec, &answer, &services)?;
+    images::missing(spec, &answer, &services, seen)?;
     images::shared(spec, &answer["config"]["services"], &mut services);
     // What is brought up brings up what it depends on: a job runs again, and one that was stopped by hand is started.
     let acts = |service: &&Service| {

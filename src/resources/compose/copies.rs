@@ -5,8 +5,8 @@ use super::{
     include::{self, Entry, NO_FILE, Place},
 };
 use crate::{
-    model::Origin,
-    resource::{Fault, Observe, Pause, Seen},
+    model::{Area, Origin},
+    resource::{Fault, Observe, Seen},
     yaml::{Map, Node},
 };
 use agent::secret::Content;
@@ -89,9 +89,8 @@ impl<'a> Copies<'a> {
                 return Err(fault.hint("take the `include` out of one of them").into());
             }
             let content = self.seen.content(path, LIMIT, true)?;
-            let content = content.ok_or_else(|| {
-                Pause::NotYet(format!("there is no file {path} on the host, which {by} includes"))
-            })?;
+            let why = || format!("there is no file {path} on the host, which {by} includes");
+            let content = content.ok_or_else(|| self.seen.lacks(&[Area::Path(path.clone())], why()))?;
             let key = (path.clone(), place.folder.clone());
             if let Some(at) = self.known.get(&key) {
                 copies.push(format!("\"{COPY}/included-{at}\""));

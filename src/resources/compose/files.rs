@@ -5,8 +5,8 @@ use super::{
     copies::{self, Copies},
 };
 use crate::{
-    model::{Origin, Source},
-    resource::{Fault, Observe, Pause, Seen},
+    model::{Area, Origin, Source},
+    resource::{Fault, Observe, Seen},
     yaml::{Node, parse},
 };
 use agent::{
@@ -158,13 +158,15 @@ pub fn read(spec: &Spec, seen: &Seen) -> Observe<Files> {
     let compose = compose_files(spec, seen)?;
     if compose.is_empty() {
         let names = MAIN.join(", ");
-        return Err(Pause::NotYet(format!("there is none of {names} in {} on the host", spec.directory)));
+        let why = format!("there is none of {names} in {} on the host", spec.directory);
+        return Err(seen.lacks(&[Area::Path(spec.directory.clone())], why));
     }
     let env: Vec<String> = spec.env_file.0.iter().map(|file| join(&spec.directory, file)).collect();
     seen.each(compose.iter().chain(&env).map(|path| read_query(path)))?;
     let present = |path: &str| {
         let content = seen.content(path, LIMIT, true)?;
-        content.ok_or_else(|| Pause::NotYet(format!("there is no file {path} on the host")))
+        let why = || format!("there is no file {path} on the host");
+        content.ok_or_else(|| seen.lacks(&[Area::Path(path.into())], why()))
     };
     let mut parsed = vec![];
     for path in &compose {

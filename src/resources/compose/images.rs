@@ -5,7 +5,10 @@ use super::{
     answer::title,
     spec::{Pull, Recreate, Spec},
 };
-use crate::resource::{Observe, Pause};
+use crate::{
+    model::Area,
+    resource::{Observe, Seen},
+};
 use serde_json::Value;
 
 /// With `pull: always`, what is made of an image that is pulled for another service comes anew with it, if the image comes out
@@ -37,8 +40,8 @@ pub fn is_pulled(service: &Service) -> bool {
 /// Refuses what would be made of an image that is neither there nor pulled nor built.
 ///
 /// # Errors
-/// A pause: an earlier task may bring it.
-pub fn missing(spec: &Spec, answer: &Value, services: &[Service]) -> Observe<()> {
+/// As [`Seen::lacks`].
+pub fn missing(spec: &Spec, answer: &Value, services: &[Service], seen: &Seen) -> Observe<()> {
     let Some(there) = answer["images"].as_object().filter(|_| spec.pull == Pull::Never) else {
         return Ok(());
     };
@@ -47,10 +50,11 @@ pub fn missing(spec: &Spec, answer: &Value, services: &[Service]) -> Observe<()>
         if let Some(image) = wanted["image"].as_str().filter(|image| !there.contains_key(*image))
             && !wanted["build"].is_object()
         {
-            return Err(Pause::NotYet(format!(
+            let why = format!(
                 "the host has no image `{image}` for service {}, and `pull: never` fetches none",
                 service.name
-            )));
+            );
+            return Err(seen.lacks(&[Area::Docker], why));
         }
     }
     Ok(())

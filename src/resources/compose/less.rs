@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::Area,
-    resource::{Facet, Facets, Fault, Observe, Pause, Seen},
+    resource::{Facet, Facets, Fault, Observe, Seen},
 };
 use agent::wire::{ComposeProbe, Op, Probe, Until, Wait};
 use serde_json::Value;
@@ -61,7 +61,10 @@ fn missing(spec: &Spec, seen: &Seen, files: Option<Files>, services: &mut Vec<Se
     };
     if names.is_empty() {
         return match services.is_empty() {
-            true => Err(Pause::NotYet(format!("project `{}` has no services", spec.project()))),
+            true => {
+                let why = format!("project `{}` has no services", spec.project());
+                Err(seen.lacks(&[Area::Compose(spec.project())], why))
+            }
             false => Ok(()),
         };
     }

@@ -149,7 +149,7 @@ impl Resource for Compose {
         let output = seen.run(Probe::Compose(files.probe.clone()))?;
         let paths = files.paths();
         let services = match answer::no_answer(spec, &output)? {
-            None => answer::services(spec, output.stdout.bytes(), &files)?,
+            None => answer::services(spec, output.stdout.bytes(), &files, seen)?,
             Some(why) => {
                 seen.presume(&why.missing(), why.said)?;
                 let named = files.wanted(spec)?.into_iter();

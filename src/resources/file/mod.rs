@@ -164,9 +164,8 @@ file:
         let (state, _) = observe_entry(path, &spec.attrs(Some(0)), seen)?;
         let fault = match (spec.state, &state.what) {
             (Wanted::File, None) => {
-                return Err(Pause::NotYet(format!(
-                    "the file {path} does not exist and no earlier task makes it"
-                )));
+                let why = format!("the file {path} does not exist and no earlier task makes it");
+                return Err(seen.lacks(&[path.area()], why));
             }
             (Wanted::Touch, None) => {
                 parent_there(path, seen)?;

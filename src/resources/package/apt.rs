@@ -42,6 +42,9 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     let installs = packages
         .desired(spec)
         .map_or(true, |to| packages.changed(&to).next().is_some() || !packages.along.is_empty());
+    if installs && !spec.removes() && seen.plans_ahead() {
+        packages.needs = needs(spec, &packages, seen)?;
+    }
     if installs && !spec.removes() {
         packages.lists_old_if_installing = super::lists_old_if_installing(spec, PackageTool::AptGet, seen)?;
     }
@@ -68,6 +71,51 @@ fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
     packages.along = along.into_iter().filter(|step| !is_named(&step.name)).collect();
     packages.essential = essential;
     Ok(())
+}
+
+/// What comes along with an installation. Nobody knows where lists do not know a package yet, or apt refuses.
+fn needs(spec: &Spec, packages: &Packages, seen: &Seen) -> Observe<Vec<Along>> {
+    let Ok(to) = packages.desired(spec) else { return Ok(vec![]) };
+    let names: Vec<String> = packages.changed(&to).map(|(_, to)| argument(to)).collect();
+    if names.is_empty() || packages.changed(&to).any(|(from, _)| is_unknown(from)) {
+        return Ok(vec![]);
+    }
+    let options = [vec!["--no-remove".into()], options(spec)].concat();
+    let plan = Query::Run(Probe::AptSimulate(AptPlan::Install { names, options }));
+    let [said] = seen.all([plan.clone()])?;
+    // What is shown and done is the same whatever they need.
+    seen.leave_open(&plan);
+    let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
+    Ok(match said {
+        Answer::Output(said) if said.code == 0 => {
+            steps(&text(&said)).0.into_iter().filter(|step| !is_named(&step.name)).collect()
+        }
+        _ => vec![],
+    })
+}
+
+/// Whether the lists do not have what is wanted.
+fn is_unknown(item: &Item) -> bool {
+    match item.wanted {
+        Some(_) => !item.known.iter().any(|version| item.fits(version)),
+        None => item.candidate.is_none(),
+    }
+}
+
+/// What is said to apt besides the names.
+fn options(spec: &Spec) -> Vec<String> {
+    let recommends = spec.install_recommends.map(|with| match with {
+        true => "--install-recommends",
+        false => "--no-install-recommends",
+    });
+    let release = spec.default_release.as_ref().map(|name| format!("--target-release={name}"));
+    let words = [
+        recommends,
+        release.as_deref(),
+        spec.allow_downgrade.then_some("--allow-downgrades"),
+        spec.hold.map(|_| "--allow-change-held-packages"),
+    ];
+    words.into_iter().flatten().map(Into::into).collect()
 }
 
 /// What apt would do; a refusal that names essential packages is an answer.
@@ -267,25 +315,14 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
         true => of(&|a, _| !a.held || spec.hold.is_some()),
         false => changed.iter().map(|(_, to)| argument(to)).collect(),
     };
-    let unknown = changed.iter().any(|(from, _)| match from.wanted {
-        Some(_) => !from.known.iter().any(|version| from.fits(version)),
-        None => from.candidate.is_none(),
-    });
+    let unknown = changed.iter().any(|(from, _)| is_unknown(from));
     let old = from.lists_old.is_some() || from.lists_old_if_installing;
     let update = old || unknown && spec.update_cache.is_none();
     if update && (from.lists_old.is_some() || !install.is_empty() || !from.along.is_empty()) {
         ops.push(apt(&["update"], &[], false));
     }
-    let mut options = vec![];
-    options.extend(match spec.install_recommends {
-        None => None,
-        Some(true) => Some("--install-recommends"),
-        Some(false) => Some("--no-install-recommends"),
-    });
-    let release = spec.default_release.as_ref().map(|name| format!("--target-release={name}"));
-    options.extend(release.as_deref());
-    options.extend(spec.allow_downgrade.then_some("--allow-downgrades"));
-    options.extend(spec.hold.map(|_| "--allow-change-held-packages"));
+    let options = options(spec);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
     if !install.is_empty() {
         // What is installed must not cost another package that nobody named.
         let args = [&["install", "--no-remove"], options.as_slice()].concat();
@@ -335,7 +372,7 @@ pub fn effects(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Effect> {
         let lists = Probe::PackageLists { tool: PackageTool::AptGet, older_than_s };
         effects.push(answer(Query::Run(lists), output(0, "")));
     }
-    effects.extend(to.along.iter().map(|along| {
+    effects.extend(to.along.iter().chain(&to.needs).map(|along| {
         let line = along.to.as_ref().map(|version| format!("{}\tii \t{version}\n", along.name));
         let said = line.map_or_else(|| output(1, ""), |line| output(0, &line));
         answer(status_query(&along.name), said)

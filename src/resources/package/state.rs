@@ -64,6 +64,8 @@ pub struct Packages {
     /// The task says whether they are held.
     pub holds: bool,
     pub along: Vec<Along>,
+    /// What is installed along with them because they need it, as far as the lists of now say it. Nothing of it is shown.
+    pub needs: Vec<Along>,
     /// They are old, and the task is about what is new.
     pub lists_old: Option<String>,
     /// The lists are old, which matters only should something be installed.

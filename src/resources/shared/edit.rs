@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::Claim,
-    resource::{Fault, Observe, Pause, Seen},
+    resource::{Fault, Observe, Seen},
     yaml::Mode,
 };
 use agent::{
@@ -67,13 +67,13 @@ impl Edited<'_> {
     /// The file; empty when there is none and it is to be made.
     ///
     /// # Errors
-    /// As [`observe_bytes`]; [`Pause::NotYet`] when the file is missing and is not to be made.
+    /// As [`observe_bytes`], and [`Seen::lacks`] when the file is missing and is not to be made.
     pub fn observe(&self, seen: &Seen) -> Observe<FileState> {
         let state = self.look(seen)?;
         if state.what.is_none() {
             if !self.create {
                 let why = format!("the file {} does not exist (`create: true` makes it)", self.path);
-                return Err(Pause::NotYet(why));
+                return Err(seen.lacks(&[self.path.area()], why));
             }
             parent_there(self.path, seen)?;
         }

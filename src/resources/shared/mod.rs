@@ -32,6 +32,7 @@ use crate::{
     model::Area,
     resource::{Observe, Pause, Seen},
 };
+use agent::wire::Attrs;
 
 pub use act::{Act, check_host};
 pub use claims::{file_claims, secret_claim, secret_file_claims, unit_claim};
@@ -70,6 +71,18 @@ pub fn nothing_comes(path: &HostPath, seen: &Seen) -> Observe<()> {
         true => Err(Pause::NotYet(why)),
         false => Ok(()),
     }
+}
+
+/// What is at a path where nothing is to be.
+///
+/// # Errors
+/// As [`observe_bytes`] and [`nothing_comes`].
+pub fn observe_going(path: &HostPath, seen: &Seen) -> Observe<FileState> {
+    let state = observe_bytes(path, &Attrs::default(), false, seen)?;
+    if state.what.is_none() {
+        nothing_comes(path, seen)?;
+    }
+    Ok(state)
 }
 
 /// Largest file in bytes that is read to be shown or edited.

@@ -1,6 +1,6 @@
 //! What `command` and `shell` share: all but how the line becomes an argv.
 
-use super::{Act, HostPath, Touch, join};
+use super::{Act, HostPath, Touch, join, nothing_comes};
 use crate::{
     model::{Area, Footprint},
     resource::{Fault, Observe, Seen},
@@ -178,13 +178,19 @@ impl<C: CommandLine> Params<C> {
             .filter_map(|(path, wanted)| Some((path.as_ref()?, wanted)))
             .collect();
         let there = seen.each(paths.iter().map(|(path, _)| Query::There { path: path.to_string() }))?;
-        for ((_, wanted), answer) in paths.iter().zip(there) {
+        let mut open = vec![];
+        for ((path, wanted), answer) in paths.iter().zip(there) {
             match answer {
-                Answer::There(there) if there == *wanted => {}
+                Answer::There(false) => match nothing_comes(path, seen) {
+                    Ok(()) if *wanted => return Ok(false),
+                    comes => open.push(comes),
+                },
+                Answer::There(true) if *wanted => {}
                 Answer::Failed(why) => return Err(Fault::new(why).into()),
                 _ => return Ok(false),
             }
         }
+        open.into_iter().collect::<Observe<()>>()?;
         // The user's own commands only when the paths did not settle it.
         let tests: Vec<_> = [(&self.unless, false), (&self.onlyif, true)]
             .into_iter()

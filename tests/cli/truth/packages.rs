@@ -10,8 +10,7 @@ use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/law/bin/apt-repository");
 
-/// A host with packages to be had: one with settings, one that needs another (which no task names: what comes along with a package of an
-/// earlier task is not thought of), and two of which each provides what nobody is called.
+/// A host with packages to be had: one with settings, one that needs another, and two of which each provides what nobody is called.
 fn host() -> Sshd {
     Sshd::start_as(&format!(
         "mkdir -p own/etc own/apt own/srv own/log /var/lib/dpkg /var/lib/apt/lists/partial /var/cache/apt/archives/partial\n\
@@ -30,7 +29,8 @@ fn on_host(sshd: &Sshd, script: &str) {
 
 /// What a task does, and what stands beside it. `%` is what a command has printed, which only shows in the run.
 fn task() -> impl Strategy<Value = (String, &'static str)> {
-    let name = || select(vec!["one", "one", "two", "two", "mta", "mta", "other", "mail", "[one, mta]"]);
+    let name =
+        || select(vec!["one", "one", "two", "two", "along", "mta", "mta", "other", "mail", "[one, mta]"]);
     let state = select(vec!["present", "present", "present", "latest", "absent"]);
     let place = || select(vec!["/etc/law/one.conf", "/etc/law-own.conf", "{{home}}/own.conf"]);
     let what = prop_oneof![
@@ -40,6 +40,9 @@ fn task() -> impl Strategy<Value = (String, &'static str)> {
         1 => place().prop_map(|path| format!("file: {{path: {path}, state: absent}}")),
         2 => place().prop_map(|path| format!("stat: {{path: {path}}}")),
         2 => Just("copy: {dest: /etc/law/more.conf, content: \"%\"}".to_owned()),
+        1 => place().prop_map(|path| format!("copy: {{dest: {path}, content: x, force: false}}")),
+        1 => place().prop_map(|path| format!("shell: {{cmd: \"mkdir -p /etc/law; printf x >> {path}\", touches: [/etc/law, \"{path}\"], creates: \"{path}\"}}")),
+        1 => place().prop_map(|path| format!("shell: {{cmd: \"rm {path}\", touches: [\"{path}\"], removes: \"{path}\"}}")),
         2 => Just("copy: {dest: \"{{home}}/plain\", content: \"%\"}".to_owned()),
         2 => Just("shell: {cmd: \"echo x >> {{home}}/log; echo said\", touches: [\"{{home}}/log\"]}".to_owned()),
         1 => Just("shell: {cmd: \"cat /srv/law/* 2>/dev/null || true\", changes: false, touches: [nothing], reads: [packages]}".to_owned()),
@@ -80,7 +83,7 @@ fn tasks(parts: &[(String, &str)]) -> String {
 fn what_is_shown_of_packages_is_what_is_done() {
     let (cases, config, rng) = super::settings(8);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let there = prop::collection::vec(select(vec!["one", "two", "mta", "other"]), 0..3);
+    let there = prop::collection::vec(select(vec!["one", "two", "along", "mta", "other"]), 0..3);
     let strategy = (there, prop::collection::vec(task(), 1..6), any::<bool>());
     let sshd = host();
     let holds = |(there, parts, saved): &(Vec<&str>, Vec<(String, &'static str)>, bool)| {

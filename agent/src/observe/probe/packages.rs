@@ -137,6 +137,11 @@ fn simulate(plan: &AptPlan) -> Output {
     argv.extend(NO_CACHE);
     let mut named: &[String] = &[];
     let (verb, auto) = match plan {
+        AptPlan::Install { names, options } => {
+            named = names;
+            argv.extend(options.iter().map(String::as_str));
+            ("install", false)
+        }
         AptPlan::Remove { names, purge, auto } => {
             named = names;
             (if *purge { "purge" } else { "remove" }, *auto)
