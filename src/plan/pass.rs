@@ -32,6 +32,13 @@ pub(super) struct View<'a> {
     pub is_loop: bool,
 }
 
+impl View<'_> {
+    /// Whether what is missing may come though no task before it changes anything.
+    fn lets_come(&self) -> bool {
+        self.is_loop || self.overlay.waits
+    }
+}
+
 impl Lookup for View<'_> {
     fn look(&self, query: &Query) -> Look {
         if let Some(look) = self.overlay.look(query, self.depends) {
@@ -46,7 +53,7 @@ impl Lookup for View<'_> {
     }
 
     fn may_still_come(&self, missing: &[Area]) -> bool {
-        self.is_loop || !self.after.is_empty() && self.overlay.may_bring(missing)
+        self.lets_come() || !self.after.is_empty() && self.overlay.may_bring(missing)
     }
 
     fn plans_ahead(&self) -> bool {
@@ -210,7 +217,7 @@ impl Planner {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !is_loop => {
+                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !view.lets_come() => {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
@@ -285,9 +292,7 @@ impl Planner {
             let waits = writes.is_empty()
                 && reads.iter().any(|area| matches!(area, Area::Everything | Area::Network))
                 && matches!(plan, TaskPlan::Change(_) | TaskPlan::Deferred { .. });
-            if waits {
-                overlays[machine].brings_anything();
-            }
+            overlays[machine].waits |= waits;
             match &plan {
                 TaskPlan::Change(change) => {
                     let answers = &self.answers[seat];

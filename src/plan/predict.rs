@@ -32,6 +32,8 @@ pub struct Overlay {
     seq: usize,
     /// Where changes may bring more than is laid down here.
     brings: Vec<Area>,
+    /// A task waits for what is in no plan: anything may be there by then.
+    pub waits: bool,
     /// When packages are installed last; 0 for never.
     installed: usize,
     /// The agent's user: owner of files that name none.

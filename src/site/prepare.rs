@@ -4,6 +4,7 @@ use super::{
     HostTask, HostTasks, Judgement, Preparation, Prepare, Registered,
     brought::Coming,
     facts,
+    kinds::TypeInfo,
     later::Ended,
     loops::{Items, is_included, items_of},
     parameters::{
@@ -177,7 +178,8 @@ impl HostTasks {
         if let Some(why) = params.unknown() {
             known_parameters(kind, &params)?;
             refuse_secrets(kind, &params)?;
-            let footprint = within::footprint(kind, &params, host_task.no_log);
+            let footprint = within::footprint(kind, &params, host_task.no_log)
+                .map_err(|errors| explained(errors, kind, task))?;
             return Ok(Preparation::NotYet(why.to_string(), footprint));
         }
         match kind.prepare(&params, host_task.no_log) {
@@ -187,10 +189,10 @@ impl HostTasks {
             }),
             // It may be about what is not there yet.
             Err(errors) => {
-                awaits.map(|why| Preparation::NotYet(why, Footprint::everything())).ok_or_else(|| {
-                    let place = |error| placed(unknown(missing(error, kind), kind), task);
-                    Diagnostics(errors.0.into_iter().map(place).collect())
-                })
+                let footprint = Footprint::everything();
+                awaits
+                    .map(|why| Preparation::NotYet(why, footprint))
+                    .ok_or_else(|| explained(errors, kind, task))
             }
         }
     }
@@ -375,6 +377,12 @@ impl HostTasks {
         }
         (!all.is_empty()).then_some(all)
     }
+}
+
+/// What a type says of its parameters, as whoever wrote the task reads it.
+fn explained(errors: Diagnostics, kind: &TypeInfo, task: &Task) -> Diagnostics {
+    let explain = |error| placed(unknown(missing(error, kind), kind), task);
+    Diagnostics(errors.0.into_iter().map(explain).collect())
 }
 
 pub(super) fn condition_text(node: &Node) -> String {

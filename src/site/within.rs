@@ -2,8 +2,8 @@
 
 use super::{Preparation, kinds::TypeInfo};
 use crate::{
-    diag::Diagnostics,
-    model::Footprint,
+    diag::{Diagnostic, Diagnostics},
+    model::{Footprint, Origin},
     yaml::{Node, Value},
 };
 
@@ -22,28 +22,73 @@ pub fn stand_ins() -> Vec<Value> {
 }
 
 /// What a task touches, whatever those of its parameters come to that are not known yet; everything, where that cannot be told.
-pub(super) fn footprint(kind: &TypeInfo, params: &Node, hidden: bool) -> Footprint {
-    known(kind, params, hidden).unwrap_or_else(Footprint::everything)
+///
+/// # Errors
+/// What is wrong with parameters that are known, whatever the others come to.
+pub(super) fn footprint(kind: &TypeInfo, params: &Node, hidden: bool) -> Result<Footprint, Diagnostics> {
+    Ok(known(kind, params, hidden)?.unwrap_or_else(Footprint::everything))
 }
 
-fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Option<Footprint> {
-    let map = params.as_map()?;
-    let open: Vec<&String> =
-        map.iter().filter(|(_, entry)| entry.node.unknown().is_some()).map(|(name, _)| name).collect();
+fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Result<Option<Footprint>, Diagnostics> {
+    let Some(map) = params.as_map() else { return Ok(None) };
+    let open: Vec<_> = map.iter().filter(|(_, entry)| entry.node.unknown().is_some()).collect();
     // The name of a job is made of all the others.
-    if map.contains_key("async_job") || !open.iter().all(|name| kind.is_content(name)) {
-        return None;
+    if map.contains_key("async_job") || !open.iter().all(|(name, _)| kind.is_content(name)) {
+        return Ok(None);
     }
+    let is_told = |error: &Diagnostic| error.place.as_ref().is_some_and(|(place, _)| is_told(params, place));
     let stand_ins = stand_ins();
-    (0..stand_ins.len().saturating_pow(open.len() as u32).min(TRIES)).find_map(|way| {
-        let (mut known, mut way) = (params.clone(), way);
-        let Value::Map(map) = &mut known.value else { return None };
-        for name in &open {
-            fill_in(&mut map.get_mut(*name)?.node, &stand_ins[way % stand_ins.len()]);
-            way /= stand_ins.len();
+    let mut wrong: Option<Vec<Diagnostic>> = None;
+    for way in 0..stand_ins.len().saturating_pow(open.len() as u32).min(TRIES) {
+        let (mut filled, mut way) = (params.clone(), way);
+        if let Value::Map(map) = &mut filled.value {
+            for (name, _) in &open {
+                map.get_mut(*name).into_iter().for_each(|entry| {
+                    fill_in(&mut entry.node, &stand_ins[way % stand_ins.len()]);
+                });
+                way /= stand_ins.len();
+            }
         }
-        kind.prepare(&known, hidden).ok().map(|prepared| prepared.footprint())
-    })
+        match kind.prepare(&filled, hidden) {
+            Ok(prepared) => return Ok(Some(prepared.footprint())),
+            // What is said of a stand-in is not said of what is to come.
+            Err(errors) if !errors.0.iter().all(is_told) => {}
+            Err(errors) => {
+                let said = |one: &Diagnostic| errors.0.iter().any(|other| same(one, other));
+                match &mut wrong {
+                    Some(always) => always.retain(said),
+                    None => wrong = Some(errors.0),
+                }
+            }
+        }
+    }
+    match wrong {
+        Some(always) if !always.is_empty() => Err(Diagnostics(always)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether a place is that of something written there, rather than of the whole or of what is to come.
+fn is_told(node: &Node, place: &Origin) -> bool {
+    let is_at = |origin: &Origin| origin.source.path == place.source.path && origin.span == place.span;
+    let is_of = |node: &Node| match node.value {
+        Value::Unknown(_) => false,
+        _ => is_at(&node.origin) || is_told(node, place),
+    };
+    match &node.value {
+        Value::Seq(items) => items.iter().any(is_of),
+        Value::Map(map) => map.values().any(|entry| {
+            // With another kind of value than was thought of, the key may be named for it.
+            let is_known = entry.node.unknown().is_none();
+            is_known && is_at(&entry.key) || is_of(&entry.node)
+        }),
+        _ => false,
+    }
+}
+
+fn same(one: &Diagnostic, other: &Diagnostic) -> bool {
+    let place = |error: &Diagnostic| error.place.as_ref().map(|(origin, _)| origin.span.clone());
+    one.message == other.message && place(one) == place(other)
 }
 
 fn fill_in(node: &mut Node, stand_in: &Value) {

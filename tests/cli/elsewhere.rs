@@ -9,7 +9,7 @@ fn project(compose: &str, base: &str) -> Project {
          - {name: base, template: {dest: \"{{home}}/base/base.yml\", src: base.yml}}\n    \
          - {name: services, template: {dest: \"{{home}}/shop/compose.yml\", src: compose.yml}}\n    \
          - {name: settings, env_file: {path: \"{{home}}/shop/.env\", values: {DISK: \"{{home}}/disk\"}}}\n    \
-         - name: run\n      when: with_compose\n      compose: {directory: \"{{home}}/shop\", project: shop}\n",
+         - {name: docker comes, shell: {cmd: \":\", touches: [packages, docker]}}\n    - name: run\n      when: with_compose\n      compose: {directory: \"{{home}}/shop\", project: shop}\n",
     );
     project.write("group_vars/all.yml", "with_compose: true\n");
     project.write("templates/compose.yml", compose);

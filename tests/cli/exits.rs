@@ -294,7 +294,7 @@ fn an_interrupt_lets_the_task_end_and_starts_none() {
     );
     let project = Project::tasks(&tasks);
     let running = project.start(&["--yes"]);
-    running.prints("begun");
+    until("it is at work", || project.has("h/a/begun"));
     running.signal("-INT");
     running.prints("stopping: tasks that run are finished, no new one is started");
     assert!(!project.has("h/a/ended"));

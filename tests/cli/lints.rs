@@ -3,11 +3,11 @@
 use crate::{project::Project, sshd::Sshd};
 use serde_json::Value;
 
-/// A compose file with what is odd about one, in a folder of the host.
+/// A compose file with what is odd about one, in a folder of a host that may have no docker yet.
 const TASKS: &str = "    - {name: folder, file: {path: \"{{home}}/shop\", state: directory}}\n    \
     - {name: settings, env_file: {path: \"{{home}}/shop/.env\", values: {DB_PASSWORD: \"{{db_password}}\"}, mode: \"0644\"}}\n    \
     - {name: services, template: {dest: \"{{home}}/shop/compose.yml\", src: compose.yml}}\n    \
-    - name: run\n      when: with_compose\n      compose: {directory: \"{{home}}/shop\"}\n";
+    - {name: docker comes, shell: {cmd: \":\", touches: [packages, docker]}}\n    - name: run\n      when: with_compose\n      compose: {directory: \"{{home}}/shop\"}\n";
 
 const COMPOSE: &str = "name: shop\nservices:\n  db:\n    image: postgres:15\n    ports: [\"5432:5432\"]\n    logging: {driver: local}\n  \
     updates:\n    image: {{image}}\n    environment: {SECRET: \"${SESSION_SECRET}\"}\n    volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]\n    \
@@ -139,7 +139,7 @@ fn database(image: &str) -> Project {
         "    - {{name: first, copy: {{dest: \"{{{{home}}}}/first\", content: x}}}}\n    \
          - name: services\n      copy:\n        dest: \"{{{{home}}}}/compose.yml\"\n        content: |\n          services:\n            db:\n              \
          image: {image}\n              logging: {{driver: local}}\n              volumes: [\"{{{{home}}}}/db:/var/lib/postgresql/data\"]\n    \
-         - {{name: run, compose: {{directory: \"{{{{home}}}}\", project: shop}}}}\n",
+         - {{name: docker comes, shell: {{cmd: \":\", touches: [packages, docker]}}}}\n    - {{name: run, compose: {{directory: \"{{{{home}}}}\", project: shop}}}}\n",
     ));
     project.write("h/a/db/PG_VERSION", "15\n");
     project

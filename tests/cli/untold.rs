@@ -186,3 +186,44 @@ fn of_a_type_with_many_parameters_none_may_be_known() {
     let shown = statuses(&check.out);
     assert_eq!((&*shown["many"], &*shown["free"]), ("deferred", "would_change"), "{}", check.text());
 }
+
+/// What is wrong with a parameter that is known does not hang on the others.
+#[test]
+fn what_is_wrong_beside_a_result_is_told_before_anything_is_done() {
+    let wrong = |task: &str| {
+        let project = Project::tasks(&format!("{SAYS}    - {{name: wrong, {task}}}\n"));
+        for ran in [project.run(&["validate", "inventory.yml"]), project.check(), project.go()] {
+            ran.exits(20).has(&["site.yml:4:"]);
+        }
+        assert!(!project.has("h/a/log"));
+        project.go()
+    };
+    wrong("copy: {dest: \"{{home}}/x\", content: \"{{r.stdout}}\", mode: banana}").has(&["banana"]);
+    wrong("lineinfile: {path: \"{{home}}/x\", line: \"{{r.stdout}}\", create: perhaps}").has(&["create"]);
+    wrong("env_file: {path: \"{{home}}/x\", values: {\"A B\": c, D: \"{{r.stdout}}\"}}").has(&["A B"]);
+    // What may be right by then is left to the run.
+    let project = Project::tasks(&format!(
+        "{SAYS}    - {{name: perhaps, copy: {{dest: \"{{{{home}}}}/x\", content: x, mode: \"{{{{r.stdout}}}}\"}}}}\n"
+    ));
+    project.check().exits(10).has(&["? perhaps"]);
+    project.go().exits(40).has(&["said"]);
+}
+
+/// Behind a change that cannot bring it, too.
+#[test]
+fn what_nothing_brings_is_told_before_anything_is_done() {
+    let copy = "- {name: in it, copy: {dest: \"{{home}}/folder/x\", content: x}}\n";
+    let project = Project::tasks(&format!(
+        "    - {{name: other, shell: {{cmd: \"touch {{{{home}}}}/other\", touches: [\"{{{{home}}}}/other\"]}}}}\n    {copy}"
+    ));
+    project.go().has(&["/folder does not exist and no earlier task makes it", "site.yml:4:"]);
+    assert!(!project.has("h/a/other"));
+    // What is waited for is made by somebody else.
+    let project = Project::tasks(&format!(
+        "    - {{name: wait, wait_for: {{path: \"{{{{home}}}}/folder\", timeout: 60}}}}\n    {copy}"
+    ));
+    project.check().exits(10).has(&["in it"]);
+    project.write("h/a/folder/there", "");
+    project.go().exits(0);
+    assert!(project.has("h/a/folder/x"));
+}

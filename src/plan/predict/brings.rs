@@ -48,11 +48,6 @@ impl Overlay {
         self.brings.extend(unknown.cloned());
     }
 
-    /// Takes note that time is given to what is not in the plan.
-    pub fn brings_anything(&mut self) {
-        self.brings.push(Area::Everything);
-    }
-
     /// Whether any change so far may have brought what is missing in one of these places.
     pub fn may_bring(&self, missing: &[Area]) -> bool {
         missing

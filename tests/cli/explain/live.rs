@@ -49,7 +49,7 @@ fn what_an_apply_refuses_is_told_and_explained_all_the_same() {
         "    - {name: first, copy: {dest: \"{{home}}/first\", content: \"{{text}}\"}}\n    \
          - name: services\n      copy:\n        dest: \"{{home}}/compose.yml\"\n        content: |\n          services:\n            db:\n              \
          image: postgres:16\n              logging: {driver: local}\n              volumes: [\"{{home}}/db:/var/lib/postgresql/data\"]\n    \
-         - {name: run, compose: {directory: \"{{home}}\", project: shop}}\n    \
+         - {name: docker comes, shell: {cmd: \":\", touches: [packages, docker]}}\n    - {name: run, compose: {directory: \"{{home}}\", project: shop}}\n    \
          - {name: open, no_log: true, copy: {dest: \"{{home}}/token\", content: abc-def-ghi, mode: \"0644\"}}\n",
     );
     project.write("group_vars/all.yml", "text: hello\n");
