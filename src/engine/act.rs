@@ -117,14 +117,7 @@ impl HostRun {
                     let same = planned.as_ref().is_some_and(|planned| planned.digest() == prepared.digest());
                     (prepared, same && !again)
                 }
-                Ok(Preparation::Skip(_)) => {
-                    self.registered
-                        .lock()
-                        .expect("no panic holds it")
-                        .unset
-                        .extend(task.sets.iter().cloned());
-                    return Done::quiet(Status::Skipped);
-                }
+                Ok(Preparation::Skip(_)) => return Done::quiet(Status::Skipped),
                 Ok(Preparation::Sets(values)) => return self.set(task, &values),
                 Ok(Preparation::Items(items)) => {
                     return self.do_items(task, &items, events, cancel.clone()).await;

@@ -293,8 +293,14 @@ impl HostRun {
         if let (Some(register_as), Some(result)) = (&task.register, done.result) {
             register(&mut self.registered.lock().expect("no panic holds it"), register_as, result);
         }
+        let mut registered = self.registered.lock().expect("no panic holds it");
+        // Not done, it leaves what was there before.
+        if !matches!(done.status, Status::Ok | Status::Changed) {
+            registered.unset.extend(task.sets.iter().cloned());
+        }
         // Whatever came of it: who takes it along looks for it.
-        self.registered.lock().expect("no panic holds it").bring(task, false);
+        registered.bring(task, false);
+        drop(registered);
         if task.once.is_some() || task.in_step.is_some() {
             let registered = self.registered.lock().expect("no panic holds it").clone();
             self.meeting.over(&self.host, task, done.status, registered.of(task));

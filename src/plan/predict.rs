@@ -279,52 +279,52 @@ impl Overlay {
 
     /// What ops on files make of a query.
     fn laid_down(&self, query: &Query) -> (Option<Answer>, usize) {
-        match query {
-            Query::File { path } => match self.node(path) {
-                Some(file) => (Some(Answer::Meta(file.meta.clone())), file.seq),
-                None => (None, 0),
+        let (Query::File { path }
+        | Query::There { path }
+        | Query::Stat { path, .. }
+        | Query::List { path }
+        | Query::Read { path, .. }) = query
+        else {
+            return (None, 0);
+        };
+        let Some((file, seq)) = self.node(path) else { return (None, 0) };
+        let meta = file.and_then(|file| file.meta.as_ref());
+        let is_folder = meta.is_some_and(|meta| meta.kind == Kind::Folder);
+        let answer = match query {
+            Query::File { .. } => Answer::Meta(meta.cloned()),
+            Query::There { .. } => Answer::There(meta.is_some()),
+            Query::Stat { .. } => return (file.map_or(Some(Answer::Stat(None)), Predicted::stat), seq),
+            Query::List { .. } => match file.and_then(|file| file.made) {
+                Some(made) => return (Some(self.names(query, Answer::Names(Some(vec![])))), made),
+                None if is_folder => return (None, 0),
+                None => Answer::Names(None),
             },
-            Query::There { path } => match self.node(path) {
-                Some(file) => (Some(Answer::There(file.meta.is_some())), file.seq),
-                None => (None, 0),
-            },
-            Query::Stat { path, .. } => match self.node(path) {
-                Some(file) => (file.stat(), file.seq),
-                None => (None, 0),
-            },
-            Query::List { path } => match self.node(path) {
-                Some(Predicted { meta, seq, .. })
-                    if meta.as_ref().is_none_or(|meta| meta.kind != Kind::Folder) =>
-                {
-                    (Some(Answer::Names(None)), *seq)
-                }
-                _ => (None, 0),
-            },
-            Query::Read { path, secret, .. } => match self.node(path) {
-                Some(Predicted { meta: None, seq, .. }) => (Some(Answer::Content(None)), *seq),
-                Some(Predicted { content: Some(content), seq, .. }) => {
-                    let content = Content::new(content.bytes(), content.is_secret() || *secret);
-                    (Some(Answer::Content(Some(content))), *seq)
-                }
-                Some(Predicted { meta: Some(meta), seq, .. }) if !matches!(meta.kind, Kind::File { .. }) => {
-                    (Some(Answer::Content(None)), *seq)
+            Query::Read { secret, .. } => match (meta, file.and_then(|file| file.content.as_ref())) {
+                (Some(_), Some(content)) => {
+                    Answer::Content(Some(Content::new(content.bytes(), content.is_secret() || *secret)))
                 }
                 // What it holds is as old as the file.
-                Some(_) => (None, self.replaced_at(path)),
-                None => (None, 0),
+                (Some(meta), None) if matches!(meta.kind, Kind::File { .. }) => {
+                    return (None, self.replaced_at(path));
+                }
+                _ => Answer::Content(None),
             },
-            _ => (None, 0),
-        }
+            _ => return (None, 0),
+        };
+        (Some(answer), seq)
     }
 
-    /// The path's own prediction, or that of a folder above that will be gone.
-    fn node(&self, path: &str) -> Option<&Predicted> {
+    /// The path's own prediction, `None` where nothing will be since a folder above goes, or is made anew; and since when.
+    fn node(&self, path: &str) -> Option<(Option<&Predicted>, usize)> {
         if let Some(file) = self.files.get(path) {
-            return Some(file);
+            return Some((Some(file), file.seq));
         }
         let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
-        let gone = ends.filter_map(|at| self.files.get(&path[..at]));
-        gone.rev().find(|f| f.meta.is_none())
+        let mut above = ends.filter_map(|at| self.files.get(&path[..at])).rev();
+        above.find_map(|file| match file.meta {
+            None => Some((None, file.seq)),
+            Some(_) => file.made.map(|made| (None, made)),
+        })
     }
 }
 

@@ -38,6 +38,26 @@ fn it_may_collect_over_a_loop_and_be_skipped() {
 }
 
 #[test]
+fn what_is_not_set_is_what_it_was() {
+    let playbook = "- hosts: all\n  vars: {told: before}\n  tasks:\n    \
+         - {name: look, stat: {path: \"{{home}}/x\"}, register: r}\n    \
+         - {name: says, shell: {cmd: echo no json, touches: [nothing]}, register: s}\n    \
+         - block:\n        - {name: goes well, stat: {path: \"{{home}}/y\"}}\n      \
+           rescue:\n        - {name: uncalled, set_fact: {told: \"uncalled {{r.changed}}\"}}\n      \
+           always:\n        - {name: one, copy: {dest: \"{{home}}/one\", content: \"{{told}}\"}}\n    \
+         - block:\n        - {name: fails, shell: {cmd: exit 3, touches: [nothing]}}\n        \
+           - {name: blocked, set_fact: {told: \"blocked {{r.changed}}\"}, needs: [fails]}\n      \
+           rescue:\n        - {name: two, copy: {dest: \"{{home}}/two\", content: \"{{told}}\"}}\n    \
+         - block:\n        - {name: breaks, set_fact: {told: \"{{from_json s.stdout}}\"}}\n      \
+           rescue:\n        - {name: three, copy: {dest: \"{{home}}/three\", content: \"{{told}}\"}}\n";
+    let project = Project::local(&["a"], playbook);
+    project.go().exits(0);
+    for file in ["one", "two", "three"] {
+        assert_eq!(project.read(&format!("h/a/{file}")), "before", "{file}");
+    }
+}
+
+#[test]
 fn what_depends_on_results_is_known_when_these_are() {
     let project = Project::tasks(
         "    - {name: look, command: {cmd: \"cat {{home}}/in\", changes: false}, register: r}\n    \

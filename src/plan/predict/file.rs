@@ -73,6 +73,37 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_goes_and_comes_is_empty() {
+        let old = |query: &Query| match query {
+            Query::File { .. } => Some(Answer::Meta(Some(Meta {
+                kind: Kind::Folder,
+                mode: 0o755,
+                owner: "root".into(),
+                group: "root".into(),
+                size: 0,
+            }))),
+            _ => None,
+        };
+        let list = Query::List { path: "/d".into() };
+        let names = |overlay: &Overlay| match overlay.look(&list, &[]) {
+            Some(Look::Known(Answer::Names(names))) => names,
+            other => panic!("{other:?}"),
+        };
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", &[Op::Remove { path: "/d".into(), recursive: true }], &[], &[], &old);
+        assert_eq!(names(&overlay), None);
+        let folder = Op::MakeFolder { path: "/d/e".into(), attrs: Attrs::default() };
+        overlay.add("u", &[folder], &[], &[], &old);
+        assert_eq!(names(&overlay), Some(vec!["e".into()]));
+        for path in ["/d/a", "/d/e/a"] {
+            assert!(matches!(overlay.look(&read(path), &[]), Some(Look::Known(Answer::Content(None)))));
+        }
+        // What a command puts there, nobody knows.
+        overlay.add("v", &[], &[Effect::Unknown(crate::model::Area::Path("/d".into()))], &[], &old);
+        assert!(matches!(overlay.look(&read("/d/a"), &[]), Some(Look::Unknown(_))));
+    }
+
+    #[test]
     fn a_file_holds_what_was_put_there_last() {
         let content = |text: &str| Answer::Content(Some(Content::from(text)));
         let real = |query: &Query| match query {
