@@ -369,13 +369,14 @@ fn at_home(area: Area, user: Option<&str>, home: &str) -> Vec<Area> {
     }
 }
 
-/// The names under which later tasks read what this one comes to. Each item of a `set_fact` may read what the one before it set.
+/// The names under which later tasks read what this one comes to, and by which task: of a loop by its first item, of which each round of an
+/// include has another. Each item of a `set_fact` may read what the one before it set.
 fn registers(task: &HostTask) -> Vec<(String, usize)> {
     const ITEMS: usize = 1 << 40;
-    let register = task.register.iter().map(|register| (register.name.clone(), task.source));
+    let first = |item: Option<(usize, usize)>| ITEMS + task.id.0 as usize - item.map_or(0, |(at, _)| at);
+    let register = task.register.iter().map(|register| (register.name.clone(), first(register.item)));
     let files = task.brings.iter().map(|name| (name.clone(), task.source));
-    let sets = task.sets.iter().map(|name| (name.clone(), ITEMS + task.id.0 as usize));
-    register.chain(files).chain(sets).collect()
+    register.chain(files).chain(task.sets.iter().map(|name| (name.clone(), first(None)))).collect()
 }
 
 #[cfg(test)]

@@ -42,6 +42,21 @@ fn an_include_is_repeated_as_a_whole() {
 }
 
 #[test]
+fn what_the_last_round_registers_holds_after_it() {
+    let project = Project::tasks(
+        "    - {include_tasks: one.yml, loop: [\"0.4\", \"0\"], loop_control: {loop_var: round}}\n    \
+         - {name: told, copy: {dest: \"{{home}}/told\", content: \"{{r.stdout}} {{join (map many.results 'stdout') ','}}\"}}\n",
+    );
+    project.write(
+        "one.yml",
+        "- {name: one, shell: {cmd: \"sleep {{round}}; echo {{round}}\", touches: [nothing]}, register: r}\n\
+         - {name: many, shell: {cmd: \"sleep {{round}}; echo {{round}} {{item}}\", touches: [nothing]}, loop: [a, b], register: many}\n",
+    );
+    project.go().exits(0);
+    assert_eq!(project.read("h/a/told"), "0 0 a,0 b");
+}
+
+#[test]
 fn each_round_has_its_own_rescue() {
     let project = Project::tasks("    - {include_tasks: try.yml, loop: [bad, good]}\n");
     project.write(

@@ -2,7 +2,9 @@
 
 use crate::line::Line;
 use crate::outside::{self, PRIVATE, Port, Route};
+use crate::program::Program;
 use crate::steps::{ENV_TASK, STACK_TASK};
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -86,9 +88,22 @@ pub fn locked_out(line: &mut Line) {
     let rules = "nft -s list table inet lustores; cat /etc/lustores/firewall.nft";
     let before = guest.sh(rules);
     let wrong = ["-e", "{admin_cidrs: [203.0.113.0/24], firewall_confirm_within: 60}"];
-    let run = program
-        .apply(&[&["--yes", "--tags", "firewall", "--limit", guest.name], &wrong[..]].concat())
-        .expect(40);
+    let only = ["--yes", "--tags", "firewall", "--limit", guest.name];
+    let refused = program.apply(&[&only, &wrong[..]].concat()).expect(20);
+    assert!(refused.err.contains("these rules let nobody in"), "{refused}");
+    assert_eq!(guest.sh(rules), before, "it was refused before anything was touched");
+    // Whoever says that it is meant is not left outside either.
+    let inventory = program.scratch.join("meant");
+    fs::create_dir_all(inventory.join("host_vars")).unwrap();
+    let own = Program::root().join("inventory");
+    fs::copy(own.join("lab.yml"), inventory.join("lab.yml")).unwrap();
+    std::os::unix::fs::symlink(own.join("group_vars"), inventory.join("group_vars")).unwrap();
+    let accept = "accept_findings: {firewall-cuts-off: a test of the way back}\n";
+    fs::write(inventory.join(format!("host_vars/{}.yml", guest.name)), accept).unwrap();
+    let inventory = inventory.join("lab.yml").display().to_string();
+    let run =
+        program.apply_from(&inventory, &[&only, &wrong[..], &["--playbook", "playbooks/site.yml"]].concat());
+    let run = run.expect(40);
     let said = format!("{}{}", run.out, run.err);
     assert!(said.contains("after this change no new connection gets through"), "{run}");
     let began = Instant::now();

@@ -99,9 +99,18 @@ impl Program {
     }
 
     fn start_with(&self, verb: &str, arguments: &[&str]) -> Running {
+        self.start_from(verb, "inventory/lab.yml", arguments)
+    }
+
+    /// As [`Self::apply`], with another inventory.
+    pub fn apply_from(&self, inventory: &str, arguments: &[&str]) -> Run {
+        self.start_from("apply", inventory, arguments).finish()
+    }
+
+    fn start_from(&self, verb: &str, inventory: &str, arguments: &[&str]) -> Running {
         let lab_dir = format!("lab_dir={}", self.lab_dir.display());
         let files: Vec<String> = self.variables.iter().map(|file| format!("@{}", file.display())).collect();
-        let mut all = vec![verb, "inventory/lab.yml", "--vault-password-file", PASSWORD_FILE, "-e", &lab_dir];
+        let mut all = vec![verb, inventory, "--vault-password-file", PASSWORD_FILE, "-e", &lab_dir];
         all.extend(files.iter().flat_map(|file| ["-e", file]));
         all.extend(arguments);
         self.start(&all)
