@@ -18,7 +18,7 @@ use crate::{
     resource::{Fault, Look, Lookup, Outcome},
     site::{HostTask, Preparation, Registered},
 };
-use agent::wire::{Answer, Query};
+use agent::wire::{Answer, Op, Query};
 use std::collections::{BTreeSet, HashMap};
 
 /// What a task sees: answers of its seat under the predictions for its machine.
@@ -28,15 +28,8 @@ pub(super) struct View<'a> {
     pub depends: &'a [Area],
     pub after: &'a [TaskId],
     pub tasks: &'a [HostTask],
-    /// Of a loop that is known as a whole only: what one item lacks, another may bring.
-    pub is_loop: bool,
-}
-
-impl View<'_> {
-    /// Whether what is missing may come though no task before it changes anything.
-    fn lets_come(&self) -> bool {
-        self.is_loop || self.overlay.waits
-    }
+    /// Whether what is missing may come though no task before it is known to bring it.
+    pub lets_come: bool,
 }
 
 impl Lookup for View<'_> {
@@ -53,16 +46,27 @@ impl Lookup for View<'_> {
     }
 
     fn may_still_come(&self, missing: &[Area]) -> bool {
-        self.lets_come() || !self.after.is_empty() && self.overlay.may_bring(missing)
+        !self.after.is_empty() && self.overlay.may_bring(missing)
+    }
+
+    fn lets_come(&self) -> bool {
+        self.lets_come
     }
 
     fn plans_ahead(&self) -> bool {
-        true
+        self.overlay.is_apt_as_it_is()
     }
 
     fn packages_may_bring(&self, path: &str) -> bool {
         self.overlay.packages_may_bring(path)
     }
+}
+
+/// Whether a task waits for something, or for somebody.
+fn waits(plan: &TaskPlan, preparation: &Preparation) -> bool {
+    let TaskPlan::Change(change) = plan else { return false };
+    let asks = || matches!(preparation, Preparation::Ready(prepared) if prepared.interlude().is_some());
+    change.ops.iter().any(|op| matches!(op, Op::Wait(_))) || asks()
 }
 
 /// What a pass comes to.
@@ -148,6 +152,8 @@ impl Planner {
                         registered.set_unknown(task, &format!("what `{}` comes to on `{leader}`", task.name));
                     }
                 }
+                // Done there, it may show here as well.
+                overlays[usize::from(self.machine_of[at])].waits = true;
                 counts[at] = Counts::No;
                 after[at] = behind;
                 plans[at] = Some(TaskPlan::Skipped { why: format!("runs once, on `{leader}`") });
@@ -160,8 +166,17 @@ impl Planner {
             let footprint = &nodes[at].footprint;
             let depends: Vec<Area> = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
             let (answers, overlay) = (&self.answers[seat], &overlays[machine]);
-            let is_loop = task.is_dynamic;
-            let view = View { answers, overlay, depends: &depends, after: &on_host, tasks, is_loop };
+            // Whoever names what a task needs knows why. Of a loop that is known as a whole only, one item may bring what another lacks.
+            let lets_come = task.is_dynamic
+                || overlay.waits
+                || graph.before(id).any(|(before, why)| {
+                    matches!(why, Why::Declared | Why::Notify)
+                        && matches!(
+                            plans[before.0 as usize],
+                            Some(TaskPlan::Change(_) | TaskPlan::Deferred { .. })
+                        )
+                });
+            let view = View { answers, overlay, depends: &depends, after: &on_host, tasks, lets_come };
             let mut plan = match &preparations[at] {
                 Preparation::Skip(why) => TaskPlan::Skipped { why: why.clone() },
                 Preparation::Items(items) if items::all_skipped(items).is_some() => {
@@ -217,7 +232,7 @@ impl Planner {
                             faults.push((id, task_failure(task, &fault)));
                             continue;
                         }
-                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !view.lets_come() => {
+                        Ok(Outcome::NotYet(why)) if on_host.is_empty() && !lets_come => {
                             faults.push((id, task_failure(task, &Fault::new(why))));
                             continue;
                         }
@@ -287,12 +302,10 @@ impl Planner {
             };
             also_known_as[at] = items::also_known(&preparations[at], &view);
             said[at] = items::said(&preparations[at], &view);
-            let Footprint { reads, writes, .. } = &nodes[at].footprint;
-            // What is waited for comes from elsewhere, and more may come with it.
-            let waits = writes.is_empty()
-                && reads.iter().any(|area| matches!(area, Area::Everything | Area::Network))
-                && matches!(plan, TaskPlan::Change(_) | TaskPlan::Deferred { .. });
-            overlays[machine].waits |= waits;
+            let writes = &nodes[at].footprint.writes;
+            // What a task waits for comes from elsewhere, and more with it. What a rescue does is not planned.
+            overlays[machine].waits |=
+                task.is_rescue() || task.tries.is_some() || waits(&plan, &preparations[at]);
             match &plan {
                 TaskPlan::Change(change) => {
                     let answers = &self.answers[seat];

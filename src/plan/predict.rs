@@ -234,6 +234,11 @@ impl Overlay {
         if self.is_empty() {
             return None;
         }
+        if let Some(link) = self.behind_link(query) {
+            return Some(Look::Unknown(format!(
+                "what is behind {link}, which is made a link, is not known before"
+            )));
+        }
         let (known, known_at) = self.known(query);
         let own = areas_of(query);
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };

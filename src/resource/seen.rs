@@ -15,6 +15,12 @@ pub trait Lookup {
     /// Whether an earlier task may explain what is missing on the host now: it changes any of these in a way that cannot be told before.
     fn may_still_come(&self, missing: &[Area]) -> bool;
 
+    /// Whether what is missing may come in a way that nobody can tell before: from outside of the plan, or by a task that this one is said
+    /// to need.
+    fn lets_come(&self) -> bool {
+        false
+    }
+
     /// Whether later tasks go by what this one is predicted to do.
     fn plans_ahead(&self) -> bool {
         false
@@ -181,16 +187,17 @@ impl<'a> Seen<'a> {
     /// there. `missing`: where on the host it would be, [`Area::Packages`] for a program.
     ///
     /// # Errors
-    /// A fault when nothing earlier brings such a thing.
+    /// A fault when nothing earlier brings such a thing; [`Pause::NotYet`] when it may come all the same.
     pub fn presume(&self, missing: &[Area], why: impl Into<String>) -> Observe<()> {
-        if self.lookup.may_still_come(missing) { Ok(()) } else { Err(Fault::new(why).into()) }
+        if self.lookup.may_still_come(missing) { Ok(()) } else { Err(self.lacks(missing, why)) }
     }
 
     /// As [`Self::presume`], where nothing can be planned before it is there: [`Pause::NotYet`] when an earlier task may bring it, else a
     /// fault.
     pub fn lacks(&self, missing: &[Area], why: impl Into<String>) -> Pause {
         let why = why.into();
-        if self.lookup.may_still_come(missing) { Pause::NotYet(why) } else { Fault::new(why).into() }
+        let comes = self.lookup.may_still_come(missing) || self.lookup.lets_come();
+        if comes { Pause::NotYet(why) } else { Fault::new(why).into() }
     }
 }
 

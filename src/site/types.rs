@@ -146,7 +146,7 @@ pub struct Register {
 #[derive(Clone, Debug, Default)]
 pub struct Registered {
     pub results: BTreeMap<String, Node>,
-    /// What a `set_fact` would have set and has not, because it was skipped.
+    /// What a `set_fact` would have set and has not, because it was not done.
     pub unset: BTreeSet<String>,
 }
 

@@ -40,19 +40,19 @@ fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Result<Option<Footprin
     let stand_ins = stand_ins();
     let mut wrong: Option<Vec<Diagnostic>> = None;
     for way in 0..stand_ins.len().saturating_pow(open.len() as u32).min(TRIES) {
-        let (mut filled, mut way) = (params.clone(), way);
+        let (mut filled, mut way, mut is_empty) = (params.clone(), way, false);
         if let Value::Map(map) = &mut filled.value {
             for (name, _) in &open {
-                map.get_mut(*name).into_iter().for_each(|entry| {
-                    fill_in(&mut entry.node, &stand_ins[way % stand_ins.len()]);
-                });
+                let stand_in = &stand_ins[way % stand_ins.len()];
+                is_empty |= matches!(stand_in, Value::Seq(_) | Value::Map(_));
+                map.get_mut(*name).into_iter().for_each(|entry| fill_in(&mut entry.node, stand_in));
                 way /= stand_ins.len();
             }
         }
         match kind.prepare(&filled, hidden) {
             Ok(prepared) => return Ok(Some(prepared.footprint())),
-            // What is said of a stand-in is not said of what is to come.
-            Err(errors) if !errors.0.iter().all(is_told) => {}
+            // What is said of a stand-in, or since a list has nothing in it, is not said of what is to come.
+            Err(errors) if is_empty || !errors.0.iter().all(is_told) => {}
             Err(errors) => {
                 let said = |one: &Diagnostic| errors.0.iter().any(|other| same(one, other));
                 match &mut wrong {
@@ -62,10 +62,31 @@ fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Result<Option<Footprin
             }
         }
     }
-    match wrong {
-        Some(always) if !always.is_empty() => Err(Diagnostics(always)),
-        _ => Ok(None),
+    // What stays wrong without what is to come has nothing to do with it.
+    let (Some(mut always), Some(told)) = (wrong, told(params)) else { return Ok(None) };
+    let alone = kind.prepare(&told, hidden).err().unwrap_or_default();
+    always.retain(|one| alone.0.iter().any(|other| same(one, other)));
+    if always.is_empty() { Ok(None) } else { Err(Diagnostics(always)) }
+}
+
+/// A value without what is not known of it.
+fn told(node: &Node) -> Option<Node> {
+    let mut rest = node.clone();
+    match &mut rest.value {
+        Value::Unknown(_) => return None,
+        Value::Seq(items) => *items = items.iter().filter_map(told).collect(),
+        Value::Map(map) => {
+            map.retain(|_, entry| match told(&entry.node) {
+                Some(known) => {
+                    entry.node = known;
+                    true
+                }
+                None => false,
+            });
+        }
+        _ => {}
     }
+    Some(rest)
 }
 
 /// Whether a place is that of something written there, rather than of the whole or of what is to come.

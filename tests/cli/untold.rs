@@ -218,12 +218,36 @@ fn what_nothing_brings_is_told_before_anything_is_done() {
     ));
     project.go().has(&["/folder does not exist and no earlier task makes it", "site.yml:4:"]);
     assert!(!project.has("h/a/other"));
-    // What is waited for is made by somebody else.
+    // What is waited for is made by somebody else, meanwhile.
     let project = Project::tasks(&format!(
         "    - {{name: wait, wait_for: {{path: \"{{{{home}}}}/folder\", timeout: 60}}}}\n    {copy}"
     ));
-    project.check().exits(10).has(&["in it"]);
+    project.check().exits(10).has(&["? in it"]);
+    let running = project.start(&["--yes"]);
+    running.prints("? in it");
     project.write("h/a/folder/there", "");
+    running.end().exits(0);
+    assert!(project.has("h/a/folder/x"));
+    // Whoever names what it needs is believed.
+    let project = Project::tasks(&format!(
+        "    - {{name: other, shell: {{cmd: \"mkdir {{{{home}}}}/folder\", touches: [\"{{{{home}}}}/other\"]}}}}\n    {}",
+        copy.replace("}}\n", "}, needs: [other]}\n")
+    ));
+    project.check().exits(10).has(&["? in it"]);
     project.go().exits(0);
     assert!(project.has("h/a/folder/x"));
+}
+
+/// One parameter may be right only beside another that is to come.
+#[test]
+fn what_may_be_right_beside_a_result_is_left_to_the_run() {
+    for task in [
+        "replace: {path: \"{{home}}/x\", regexp: \"^(x)={{r.stdout}}$\", replace: '\\g<1>2'}",
+        "wait_for: {port: 5432, delay: 5, timeout: \"{{default r.number 60}}\"}",
+        "env_file: {path: \"{{home}}/x\", values: \"{{r.values}}\"}",
+    ] {
+        let project = Project::tasks(&format!("{SAYS}    - {{name: perhaps, {task}}}\n"));
+        project.write("h/a/x", "x=said\n");
+        project.check().exits(10).has(&["? perhaps"]);
+    }
 }

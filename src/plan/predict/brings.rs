@@ -1,7 +1,10 @@
 //! What earlier changes may bring besides what is laid down of them: a package its files, programs, accounts and services, a command
 //! anything that it touches.
 
-use super::{Overlay, packages::installs};
+use super::{
+    Overlay,
+    packages::{changes, installs},
+};
 use crate::{
     model::{Area, path_within},
     resource::Effect,
@@ -30,7 +33,9 @@ impl Overlay {
             match op {
                 // Whatever is in the packages.
                 Op::Packages { args, .. } if installs(args) => self.brings.push(Area::Everything),
-                // It only says what there is to be had.
+                // Lists and marks bring nothing.
+                Op::Packages { .. } if !changes(op) => {}
+                // What is removed may leave something in another place.
                 Op::Packages { .. } => {
                     self.brings.extend(writes.iter().filter(|area| **area != Area::Packages).cloned());
                 }
@@ -177,6 +182,28 @@ mod tests {
             assert_eq!(overlay.packages_may_bring(file), expected, "{ops:?}");
         }
         assert!(after(&[install(), folder()], &[]).packages_may_bring(file));
+    }
+
+    #[test]
+    fn lists_and_marks_bring_nothing() {
+        let apt = |tool, words: &[&str]| Op::Packages {
+            tool,
+            args: words.iter().map(ToString::to_string).collect(),
+            stdin: None,
+            lock_timeout_s: 1,
+            refresh: false,
+        };
+        let areas = [path("/etc"), path("/usr"), Area::Packages];
+        for (op, expected) in [
+            (apt(PackageTool::AptGet, &["update"]), false),
+            (apt(PackageTool::AptMark, &["hold", "x"]), false),
+            (apt(PackageTool::AptGet, &["install", "x"]), true),
+            (apt(PackageTool::AptGet, &["dist-upgrade"]), true),
+        ] {
+            let overlay = after(std::slice::from_ref(&op), &areas);
+            assert_eq!(overlay.may_bring(&[path("/etc/x")]), expected, "{op:?}");
+            assert_eq!(overlay.may_bring(&[Area::Packages]), expected, "{op:?}");
+        }
     }
 
     #[test]

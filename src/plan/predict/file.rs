@@ -37,6 +37,23 @@ impl Predicted {
 }
 
 impl Overlay {
+    /// The link that a path leads through, where a task makes it and says nothing of the path itself.
+    pub(super) fn behind_link<'a>(&self, query: &'a Query) -> Option<&'a str> {
+        let (Query::File { path }
+        | Query::There { path }
+        | Query::Stat { path, .. }
+        | Query::List { path }
+        | Query::Read { path, .. }) = query
+        else {
+            return None;
+        };
+        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+        let mut above = ends.rev().filter(|_| !self.files.contains_key(path));
+        let nearest = above.find_map(|at| Some((&path[..at], self.files.get(&path[..at])?)));
+        let is_link = |file: &Predicted| matches!(file.meta, Some(Meta { kind: Kind::Link { .. }, .. }));
+        nearest.filter(|(_, file)| is_link(file)).map(|(link, _)| link)
+    }
+
     /// What a file will hold, as far as that is known.
     pub(super) fn content(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<Content> {
         match self.look_or(&Query::Read { path: path.into(), limit: 1 << 20, secret: false }, real) {
@@ -70,6 +87,25 @@ mod tests {
             Some(Look::Unknown(_)) => None,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_is_behind_a_new_link_is_not_known_but_for_what_is_put_there() {
+        let mut overlay = Overlay::new("root");
+        let link = Op::MakeLink { path: "/srv/now".into(), target: "/srv/1".into() };
+        let file = Op::WriteFile {
+            path: "/srv/now/etc/x".into(),
+            content: Content::from("x"),
+            attrs: Attrs::default(),
+            check: None,
+        };
+        overlay.add("t", &[link, file], &[], &[], &|_| Some(Answer::Meta(None)));
+        for path in ["/srv/now/etc", "/srv/now/etc/y"] {
+            let look = overlay.look(&Query::File { path: path.into() }, &[]);
+            assert!(matches!(look, Some(Look::Unknown(_))), "{path}: {look:?}");
+        }
+        assert_eq!(holds(&overlay, "/srv/now/etc/x").as_deref(), Some("x"));
+        assert!(overlay.look(&read("/srv/nowhere"), &[]).is_none());
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! knows.
 
 use super::Overlay;
+use crate::model::Area;
 use agent::wire::{Op, PackageTool, Probe, Query};
 
 /// Whether an op installs or removes something.
-fn changes(op: &Op) -> bool {
+pub(super) fn changes(op: &Op) -> bool {
     let Op::Packages { tool, args, .. } = op else { return false };
     let is_of_lists = |word: &String| matches!(word.as_str(), "update" | "makecache");
     *tool != PackageTool::AptMark && !args.first().is_some_and(is_of_lists)
@@ -15,10 +16,18 @@ fn changes(op: &Op) -> bool {
 
 /// Whether the words to a package manager install something.
 pub(super) fn installs(args: &[String]) -> bool {
-    args.iter().any(|word| word == "install")
+    args.iter().any(|word| matches!(word.as_str(), "install" | "upgrade" | "dist-upgrade"))
 }
 
 impl Overlay {
+    /// Whether apt would say of an installation now what it says then: no task installs or removes something, or changes its settings.
+    pub fn is_apt_as_it_is(&self) -> bool {
+        let settings = Area::Path("/etc/apt".into());
+        let touches = |path: &String| Area::Path(path.clone()).overlaps(&settings);
+        let is_unknown = self.unknown.iter().any(|(area, ..)| area.overlaps(&settings));
+        self.packages.is_none() && !is_unknown && !self.files.keys().any(touches)
+    }
+
     pub(super) fn note_packages(&mut self, task: &str, op: &Op) {
         if changes(op) {
             self.packages = Some((task.into(), self.seq));

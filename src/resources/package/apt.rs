@@ -42,11 +42,12 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     let installs = packages
         .desired(spec)
         .map_or(true, |to| packages.changed(&to).next().is_some() || !packages.along.is_empty());
-    if installs && !spec.removes() && seen.plans_ahead() {
-        packages.needs = needs(spec, &packages, seen)?;
-    }
     if installs && !spec.removes() {
         packages.lists_old_if_installing = super::lists_old_if_installing(spec, PackageTool::AptGet, seen)?;
+        // New lists may say something else.
+        if seen.plans_ahead() && packages.lists_old.is_none() && !packages.lists_old_if_installing {
+            packages.needs = needs(spec, &packages, seen)?;
+        }
     }
     let updates_only = spec.name.0.is_empty() && spec.upgrade.is_none();
     if installs || spec.repair || packages.lists_old.is_some() && !updates_only {
@@ -67,6 +68,12 @@ fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
         false => AptPlan::Remove { names, purge, auto: spec.autoremove },
     };
     let (along, essential) = steps(&simulate(seen, plan)?);
+    let bare = |name: &str| name.split(':').next().unwrap_or_default().to_string();
+    let goes = |item: &&Item| along.iter().any(|step| bare(&step.name) == bare(&item.name));
+    // Only an earlier task will have installed it: what needs it by then, apt cannot say now.
+    if let Some(item) = packages.items.iter().filter(gone).find(|item| essential.is_empty() && !goes(item)) {
+        return Err(Pause::NotYet(format!("what goes along with `{}` shows when it is there", item.name)));
+    }
     let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
     packages.along = along.into_iter().filter(|step| !is_named(&step.name)).collect();
     packages.essential = essential;

@@ -195,7 +195,7 @@ pub fn same_owner(
 /// The folder that will hold a new entry. Fine when an earlier task may make it.
 ///
 /// # Errors
-/// [`Pause::NotYet`] when nothing makes it, a fault when it is no folder.
+/// As [`Seen::presume`], and a fault when it is no folder.
 pub fn parent_there(path: &HostPath, seen: &Seen) -> Observe<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     match seen.meta(parent)?.map(|meta| meta.kind) {

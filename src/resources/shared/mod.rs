@@ -29,7 +29,7 @@ pub mod way_in;
 mod words;
 
 use crate::{
-    model::Area,
+    model::{Area, path_within},
     resource::{Observe, Pause, Seen},
 };
 use agent::wire::Attrs;
@@ -66,7 +66,9 @@ pub fn package_areas() -> impl Iterator<Item = Area> {
 /// [`Pause::NotYet`] where that is so.
 pub fn nothing_comes(path: &HostPath, seen: &Seen) -> Observe<()> {
     let why = format!("nothing is at {path} yet, and packages may bring what is there");
-    let is_of_packages = package_areas().any(|area| area.overlaps(&path.area()));
+    // Debian's policy keeps /usr/local free of packages.
+    let is_local = path_within(path, "/usr/local");
+    let is_of_packages = !is_local && package_areas().any(|area| area.overlaps(&path.area()));
     match is_of_packages && seen.packages_may_bring(path) {
         true => Err(Pause::NotYet(why)),
         false => Ok(()),

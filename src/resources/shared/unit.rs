@@ -41,7 +41,9 @@ pub fn definitions(name: &str) -> Vec<Area> {
 /// Where a unit would be that is not there.
 pub fn missing(name: &str) -> Vec<Area> {
     let folders = ["/etc", "/lib", "/usr/lib", "/run"].map(|top| Area::Path(format!("{top}/systemd/system")));
-    [Area::Unit(name.into()), Area::Path("/etc/init.d".into())].into_iter().chain(folders).collect()
+    // Made of other files: of scripts, and of what is mounted.
+    let others = ["/etc/init.d", "/etc/fstab"].map(|path| Area::Path(path.into()));
+    [Area::Unit(name.into())].into_iter().chain(others).chain(folders).collect()
 }
 
 /// Full name of a unit: `.service` is what a bare name means.

@@ -137,7 +137,7 @@ fn what_is_shown_of_packages_is_what_is_done() {
     // What packages bring and commands print shows in the run; all else is known.
     assert!(cases < 8 || deferred * 2 < tasks, "{deferred} of {tasks} tasks are not knowable");
     assert!(
-        failed * 2 < cases,
+        cases < 50 || failed * 2 < cases,
         "{failed} of {cases} playbooks have failures: what the others show is little"
     );
 }
