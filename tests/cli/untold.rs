@@ -243,8 +243,7 @@ fn what_nothing_brings_is_told_before_anything_is_done() {
 fn what_may_be_right_beside_a_result_is_left_to_the_run() {
     for task in [
         "replace: {path: \"{{home}}/x\", regexp: \"^(x)={{r.stdout}}$\", replace: '\\g<1>2'}",
-        "wait_for: {port: 5432, delay: 5, timeout: \"{{default r.number 60}}\"}",
-        "env_file: {path: \"{{home}}/x\", values: \"{{r.values}}\"}",
+        "wait_for: {port: 5432, delay: 5, timeout: \"{{r.rc}}\"}",
     ] {
         let project = Project::tasks(&format!("{SAYS}    - {{name: perhaps, {task}}}\n"));
         project.write("h/a/x", "x=said\n");
