@@ -284,14 +284,7 @@ impl Overlay {
 
     /// What ops on files make of a query.
     fn laid_down(&self, query: &Query) -> (Option<Answer>, usize) {
-        let (Query::File { path }
-        | Query::There { path }
-        | Query::Stat { path, .. }
-        | Query::List { path }
-        | Query::Read { path, .. }) = query
-        else {
-            return (None, 0);
-        };
+        let Some(path) = file::path_of(query) else { return (None, 0) };
         let Some((file, seq)) = self.node(path) else { return (None, 0) };
         let meta = file.and_then(|file| file.meta.as_ref());
         let is_folder = meta.is_some_and(|meta| meta.kind == Kind::Folder);

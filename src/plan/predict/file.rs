@@ -21,6 +21,18 @@ pub(super) struct Predicted {
     pub made: Option<usize>,
 }
 
+/// The path that a question is about.
+pub(super) fn path_of(query: &Query) -> Option<&str> {
+    match query {
+        Query::File { path }
+        | Query::There { path }
+        | Query::Stat { path, .. }
+        | Query::List { path }
+        | Query::Read { path, .. } => Some(path),
+        _ => None,
+    }
+}
+
 impl Predicted {
     /// As much of it as is known before. `None` of what no change makes: it is there already.
     pub fn stat(&self) -> Option<Answer> {
@@ -39,14 +51,7 @@ impl Predicted {
 impl Overlay {
     /// The link that a path leads through, where a task makes it and says nothing of the path itself.
     pub(super) fn behind_link<'a>(&self, query: &'a Query) -> Option<&'a str> {
-        let (Query::File { path }
-        | Query::There { path }
-        | Query::Stat { path, .. }
-        | Query::List { path }
-        | Query::Read { path, .. }) = query
-        else {
-            return None;
-        };
+        let path = path_of(query)?;
         let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
         let mut above = ends.rev().filter(|_| !self.files.contains_key(path));
         let nearest = above.find_map(|at| Some((&path[..at], self.files.get(&path[..at])?)));
