@@ -81,7 +81,7 @@ fn tasks(parts: &[(String, &str)]) -> String {
 
 #[test]
 fn what_is_shown_of_packages_is_what_is_done() {
-    let (cases, config, rng) = super::settings(8);
+    let (cases, config, rng) = super::settings(20);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let there = prop::collection::vec(select(vec!["one", "two", "along", "mta", "other"]), 0..3);
     let strategy = (there, prop::collection::vec(task(), 1..6), any::<bool>());
@@ -137,7 +137,7 @@ fn what_is_shown_of_packages_is_what_is_done() {
     // What packages bring and commands print shows in the run; all else is known.
     assert!(cases < 8 || deferred * 2 < tasks, "{deferred} of {tasks} tasks are not knowable");
     assert!(
-        cases < 50 || failed * 2 < cases,
+        failed * 2 < cases,
         "{failed} of {cases} playbooks have failures: what the others show is little"
     );
 }
