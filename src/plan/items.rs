@@ -1,6 +1,6 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::{Counts, TaskPlan, lint, pass::View, result};
+use super::{Counts, TaskPlan, lint, result, view::View};
 use crate::{
     model::{Address, Claim, Exposed},
     resource::{Fault, Look, Lookup, Mask, Outcome, Pause},

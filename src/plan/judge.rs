@@ -3,8 +3,8 @@
 use super::{
     Counts, Planner, TaskPlan,
     failure::{diagnostics_failure, task_failure},
-    pass::View,
     result,
+    view::View,
 };
 use crate::{
     diag::Exit,

@@ -1,6 +1,6 @@
 //! Tasks that are done as a user who is not there yet.
 
-use super::{TaskPlan, pass::View};
+use super::{TaskPlan, view::View};
 use crate::{
     model::Area,
     resource::{Fault, Look, Lookup},

@@ -10,6 +10,7 @@ mod items;
 mod judge;
 mod late;
 pub mod lint;
+mod nodes;
 mod owed;
 mod owners;
 mod pass;
@@ -18,12 +19,15 @@ mod predict;
 mod result;
 pub mod saved;
 mod verdict;
+mod view;
+mod walk;
 
 pub use areas::areas_of;
 pub use failure::{cycle_diagnostic, diagnostic_failure, diagnostics_failure, task_failure};
+pub use nodes::{offline_nodes, sure_nodes};
 pub use owed::Owing;
 pub use owners::{TWO_OWNERS, double_owner, owners_finding};
-pub use planner::{Planner, Seat, offline_nodes, sure_nodes};
+pub use planner::{Planner, Seat};
 
 pub use result::{
     Outcome as ResultOf, brought, items_node, node as result_node, of_interlude, printed, register,

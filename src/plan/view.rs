@@ -1,0 +1,58 @@
+//! What a task sees when it is planned: the host's answers, under what the tasks before it will do.
+
+use super::{TaskPlan, predict::Overlay};
+use crate::{
+    model::{Area, TaskId},
+    resource::{Look, Lookup},
+    site::{HostTask, Preparation},
+};
+use agent::wire::{Answer, Op, Query};
+use std::collections::HashMap;
+
+/// What a task sees: answers of its seat under the predictions for its machine.
+pub(super) struct View<'a> {
+    pub answers: &'a HashMap<Query, Answer>,
+    pub overlay: &'a Overlay,
+    pub depends: &'a [Area],
+    pub after: &'a [TaskId],
+    pub tasks: &'a [HostTask],
+    /// Whether what is missing may come though no task before it is known to bring it.
+    pub lets_come: bool,
+}
+
+impl Lookup for View<'_> {
+    fn look(&self, query: &Query) -> Look {
+        if let Some(look) = self.overlay.look(query, self.depends) {
+            return look;
+        }
+        if let (Query::Test(_), Some(first)) = (query, self.after.first()) {
+            let name = &self.tasks[first.0 as usize].name;
+            return Look::Unknown(format!("its condition depends on what `{name}` changes"));
+        }
+        let known = self.answers.get(query).cloned();
+        known.map_or(Look::NotAsked, |answer| Look::Known(self.overlay.names(query, answer)))
+    }
+
+    fn may_still_come(&self, missing: &[Area]) -> bool {
+        !self.after.is_empty() && self.overlay.may_bring(missing)
+    }
+
+    fn lets_come(&self) -> bool {
+        self.lets_come
+    }
+
+    fn plans_ahead(&self) -> bool {
+        self.overlay.is_apt_as_it_is()
+    }
+
+    fn packages_may_bring(&self, path: &str) -> bool {
+        self.overlay.packages_may_bring(path)
+    }
+}
+
+/// Whether a task waits for something, or for somebody.
+pub(super) fn waits(plan: &TaskPlan, preparation: &Preparation) -> bool {
+    let TaskPlan::Change(change) = plan else { return false };
+    let asks = || matches!(preparation, Preparation::Ready(prepared) if prepared.interlude().is_some());
+    change.ops.iter().any(|op| matches!(op, Op::Wait(_))) || asks()
+}
