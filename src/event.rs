@@ -281,7 +281,7 @@ pub struct PlannedTask {
     /// The ports that it opens or closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposes: Option<Exposed>,
-    /// Of a rescue: it runs if one of these fails. Without any, nothing calls for it.
+    /// Of a rescue, or of a handler that only rescues notify: it may run if one of these fails. Without any, nothing calls for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub if_fails: Vec<TaskId>,
 }

@@ -35,9 +35,11 @@ impl HostRun {
         &self.prepare.tasks()[id.0 as usize]
     }
 
-    /// How many rescues may be called for, as far as the plan tells: something before them acts.
+    /// How many tasks of rescues may be called for, as far as the plan tells: something before them acts.
     pub(super) fn rescues(&self) -> usize {
-        self.plan.called(self.prepare.tasks()).iter().filter(|by| !by.is_empty()).count()
+        let tasks = self.prepare.tasks();
+        let called = self.plan.called(tasks);
+        tasks.iter().zip(called).filter(|(task, by)| task.is_rescue() && !by.is_empty()).count()
     }
 
     fn in_block(&self, block: u32, part: Part) -> impl Iterator<Item = &HostTask> {

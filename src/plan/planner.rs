@@ -136,7 +136,8 @@ impl Planner {
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let (tasks, overlay) = (host.tasks(), &overlay);
-            let view = View { answers, overlay, depends: &[], after: &[], tasks, lets_come: false };
+            let view =
+                View { answers, overlay, depends: &[], after: &[], tasks, is_open: false, lets_come: false };
             if let Ok(Outcome::Need(queries)) =
                 items::outcome(&Preparation::Ready(prepared), &view, &self.mask)
             {

@@ -9,7 +9,7 @@ use self::file::Predicted;
 use super::areas_of;
 use crate::{
     model::{Area, path_within},
-    resource::{Effect, Look},
+    resource::{AptAhead, Effect, Look},
 };
 use agent::{
     secret::Content,
@@ -34,6 +34,8 @@ pub struct Overlay {
     brings: Vec<Area>,
     /// A task waits for what is in no plan: anything may be there by then.
     pub waits: bool,
+    /// What apt is told beside the next installation; `None` once it cannot tell any more what comes along with one.
+    apt: Option<AptAhead>,
     /// When packages are installed last; 0 for never.
     installed: usize,
     /// The agent's user: owner of files that name none.
@@ -42,7 +44,7 @@ pub struct Overlay {
 
 impl Overlay {
     pub fn new(user: &str) -> Self {
-        Self { user: user.into(), ..Self::default() }
+        Self { user: user.into(), apt: Some(AptAhead::default()), ..Self::default() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -59,6 +61,7 @@ impl Overlay {
         real: &dyn Fn(&Query) -> Option<Answer>,
     ) {
         self.may_bring_of(ops, effects, writes);
+        self.note_apt(ops, effects, real);
         for op in ops {
             self.seq += 1;
             self.note_packages(task, op);

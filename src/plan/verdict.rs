@@ -18,10 +18,21 @@ use std::{
 /// The verdict on one task, with what acting on it needs.
 #[derive(Clone)]
 pub enum TaskPlan {
-    Unchanged { asked: Vec<Query>, notes: Vec<String>, held: Held },
+    Unchanged {
+        asked: Vec<Query>,
+        notes: Vec<String>,
+        held: Held,
+    },
     Change(Box<Change>),
-    Deferred { why: String, after: Vec<TaskId> },
-    Skipped { why: String },
+    Deferred {
+        why: String,
+        after: Vec<TaskId>,
+    },
+    /// `callable`: the failure of another task may call for it, or for one that notifies it.
+    Skipped {
+        why: String,
+        callable: bool,
+    },
 }
 
 /// Why there is no plan for a host.
@@ -67,7 +78,7 @@ impl HostPlan {
                 let names: Vec<String> = called[task.id.0 as usize].iter().map(name).collect();
                 Verdict::Skipped { why: only_if(&names) }
             }
-            TaskPlan::Skipped { why } => Verdict::Skipped { why: why.clone() },
+            TaskPlan::Skipped { why, .. } => Verdict::Skipped { why: why.clone() },
             TaskPlan::Deferred { why, after } => {
                 Verdict::Deferred { why: why.clone(), after: after.iter().map(name).collect() }
             }
@@ -117,12 +128,22 @@ impl HostPlan {
             .collect()
     }
 
-    /// For each task of a rescue those that act, as far as the plan tells, and whose failure calls for it.
+    /// For each task of a rescue those that act, as far as the plan tells, and whose failure calls for it; for each handler that only such
+    /// tasks notify, all those.
     pub fn called(&self, tasks: &[HostTask]) -> Vec<Vec<TaskId>> {
         let mut called: Vec<Vec<TaskId>> = vec![vec![]; tasks.len()];
         for task in tasks {
+            if !matches!(self.tasks[task.id.0 as usize], TaskPlan::Skipped { callable: true, .. }) {
+                continue;
+            }
             // Those further out are entered already when it comes to this one.
-            let Some(block) = task.in_part(Part::Rescue).last() else { continue };
+            let Some(block) = task.in_part(Part::Rescue).last() else {
+                let notifiers = self.graph.before(task.id).filter(|(_, why)| matches!(why, Why::Notify));
+                let by: BTreeSet<TaskId> =
+                    notifiers.flat_map(|(by, _)| called[by.0 as usize].clone()).collect();
+                called[task.id.0 as usize] = by.into_iter().collect();
+                continue;
+            };
             let acts = |id: TaskId| match self.tasks[id.0 as usize] {
                 TaskPlan::Change(_) | TaskPlan::Deferred { .. } => true,
                 TaskPlan::Unchanged { .. } | TaskPlan::Skipped { .. } => !called[id.0 as usize].is_empty(),

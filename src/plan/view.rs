@@ -3,7 +3,7 @@
 use super::{TaskPlan, predict::Overlay};
 use crate::{
     model::{Area, TaskId},
-    resource::{Look, Lookup},
+    resource::{AptAhead, Look, Lookup},
     site::{HostTask, Preparation},
 };
 use agent::wire::{Answer, Op, Query};
@@ -16,6 +16,8 @@ pub(super) struct View<'a> {
     pub depends: &'a [Area],
     pub after: &'a [TaskId],
     pub tasks: &'a [HostTask],
+    /// Whether a task that this one depends on waits for answers.
+    pub is_open: bool,
     /// Whether what is missing may come though no task before it is known to bring it.
     pub lets_come: bool,
 }
@@ -41,8 +43,9 @@ impl Lookup for View<'_> {
         self.lets_come
     }
 
-    fn plans_ahead(&self) -> bool {
-        self.overlay.is_apt_as_it_is()
+    fn apt_ahead(&self) -> Option<AptAhead> {
+        // Before all others are planned it would be asked for nothing.
+        if self.is_open { None } else { self.overlay.apt_ahead() }
     }
 
     fn packages_may_bring(&self, path: &str) -> bool {

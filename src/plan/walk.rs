@@ -126,6 +126,7 @@ impl Walk<'_> {
             depends: &behind.areas,
             after: &behind.on_host,
             tasks: self.tasks,
+            is_open: self.open[at],
             lets_come: behind.lets_come,
         }
     }
@@ -169,7 +170,8 @@ impl Walk<'_> {
         // Done there, it may show here as well.
         self.overlays[machine].waits = true;
         self.counts[at] = Counts::No;
-        self.plans[at] = Some(TaskPlan::Skipped { why: format!("runs once, on `{leader}`") });
+        self.plans[at] =
+            Some(TaskPlan::Skipped { why: format!("runs once, on `{leader}`"), callable: false });
         true
     }
 
@@ -193,15 +195,15 @@ impl Walk<'_> {
     fn verdict(&self, task: &HostTask, behind: &Behind) -> Verdict {
         let at = task.id.0 as usize;
         let notified = Notified::of(task.id, &self.planner.owing, self.graph, &self.plans, &self.counts);
-        let left = |why: &str| Verdict::Plan(TaskPlan::Skipped { why: why.into() });
+        let left = |why: &str, callable| Verdict::Plan(TaskPlan::Skipped { why: why.into(), callable });
         let deferred = |why: &str, after: &[TaskId]| {
             Verdict::Plan(TaskPlan::Deferred { why: why.into(), after: after.to_vec() })
         };
         match &self.preparations[at] {
-            Preparation::Skip(why) => left(why),
-            Preparation::Items(items) if let Some(why) = items::all_skipped(items) => left(&why),
-            _ if task.is_rescue() => left("runs only when a task of its block fails"),
-            _ if task.handler && notified == Notified::No => left("nothing notifies it"),
+            Preparation::Skip(why) => left(why, false),
+            Preparation::Items(items) if let Some(why) = items::all_skipped(items) => left(&why, false),
+            _ if task.is_rescue() => left("runs only when a task of its block fails", true),
+            _ if task.handler && notified == Notified::No => left("nothing notifies it", true),
             Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => deferred(why, &behind.all),
             Preparation::Sets(_) => {
                 Verdict::Plan(TaskPlan::Unchanged { asked: vec![], notes: vec![], held: vec![] })
@@ -264,7 +266,7 @@ impl Walk<'_> {
         }
         if matches!(preparation, Preparation::Ready(prepared) if prepared.is_command()) {
             let why = "`check_mode`: a command is not run".into();
-            return (TaskPlan::Skipped { why }, Counts::No);
+            return (TaskPlan::Skipped { why, callable: false }, Counts::No);
         }
         let facets: Vec<_> = change.diff.facets.iter().map(|facet| facet.facet.as_str()).collect();
         let notes = vec![format!("`check_mode`: would change {}, and does not", facets.join(", "))];

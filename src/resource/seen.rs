@@ -21,9 +21,9 @@ pub trait Lookup {
         false
     }
 
-    /// Whether later tasks go by what this one is predicted to do.
-    fn plans_ahead(&self) -> bool {
-        false
+    /// What earlier tasks install with apt, where later ones go by what this one is predicted to do and apt can tell it.
+    fn apt_ahead(&self) -> Option<AptAhead> {
+        None
     }
 
     /// Whether an earlier task installs packages, which may bring what is at a path: in a place of theirs.
@@ -38,6 +38,28 @@ pub enum Look {
     Known(Answer),
     /// An earlier task makes this unknowable before it has run; says which.
     Unknown(String),
+}
+
+/// What earlier tasks of a plan install with apt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AptAhead {
+    /// All of it, what comes along as well, as apt is told.
+    pub names: Vec<String>,
+    /// The options of the last installation.
+    pub options: Vec<String>,
+}
+
+impl AptAhead {
+    /// Whether apt, asked with these options for all at once, says of what is added what it says one after the other: it must not add what
+    /// it left out before.
+    pub fn goes_on_with(&self, options: &[String]) -> bool {
+        let all_in = |these: &[String], those: &[String], but: &str| {
+            these.iter().all(|option| option == but || those.contains(option))
+        };
+        self.names.is_empty()
+            || all_in(&self.options, options, "--install-recommends")
+                && all_in(options, &self.options, "--no-install-recommends")
+    }
 }
 
 /// The answers as one task sees them. Remembers what was used: that is the guard.
@@ -178,9 +200,10 @@ impl<'a> Seen<'a> {
         self.lookup.packages_may_bring(path)
     }
 
-    /// Whether later tasks go by what this one is predicted to do: what matters to them alone is asked for then only.
-    pub fn plans_ahead(&self) -> bool {
-        self.lookup.plans_ahead()
+    /// What earlier tasks install with apt, where later ones go by what this one is predicted to do: what matters to them alone is asked
+    /// for then only.
+    pub fn apt_ahead(&self) -> Option<AptAhead> {
+        self.lookup.apt_ahead()
     }
 
     /// Something the task needs is missing on the host (`why`). Fine when an earlier task may bring it; then the caller plans on its being

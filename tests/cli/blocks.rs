@@ -244,13 +244,18 @@ fn a_saved_plan_says_what_calls_for_a_rescue_and_lets_it_run() {
     let in_turn = project(&[conf("new"), test.into()], &[conf("old"), notifies], &[], &[]);
     let handler = "  handlers:\n    - {name: told, copy: {dest: \"{{home}}/told\", content: x}}\n";
     in_turn.write("site.yml", &(in_turn.read("site.yml") + handler));
-    let said = ["! old  [a] site.yml:", "    only if one of `new`, `test it` fails\n", "! more"];
+    let said = ["! old  [a] site.yml:", "    only if one of `new`, `test it` fails\n", "! more", "! told"];
     in_turn.check().exits(10).has(&said);
     in_turn.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10).has(&said);
     in_turn.run(&["show", "p.plan"]).exits(0).has(&said);
     in_turn.run(&["apply", "p.plan"]).exits(0).has(&["a changed old", "a changed more", "1 rescued"]);
     assert_eq!(in_turn.read("h/a/conf"), "old");
     assert_eq!(in_turn.read("h/a/told"), "x");
+    // One that does not run then, either, and who only that one would notify.
+    let never = format!("{}, when: false, notify: told}}", ran("never", "").strip_suffix('}').unwrap());
+    let idle = project(&[ran("main", "")], &[never], &[], &[]);
+    idle.write("site.yml", &(idle.read("site.yml") + handler));
+    idle.check().exits(10).has(&["> main"]).lacks(&["never", "told"]);
     // Where nothing acts, nothing calls for it.
     let quiet = project(&["- {name: look, stat: {path: /}}".into()], &[ran("rescue", "")], &[], &[]);
     quiet.check().exits(0).lacks(&["! rescue"]);

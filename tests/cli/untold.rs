@@ -1,6 +1,9 @@
 //! Tasks of which not all is known before a command has run: they hold up what they touch, and nothing else.
 
-use crate::{project::Project, sshd::Sshd};
+use crate::{
+    project::{Project, play, until},
+    sshd::Sshd,
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt};
 
@@ -236,6 +239,44 @@ fn what_nothing_brings_is_told_before_anything_is_done() {
     project.check().exits(10).has(&["? in it"]);
     project.go().exits(0);
     assert!(project.has("h/a/folder/x"));
+}
+
+/// By who tries until it is there, by a rescue, by another host.
+#[test]
+fn what_may_come_otherwise_is_left_to_the_run() {
+    let copy = "- {name: in it, copy: {dest: \"{{home}}/folder/x\", content: x}}\n";
+    let look = format!(
+        "    - {{name: look, shell: {{cmd: \"echo x >> {{{{home}}}}/tries; [ -e {{{{home}}}}/folder ]\"}}, register: r, until: eq r.rc 0, retries: 1000, delay: 0}}\n    {copy}"
+    );
+    let project = Project::tasks(&look);
+    project.check().exits(10).has(&["? in it"]);
+    let running = project.start(&["--yes"]);
+    until("a look", || project.has("h/a/tries"));
+    fs::create_dir(project.path("h/a/folder")).unwrap();
+    running.end().exits(0);
+    assert!(project.has("h/a/folder/x"));
+
+    let folder = "shell: {cmd: \"mkdir {{home}}/folder\", touches: [\"{{home}}/folder\"]}";
+    let rescued = |rescue: &str| {
+        format!(
+            "    - block:\n        - {{name: fails, shell: {{cmd: exit 1, touches: [nothing]}}}}\n      rescue:\n        - {{name: rescue, {rescue}}}\n    {copy}"
+        )
+    };
+    Project::tasks(&rescued("debug: {msg: x}")).check().exits(10).has(&["? in it"]);
+    let project = Project::tasks(&rescued(folder));
+    project.check().exits(10).has(&["? in it"]);
+    project.go().exits(0).has(&["1 rescued"]);
+    assert!(project.has("h/a/folder/x"));
+
+    let once = |more: &str| {
+        let folder =
+            "shell: {cmd: \"mkdir -p {{home}}/../b/folder {{home}}/folder\", touches: [\"{{home}}\"]}";
+        Project::local(&["a", "b"], &play(&format!("    - {{name: makes, {folder}{more}}}\n    {copy}")))
+    };
+    let project = once(", run_once: true");
+    project.check().exits(10).has(&["? in it"]);
+    project.go().exits(0);
+    assert!(project.has("h/a/folder/x") && project.has("h/b/folder/x"));
 }
 
 /// One parameter may be right only beside another that is to come.

@@ -12,6 +12,7 @@
 //!   test /bin/sh -c 'test -e /x': {code: 1}
 //!   job 0123: {code: -1}                   # a job in the background that has not ended
 //!   ports 10.0.0.1: [22, 80]
+//!   apt ahead: [perl=5.36.0]              # what earlier tasks install; `apt ahead options: [--no-remove]`
 //!   failed /etc/shadow: permission denied  # the host could not say
 //!   unknown /srv/x: task `make it`         # an earlier task makes it unknowable
 //! ```
@@ -23,7 +24,7 @@ use agent::{
 };
 use lustores_provision::{
     model::Area,
-    resource::{Look, Lookup},
+    resource::{AptAhead, Look, Lookup},
 };
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -148,8 +149,13 @@ impl Lookup for Answers {
     }
 
     /// Where the case has an answer that is for later tasks alone.
-    fn plans_ahead(&self) -> bool {
-        self.given.keys().any(|key| key.starts_with("output apt-simulate install"))
+    fn apt_ahead(&self) -> Option<AptAhead> {
+        let texts = |key: &str| {
+            let list = self.given("apt", key).and_then(Value::as_array);
+            list.map(|list| list.iter().map(string).collect()).unwrap_or_default()
+        };
+        let is_asked = self.given.keys().any(|key| key.starts_with("output apt-simulate install"));
+        is_asked.then(|| AptAhead { names: texts("ahead"), options: texts("ahead options") })
     }
 }
 

@@ -4,8 +4,11 @@
 //! knows.
 
 use super::Overlay;
-use crate::model::Area;
-use agent::wire::{Op, PackageTool, Probe, Query};
+use crate::{
+    model::Area,
+    resource::{AptAhead, Effect},
+};
+use agent::wire::{Answer, Op, PackageTool, Probe, Query};
 
 /// Whether an op installs or removes something.
 pub(super) fn changes(op: &Op) -> bool {
@@ -19,13 +22,60 @@ pub(super) fn installs(args: &[String]) -> bool {
     args.iter().any(|word| matches!(word.as_str(), "install" | "upgrade" | "dist-upgrade"))
 }
 
+/// Whether dpkg says that a package is there: the second letter of what it says.
+fn is_installed(answer: &Answer) -> bool {
+    let Answer::Output(said) = answer else { return false };
+    let text = String::from_utf8_lossy(said.stdout.bytes()).into_owned();
+    let status = |line: &str| line.split('\t').nth(1).and_then(|status| status.chars().nth(1));
+    text.lines().any(|line| matches!(status(line), Some('i' | 'W' | 't')))
+}
+
 impl Overlay {
-    /// Whether apt would say of an installation now what it says then: no task installs or removes something, or changes its settings.
-    pub fn is_apt_as_it_is(&self) -> bool {
+    /// What apt is to be told beside the next installation, so that it says of that now what it says then. `None` where it cannot: once
+    /// something is removed or upgraded, or apt's settings are changed.
+    pub fn apt_ahead(&self) -> Option<AptAhead> {
         let settings = Area::Path("/etc/apt".into());
         let touches = |path: &String| Area::Path(path.clone()).overlaps(&settings);
         let is_unknown = self.unknown.iter().any(|(area, ..)| area.overlaps(&settings));
-        self.packages.is_none() && !is_unknown && !self.files.keys().any(touches)
+        let is_told = !is_unknown && !self.files.keys().any(touches);
+        self.apt.clone().filter(|_| is_told)
+    }
+
+    /// Takes what a task installs, and what it is predicted to bring along, as further words to apt.
+    pub(super) fn note_apt(
+        &mut self,
+        ops: &[Op],
+        effects: &[Effect],
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) {
+        for op in ops.iter().filter(|op| changes(op)) {
+            let install = match op {
+                Op::Packages { tool: PackageTool::AptGet, args, .. } => args.split_first(),
+                _ => None,
+            };
+            let Some((_, words)) = install.filter(|(verb, _)| *verb == "install") else {
+                self.apt = None;
+                continue;
+            };
+            let (options, names): (Vec<_>, Vec<_>) =
+                words.iter().cloned().partition(|word| word.starts_with('-'));
+            let goes_on = |ahead: &AptAhead| ahead.goes_on_with(&options) && !names.is_empty();
+            let Some(mut ahead) = self.apt.take().filter(goes_on) else { continue };
+            ahead.names.extend(names);
+            self.apt = Some(AptAhead { options, ..ahead });
+        }
+        let Some(ahead) = &mut self.apt else { return };
+        let came = effects.iter().filter_map(|effect| match effect {
+            Effect::Answer(query @ Query::Run(Probe::DpkgStatus { names }), answer) => {
+                // Apt would take the newest of what is there already, were it named.
+                let is_new = is_installed(answer) && !real(query).is_some_and(|now| is_installed(&now));
+                names.first().filter(|_| is_new)
+            }
+            _ => None,
+        });
+        let is_new = |name: &&String| !ahead.names.iter().any(|known| known.split('=').next() == Some(name));
+        let came: Vec<String> = came.filter(is_new).cloned().collect();
+        ahead.names.extend(came);
     }
 
     pub(super) fn note_packages(&mut self, task: &str, op: &Op) {
@@ -49,10 +99,70 @@ impl Overlay {
 mod tests {
     use super::*;
     use crate::resource::Look;
+    use agent::{secret::Content, wire::Output};
+
+    fn output(code: i32, text: &str) -> Output {
+        Output { code, stdout: Content::from(text), stderr: Content::from("") }
+    }
 
     fn packages(tool: PackageTool, args: &[&str]) -> Op {
         let args = args.iter().map(ToString::to_string).collect();
         Op::Packages { tool, args, stdin: None, lock_timeout_s: 1, refresh: false }
+    }
+
+    #[test]
+    fn apt_is_told_what_earlier_tasks_install() {
+        use PackageTool::{AptGet, AptMark};
+        let effect = |name: &str, said: &str| {
+            let query = Query::Run(Probe::DpkgStatus { names: vec![name.into()] });
+            Effect::Answer(query, Answer::Output(output(0, &format!("{name}\t{said}\n"))))
+        };
+        let there = |query: &Query| {
+            let Query::Run(Probe::DpkgStatus { names }) = query else { return None };
+            let is_there = names[0] == "there";
+            Some(Answer::Output(output(i32::from(!is_there), if is_there { "there\tii \t1\n" } else { "" })))
+        };
+        let told = |ops: &[Op], effects: &[Effect]| {
+            let mut overlay = Overlay::new("root");
+            overlay.add("t", ops, effects, &[], &there);
+            overlay.apt_ahead().map(|ahead| (ahead.names.join(" "), ahead.options.join(" ")))
+        };
+        let is = |names: &str, options: &str| Some((names.to_owned(), options.to_owned()));
+        let install = || packages(AptGet, &["install", "--no-remove", "git=2", "there"]);
+        assert_eq!(told(&[], &[]), is("", ""));
+        assert_eq!(
+            told(&[packages(AptGet, &["update"]), packages(AptMark, &["hold", "x"])], &[]),
+            is("", "")
+        );
+        // What comes along is named, but not what was there, nor what went.
+        let effects = [
+            effect("git", "ii \t2"),
+            effect("perl", "ii \t5"),
+            effect("there", "ii \t1"),
+            effect("gone", "rc \t1"),
+        ];
+        assert_eq!(told(&[install()], &effects), is("git=2 there perl", "--no-remove"));
+        // Once apt would add what it left out before, or something goes, nobody can tell.
+        let bare = || packages(AptGet, &["install", "--no-remove", "--no-install-recommends", "vim"]);
+        assert_eq!(
+            told(&[install(), bare()], &[]),
+            is("git=2 there vim", "--no-remove --no-install-recommends")
+        );
+        assert_eq!(told(&[bare(), install()], &[]), None);
+        for words in [
+            &["remove", "git"][..],
+            &["upgrade", "--with-new-pkgs"],
+            &["install", "--fix-broken", "--no-remove"],
+        ] {
+            assert_eq!(told(&[packages(AptGet, words)], &[]), None, "{words:?}");
+        }
+        let write = Op::WriteFile {
+            path: "/etc/apt/preferences.d/x".into(),
+            content: Content::from(""),
+            attrs: Default::default(),
+            check: None,
+        };
+        assert_eq!(told(&[install(), write], &[]), None);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::super::shared::unit::output;
 use super::{
+    along::{needs, removal, simulate, steps},
     spec::{Manager, Named, Spec, Upgrade, Wanted},
-    state::{Along, Item, Packages, Provided},
+    state::{Item, Packages, Provided},
 };
 use crate::resource::{Effect, Fault, Observe, Pause, Seen};
 use agent::wire::{Answer, AptPlan, Op, Output, PackageTool, Probe, Query};
@@ -45,8 +46,11 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     if installs && !spec.removes() {
         packages.lists_old_if_installing = super::lists_old_if_installing(spec, PackageTool::AptGet, seen)?;
         // New lists may say something else.
-        if seen.plans_ahead() && packages.lists_old.is_none() && !packages.lists_old_if_installing {
-            packages.needs = needs(spec, &packages, seen)?;
+        if packages.lists_old.is_none()
+            && !packages.lists_old_if_installing
+            && let Some(ahead) = seen.apt_ahead()
+        {
+            packages.needs = needs(spec, &packages, ahead, seen)?;
         }
     }
     let updates_only = spec.name.0.is_empty() && spec.upgrade.is_none();
@@ -57,52 +61,8 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     Ok(packages)
 }
 
-/// What is removed along with what is named, and afterwards because nobody needs it.
-fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
-    let purge = spec.state == Wanted::Purged;
-    let gone = |item: &&Item| item.installed.is_some() || purge && item.left_over.is_some();
-    let names: Vec<String> = packages.items.iter().filter(gone).map(|item| item.name.clone()).collect();
-    let plan = match names.is_empty() {
-        true if spec.autoremove => AptPlan::Autoremove { purge },
-        true => return Ok(()),
-        false => AptPlan::Remove { names, purge, auto: spec.autoremove },
-    };
-    let (along, essential) = steps(&simulate(seen, plan)?);
-    let bare = |name: &str| name.split(':').next().unwrap_or_default().to_string();
-    let goes = |item: &&Item| along.iter().any(|step| bare(&step.name) == bare(&item.name));
-    // Only an earlier task will have installed it: what needs it by then, apt cannot say now.
-    if let Some(item) = packages.items.iter().filter(gone).find(|item| essential.is_empty() && !goes(item)) {
-        return Err(Pause::NotYet(format!("what goes along with `{}` shows when it is there", item.name)));
-    }
-    let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
-    packages.along = along.into_iter().filter(|step| !is_named(&step.name)).collect();
-    packages.essential = essential;
-    Ok(())
-}
-
-/// What comes along with an installation. Nobody knows where lists do not know a package yet, or apt refuses.
-fn needs(spec: &Spec, packages: &Packages, seen: &Seen) -> Observe<Vec<Along>> {
-    let Ok(to) = packages.desired(spec) else { return Ok(vec![]) };
-    let names: Vec<String> = packages.changed(&to).map(|(_, to)| argument(to)).collect();
-    if names.is_empty() || packages.changed(&to).any(|(from, _)| is_unknown(from)) {
-        return Ok(vec![]);
-    }
-    let options = [vec!["--no-remove".into()], options(spec)].concat();
-    let plan = Query::Run(Probe::AptSimulate(AptPlan::Install { names, options }));
-    let [said] = seen.all([plan.clone()])?;
-    // What is shown and done is the same whatever they need.
-    seen.leave_open(&plan);
-    let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
-    Ok(match said {
-        Answer::Output(said) if said.code == 0 => {
-            steps(&text(&said)).0.into_iter().filter(|step| !is_named(&step.name)).collect()
-        }
-        _ => vec![],
-    })
-}
-
 /// Whether the lists do not have what is wanted.
-fn is_unknown(item: &Item) -> bool {
+pub fn is_unknown(item: &Item) -> bool {
     match item.wanted {
         Some(_) => !item.known.iter().any(|version| item.fits(version)),
         None => item.candidate.is_none(),
@@ -110,7 +70,7 @@ fn is_unknown(item: &Item) -> bool {
 }
 
 /// What is said to apt besides the names.
-fn options(spec: &Spec) -> Vec<String> {
+pub fn options(spec: &Spec) -> Vec<String> {
     let recommends = spec.install_recommends.map(|with| match with {
         true => "--install-recommends",
         false => "--no-install-recommends",
@@ -123,37 +83,6 @@ fn options(spec: &Spec) -> Vec<String> {
         spec.hold.map(|_| "--allow-change-held-packages"),
     ];
     words.into_iter().flatten().map(Into::into).collect()
-}
-
-/// What apt would do; a refusal that names essential packages is an answer.
-fn simulate(seen: &Seen, plan: AptPlan) -> Observe<String> {
-    let said = seen.run(Probe::AptSimulate(plan))?;
-    let lines = text(&said);
-    if said.code != 0 && !lines.contains("Essential ") {
-        let words = String::from_utf8_lossy(said.stderr.bytes()).into_owned();
-        let fault = Fault::new(format!("apt cannot say what it would do: {}", words.trim()));
-        return Err(fault.hint("`repair: true` mends what is unmet or half-configured").into());
-    }
-    Ok(lines)
-}
-
-/// Packages that change, and essential ones that would be removed.
-fn steps(text: &str) -> (Vec<Along>, Vec<String>) {
-    let (mut along, mut essential) = (vec![], vec![]);
-    for line in text.lines() {
-        let mut words = line.split(' ');
-        let (Some(step), Some(name)) = (words.next(), words.next()) else { continue };
-        let new = || line.split_once('(')?.1.split([' ', ')']).next().map(ToString::to_string);
-        // `[OLD]` stands before `(NEW ...`, in which there are brackets as well.
-        let old = words.next().and_then(|word| word.strip_prefix('[')?.strip_suffix(']')).map(Into::into);
-        match step {
-            "Inst" => along.push(Along { name: name.into(), from: old, to: new() }),
-            "Remv" | "Purg" => along.push(Along { name: name.into(), from: old, to: None }),
-            "Essential" => essential.push(name.to_string()),
-            _ => {}
-        }
-    }
-    (along, essential)
 }
 
 /// What dpkg says of one package.
@@ -353,7 +282,7 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
 }
 
 /// How a package is named to apt: with the version where it is wanted.
-fn argument(item: &Item) -> String {
+pub fn argument(item: &Item) -> String {
     match (&item.wanted, &item.installed) {
         (Some(_), Some(version)) => format!("{}={version}", item.name),
         _ => item.name.clone(),

@@ -1,5 +1,6 @@
 //! `package`: packages of the host's distribution, by apt or dnf.
 
+mod along;
 mod apt;
 mod dnf;
 mod ours;

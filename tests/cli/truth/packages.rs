@@ -10,12 +10,14 @@ use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/law/bin/apt-repository");
 
-/// A host with packages to be had: one with settings, one that needs another, and two of which each provides what nobody is called.
+/// A host with packages to be had: one with settings, some that need others, one that only wishes for one, and two of which each provides
+/// what nobody is called.
 fn host() -> Sshd {
     Sshd::start_as(&format!(
         "mkdir -p own/etc own/apt own/srv own/log /var/lib/dpkg /var/lib/apt/lists/partial /var/cache/apt/archives/partial\n\
          cp -a /etc/. own/etc/; mount --bind own/etc /etc\nmount --bind own/apt /etc/apt\nmount --bind own/srv /srv\nmount --bind own/log /var/log\n\
          {TOOL} begin\n{TOOL} add one 1 'Conffile: /etc/law/one.conf'\n{TOOL} add along 1\n{TOOL} add two 1 'Depends: along'\n\
+         {TOOL} add deep 1\n{TOOL} add three 1 'Depends: deep, one'\n{TOOL} add four 1 'Depends: two | three' 'Recommends: deep'\n\
          {TOOL} add mta 1 'Provides: mail'\n{TOOL} add other 1 'Provides: mail'\n{TOOL} end\n"
     ))
 }
@@ -29,9 +31,32 @@ fn on_host(sshd: &Sshd, script: &str) {
 
 /// What a task does, and what stands beside it. `%` is what a command has printed, which only shows in the run.
 fn task() -> impl Strategy<Value = (String, &'static str)> {
-    let name =
-        || select(vec!["one", "one", "two", "two", "along", "mta", "mta", "other", "mail", "[one, mta]"]);
-    let state = select(vec!["present", "present", "present", "latest", "absent"]);
+    let name = || {
+        select(vec![
+            "one",
+            "one",
+            "two",
+            "two",
+            "along",
+            "mta",
+            "mta",
+            "other",
+            "mail",
+            "[one, mta]",
+            "three",
+            "four",
+            "deep",
+            "deep",
+        ])
+    };
+    let state = select(vec![
+        "present",
+        "present",
+        "present",
+        "present, install_recommends: false",
+        "latest",
+        "absent",
+    ]);
     let place = || select(vec!["/etc/law/one.conf", "/etc/law-own.conf", "{{home}}/own.conf"]);
     let what = prop_oneof![
         6 => (name(), state).prop_map(|(name, state)| format!("package: {{name: {name}, state: {state}}}")),
@@ -72,7 +97,8 @@ fn tasks(parts: &[(String, &str)]) -> String {
         };
         let what = what.replace('%', if said { "{{default said.stdout 'none'}}" } else { "plain" });
         let register = if is_shell { "said" } else { "before" };
-        text += &format!("    - {{name: t {at}, become: true, {what}{beside}, register: {register}}}\n");
+        let kind = if what.starts_with("package") { "package" } else { "t" };
+        text += &format!("    - {{name: {kind} {at}, become: true, {what}{beside}, register: {register}}}\n");
         said |= is_shell;
         looked = (is_shell && looked) || what.starts_with("stat");
     }
@@ -83,7 +109,7 @@ fn tasks(parts: &[(String, &str)]) -> String {
 fn what_is_shown_of_packages_is_what_is_done() {
     let (cases, config, rng) = super::settings(20);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let there = prop::collection::vec(select(vec!["one", "two", "along", "mta", "other"]), 0..3);
+    let there = prop::collection::vec(select(vec!["one", "two", "along", "mta", "other", "deep"]), 0..3);
     let strategy = (there, prop::collection::vec(task(), 1..6), any::<bool>());
     let sshd = host();
     let holds = |(there, parts, saved): &(Vec<&str>, Vec<(String, &'static str)>, bool)| {
@@ -91,7 +117,7 @@ fn what_is_shown_of_packages_is_what_is_done() {
         on_host(
             &sshd,
             &format!(
-                "dpkg --purge --force-all one two along mta other >/dev/null 2>&1 || true\nrm -rf /etc/law /etc/law-own.conf {}/work\n\
+                "dpkg --purge --force-all one two three four deep along mta other >/dev/null 2>&1 || true\nrm -rf /etc/law /etc/law-own.conf {}/work\n\
                  test -z '{there}' || apt-get -qq install -y{there} >/dev/null 2>&1",
                 sshd.home("alice").display()
             ),
@@ -140,4 +166,60 @@ fn what_is_shown_of_packages_is_what_is_done() {
         failed * 2 < cases,
         "{failed} of {cases} playbooks have failures: what the others show is little"
     );
+}
+
+/// Also behind other installations, as apt tells it of all of them at once.
+#[test]
+fn what_comes_along_is_known() {
+    let sshd = host();
+    let package = |name: &str, more: &str| {
+        format!("    - {{name: \"{name}\", become: true, package: {{name: {name}, state: present{more}}}}}\n")
+    };
+    // What is installed, what is named behind it, and how that comes out.
+    let cases = [
+        (
+            vec![package("two", ""), package("three", "")],
+            vec![("along", "ok"), ("one", "ok"), ("deep", "ok")],
+        ),
+        // One way of several is there by then; what it wishes for comes, too.
+        (vec![package("three", ""), package("four", "")], vec![("two", "changed"), ("deep", "ok")]),
+        (vec![package("mta", ""), package("four", "")], vec![("along", "ok"), ("two", "ok"), ("deep", "ok")]),
+        (
+            vec![package("mta", ""), package("four", ", install_recommends: false")],
+            vec![("two", "ok"), ("deep", "changed")],
+        ),
+        // What an earlier one left out does not come with a later one.
+        (
+            vec![package("four", ", install_recommends: false"), package("mta", "")],
+            vec![("along", "ok"), ("deep", "changed")],
+        ),
+    ];
+    let clean = "dpkg --purge --force-all one two three four deep along mta other >/dev/null 2>&1";
+    for (installed, behind) in cases {
+        on_host(&sshd, clean);
+        let later: String = behind.iter().map(|(name, _)| package(name, "")).collect();
+        let project = Project::ssh(&sshd, &(installed.concat() + &later));
+        for arguments in [&["--check", "--json"][..], &["--yes", "--json"]] {
+            let ran = project.apply(arguments);
+            let came = super::came(&ran.out);
+            for (name, status) in &behind {
+                let task =
+                    came.values().find(|task| task.name == *name).unwrap_or_else(|| panic!("{}", ran.text()));
+                assert_eq!(task.status, *status, "{name}: {}\n{}", installed.concat(), ran.text());
+            }
+        }
+    }
+    // What is there and comes to be needed takes those with it that need it.
+    for (name, shown) in [("along", "deferred"), ("other", "changed")] {
+        on_host(&sshd, &format!("{clean}; apt-get -qq install -y {name} >/dev/null 2>&1"));
+        let removal = package(name, "").replace("present", "absent");
+        let project = Project::ssh(&sshd, &(package("two", "") + &removal));
+        for (arguments, status) in [(&["--check", "--json"][..], shown), (&["--yes", "--json"], "changed")] {
+            let ran = project.apply(arguments);
+            let came = super::came(&ran.out);
+            assert_eq!(came[&1].status, status, "{name}\n{}", ran.text());
+            let takes = status == "changed" && name == "along";
+            assert_eq!(came[&1].diff.contains("\"two\""), takes, "{name}\n{}", ran.text());
+        }
+    }
 }
