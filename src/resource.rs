@@ -22,7 +22,7 @@ pub use interlude::Interlude;
 pub use manner::Manner;
 use prepared::Typed;
 pub use prepared::{Change, Outcome, Prepared};
-pub use seen::{AptAhead, Look, Lookup, Seen};
+pub use seen::{AptAhead, Look, Lookup, PackagesAhead, Seen};
 pub use table::{ResourceType, is_internal, row};
 pub use topic::Topic;
 pub use untold::Untold;

@@ -144,7 +144,7 @@ pub struct SavedTask {
     /// Fingerprints of each facet that it changes.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub facets: IndexMap<String, Prints>,
-    /// A fingerprint of all that it does on the host; of a rescue, of its parameters.
+    /// A fingerprint of all that it does on the host; of a rescue, and of a handler that only rescues notify, of its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<String>,
 }
@@ -199,7 +199,7 @@ impl SavedHost {
             let address = planned.plan.prepared[at].as_ref().and_then(|prepared| prepared.address());
             let (mut facets, mut steps) = (IndexMap::new(), None);
             // It is not known yet what it finds; what it is to do is.
-            if planned.prepare.tasks()[at].is_rescue()
+            if (planned.prepare.tasks()[at].is_rescue() || !task.if_fails.is_empty())
                 && let Some(prepared) = &planned.plan.prepared[at]
             {
                 steps = Some(printer.digest(&prepared.digest()));

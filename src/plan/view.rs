@@ -3,7 +3,7 @@
 use super::{TaskPlan, predict::Overlay};
 use crate::{
     model::{Area, TaskId},
-    resource::{AptAhead, Look, Lookup},
+    resource::{Look, Lookup, PackagesAhead},
     site::{HostTask, Preparation},
 };
 use agent::wire::{Answer, Op, Query};
@@ -43,9 +43,9 @@ impl Lookup for View<'_> {
         self.lets_come
     }
 
-    fn apt_ahead(&self) -> Option<AptAhead> {
+    fn packages_ahead(&self) -> PackagesAhead {
         // Before all others are planned it would be asked for nothing.
-        if self.is_open { None } else { self.overlay.apt_ahead() }
+        if self.is_open { PackagesAhead::Unasked } else { self.overlay.packages_ahead() }
     }
 
     fn packages_may_bring(&self, path: &str) -> bool {

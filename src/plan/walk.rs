@@ -200,8 +200,11 @@ impl Walk<'_> {
             Verdict::Plan(TaskPlan::Deferred { why: why.into(), after: after.to_vec() })
         };
         match &self.preparations[at] {
-            Preparation::Skip(why) => left(why, false),
-            Preparation::Items(items) if let Some(why) = items::all_skipped(items) => left(&why, false),
+            // Its condition may be about what only a failure brings.
+            Preparation::Skip(why) => left(why, !task.reads.is_empty()),
+            Preparation::Items(items) if let Some(why) = items::all_skipped(items) => {
+                left(&why, !task.reads.is_empty())
+            }
             _ if task.is_rescue() => left("runs only when a task of its block fails", true),
             _ if task.handler && notified == Notified::No => left("nothing notifies it", true),
             Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => deferred(why, &behind.all),

@@ -21,9 +21,9 @@ pub trait Lookup {
         false
     }
 
-    /// What earlier tasks install with apt, where later ones go by what this one is predicted to do and apt can tell it.
-    fn apt_ahead(&self) -> Option<AptAhead> {
-        None
+    /// What earlier tasks install.
+    fn packages_ahead(&self) -> PackagesAhead {
+        PackagesAhead::Unasked
     }
 
     /// Whether an earlier task installs packages, which may bring what is at a path: in a place of theirs.
@@ -40,6 +40,28 @@ pub enum Look {
     Unknown(String),
 }
 
+/// What earlier tasks of a plan install, for the package manager to say now what it says of this one then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackagesAhead {
+    /// This is no plan, or not all before it is planned.
+    Unasked,
+    /// These with apt, or nothing.
+    Apt(AptAhead),
+    /// It cannot say so, `installs` or not: packages go as well, settings change, it is not apt.
+    Unclear { installs: bool },
+}
+
+impl PackagesAhead {
+    /// Whether something is installed.
+    pub fn installs(&self) -> bool {
+        match self {
+            Self::Unasked => false,
+            Self::Apt(ahead) => !ahead.names.is_empty(),
+            Self::Unclear { installs } => *installs,
+        }
+    }
+}
+
 /// What earlier tasks of a plan install with apt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AptAhead {
@@ -53,8 +75,10 @@ impl AptAhead {
     /// Whether apt, asked with these options for all at once, says of what is added what it says one after the other: it must not add what
     /// it left out before.
     pub fn goes_on_with(&self, options: &[String]) -> bool {
+        // What only allows something makes no difference where it works without.
         let all_in = |these: &[String], those: &[String], but: &str| {
-            these.iter().all(|option| option == but || those.contains(option))
+            let mut these = these.iter().filter(|option| !option.starts_with("--allow-"));
+            these.all(|option| option == but || those.contains(option))
         };
         self.names.is_empty()
             || all_in(&self.options, options, "--install-recommends")
@@ -200,10 +224,9 @@ impl<'a> Seen<'a> {
         self.lookup.packages_may_bring(path)
     }
 
-    /// What earlier tasks install with apt, where later ones go by what this one is predicted to do: what matters to them alone is asked
-    /// for then only.
-    pub fn apt_ahead(&self) -> Option<AptAhead> {
-        self.lookup.apt_ahead()
+    /// What earlier tasks install. What matters to later ones alone is only asked for where they are planned.
+    pub fn packages_ahead(&self) -> PackagesAhead {
+        self.lookup.packages_ahead()
     }
 
     /// Something the task needs is missing on the host (`why`). Fine when an earlier task may bring it; then the caller plans on its being

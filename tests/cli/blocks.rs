@@ -1,6 +1,6 @@
 //! `block`, `rescue`, `always`.
 
-use crate::project::Project;
+use crate::project::{Project, play};
 
 /// Tasks that write down that they ran, in a file of their own each.
 fn ran(name: &str, more: &str) -> String {
@@ -15,13 +15,20 @@ fn names(project: &Project) -> Vec<String> {
 }
 
 fn project(main: &[String], rescue: &[String], always: &[String], after: &[String]) -> Project {
+    let project = Project::local(&["a"], "");
+    project.write("site.yml", &in_one(main, rescue, always, after));
+    project
+}
+
+/// A play with one block and what comes after it.
+fn in_one(main: &[String], rescue: &[String], always: &[String], after: &[String]) -> String {
     let lines = |indent: &str, tasks: &[String]| -> String {
         tasks.iter().map(|task| format!("{indent}{task}\n")).collect()
     };
     let part = |name: &str, tasks: &[String]| {
         if tasks.is_empty() { String::new() } else { format!("      {name}:\n{}", lines("        ", tasks)) }
     };
-    Project::tasks(&format!(
+    play(&format!(
         "    - name: all of it\n      block:\n{}{}{}{}",
         lines("        ", main),
         part("rescue", rescue),
@@ -256,6 +263,17 @@ fn a_saved_plan_says_what_calls_for_a_rescue_and_lets_it_run() {
     let idle = project(&[ran("main", "")], &[never], &[], &[]);
     idle.write("site.yml", &(idle.read("site.yml") + handler));
     idle.check().exits(10).has(&["> main"]).lacks(&["never", "told"]);
+    // But whose condition is about the failure itself.
+    let fails = format!("{}, register: c}}", ran("fails", "; exit 1").strip_suffix('}').unwrap());
+    let done = "- {name: done, set_fact: {done: true}, needs: [fails]}";
+    let about = |name: &str, when: &str| {
+        format!("{}, when: {when}, notify: told}}", ran(name, "").strip_suffix('}').unwrap())
+    };
+    let rescues = [about("of-result", "c.failed"), about("of-fact", "not (default done false)")];
+    let about = project(&[fails, done.into()], &rescues, &[], &[]);
+    about.write("site.yml", &(about.read("site.yml") + handler));
+    about.check().exits(10).has(&["! of-result", "! of-fact", "! told"]);
+    about.go().exits(0).has(&["a changed of-result", "a changed told"]);
     // Where nothing acts, nothing calls for it.
     let quiet = project(&["- {name: look, stat: {path: /}}".into()], &[ran("rescue", "")], &[], &[]);
     quiet.check().exits(0).lacks(&["! rescue"]);
@@ -315,4 +333,15 @@ fn a_rescue_that_would_do_something_else_is_not_what_was_planned() {
     );
     assert_eq!(run("one", &["apply", "p.plan"]).0, Some(0));
     assert_eq!(project.read("h/a/x"), "one");
+    // Nor is the handler that it notifies.
+    let rescue = format!("{}, notify: told}}", ran("rescue", "").strip_suffix('}').unwrap());
+    let handler =
+        "  handlers:\n    - {name: told, copy: {dest: \"{{home}}/y\", content: \"{{env \\\"WORD\\\"}}\"}}\n";
+    project.write("site.yml", &(in_one(&[ran("main", "; exit 1")], &[rescue], &[], &[]) + handler));
+    assert_eq!(run("one", &["plan", "inventory.yml", "-o", "p.plan"]).0, Some(10));
+    let (code, said) = run("two", &["apply", "p.plan"]);
+    assert_eq!(code, Some(41), "{said}");
+    assert!(said.contains("`told` (path:") && said.contains("something else if it is called for"), "{said}");
+    assert_eq!(run("one", &["apply", "p.plan"]).0, Some(0));
+    assert_eq!(project.read("h/a/y"), "one");
 }

@@ -90,7 +90,7 @@ pub fn locked_out(line: &mut Line) {
     let wrong = ["-e", "{admin_cidrs: [203.0.113.0/24], firewall_confirm_within: 60}"];
     let only = ["--yes", "--tags", "firewall", "--limit", guest.name];
     let refused = program.apply(&[&only, &wrong[..]].concat()).expect(20);
-    assert!(refused.err.contains("these rules let nobody in"), "{refused}");
+    assert!(refused.to_string().contains("these rules let nobody in"), "{refused}");
     assert_eq!(guest.sh(rules), before, "it was refused before anything was touched");
     // Whoever says that it is meant is not left outside either.
     let inventory = program.scratch.join("meant");

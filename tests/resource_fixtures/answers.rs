@@ -24,7 +24,7 @@ use agent::{
 };
 use lustores_provision::{
     model::Area,
-    resource::{AptAhead, Look, Lookup},
+    resource::{AptAhead, Look, Lookup, PackagesAhead},
 };
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -149,13 +149,14 @@ impl Lookup for Answers {
     }
 
     /// Where the case has an answer that is for later tasks alone.
-    fn apt_ahead(&self) -> Option<AptAhead> {
+    fn packages_ahead(&self) -> PackagesAhead {
         let texts = |key: &str| {
             let list = self.given("apt", key).and_then(Value::as_array);
             list.map(|list| list.iter().map(string).collect()).unwrap_or_default()
         };
         let is_asked = self.given.keys().any(|key| key.starts_with("output apt-simulate install"));
-        is_asked.then(|| AptAhead { names: texts("ahead"), options: texts("ahead options") })
+        let ahead = || AptAhead { names: texts("ahead"), options: texts("ahead options") };
+        if is_asked { PackagesAhead::Apt(ahead()) } else { PackagesAhead::Unasked }
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Overlay;
 use crate::{
     model::Area,
-    resource::{AptAhead, Effect},
+    resource::{AptAhead, Effect, PackagesAhead},
 };
 use agent::wire::{Answer, Op, PackageTool, Probe, Query};
 
@@ -31,14 +31,18 @@ fn is_installed(answer: &Answer) -> bool {
 }
 
 impl Overlay {
-    /// What apt is to be told beside the next installation, so that it says of that now what it says then. `None` where it cannot: once
-    /// something is removed or upgraded, or apt's settings are changed.
-    pub fn apt_ahead(&self) -> Option<AptAhead> {
+    /// What apt is to be told beside the next installation, so that it says of that now what it says then. It cannot once something is
+    /// removed or upgraded, or apt's settings are changed.
+    pub fn packages_ahead(&self) -> PackagesAhead {
         let settings = Area::Path("/etc/apt".into());
         let touches = |path: &String| Area::Path(path.clone()).overlaps(&settings);
-        let is_unknown = self.unknown.iter().any(|(area, ..)| area.overlaps(&settings));
-        let is_told = !is_unknown && !self.files.keys().any(touches);
-        self.apt.clone().filter(|_| is_told)
+        let is_unclear = |here: &Area| self.unknown.iter().any(|(area, ..)| area.overlaps(here));
+        match &self.apt {
+            Some(ahead) if !is_unclear(&settings) && !self.files.keys().any(touches) => {
+                PackagesAhead::Apt(ahead.clone())
+            }
+            _ => PackagesAhead::Unclear { installs: self.installed > 0 || is_unclear(&Area::Packages) },
+        }
     }
 
     /// Takes what a task installs, and what it is predicted to bring along, as further words to apt.
@@ -125,9 +129,12 @@ mod tests {
         let told = |ops: &[Op], effects: &[Effect]| {
             let mut overlay = Overlay::new("root");
             overlay.add("t", ops, effects, &[], &there);
-            overlay.apt_ahead().map(|ahead| (ahead.names.join(" "), ahead.options.join(" ")))
+            match overlay.packages_ahead() {
+                PackagesAhead::Apt(ahead) => Ok((ahead.names.join(" "), ahead.options.join(" "))),
+                other => Err(other.installs()),
+            }
         };
-        let is = |names: &str, options: &str| Some((names.to_owned(), options.to_owned()));
+        let is = |names: &str, options: &str| Ok((names.to_owned(), options.to_owned()));
         let install = || packages(AptGet, &["install", "--no-remove", "git=2", "there"]);
         assert_eq!(told(&[], &[]), is("", ""));
         assert_eq!(
@@ -148,21 +155,23 @@ mod tests {
             told(&[install(), bare()], &[]),
             is("git=2 there vim", "--no-remove --no-install-recommends")
         );
-        assert_eq!(told(&[bare(), install()], &[]), None);
+        assert_eq!(told(&[bare(), install()], &[]), Err(true));
+        assert_eq!(told(&[packages(AptGet, &["remove", "git"]), install()], &[]), Err(true));
         for words in [
             &["remove", "git"][..],
             &["upgrade", "--with-new-pkgs"],
             &["install", "--fix-broken", "--no-remove"],
         ] {
-            assert_eq!(told(&[packages(AptGet, words)], &[]), None, "{words:?}");
+            assert_eq!(told(&[packages(AptGet, words)], &[]), Err(words[0] != "remove"), "{words:?}");
         }
-        let write = Op::WriteFile {
+        let write = || Op::WriteFile {
             path: "/etc/apt/preferences.d/x".into(),
             content: Content::from(""),
             attrs: Default::default(),
             check: None,
         };
-        assert_eq!(told(&[install(), write], &[]), None);
+        assert_eq!(told(&[write(), install()], &[]), Err(true));
+        assert_eq!(told(&[write()], &[]), Err(false));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     spec::{Spec, Wanted},
     state::{Along, Item, Packages},
 };
-use crate::resource::{AptAhead, Fault, Observe, Pause, Seen};
+use crate::resource::{AptAhead, Fault, Observe, PackagesAhead, Pause, Seen};
 use agent::wire::{Answer, AptPlan, Probe, Query};
 use std::collections::BTreeSet;
 
@@ -20,43 +20,54 @@ pub fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()>
         false => AptPlan::Remove { names: names.clone(), purge, auto: spec.autoremove },
     };
     let (along, essential) = steps(&simulate(seen, plan)?);
+    let bare = |name: &str| name.split(':').next().unwrap_or_default().to_string();
     let goes = |item: &&Item| along.iter().any(|step| bare(&step.name) == bare(&item.name));
     // Only an earlier task will have installed it: what needs it by then, apt cannot say now.
     if let Some(item) = packages.items.iter().filter(gone).find(|item| essential.is_empty() && !goes(item)) {
         return Err(Pause::NotYet(format!("what goes along with `{}` shows when it is there", item.name)));
     }
-    if !goes_alike(spec, &names, &along, seen)? {
-        let names = names.join("`, `");
-        return Err(Pause::NotYet(format!(
-            "what goes along with `{names}` shows when what is installed before is there"
-        )));
+    packages.along = along;
+    packages.essential = essential;
+    if packages.essential.is_empty() {
+        behind_installs(spec, &names, packages, seen)?;
     }
     let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
-    packages.along = along.into_iter().filter(|step| !is_named(&step.name)).collect();
-    packages.essential = essential;
+    packages.along.retain(|step| !is_named(&step.name));
     Ok(())
 }
 
-/// Whether the same goes with a removal once what earlier tasks install is there: that may need some of it.
-fn goes_alike(spec: &Spec, removed: &[String], along: &[Along], seen: &Seen) -> Observe<bool> {
-    let Some(ahead) = seen.apt_ahead().filter(|ahead| !ahead.names.is_empty() && !removed.is_empty()) else {
-        return Ok(true);
-    };
+/// Why it is not known what a removal comes to.
+pub const BEHIND_INSTALLS: &str = "what it comes to shows when what is installed before is there";
+
+/// What goes once that is there which earlier tasks install: they may need some of it.
+pub fn behind_installs(spec: &Spec, removed: &[String], packages: &mut Packages, seen: &Seen) -> Observe<()> {
+    let ahead = seen.packages_ahead();
+    if !ahead.installs() || packages.along.is_empty() && !spec.autoremove {
+        return Ok(());
+    }
+    let not_yet = || Pause::NotYet(BEHIND_INSTALLS.into());
+    let (PackagesAhead::Apt(ahead), None) = (ahead, spec.upgrade) else { return Err(not_yet()) };
     let goes = removed.iter().map(|name| format!("{name}-"));
     let more = [("--purge", spec.state == Wanted::Purged), ("--auto-remove", spec.autoremove)];
     let more = more.into_iter().filter(|(_, is)| *is).map(|(option, _)| option.to_string());
-    let options = ahead.options.into_iter().filter(|option| option != "--no-remove").chain(more).collect();
     let plan = Query::Run(Probe::AptSimulate(AptPlan::Install {
-        names: ahead.names.into_iter().chain(goes).collect(),
-        options,
+        names: ahead.names.iter().cloned().chain(goes).collect(),
+        options: ahead.options.into_iter().filter(|option| option != "--no-remove").chain(more).collect(),
     }));
     let [said] = seen.all([plan.clone()])?;
     seen.leave_open(&plan);
-    let Answer::Output(said) = said else { return Ok(false) };
-    let gone = |steps: &[Along]| -> BTreeSet<String> {
-        steps.iter().filter(|step| step.to.is_none()).map(|step| step.name.clone()).collect()
-    };
-    Ok(said.code == 0 && gone(&steps(&text(&said)).0) == gone(along))
+    let Answer::Output(said) = said else { return Err(not_yet()) };
+    let (gone, comes): (Vec<_>, Vec<_>) =
+        steps(&text(&said)).0.into_iter().partition(|step| step.to.is_none());
+    // Apt would rather install something else than let go of what is named.
+    let is_ahead = |step: &Along| ahead.names.iter().any(|name| unversioned(name) == step.name);
+    let names = |steps: &[Along]| steps.iter().map(|step| step.name.clone()).collect::<BTreeSet<_>>();
+    let is_same = removed.is_empty() || names(&gone) == names(&packages.along);
+    if said.code != 0 || !comes.iter().all(is_ahead) || !is_same {
+        return Err(not_yet());
+    }
+    packages.along = gone;
+    Ok(())
 }
 
 /// What comes along with an installation, once those of earlier tasks are done. Nobody knows where lists do not know a package yet, or apt
@@ -69,23 +80,23 @@ pub fn needs(spec: &Spec, packages: &Packages, ahead: AptAhead, seen: &Seen) -> 
     if names.is_empty() || !is_told {
         return Ok(vec![]);
     }
-    let known: Vec<String> = ahead.names.iter().map(|name| bare(name)).collect();
-    let names = [ahead.names, names].concat();
+    let names = [ahead.names.clone(), names].concat();
     let plan = Query::Run(Probe::AptSimulate(AptPlan::Install { names, options }));
     let [said] = seen.all([plan.clone()])?;
     // What is shown and done is the same whatever they need.
     seen.leave_open(&plan);
     let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
-    let is_new = |step: &Along| !is_named(&step.name) && !known.contains(&bare(&step.name));
+    let is_known = |step: &Along| ahead.names.iter().any(|name| unversioned(name) == step.name);
+    let is_new = |step: &Along| !is_named(&step.name) && !is_known(step);
     Ok(match said {
         Answer::Output(said) if said.code == 0 => steps(&text(&said)).0.into_iter().filter(is_new).collect(),
         _ => vec![],
     })
 }
 
-/// A package's name without version and architecture.
-fn bare(name: &str) -> String {
-    name.split([':', '=']).next().unwrap_or_default().into()
+/// A package as apt names it, where it was told a version.
+fn unversioned(name: &str) -> &str {
+    name.split('=').next().unwrap_or_default()
 }
 
 /// What apt would do; a refusal that names essential packages is an answer.

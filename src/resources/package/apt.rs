@@ -2,11 +2,11 @@
 
 use super::super::shared::unit::output;
 use super::{
-    along::{needs, removal, simulate, steps},
+    along::{behind_installs, needs, removal, simulate, steps},
     spec::{Manager, Named, Spec, Upgrade, Wanted},
     state::{Item, Packages, Provided},
 };
-use crate::resource::{Effect, Fault, Observe, Pause, Seen};
+use crate::resource::{Effect, Fault, Observe, PackagesAhead, Pause, Seen};
 use agent::wire::{Answer, AptPlan, Op, Output, PackageTool, Probe, Query};
 
 /// One query for each name, so that tasks that share a package share the answer.
@@ -38,6 +38,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         };
         if let Some(plan) = plan {
             packages.along = steps(&simulate(seen, plan)?).0;
+            behind_installs(spec, &[], &mut packages, seen)?;
         }
     }
     let installs = packages
@@ -48,7 +49,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         // New lists may say something else.
         if packages.lists_old.is_none()
             && !packages.lists_old_if_installing
-            && let Some(ahead) = seen.apt_ahead()
+            && let PackagesAhead::Apt(ahead) = seen.packages_ahead()
         {
             packages.needs = needs(spec, &packages, ahead, seen)?;
         }

@@ -2,6 +2,7 @@
 
 use super::super::shared::unit::output;
 use super::{
+    along::BEHIND_INSTALLS,
     apt::text,
     rpm,
     spec::{Manager, Named, Spec, Upgrade, Wanted},
@@ -48,6 +49,10 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     }
     if spec.autoremove {
         packages.along.extend(gone(ask(seen, DnfQuestion::Unneeded)?));
+    }
+    let goes = spec.removes() && packages.items.iter().any(|item| item.installed.is_some());
+    if (goes || !packages.along.is_empty() || spec.autoremove) && seen.packages_ahead().installs() {
+        return Err(Pause::NotYet(BEHIND_INSTALLS.into()));
     }
     let named = packages.items.iter().map(|item| item.name.clone()).collect::<Vec<_>>();
     packages.along.retain(|along| !named.contains(&along.name));

@@ -209,17 +209,36 @@ fn what_comes_along_is_known() {
             }
         }
     }
-    // What is there and comes to be needed takes those with it that need it.
-    for (name, shown) in [("along", "deferred"), ("other", "changed")] {
-        on_host(&sshd, &format!("{clean}; apt-get -qq install -y {name} >/dev/null 2>&1"));
-        let removal = package(name, "").replace("present", "absent");
-        let project = Project::ssh(&sshd, &(package("two", "") + &removal));
-        for (arguments, status) in [(&["--check", "--json"][..], shown), (&["--yes", "--json"], "changed")] {
+    let gone = |name: &str| package(name, "").replace("present", "absent");
+    let absent = |name: &str| package(name, "").replace("present", "absent");
+    let rest = "    - {name: rest, become: true, package: {autoremove: true}}\n".to_owned();
+    // What is there and comes to be needed takes those with it that need it, and stays where nobody needed it: what is there, what of that is
+    // taken out by force, the tasks, how the last one is shown and comes out, and what goes with it.
+    for (there, without, tasks, shown, done, goes) in [
+        ("along", "", package("two", "") + &absent("along"), "deferred", "changed", "two"),
+        ("other", "", package("two", "") + &absent("other"), "changed", "changed", "other"),
+        // Apt would rather take another way than let go of what is named with it.
+        ("along two", "", package("four", "") + &absent("two"), "deferred", "changed", "four"),
+        (
+            "along mta",
+            "",
+            package("two", "") + &absent("mta") + &absent("along"),
+            "deferred",
+            "changed",
+            "two",
+        ),
+        ("two", "two", package("two", "") + &rest, "ok", "ok", "along"),
+        ("two", "two", package("one", "") + &rest, "changed", "changed", "along"),
+    ] {
+        let forced = format!("test -z '{without}' || dpkg --purge --force-all {without} >/dev/null 2>&1");
+        on_host(&sshd, &format!("{clean}; apt-get -qq install -y {there} >/dev/null 2>&1; {forced}"));
+        let project = Project::ssh(&sshd, &tasks);
+        for (arguments, status) in [(&["--check", "--json"][..], shown), (&["--yes", "--json"], done)] {
             let ran = project.apply(arguments);
-            let came = super::came(&ran.out);
-            assert_eq!(came[&1].status, status, "{name}\n{}", ran.text());
-            let takes = status == "changed" && name == "along";
-            assert_eq!(came[&1].diff.contains("\"two\""), takes, "{name}\n{}", ran.text());
+            let (_, last) = super::came(&ran.out).into_iter().last().unwrap();
+            assert_eq!(last.status, status, "{tasks}\n{}", ran.text());
+            let names = last.diff.contains(&format!("\"{goes}\""));
+            assert_eq!(names, status == "changed", "{goes}: {tasks}\n{}", ran.text());
         }
     }
 }
