@@ -209,7 +209,6 @@ fn what_comes_along_is_known() {
             }
         }
     }
-    let gone = |name: &str| package(name, "").replace("present", "absent");
     let absent = |name: &str| package(name, "").replace("present", "absent");
     let rest = "    - {name: rest, become: true, package: {autoremove: true}}\n".to_owned();
     // What is there and comes to be needed takes those with it that need it, and stays where nobody needed it: what is there, what of that is
@@ -235,7 +234,7 @@ fn what_comes_along_is_known() {
         let project = Project::ssh(&sshd, &tasks);
         for (arguments, status) in [(&["--check", "--json"][..], shown), (&["--yes", "--json"], done)] {
             let ran = project.apply(arguments);
-            let (_, last) = super::came(&ran.out).into_iter().last().unwrap();
+            let (_, last) = super::came(&ran.out).into_iter().next_back().unwrap();
             assert_eq!(last.status, status, "{tasks}\n{}", ran.text());
             let names = last.diff.contains(&format!("\"{goes}\""));
             assert_eq!(names, status == "changed", "{goes}: {tasks}\n{}", ran.text());
