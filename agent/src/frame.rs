@@ -11,6 +11,9 @@ use std::io::{self, Read, Write};
 /// Largest frame in bytes. Bigger files are refused by the controller before anything is sent.
 pub const MAX_FRAME: usize = 64 << 20;
 
+/// Bytes of files that are sent at once at most: with what goes along they fit into a frame.
+pub const CONTENT: usize = 60 << 20;
+
 /// Bytes of questions or answers from which on more of them come in a message of their own.
 pub const PART: usize = 12 << 20;
 

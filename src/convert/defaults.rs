@@ -8,8 +8,11 @@ use crate::{
 };
 
 /// A resource, the parameter that makes a default matter, the parameter that is left out, and Ansible's default.
-const WRITTEN_DOWN: &[(&str, &str, &str, bool)] =
-    &[("assemble", "src", "remote_src", true), ("user", "groups", "append", false)];
+const WRITTEN_DOWN: &[(&str, &str, &str, bool)] = &[
+    ("assemble", "src", "remote_src", true),
+    ("user", "groups", "append", false),
+    ("user", "system", "create_home", true),
+];
 
 impl Editor {
     /// Writes down Ansible's defaults where ours are others.

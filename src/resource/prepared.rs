@@ -235,6 +235,7 @@ impl<R: Resource> Prepared for Typed<R> {
                 R::NAME
             )));
         }
+        fits(&ops)?;
         if ops.is_empty() {
             let asked = seen.into_asked().into_iter().map(|(q, _)| q).collect();
             return Ok(Outcome::Unchanged { asked, notes, held });
@@ -260,4 +261,19 @@ impl<R: Resource> Prepared for Typed<R> {
             wanted: self::held(&wanted_facets),
         })))
     }
+}
+
+/// What is sent at once has to fit into a frame.
+fn fits(ops: &[Op]) -> Result<(), Fault> {
+    let bytes = |op: &Op| if let Op::WriteFile { content, .. } = op { content.bytes().len() } else { 0 };
+    let sent: usize = ops.iter().map(bytes).sum();
+    if sent <= frame::CONTENT {
+        return Ok(());
+    }
+    let fault = Fault::new(format!(
+        "{} MiB are to be sent, and {} at once at most",
+        sent.div_ceil(1 << 20),
+        frame::CONTENT >> 20
+    ));
+    Err(fault.hint("let the host fetch it: `get_url` and `unarchive`, or `git`"))
 }

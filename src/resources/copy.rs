@@ -33,7 +33,7 @@ pub struct Spec {
     // One of both is needed: the schema says so in its own way.
     #[schemars(required)]
     content: Option<Text>,
-    /// The name of a file in `files/`, or with `remote_src` the path of one on the host, in place of `content`.
+    /// The name of a file in `files/`, of up to 60 MiB, or with `remote_src` the path of one on the host, in place of `content`.
     src: Option<HostPath>,
     /// `src` is a file on the host. It is copied there, however large, and again whenever one of both differs. No directory: that is
     /// `command: {argv: [cp, -a, FROM, TO], creates: TO}`.

@@ -3,12 +3,12 @@
 use super::shared::{HostPath, READ_LIMIT, account::Wanted, docker};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
+    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold, file_query},
     yaml::Text,
 };
 use agent::{
     secret::Content,
-    wire::{Exec, Op, Output},
+    wire::{Attrs, Exec, Kind, Op, Output, Query},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ pub struct DockerLogin;
 /// Logs in to a registry, or out of it.
 ///
 /// The registry is asked only when the credentials that docker keeps are other ones; one that does not take them leaves what was kept
-/// as it is. They stand in `config.json`, readable by root:
+/// as it is. They stand in `config.json`, which is closed to others:
 /// where a helper keeps them (`credsStore`), nobody can compare them, and the task says so.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +34,8 @@ pub struct Spec {
     username: Option<String>,
     /// Given to docker on its standard input. Needed for a login.
     password: Option<Text>,
-    /// The folder of docker's `config.json`: that of the account which pulls.
+    /// The folder of docker's `config.json`: that of the account which pulls. The task is to be done as that account (`become_user`): what
+    /// root writes there it cannot read.
     #[serde(default = "of_root")]
     config: HostPath,
     /// `present` (default) or `absent`: logged out.
@@ -105,6 +106,8 @@ impl Spec {
 pub struct LoginState {
     username: Option<String>,
     password: Option<Vec<u8>>,
+    /// Of the file that they are in.
+    mode: Option<u32>,
 }
 
 impl State for LoginState {
@@ -116,6 +119,9 @@ impl State for LoginState {
         if let Some(password) = &self.password {
             facets.insert("password".into(), Facet::Secret(password.clone()));
         }
+        if let Some(mode) = self.mode {
+            facets.insert("mode".into(), format!("{mode:04o}").into());
+        }
         facets
     }
 }
@@ -124,12 +130,12 @@ impl State for LoginState {
 fn kept(entry: &Value) -> LoginState {
     let auth = entry["auth"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
     let Some(colon) = auth.iter().position(|byte| *byte == b':') else {
-        return LoginState { username: Some(String::new()), password: None };
+        return LoginState { username: Some(String::new()), ..LoginState::default() };
     };
     // Docker ends what it keeps with NULs, in some versions.
     let end = auth.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1).max(colon + 1);
     let username = String::from_utf8_lossy(&auth[..colon]).into_owned();
-    LoginState { username: Some(username), password: Some(auth[colon + 1..end].to_vec()) }
+    LoginState { username: Some(username), password: Some(auth[colon + 1..end].to_vec()), mode: None }
 }
 
 impl Resource for DockerLogin {
@@ -158,6 +164,10 @@ docker_login:
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<LoginState> {
         spec.check()?;
+        seen.each([
+            file_query(&spec.file()),
+            Query::Read { path: spec.file(), limit: READ_LIMIT, secret: true },
+        ])?;
         let Some(content) = seen.content(&spec.file(), READ_LIMIT, true)? else {
             return Ok(LoginState::default());
         };
@@ -185,20 +195,32 @@ docker_login:
                 .hint("what it stands for cannot be compared: log in by hand")
                 .into());
         }
-        Ok(if entry.is_object() { kept(entry) } else { LoginState::default() })
+        let meta = seen.meta(&spec.file())?;
+        // What a link leads to is somebody else's.
+        let mode = meta.filter(|meta| matches!(meta.kind, Kind::File { .. })).map(|meta| meta.mode);
+        let kept = if entry.is_object() { kept(entry) } else { LoginState::default() };
+        Ok(LoginState { mode: mode.filter(|_| spec.state == Wanted::Present), ..kept })
     }
 
-    fn desired(spec: &Spec, _: &LoginState) -> Result<LoginState, Fault> {
+    fn desired(spec: &Spec, from: &LoginState) -> Result<LoginState, Fault> {
         if spec.state == Wanted::Absent {
             return Ok(LoginState::default());
         }
         let password = spec.password.as_ref().map(|text| text.bytes().to_vec());
-        Ok(LoginState { username: spec.username.clone(), password })
+        Ok(LoginState {
+            username: spec.username.clone(),
+            password,
+            mode: from.mode.map(|mode| mode & !0o007),
+        })
     }
 
     fn ops(spec: &Spec, from: &LoginState, to: &LoginState) -> Vec<Op> {
-        if from.facets() == to.facets() {
-            return vec![];
+        let closed = to.mode.filter(|mode| from.mode != Some(*mode)).map(|mode| Op::SetAttrs {
+            path: spec.file(),
+            attrs: Attrs { mode: Some(mode), ..Attrs::default() },
+        });
+        if (&from.username, &from.password) == (&to.username, &to.password) {
+            return closed.into_iter().collect();
         }
         let folder = spec.config.to_string();
         let mut args = vec!["--config", &folder];
@@ -210,7 +232,8 @@ docker_login:
                 args.extend(spec.registry());
                 let stdin = Some(Content::new(password.bytes(), true));
                 let argv = ["docker"].into_iter().chain(args);
-                vec![Op::Exec { exec: Exec { stdin, ..Exec::new(argv) }, ok: vec![] }]
+                let login = Op::Exec { exec: Exec { stdin, ..Exec::new(argv) }, ok: vec![] };
+                closed.into_iter().chain([login]).collect()
             }
             _ => {
                 args.push("logout");
@@ -229,8 +252,9 @@ docker_login:
         docker::remedy(output)
     }
 
-    fn effects(spec: &Spec, _: &LoginState, _: &LoginState, _: &[Op]) -> Vec<Effect> {
+    fn effects(spec: &Spec, _: &LoginState, _: &LoginState, ops: &[Op]) -> Vec<Effect> {
         // The daemon holds what it held.
-        vec![Effect::Unknown(Area::Path(spec.file()))]
+        let is_written = ops.iter().any(|op| matches!(op, Op::Exec { .. }));
+        is_written.then(|| Effect::Unknown(Area::Path(spec.file()))).into_iter().collect()
     }
 }

@@ -14,18 +14,9 @@ use agent::{
 };
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 pub struct EnvFile;
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Quoting {
-    /// As Docker Compose reads `.env` files and `env_file:`.
-    #[default]
-    Compose,
-}
 
 /// Writes an environment file with one entry per key, quoted as Docker Compose reads it.
 ///
@@ -37,10 +28,6 @@ pub struct Spec {
     path: HostPath,
     /// Names and values. A value is one line; secrets are never shown.
     values: IndexMap<String, Text>,
-    /// How values are quoted.
-    #[serde(default)]
-    #[expect(dead_code, reason = "there is one way so far; written down so that another can be added")]
-    quoting: Quoting,
     /// Keeps variables that the file holds and `values` does not name.
     #[serde(default)]
     keep: bool,

@@ -1,8 +1,8 @@
 //! `lineinfile`: one line of a text file.
 
 use super::shared::{
-    Edited, FileState, HostPath, Presence, Validate, attrs, body, check_groups, expand, owners, pattern,
-    place,
+    Edited, FileState, HostPath, Presence, Validate, attrs, body, check_groups, expand, line_break, owners,
+    pattern, place,
 };
 use crate::{
     model::{Address, Claim, Footprint},
@@ -115,7 +115,8 @@ impl Spec {
         }
         let at = place(&lines, self.insertbefore.as_deref(), self.insertafter.as_deref())?;
         let ended = at == 0 || lines[at - 1].ends_with('\n');
-        let added = format!("{}{line}\n", if ended { "" } else { "\n" });
+        let end = line_break(text);
+        let added = format!("{}{line}{end}", if ended { "" } else { end });
         lines.insert(at, &added);
         Ok(lines.concat())
     }

@@ -26,6 +26,27 @@ fn a_script_of_files_runs_with_its_arguments_and_what_it_prints_is_registered() 
 }
 
 #[test]
+fn a_file_that_is_too_large_to_be_sent_is_told_before_anything_is_done() {
+    let project = Project::tasks(
+        "    - {name: first, copy: {dest: \"{{home}}/first\", content: x}}\n    - {name: large, copy: {dest: \"{{home}}/x\", src: large}}\n",
+    );
+    project.write("files/large", "");
+    let large = fs::OpenOptions::new().write(true).open(project.path("files/large")).unwrap();
+    large.set_len((60 << 20) + 1).unwrap();
+    for arguments in [CHECK, YES] {
+        project.run(arguments).exits(40).has(&[
+            "61 MiB are to be sent, and 60 at once at most",
+            "`get_url`",
+            "site.yml:4:",
+        ]);
+    }
+    assert!(!project.has("h/a/first"));
+    large.set_len(60 << 20).unwrap();
+    project.run(YES).exits(0);
+    assert_eq!(fs::metadata(project.path("h/a/x")).unwrap().len(), 60 << 20);
+}
+
+#[test]
 fn an_archive_of_files_is_unpacked_and_then_is_as_wanted() {
     let project = Project::tasks(
         "    - file: {path: \"{{home}}/to\", state: directory}\n    \

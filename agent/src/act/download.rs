@@ -82,6 +82,10 @@ fn fetch(wish: &Download, file: &mut File, progress: &mut dyn FnMut(Content)) ->
     if output.code != 0 {
         let mut failed = ended(if which("curl").is_some() { "curl" } else { "wget" }, output);
         failed.message = format!("cannot fetch {}: {}", wish.url, failed.message);
+        if failed.message.contains("redirections exceeded") && is_bound(wish) {
+            failed.message +=
+                "; wget may not be sent elsewhere with headers or from HTTPS, and curl may (`package: curl`)";
+        }
         return Err(failed);
     }
     Ok(sum(file)?)
@@ -140,6 +144,11 @@ fn curl(wish: &Download, begun: u64) -> Result<Command, String> {
     Ok((["curl", "-q", "--config", "-"].map(String::from).into(), config))
 }
 
+/// Whether wget must not follow redirects.
+fn is_bound(wish: &Download) -> bool {
+    !wish.headers.is_empty() || wish.url.starts_with("https:")
+}
+
 fn wget(wish: &Download, begun: u64) -> Command {
     let mut config = vec![];
     for (name, value) in &wish.headers {
@@ -147,8 +156,7 @@ fn wget(wish: &Download, begun: u64) -> Command {
     }
     let timeout = format!("--timeout={}", wish.silence_s.max(1));
     // wget takes the headers along to whichever server it is sent to, and from TLS to none.
-    let bound = !wish.headers.is_empty() || wish.url.starts_with("https:");
-    let redirects = format!("--max-redirect={}", if bound { 0 } else { 10 });
+    let redirects = format!("--max-redirect={}", if is_bound(wish) { 0 } else { 10 });
     let mut argv: Vec<String> = ["wget", "--config=/dev/stdin", "--no-verbose", "--no-hsts", "--tries=1"]
         .into_iter()
         .chain([redirects.as_str(), &timeout, "--output-document=-"])

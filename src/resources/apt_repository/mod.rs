@@ -3,7 +3,7 @@
 mod key;
 
 use self::key::{Format, Remote};
-use super::shared::{HostPath, OneOrMany};
+use super::shared::{HostPath, OneOrMany, roots};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{
@@ -105,6 +105,9 @@ fn every_package() -> String {
     "*".into()
 }
 
+/// Mode, owner and group of what is written.
+const ATTRS: &str = "0644 root root";
+
 /// What a file holds.
 #[derive(Clone, PartialEq)]
 enum Held {
@@ -118,6 +121,8 @@ enum Held {
 #[derive(Default)]
 pub struct Files {
     files: Vec<(&'static str, String, Held)>,
+    /// Mode, owner and group of keys that are there and stay: apt reads them as a user of its own.
+    attrs: Vec<(String, String)>,
     /// Paths of files that are there, and not this source's.
     not_ours: Vec<String>,
     keyrings_exist: bool,
@@ -134,7 +139,8 @@ impl State for Files {
         };
         let there = self.files.iter().filter_map(|(name, _, held)| Some(((*name).to_string(), facet(held)?)));
         let list = self.unfetched.then(|| ("package list".to_string(), "not fetched".into()));
-        there.chain(list).collect()
+        let attrs = self.attrs.iter().map(|(name, attrs)| (name.clone(), attrs.as_str().into()));
+        there.chain(attrs).chain(list).collect()
     }
 }
 
@@ -260,10 +266,18 @@ impl Resource for AptRepository {
         let wanted = spec.wanted();
         let read = |path: &str| Query::Read { path: path.into(), limit: LIMIT, secret: false };
         let reads = wanted.iter().map(|(_, path, _)| read(path));
-        seen.each(reads.chain([file_query(KEYRINGS)]))?;
+        let keys = wanted.iter().map(|(_, path, _)| path).filter(|path| path.starts_with(KEYRINGS));
+        seen.each(reads.chain(keys.map(|path| file_query(path))).chain([file_query(KEYRINGS)]))?;
         let source = seen.content(&spec.source_path(), LIMIT, false)?;
-        let (mut files, mut not_ours) = (vec![], vec![]);
+        let (mut files, mut not_ours, mut attrs) = (vec![], vec![], vec![]);
         for (facet, path, wanted) in wanted {
+            if path.starts_with(KEYRINGS)
+                && wanted != Held::Nothing
+                && let Some(meta) = seen.meta(&path)?
+            {
+                let own = format!("{:04o} {} {}", meta.mode, meta.owner, meta.group);
+                attrs.push((format!("{facet} attributes"), own));
+            }
             let held = match (seen.content(&path, LIMIT, false)?, wanted) {
                 (None, _) => Held::Nothing,
                 (Some(_), Held::Nothing) if !spec.goes(&path, source.as_ref()) => {
@@ -289,17 +303,18 @@ impl Resource for AptRepository {
                 .stdout
                 .bytes()
                 .starts_with(b"unfetched");
-        Ok(Files { files, not_ours, keyrings_exist, unfetched })
+        Ok(Files { files, attrs, not_ours, keyrings_exist, unfetched })
     }
 
     fn desired(spec: &Spec, from: &Files) -> Result<Files, Fault> {
         let mut files = spec.wanted();
         files.retain(|(_, path, _)| !from.not_ours.contains(path));
-        Ok(Files { files, not_ours: from.not_ours.clone(), keyrings_exist: true, unfetched: false })
+        let attrs = from.attrs.iter().map(|(name, _)| (name.clone(), ATTRS.to_string())).collect();
+        Ok(Files { files, attrs, not_ours: from.not_ours.clone(), keyrings_exist: true, unfetched: false })
     }
 
     fn ops(_: &Spec, from: &Files, to: &Files) -> Vec<Op> {
-        let attrs = Attrs { mode: Some(0o644), owner: Some("root".into()), group: Some("root".into()) };
+        let attrs = roots(0o644);
         let changed = from.files.iter().zip(&to.files).filter(|(a, b)| a.2 != b.2);
         let is_there = |(_, _, held): &&(&str, String, Held)| *held != Held::Nothing;
         let source = to.files.last().filter(is_there).map(|(_, path, _)| path);
@@ -322,6 +337,18 @@ impl Resource for AptRepository {
                 Held::Nothing => ops.push(Op::Remove { path: path.clone(), recursive: false }),
             }
             fetches |= *facet != "pin";
+        }
+        // What is written anew has them already.
+        let same = from.files.iter().zip(&to.files).filter(|(a, b)| a.2 == b.2);
+        for (_, (facet, path, _)) in same {
+            let of = |files: &Files| {
+                let name = format!("{facet} attributes");
+                files.attrs.iter().find(|(known, _)| *known == name).map(|(_, attrs)| attrs.clone())
+            };
+            if of(from) != of(to) {
+                ops.push(Op::SetAttrs { path: path.clone(), attrs: attrs.clone() });
+                fetches = true;
+            }
         }
         if let Some(source) = source.filter(|_| fetches) {
             // Only this list: the others are as good as they were. apt takes it lightly when it cannot reach a server.

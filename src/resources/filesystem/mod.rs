@@ -20,8 +20,8 @@ pub struct Filesystem;
 /// Makes a filesystem on a device that is empty, and grows it with the device.
 ///
 /// A device that holds anything is never formatted: another filesystem, a partition table, or a part of LVM, RAID or LUKS is refused with
-/// what was found, and so is data of no known kind: it must read as zeros. There is no way to force it; to zero it by hand, with
-/// `blkdiscard -z` or `dd`, is one.
+/// what was found, and so is data of no known kind: it must read as zeros (both ends, and places all over it). There is no way to force it;
+/// to zero it by hand, with `blkdiscard -z` or `dd`, is one.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {

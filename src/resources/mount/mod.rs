@@ -19,7 +19,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Attrs, Exec, MachineProbe, Op, Probe, Query},
+    wire::{Answer, Attrs, Exec, MachineProbe, Op, Output, Probe, Query},
 };
 use std::collections::HashMap;
 
@@ -74,6 +74,17 @@ impl State for MountState {
 fn question(spec: &Spec) -> Probe {
     let (path, source) = (spec.path.to_string(), spec.src().to_string());
     Probe::Machine(MachineProbe::Mounted { path, source, bind: spec.bind() })
+}
+
+/// The options that nobody can see on a mount, where its entry says others of them now: they are set along.
+fn unseen_that_changed(spec: &Spec, from: &MountState, to: &MountState) -> Vec<String> {
+    let is_fuse = from.live.as_ref().is_some_and(|live| live.is_fuse);
+    let (Some(before), Some(after)) = (&from.entry, &to.entry) else { return vec![] };
+    if is_fuse || spec.bind() || spec.automount() {
+        return vec![];
+    }
+    let (before, after) = (options::unseen(&before.options), options::unseen(&after.options));
+    if before == after { vec![] } else { after }
 }
 
 fn is_ours(spec: &Spec) -> impl Fn(&Entry) -> bool {
@@ -251,17 +262,18 @@ mount:
                     ops.push(Op::MakeFolder { path: path.clone(), attrs: Attrs::default() });
                 }
                 ops.push(patient(&["mount", "-t", spec.fstype(), "-o", &spec.opts, spec.src(), &path]));
-            } else if let (Some(before), Some(after)) = (&from.live, &live.options)
-                && before.options.as_ref() != Some(after)
-            {
-                let how = if spec.bind() { "remount,bind," } else { "remount," };
+            } else if let (Some(before), Some(after)) = (&from.live, &live.options) {
+                let how = if spec.bind() { "remount,bind" } else { "remount" };
                 // The helper of a program would start another one.
                 let (words, more) = match live.is_fuse {
                     true => (after.remount_asked(&spec.opts), &["-i"][..]),
                     false => (after.remount(), &[][..]),
                 };
-                let options = format!("{how}{words}");
-                ops.push(patient(&[&["mount"], more, &["-o", &options, &path]].concat()));
+                let unseen = unseen_that_changed(spec, from, to);
+                if before.options.as_ref() != Some(after) || !unseen.is_empty() {
+                    let options = [vec![how.into(), words], unseen].concat().join(",");
+                    ops.push(patient(&[&["mount"], more, &["-o", &options, &path]].concat()));
+                }
             }
         }
         // Last, so that what the kernel refuses does not keep the host from booting.
@@ -269,6 +281,13 @@ mount:
             ops.extend(fstab::save(&from.text, is_ours(spec), to.entry.as_ref(), from.has_systemd));
         }
         ops
+    }
+
+    fn remedy(spec: &Spec, output: &Output) -> Option<String> {
+        let said = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
+        let is_of_mount = said.starts_with("mount: ") || said.starts_with("mount.");
+        let why = "where an option cannot change while it is mounted, `state: unmounted` before lets it be mounted anew";
+        (is_of_mount && spec.is_kept()).then(|| why.into())
     }
 
     fn claims(spec: &Spec, _: &Seen) -> Observe<Vec<Claim>> {

@@ -120,6 +120,22 @@ impl Options {
     }
 }
 
+/// The words that [`Options`] does not know and the kernel or a helper of `mount` does.
+pub fn unseen(words: &str) -> Vec<String> {
+    let is_seen = |word: &str| {
+        matches!(
+            word.strip_prefix("no").unwrap_or(word),
+            "suid" | "dev" | "exec" | "atime" | "user" | "users" | "owner" | "group" | "auto" | "fail"
+        ) || matches!(
+            word,
+            "ro" | "rw" | "sync" | "async" | "relatime" | "strictatime" | "defaults" | "_netdev"
+        ) || word.starts_with("x-")
+            || word.starts_with("comment=")
+            || word.strip_prefix("size=").is_some_and(|size| kib(size).is_some())
+    };
+    words.split(',').filter(|word| !is_seen(word)).map(Into::into).collect()
+}
+
 /// Whether these words say something of `suid` or `dev`.
 fn names(words: &str, name: &str) -> bool {
     let says = |word: &str| {

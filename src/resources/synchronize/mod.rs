@@ -196,17 +196,6 @@ synchronize:
     }
 
     fn desired(_: &Spec, observed: &Synced) -> Result<Synced, Fault> {
-        let most = 60 << 20;
-        let sent: usize = observed
-            .ops
-            .iter()
-            .map(|op| if let Op::WriteFile { content, .. } = op { content.bytes().len() } else { 0 })
-            .sum();
-        if sent > most {
-            let fault =
-                Fault::new(format!("{} MiB of it differ, and 60 are sent at once at most", sent >> 20));
-            return Err(fault.hint("let the host fetch it: `get_url` and `unarchive`, or `git`"));
-        }
         Ok(Synced { shown: observed.wanted.clone(), ..observed.clone() })
     }
 

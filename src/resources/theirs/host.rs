@@ -148,7 +148,10 @@ pub const MOUNT: Names = &[
     ("path", Word("swap", SWAP)),
     ("fstype", Word("swap", SWAP)),
     ("fstab", Not("leave it out: it is always /etc/fstab")),
-    ("state", Word("remounted", "write the options into `opts`: those that differ are set")),
+    (
+        "state",
+        Word("remounted", "write the options into `opts`: they are set on what is mounted when they differ"),
+    ),
 ];
 
 pub const FILESYSTEM: Names = &[
