@@ -59,6 +59,30 @@ impl Line {
 }
 
 impl Picture {
+    /// Without arrows from or to no task, and those in or behind a circle: what is read from a file may say anything.
+    pub fn sound(mut self) -> Self {
+        let count = self.tasks.len();
+        self.arrows.retain(|arrow| arrow.from < count && arrow.to < count);
+        let (mut behind, mut waiting) = (vec![vec![]; count], vec![0_usize; count]);
+        for arrow in &self.arrows {
+            behind[arrow.from].push(arrow.to);
+            waiting[arrow.to] += 1;
+        }
+        let mut reached: Vec<usize> = (0..count).filter(|at| waiting[*at] == 0).collect();
+        let mut next = 0;
+        while let Some(at) = reached.get(next).copied() {
+            next += 1;
+            for to in &behind[at] {
+                waiting[*to] -= 1;
+                if waiting[*to] == 0 {
+                    reached.push(*to);
+                }
+            }
+        }
+        self.arrows.retain(|arrow| waiting[arrow.from] == 0 && waiting[arrow.to] == 0);
+        self
+    }
+
     /// Of a plan, with every edge.
     pub fn whole(graph: &TaskGraph, nodes: &[Node]) -> Self {
         let before = (0..graph.len() as u32).map(|task| {

@@ -139,7 +139,8 @@ fn of_task(was: &SavedTask, is: &SavedTask, by: By, lines: &mut Vec<String>) {
         if discriminant(&was.task.verdict) != discriminant(&is.task.verdict) {
             lines.push(format!("{title}: now {}, was {}", verdict(is), verdict(was)));
         } else if by == By::Prints && was.steps != is.steps {
-            lines.push(format!("{title}: now does something else if it is called for"));
+            let when = if is.is_deferred() { "when it is decided" } else { "if it is called for" };
+            lines.push(format!("{title}: now does something else {when}"));
         }
         return;
     };

@@ -69,14 +69,17 @@ impl Planner {
         let tasks =
             plans.into_iter().map(|p| p.expect("nothing is needed, so every task has a verdict")).collect();
         let prepared = preparations.into_iter().map(|p| match p {
-            Preparation::Ready(prepared) => Some(prepared),
-            _ => None,
+            Preparation::Ready(prepared) => (Some(prepared), None),
+            Preparation::Awaits(_, prepared) => (None, Some(prepared)),
+            _ => (None, None),
         });
+        let (prepared, awaiting) = prepared.unzip();
         Ok(Pass::Done(Box::new(HostPlan {
             graph,
             nodes,
             tasks,
-            prepared: prepared.collect(),
+            prepared,
+            awaiting,
             owing: self.owing.clone(),
             absent: self.absent.clone(),
             also_known_as,

@@ -1,5 +1,6 @@
 //! What a host will say once the changes planned so far are made: their effects, laid over its answers.
 
+mod acl;
 mod brings;
 mod file;
 mod packages;
@@ -25,6 +26,8 @@ pub struct Overlay {
     unknown: Vec<(Area, String, usize)>,
     /// Folders below which mode and owner of all are set.
     trees: Vec<(String, String, usize)>,
+    /// Files whose access control list is set, by which task and when.
+    masked: Vec<(String, String, usize)>,
     /// The last one that installs or removes packages.
     packages: Option<(String, usize)>,
     /// What is at a path is another file than before.
@@ -125,8 +128,8 @@ impl Overlay {
                 Op::Download(download) => {
                     self.replaced.insert(download.path.clone(), self.seq);
                 }
+                Op::SetAcl { path, recursive, .. } => self.note_acl(task, path, *recursive, real),
                 Op::SetXattr { .. }
-                | Op::SetAcl { .. }
                 | Op::Exec { .. }
                 | Op::Job { .. }
                 | Op::Packages { .. }
@@ -178,10 +181,11 @@ impl Overlay {
         let owner = |named: &Option<String>, before: Option<String>| {
             named.clone().or(before).unwrap_or_else(|| self.user.clone())
         };
+        let group = same_kind.as_ref().map(|m| m.group.clone()).or_else(|| self.group_within(path, real));
         let meta = Meta {
             mode: attrs.mode.or(same_kind.as_ref().map(|m| m.mode)).unwrap_or(default_mode),
             owner: owner(&attrs.owner, same_kind.as_ref().map(|m| m.owner.clone())),
-            group: owner(&attrs.group, same_kind.as_ref().map(|m| m.group.clone())),
+            group: owner(&attrs.group, group),
             size,
             kind,
         };

@@ -144,7 +144,8 @@ pub struct SavedTask {
     /// Fingerprints of each facet that it changes.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub facets: IndexMap<String, Prints>,
-    /// A fingerprint of all that it does on the host; of a rescue, and of a handler that only rescues notify, of its parameters.
+    /// A fingerprint of all that it does on the host; of what is decided in the run, of a rescue, and of a handler that only rescues
+    /// notify, of its parameters as far as they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<String>,
 }
@@ -198,9 +199,12 @@ impl SavedHost {
             let at = task.task.0 as usize;
             let address = planned.plan.prepared[at].as_ref().and_then(|prepared| prepared.address());
             let (mut facets, mut steps) = (IndexMap::new(), None);
-            // It is not known yet what it finds; what it is to do is.
-            if (planned.prepare.tasks()[at].is_rescue() || !task.if_fails.is_empty())
-                && let Some(prepared) = &planned.plan.prepared[at]
+            // It is not known yet what it finds; what it is to do is, as far as it is.
+            let is_deferred = matches!(planned.plan.tasks[at], TaskPlan::Deferred { .. });
+            let is_called = planned.prepare.tasks()[at].is_rescue() || !task.if_fails.is_empty();
+            if (is_deferred || is_called)
+                && let Some(prepared) =
+                    planned.plan.prepared[at].as_ref().or(planned.plan.awaiting[at].as_ref())
             {
                 steps = Some(printer.digest(&prepared.digest()));
             }
@@ -251,6 +255,10 @@ impl SavedTask {
             Some(address) => format!("`{}` ({address})", self.task.name),
             None => format!("`{}`", self.task.name),
         }
+    }
+
+    pub fn is_deferred(&self) -> bool {
+        matches!(self.task.verdict, Verdict::Deferred { .. })
     }
 
     /// What it changes, if that is known.

@@ -49,6 +49,8 @@ pub struct HostPlan {
     pub nodes: Vec<GraphNode>,
     pub tasks: Vec<TaskPlan>,
     pub prepared: Vec<Option<Arc<dyn Prepared>>>,
+    /// The same of those of which a part is to come.
+    pub awaiting: Vec<Option<Arc<dyn Prepared>>>,
     /// What the host owes since earlier runs.
     pub owing: Owing,
     /// The seats whose users are not there yet.

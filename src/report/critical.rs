@@ -114,5 +114,6 @@ pub fn picture(host: &Host, critical: Option<&Critical>) -> Picture {
     });
     let mut order: Vec<usize> = (0..host.tasks.len()).collect();
     order.sort_by_key(|at| host.ended.get(&(*at as u32)).map_or(usize::MAX, |ended| ended.order));
-    Picture { tasks: host.tasks.iter().enumerate().map(drawn).collect(), arrows: arrows.collect(), order }
+    let tasks = host.tasks.iter().enumerate().map(drawn).collect();
+    Picture { tasks, arrows: arrows.collect(), order }.sound()
 }

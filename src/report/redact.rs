@@ -1,18 +1,22 @@
 //! The last line of defence: known secret values, in the forms in which they may turn up, never leave.
 
+mod coded;
+
+use self::coded::Coding;
 use agent::secret::Secret;
 use base64::{Engine, engine::general_purpose as b64};
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use std::borrow::Cow;
 
 /// Shortest secret that is searched for, in bytes: replacing shorter ones would only garble the output.
 const SHORTEST: usize = 4;
 
-/// Replaces secrets in text: as they are, base64, URL-encoded, shell-quoted and JSON-escaped.
+/// Replaces secrets in text: as they are, base64, hexadecimal, URL-encoded, shell-quoted and escaped with backslashes.
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// Longest first, so that a form that contains another one goes whole.
     forms: Vec<Form>,
+    /// What they say, for texts in which each character may be written in several ways; longest first.
+    said: Vec<Vec<u8>>,
 }
 
 /// A text in which a secret turns up.
@@ -41,6 +45,9 @@ impl Redactor {
         self.forms.extend(secrets.iter().flat_map(forms_of).filter(|f| f.text.len() >= SHORTEST));
         self.forms.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then_with(|| a.cmp(b)));
         self.forms.dedup();
+        self.said.extend(secrets.iter().flat_map(parts_of).map(String::into_bytes));
+        self.said.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.said.dedup();
     }
 
     /// The text without the secrets in it.
@@ -49,6 +56,11 @@ impl Redactor {
         for form in &self.forms {
             if text.contains(form.text.as_str()) {
                 text = Cow::Owned(form.replaced(&text));
+            }
+        }
+        for coding in Coding::ALL {
+            if let Some(replaced) = coding.replaced(&text, &self.said) {
+                text = Cow::Owned(replaced);
             }
         }
         text
@@ -93,28 +105,25 @@ fn base64_of(part: &str) -> Vec<Form> {
     forms
 }
 
-fn forms_of(secret: &Secret) -> Vec<Form> {
-    let bytes = secret.expose();
-    let text = String::from_utf8_lossy(bytes).into_owned();
+/// A secret, and of one with several lines each that is long enough.
+fn parts_of(secret: &Secret) -> Vec<String> {
+    let text = String::from_utf8_lossy(secret.expose()).into_owned();
     let trimmed = text.trim();
     if trimmed.len() < SHORTEST {
         return vec![];
     }
-    let mut forms = vec![];
-    // Of a secret with several lines, each long enough line is one as well.
     let lines = trimmed.lines().map(str::trim).filter(|line| line.len() >= 8);
-    for part in [trimmed].into_iter().chain(lines) {
-        let json = serde_json::to_string(part).unwrap_or_default();
-        let texts = [
-            part.to_string(),
-            percent_encode(part.as_bytes(), NON_ALPHANUMERIC).to_string(),
-            part.replace('\'', "'\\''"),
-            part.replace('\'', "\\'"),
-            part.replace('$', "$$"),
-            json.trim_matches('"').to_string(),
-        ];
+    [trimmed].into_iter().chain(lines).map(Into::into).collect()
+}
+
+fn forms_of(secret: &Secret) -> Vec<Form> {
+    let mut forms = vec![];
+    for part in parts_of(secret) {
+        let hex: String = part.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let texts =
+            [hex.to_uppercase(), hex, part.replace('\'', "'\\''"), part.replace('$', "$$"), part.clone()];
         forms.extend(texts.map(Form::from));
-        forms.extend(base64_of(part));
+        forms.extend(base64_of(&part));
     }
     forms
 }
@@ -122,18 +131,27 @@ fn forms_of(secret: &Secret) -> Vec<Form> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
     #[test]
     fn every_form_is_found() {
-        let secret = "p@ss/w#rd?'x\"y";
+        let secret = "p@ss/w#rd?'x\"y-._~+ é€";
         let redactor = Redactor::new(&[Secret::new(secret)]);
         let forms = [
             secret.to_string(),
             b64::STANDARD.encode(secret),
             b64::URL_SAFE_NO_PAD.encode(secret),
+            secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            // All of it, all but the unreserved, as browsers and forms do it, and with small letters.
             percent_encode(secret.as_bytes(), NON_ALPHANUMERIC).to_string(),
-            "p@ss/w#rd?'\\''x\"y".to_string(),
+            "p%40ss%2Fw%23rd%3F%27x%22y-._~%2B%20%C3%A9%E2%82%AC".to_string(),
+            "p%40ss%2Fw%23rd%3F'x%22y-._~%2B%20%c3%a9%e2%82%ac".to_string(),
+            "p%40ss%2Fw%23rd%3F%27x%22y-._%7E%2B+%C3%A9%E2%82%AC".to_string(),
+            "p@ss/w#rd?'\\''x\"y-._~+ é€".to_string(),
             serde_json::to_string(secret).unwrap(),
+            // As PHP, Python and shells write it.
+            r#"p@ss\/w#rd?'x\"y-._~+ \u00e9\u20AC"#.to_string(),
+            r#"p@ss/w#rd?\'x"y-._~+ \xc3\xa9\xE2\x82\xAC"#.to_string(),
         ];
         for form in forms {
             let text = redactor.redact(&format!("before {form} after")).into_owned();
@@ -142,6 +160,11 @@ mod tests {
                 "{form}: {text}"
             );
         }
+        // What is around it stays as it is written.
+        let text =
+            redactor.redact("a%20b+c=p%40ss%2Fw%23rd%3F%27x%22y-._~%2B%20%C3%A9%E2%82%AC&d=%2").into_owned();
+        assert_eq!(text, "a%20b+c=[secret]&d=%2");
+        assert_eq!(redactor.redact(r"100% of \d+\u12 \"), r"100% of \d+\u12 \");
         // Somewhere in a longer text that was encoded as a whole.
         for user in ["", "u", "us", "use", "user-"] {
             for more in ["", ":", "::", ":::"] {

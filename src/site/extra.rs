@@ -1,10 +1,12 @@
 //! `-e`: variables from the command line.
 
+use super::reach::maps;
 use crate::{
     diag::{Diagnostic, Diagnostics},
+    inventory::{Inventory, conceal},
     model::{Origin, Source},
-    playbook::{Files, is_reserved},
-    yaml::{self, Node, Value},
+    playbook::{Files, Playbook, is_reserved},
+    yaml::{self, Hidden, Node, Value},
 };
 use indexmap::IndexMap;
 use std::{path::Path, sync::Arc};
@@ -57,4 +59,17 @@ pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<Strin
         errors.push(error.at(&node.origin).hint("choose another name"));
     }
     errors.into_result(all)
+}
+
+/// Marks what is a secret whoever gives it: passwords by their name, and what stands in for a secret of the project.
+pub(super) fn conceal_all(extra: &mut IndexMap<String, Node>, inventory: &Inventory, playbook: &Playbook) {
+    conceal(extra, &Hidden::default());
+    for (name, node) in extra.iter_mut().filter(|(_, node)| !node.secret) {
+        let hosts = inventory.hosts().chain(inventory.host("localhost"));
+        let of_hosts = hosts.filter_map(|host| host.vars.get(name.as_str()));
+        let of_plays = playbook.plays.iter().flat_map(maps).filter_map(|map| map.get(name.as_str()));
+        if of_hosts.chain(of_plays.map(|entry| &entry.node)).any(Node::holds_secret) {
+            node.taint();
+        }
+    }
 }

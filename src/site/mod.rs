@@ -53,7 +53,7 @@ pub use written::Written;
 
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    inventory::{Host, Inventory, Run, conceal},
+    inventory::{Host, Inventory, Run},
     model::Origin,
     playbook::{Files, KnownType, Playbook, Task},
     resource::ResourceType,
@@ -294,7 +294,7 @@ impl Site {
             across: AtomicBool::new(false),
             extra: Arc::new({
                 let mut extra = options.extra_vars;
-                conceal(&mut extra, &Hidden::default());
+                extra::conceal_all(&mut extra, &inventory, &playbook);
                 extra
             }),
             programs,

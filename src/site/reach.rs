@@ -101,7 +101,7 @@ impl Site {
 }
 
 /// All mappings of variables in a play.
-fn maps(play: &Play) -> impl Iterator<Item = &Map> {
+pub(super) fn maps(play: &Play) -> impl Iterator<Item = &Map> {
     let roles = play.roles.iter().flat_map(|u| [&u.vars, &u.role.vars, &u.role.defaults]);
     let tasks = play.tasks.iter().chain(&play.handlers);
     let own = tasks.flat_map(|task| task.keywords.vars.iter().map(|map| &**map));

@@ -115,3 +115,35 @@ fn the_program_is_killed_and_the_host_is_free_again() {
     assert_eq!((project.read("h/a/after"), project.read("h/a/before")), ("new".into(), "new".into()));
     project.go().exits(0);
 }
+
+/// What a file tells of a run may be anything: tasks that are not there, and circles.
+#[test]
+fn a_graph_that_cannot_be_is_drawn_without_what_cannot_be() {
+    let copy = |name: &str, more: &str| {
+        format!("    - {{name: {name}, copy: {{dest: \"{{{{home}}}}/{name}\", content: x}}{more}}}\n")
+    };
+    let project = Project::tasks(
+        &[copy("one", ""), copy("two", ", needs: [one]"), copy("three", ", needs: [two]")].concat(),
+    );
+    let ran = project.apply(&["--yes", "--json"]);
+    ran.exits(0);
+    let edge = |to: usize| format!("\"after\":[{{\"task\":{to}");
+    assert!(ran.out.contains(&edge(0)) && ran.out.contains(&edge(1)), "{}", ran.out);
+    for wrong in [
+        ran.out.replace(&edge(1), &edge(999)),
+        ran.out.replace(&edge(0), &edge(2)),
+        ran.out.replace(&edge(1), &edge(2)),
+    ] {
+        project.write("wrong.jsonl", &wrong);
+        project.run(&["replay", "wrong.jsonl", "--report", "wrong.html"]).exits(0);
+        let page = project.read("wrong.html");
+        assert!(["one", "two", "three"].iter().all(|name| page.contains(name)));
+    }
+    project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(0);
+    let plan = project.read("p.plan");
+    let task = "\"task\": 1";
+    assert!(plan.contains(task), "{plan}");
+    project.write("p.plan", &plan.replace(task, "\"task\": 99999"));
+    let shown = project.run(&["show", "p.plan", "--report", "plan.html"]);
+    assert!(matches!(shown.code, Some(0 | 20)), "{}", shown.text());
+}

@@ -57,6 +57,52 @@ fn what_was_planned_is_what_is_done() {
     nowhere.exits(20).has(&["there is no such directory", "mkdir -p no"]).lacks(&["asks"]);
 }
 
+/// What no file tells (the environment, a program's secret) is held to by what is decided in the run as well.
+#[test]
+fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
+    let copy = |name: &str, content: &str, mode: &str| {
+        format!(
+            "    - {{name: {name}, copy: {{dest: \"{{{{home}}}}/{name}\", content: {content}, mode: {mode}}}}}\n"
+        )
+    };
+    let word = "\"{{env \\\"WORD\\\"}}\"";
+    let tasks = [
+        "    - {name: says, command: printf said}\n".to_owned(),
+        copy("whole", word, "\"0600\""),
+        copy("secret", "\"{{told}}\"", "\"0600\""),
+    ];
+    let project = Project::tasks(&tasks.concat());
+    let vars = format!("  vars:\n    told: !secret {{command: [cat, {}]}}\n", project.path("word").display());
+    project.write("inventory.yml", &project.read("inventory.yml").replace("  vars:\n", &vars));
+    project.write("word", "what-a-program-tells\n");
+    project.write("password", "a password that locks the plan\n");
+    let run = |word: &str, arguments: &[&str]| {
+        let flag = ["--vault-password-file", "password"];
+        let output = project.command(&[arguments, &flag].concat()).env("WORD", word).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, said) = run("one", &["plan", "inventory.yml", "-o", "p.plan"]);
+    assert!(code == Some(10) && ["? whole", "? secret"].iter().all(|part| said.contains(part)), "{said}");
+    let (code, said) = run("two", &["apply", "p.plan"]);
+    assert_eq!(code, Some(41), "{said}");
+    for name in ["`whole` (path:", "now does something else when it is decided"] {
+        assert!(said.contains(name) && !said.contains("`secret` (path:"), "{said}");
+    }
+    project.write("word", "what-it-tells-later\n");
+    let (code, said) = run("one", &["apply", "p.plan"]);
+    assert!(
+        code == Some(41) && said.contains("`secret` (path:") && !said.contains("`whole` (path:"),
+        "{said}"
+    );
+    project.write("word", "what-a-program-tells\n");
+    let (code, said) = run("one", &["apply", "p.plan"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        (project.read("h/a/whole"), project.read("h/a/secret")),
+        ("one".into(), "what-a-program-tells".into())
+    );
+}
+
 #[test]
 fn a_host_that_has_moved_is_named_and_nothing_is_done() {
     let sshd = Sshd::start();

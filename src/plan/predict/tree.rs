@@ -160,8 +160,12 @@ impl Overlay {
             return unclear.then(|| format!("what is in {path} changes before"));
         }
         let (Query::File { path } | Query::Stat { path, .. }) = query else {
-            return self.unclear_providers(query, known_at);
+            let providers = self.unclear_providers(query, known_at);
+            return providers.or_else(|| self.unclear_attribute(query, known_at));
         };
+        if let Some(why) = self.unclear_mode(path, known_at) {
+            return Some(why);
+        }
         let above = |(set, ..): &&(String, String, usize)| path != set && path_within(path, set);
         let (set, task, _) = self.trees.iter().filter(above).find(|(.., seq)| *seq > known_at)?;
         Some(format!("`{task}` sets mode and owner of all in {set}"))

@@ -72,6 +72,9 @@ fn no_secret_is_in_a_plan_and_one_that_changed_is_seen() {
     // What a plan may not hold.
     let refused = plan(&[&["-e", &format!("x={vault}")], &flag[..]].concat());
     refused.exits(20).has(&["the plan is not saved", "holds a secret", "`-e @FILE`"]).lacks(&[vault]);
+    // Nor one by the name of a secret.
+    let refused = plan(&[&["-e", "word=CmdLine-Secret-99"], &flag[..]].concat());
+    refused.exits(20).has(&["the plan is not saved", "holds a secret"]).lacks(&["CmdLine-Secret-99"]);
     // However it is written, and however short a password is.
     let (first, rest) = vault.split_at(1);
     let escaped = format!("{{\"x\": \"\\u{:04x}{rest}\"}}", u32::from(first.chars().next().unwrap()));

@@ -1,0 +1,164 @@
+//! Access control lists: what another change of a file does to its list, and a list to the mode of its file.
+
+use super::Overlay;
+use crate::{model::path_within, resource::Look};
+use agent::wire::{Answer, AttributeProbe, Kind, Probe, Query};
+
+/// The bit of a folder that gives its group to what is made in it.
+const SETGID: u32 = 0o2000;
+
+impl Overlay {
+    /// Takes note of a list that is set: with entries of accounts, the group's bits of the mode are its mask. That of a folder hardly
+    /// anybody asks for, and whoever puts something into it asks for the folder.
+    pub(super) fn note_acl(
+        &mut self,
+        task: &str,
+        path: &str,
+        recursive: bool,
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) {
+        let meta = self.look_or(&Query::File { path: path.into() }, real);
+        let list = AttributeProbe::Acl { path: path.into(), recursive };
+        let is_file = match (meta, real(&Query::Run(Probe::Attribute(list)))) {
+            (Look::Known(Answer::Meta(Some(meta))), _) => matches!(meta.kind, Kind::File { .. }),
+            (_, Some(Answer::Output(told))) => told.stdout.bytes().starts_with(b"f\t"),
+            _ => false,
+        };
+        if is_file {
+            self.masked.push((path.into(), task.into(), self.seq));
+        }
+        if recursive {
+            self.trees.push((path.into(), task.into(), self.seq));
+        }
+    }
+
+    /// Why it is not known what list, or which extended attribute, is at a path by then: a file that is there is written anew, or gets
+    /// another mode.
+    pub(super) fn unclear_attribute(&self, query: &Query, known_at: usize) -> Option<String> {
+        let (path, recursive) = match query {
+            Query::Run(Probe::Attribute(AttributeProbe::Acl { path, recursive })) => (path, *recursive),
+            Query::Run(Probe::Attribute(AttributeProbe::Xattr { path, .. })) => (path, false),
+            _ => return None,
+        };
+        let concerns = |changed: &str| changed == path || recursive && path_within(changed, path);
+        let changed = |(at, file): &(&String, &super::Predicted)| {
+            concerns(at.as_str()) && file.was.is_some() && file.seq > known_at
+        };
+        let (at, _) = self.files.iter().find(changed)?;
+        Some(format!("{at} is changed before, and its attributes perhaps with it"))
+    }
+
+    /// Why a file's mode is not known.
+    pub(super) fn unclear_mode(&self, path: &str, known_at: usize) -> Option<String> {
+        let (_, task, _) = self.masked.iter().find(|(at, _, seq)| at == path && *seq > known_at)?;
+        Some(format!("`{task}` sets the access control list of {path}, and its mode may go with it"))
+    }
+
+    /// The group of what is made in a folder that gives its own.
+    pub(super) fn group_within(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<String> {
+        let (folder, _) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty())?;
+        match self.look_or(&Query::File { path: folder.into() }, real) {
+            Look::Known(Answer::Meta(Some(meta))) if meta.mode & SETGID != 0 => Some(meta.group),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent::{
+        secret::Content,
+        wire::{Attrs, Meta, Op, Output},
+    };
+
+    fn meta(kind: Kind, mode: u32) -> Answer {
+        let (owner, group) = ("root".into(), "adm".into());
+        Answer::Meta(Some(Meta { mode, owner, group, size: 0, kind }))
+    }
+
+    /// `/d` gives its group to what is made in it, and has `f`.
+    fn real(query: &Query) -> Option<Answer> {
+        let text = |text: &str| {
+            let (stdout, stderr) = (Content::from(text), Content::from(""));
+            Some(Answer::Output(Output { code: 0, stdout, stderr }))
+        };
+        match query {
+            Query::File { path } if path == "/d" => Some(meta(Kind::Folder, 0o2775)),
+            Query::File { path } if path == "/d/f" => Some(meta(Kind::File { digest: None }, 0o644)),
+            Query::File { .. } => Some(Answer::Meta(None)),
+            Query::Run(Probe::Attribute(AttributeProbe::Acl { path, .. })) if path == "/d/g" => {
+                text("f\t1\tuser::rw-\t-\t/d/g\n")
+            }
+            _ => None,
+        }
+    }
+
+    fn list(path: &str) -> Query {
+        Query::Run(Probe::Attribute(AttributeProbe::Acl { path: path.into(), recursive: false }))
+    }
+
+    fn set(path: &str) -> Op {
+        Op::SetAcl { path: path.into(), entries: vec!["user:1:rw-".into()], remove: false, recursive: false }
+    }
+
+    fn after(ops: &[Op]) -> Overlay {
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", ops, &[], &[], &real);
+        overlay
+    }
+
+    fn is_unclear(overlay: &Overlay, query: &Query) -> bool {
+        matches!(overlay.look(query, &[]), Some(Look::Unknown(_)))
+    }
+
+    #[test]
+    fn a_list_goes_with_what_changes_its_file() {
+        let chmod =
+            Op::SetAttrs { path: "/d/f".into(), attrs: Attrs { mode: Some(0o600), ..Attrs::default() } };
+        let remove = Op::Remove { path: "/d/f".into(), recursive: false };
+        for op in [chmod, remove] {
+            let overlay = after(&[op]);
+            assert!(is_unclear(&overlay, &list("/d/f")) && !is_unclear(&overlay, &list("/d")));
+            let below = AttributeProbe::Acl { path: "/d".into(), recursive: true };
+            assert!(is_unclear(&overlay, &Query::Run(Probe::Attribute(below))));
+        }
+        // A new file has none.
+        let made = Op::WriteFile {
+            path: "/d/new".into(),
+            content: Content::from(""),
+            attrs: Attrs::default(),
+            check: None,
+        };
+        assert!(!is_unclear(&after(&[made]), &list("/d/new")));
+    }
+
+    #[test]
+    fn a_mode_goes_with_the_list_of_its_file() {
+        let stat = |path: &str| Query::File { path: path.into() };
+        for path in ["/d/f", "/d/g"] {
+            assert!(is_unclear(&after(&[set(path)]), &stat(path)), "{path}");
+        }
+        // Whoever puts something into a folder asks for it.
+        let overlay = after(&[set("/d")]);
+        assert!(!is_unclear(&overlay, &stat("/d")) && !is_unclear(&overlay, &stat("/d/f")));
+    }
+
+    #[test]
+    fn a_folder_may_give_its_group_to_what_is_made_in_it() {
+        let write = |path: &str| Op::WriteFile {
+            path: path.into(),
+            content: Content::from(""),
+            attrs: Attrs::default(),
+            check: None,
+        };
+        for (path, expected) in [("/d/new", "adm"), ("/e/new", "root")] {
+            let Some(Look::Known(Answer::Meta(Some(meta)))) =
+                after(&[write(path)]).look(&Query::File { path: path.into() }, &[])
+            else {
+                panic!("{path}")
+            };
+            assert_eq!(meta.group, expected);
+        }
+    }
+}
