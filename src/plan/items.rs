@@ -1,6 +1,6 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::{Counts, TaskPlan, lint, result, view::View};
+use super::{Counts, TaskPlan, accounts, lint, result, view::View};
 use crate::{
     model::{Address, Claim, Exposed},
     resource::{Fault, Look, Lookup, Mask, Outcome, Pause},
@@ -17,7 +17,7 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
         Preparation::Ready(prepared) => {
             let outcome = prepared.plan(lookup, mask)?;
             // What the lint wants to know travels along.
-            let more = match prepared.claims(lookup) {
+            let mut more = match prepared.claims(lookup) {
                 Err(Pause::Need(queries)) => queries,
                 Err(_) => vec![],
                 Ok(claims) => {
@@ -26,6 +26,9 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
                     asked
                 }
             };
+            if let Outcome::Change(change) = &outcome {
+                more.extend(accounts::open_questions(change, lookup)?);
+            }
             Ok(match outcome {
                 outcome if more.is_empty() => outcome,
                 Outcome::Need(queries) => Outcome::Need(queries.into_iter().chain(more).collect()),

@@ -2,6 +2,7 @@
 //!
 //! `--check` and `apply` plan with the same code here; nothing in this room can act.
 
+mod accounts;
 mod areas;
 mod behind;
 pub mod compared;

@@ -241,6 +241,36 @@ fn what_nothing_brings_is_told_before_anything_is_done() {
     assert!(project.has("h/a/folder/x"));
 }
 
+/// Who is to own what is written, and is not there.
+#[test]
+fn accounts_that_nothing_makes_are_told_before_anything_is_done() {
+    let first = "    - {name: first, copy: {dest: \"{{home}}/first\", content: x}}\n";
+    for (owned, said) in [
+        ("copy: {dest: \"{{home}}/x\", content: x, owner: nosuch}", "there is no user `nosuch`"),
+        ("copy: {dest: \"{{home}}/x\", content: x, group: nosuch}", "there is no group `nosuch`"),
+        ("file: {path: \"{{home}}/x\", state: directory, owner: nosuch}", "there is no user `nosuch`"),
+        ("lineinfile: {path: \"{{home}}/first\", line: y, group: nosuch}", "there is no group `nosuch`"),
+    ] {
+        let project = Project::tasks(&format!("{first}    - {{name: owned, {owned}}}\n"));
+        for ran in [project.check(), project.go()] {
+            ran.exits(40).has(&[said, "site.yml:4:"]);
+        }
+        assert!(!project.has("h/a/first"), "{owned}");
+        // Someone may make it before.
+        for makes in
+            ["user: {name: nosuch}", "group: {name: nosuch}", "shell: {cmd: \":\", touches: [accounts]}"]
+        {
+            if makes.starts_with("group") && said.contains("user") {
+                continue;
+            }
+            let tasks = format!("{first}    - {{name: makes, {makes}}}\n    - {{name: owned, {owned}}}\n");
+            Project::tasks(&tasks).check().exits(10).has(&["owned  [a]"]);
+        }
+    }
+    let numbers = "    - {name: numbers, copy: {dest: \"{{home}}/x\", content: x, owner: \"64321\", group: \"64321\"}}\n";
+    Project::tasks(numbers).go().exits(0);
+}
+
 /// By who tries until it is there, by a rescue, by another host.
 #[test]
 fn what_may_come_otherwise_is_left_to_the_run() {
