@@ -58,6 +58,9 @@ fn every_run_is_kept_and_listed() {
         .map(|end| &name[..end])
         .find(|short| !list[0]["run"].as_str().unwrap().starts_with(short));
     project.run(&["runs", "show", short.unwrap()]).exits(0).has(&["1 would change"]);
+    // By `last` as without a name: here the run that changed something.
+    let (last, unnamed) = (project.run(&["runs", "show", "last"]), project.run(&["runs", "show"]));
+    assert_eq!(last.exits(0).has(&["~ motd"]).out, unnamed.exits(0).out);
     let both = project.run(&["runs", "show", &name[..1]]);
     both.exits(20).has(&["2 runs begin with"]);
     project.run(&["runs", "show", "zz"]).exits(20).has(&["no run `zz` is kept here", "`runs list`"]);
