@@ -18,6 +18,8 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 const HIDDEN: &str = "********";
 
+/// How the addresses begin of what is a part of a file: whoever owns one has others beside him there.
+const PARTS: [&str; 7] = ["block:", "cron:", "docker_login:", "hosts:", "limit:", "mount:", "sysctl:"];
 /// A file as a task makes it where nothing is yet.
 pub struct Written {
     pub path: String,
@@ -87,7 +89,7 @@ impl HostTasks {
     /// The files that a task writes, with what made their lines.
     pub fn written(&self, id: TaskId, traced: &Traced) -> Vec<Written> {
         let task = self.shared.task(self.tasks[id.0 as usize].source);
-        let is_part = traced.prepared.as_ref().is_some_and(|prepared| prepared.addresses().is_empty());
+        let is_part = traced.prepared.as_ref().map(|prepared| is_part(&**prepared));
         let texts = traced.prepared.as_ref().map(|prepared| texts(&**prepared)).unwrap_or_default();
         if texts.is_empty() {
             // Not to be told without the host: what it puts there is among its parameters.
@@ -96,8 +98,10 @@ impl HostTasks {
             let text = traced.parameters.iter().find(text).filter(|p| p.made.text.is_some());
             let Some((path, text)) = path.zip(text) else { return vec![] };
             return vec![Written { path, lines: lines_of(text), is_part }];
+            let is_part = is_part.unwrap_or(text.name != "content");
         }
         let kind = self.shared.type_of(task);
+        let is_part = is_part.unwrap_or_default();
         let changed = |parameter: &Parameter| -> Option<Vec<(String, String)>> {
             let params = traced.params.as_ref()?;
             others(params, &parameter.way).into_iter().find_map(|params| {
@@ -181,6 +185,11 @@ fn without_value(line: &str) -> String {
 /// The files that are written on a host on which there is nothing.
 fn texts(prepared: &dyn Prepared) -> Vec<(String, String)> {
     let Ok(Outcome::Change(change)) = prepared.plan(&Bare, &Mask::new([0; 32])) else { return vec![] };
+/// Whether it has a part in what it writes, and owns none of that as a whole.
+fn is_part(prepared: &dyn Prepared) -> bool {
+    prepared.addresses().iter().all(|own| PARTS.iter().any(|part| own.0.starts_with(part)))
+}
+
     let text = |op: &Op| match op {
         Op::WriteFile { path, content, .. } => {
             Some((path.clone(), String::from_utf8(content.bytes().to_vec()).ok()?))

@@ -197,6 +197,12 @@ impl Page<'_> {
             );
             return;
         }
+        if let (Some(line), true) = (file.asked, file.is_part) {
+            let _ = writeln!(
+                out,
+                "  which of its lines is line {line} of the file is not known: what is around them is not this task's"
+            );
+        }
         let width = file.lines.last().map_or(1, |line| line.number.to_string().len());
         for line in &file.lines {
             let number = if file.is_part { "+".into() } else { line.number.to_string() };
