@@ -251,7 +251,8 @@ impl Page<'_> {
                 (Of::SetFact, _) => format!("set_fact, {}", from.place),
                 _ => from.place.clone(),
             };
-            let line = format!("{:indent$}{name:width$}  {place}{value}", "");
+            let place = if place.is_empty() { place } else { format!("  {place}") };
+            let line = format!("{:indent$}{name:width$}{place}{value}", "");
             let _ = writeln!(out, "{}", self.dim(line.trim_end()));
             self.branch(&from.from, indent, depth + 1, width, out);
         }

@@ -146,9 +146,9 @@ pub struct From {
     /// Of a result, and of what `set_fact` has set: the task that brings it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// File and line, of a result those of its task; `built in`, `facts of HOST`.
+    /// File and line, of a result those of its task; `built in`, `facts of HOST`; nothing where it is not set anywhere.
     pub place: String,
-    /// A short one; nothing of a secret. Of what is not known before: that.
+    /// A short one; nothing of a secret. Of what is not known before, or not set: that.
     pub value: String,
     /// It only says whether, or how often, the line is there, or whether the variable was set.
     pub decides: bool,

@@ -1,5 +1,6 @@
 //! Parts of files, what is not set, and lines of texts of many lines.
 
+use super::below;
 use crate::project::{Project, Ran, play};
 
 fn explain(project: &Project, name: &str) -> Ran {
@@ -33,4 +34,41 @@ fn a_line_of_a_part_is_not_taken_for_one_of_the_whole_file() {
     explain(&project, "late:1").exits(0).has(&["`late` has a part in it", "which of its lines is line 1"]);
     let whole = explain(&project, "whole:2");
     whole.exits(0).has(&["`whole` writes it", "  2  b example.org"]).lacks(&["which of its lines"]);
+}
+
+/// Whoever sets it changes the line.
+#[test]
+fn what_is_not_set_is_named() {
+    let project = Project::local(
+        &["a", "b"],
+        &play(
+            "    - {name: conf, template: {src: conf, dest: \"{{home}}/conf\"}}\n    \
+             - {name: maybe, when: defined feature, copy: {dest: \"{{home}}/maybe\", content: x}}\n",
+        ),
+    );
+    project
+        .write("group_vars/all.yml", "s: {a: 1}\nitems: [{name: one}]\nchosen: \"{{default other 'x'}}\"\n");
+    project.write(
+        "templates/conf",
+        "level={{default log_level \"info\"}}\nx={{#if (default s.x false)}}on{{else}}off{{/if}}\n{{#each items}}\n\
+         item {{name}} {{default port 80}}\n{{/each}}\nchosen {{chosen}}\nfar {{default hostvars.b.address \"?\"}}\nplain\n",
+    );
+    let ran = explain(&project, "conf");
+    let text = &ran.exits(0).out;
+    assert_eq!(below(text, "level=info"), ["log_level not set"]);
+    assert_eq!(below(text, "x=off"), ["if s.x group_vars/all.yml:1 not set"]);
+    let items = "if items group_vars/all.yml:2 a list of 1";
+    let name = "items.0.name group_vars/all.yml:2 \"one\"";
+    assert_eq!(below(text, "item one 80"), [name, "items.0.port group_vars/all.yml:2 not set", items]);
+    assert_eq!(below(text, "chosen x"), ["chosen group_vars/all.yml:3 \"x\"", "<- other not set"]);
+    assert_eq!(below(text, "far ?"), ["hostvars.b.address not set"]);
+    let task = project.run(&["explain", "inventory.yml", "--offline", "a", "maybe"]);
+    assert_eq!(below(&task.exits(0).out, "when defined feature  is false")[0], "feature not set");
+    // What is set is told as it was.
+    project.write("group_vars/a.yml", "");
+    project.write("host_vars/a.yml", "log_level: debug\n");
+    let ran = explain(&project, "conf:1");
+    assert_eq!(below(&ran.exits(0).out, "level=debug"), ["log_level host_vars/a.yml:1 \"debug\""]);
+    ran.lacks(&["not set"]);
+    explain(&project, "conf:6").exits(0).has(&["plain", "no variable: it is written so"]);
 }
