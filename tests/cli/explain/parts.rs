@@ -72,3 +72,27 @@ fn what_is_not_set_is_named() {
     ran.lacks(&["not set"]);
     explain(&project, "conf:6").exits(0).has(&["plain", "no variable: it is written so"]);
 }
+
+/// A mapping decides about the lines that are there for what is in it, and about none around them.
+#[test]
+fn what_is_merged_from_a_mapping_is_said_where_it_stands() {
+    let project = Project::tasks(
+        "    - {name: merged, json_merge: {path: \"{{home}}/merged.json\", values: \"{{xs}}\"}}\n    \
+         - {name: both, json_merge: {path: \"{{home}}/both.json\", values: \"{{merge xs more}}\"}}\n",
+    );
+    project.write("group_vars/all.yml", "xs:\n  a: 1\n  in: {b: 2, c: 3}\nmore: {}\n");
+    let shown = |name: &str| -> Vec<String> {
+        let ran = explain(&project, name);
+        let lines = ran.exits(0).has(&["no variable is in the other 2 of 7 lines"]).out.lines();
+        lines.filter_map(|line| Some(line.trim_start().strip_prefix("+ ")?.trim().to_string())).collect()
+    };
+    // The braces around all stay whatever is in it; within it, one more needs a comma.
+    let lines = ["\"a\": 1,", "\"in\": {", "\"b\": 2,", "\"c\": 3", "}"];
+    assert_eq!(shown("merged.json"), lines);
+    assert_eq!(shown("both.json"), lines);
+    let both = explain(&project, "both.json");
+    assert!(
+        below(&both.exits(0).out, "\"in\": {")
+            .contains(&"if more group_vars/all.yml:4 a mapping of 0".into())
+    );
+}
