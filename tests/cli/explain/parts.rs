@@ -96,3 +96,37 @@ fn what_is_merged_from_a_mapping_is_said_where_it_stands() {
             .contains(&"if more group_vars/all.yml:4 a mapping of 0".into())
     );
 }
+
+/// A text of many lines is changed in the line that is named.
+#[test]
+fn a_line_of_a_block_names_its_own_line() {
+    let project = Project::tasks(
+        "    - {name: text, copy: {dest: \"{{home}}/text\", content: \"{{text}}\"}}\n    \
+         - {name: within, template: {src: within, dest: \"{{home}}/within\"}}\n    \
+         - {name: folded, copy: {dest: \"{{home}}/folded\", content: \"{{folded}}\"}}\n",
+    );
+    project.write("templates/within", "begin\n{{text}}\nend\n");
+    project.write(
+        "group_vars/all.yml",
+        "zone: z\nxs: [1, 2]\ntext: |\n  first\n\n    second {{zone}}\n  {{#each xs}}\n  x{{this}} !\n  {{/each}}\n  {{#if zone}}\n  \
+         third\n  {{/if}}\n  last\nfolded: >\n  a\n  b\n\n  c\n",
+    );
+    let own = |line: usize| format!("text group_vars/all.yml:{line} a text of 7 lines");
+    for (name, before) in [("text", 0), ("within", 1)] {
+        let of = |line: usize, text: &str| {
+            let ran = explain(&project, &format!("{name}:{}", line + before));
+            below(&ran.exits(0).out, text)
+        };
+        assert_eq!(of(1, "first"), [own(4)]);
+        assert_eq!(of(3, "second z"), [&*own(6), "<- zone group_vars/all.yml:1 \"z\""]);
+        assert_eq!(of(4, "x1 !")[0], own(8));
+        assert_eq!(of(5, "x2 !")[0], own(8));
+        assert_eq!(of(6, "third")[0], own(11));
+    }
+    // What is folded has no lines of its own: its beginning is named.
+    let folded = explain(&project, "folded");
+    assert_eq!(below(&folded.exits(0).out, "a b"), ["folded group_vars/all.yml:15 a text of 2 lines"]);
+    // Of the task as a whole the text is one: what the parameter is, and where it comes from.
+    let task = project.run(&["explain", "inventory.yml", "--offline", "a", "text"]);
+    assert_eq!(task.exits(0).out.matches("a text of 7 lines").count(), 2, "{}", task.out);
+}
