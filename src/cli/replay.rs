@@ -3,7 +3,7 @@
 use super::{Color, complain, outputs::Outputs};
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
-    event::SCHEMA,
+    event::{Event, SCHEMA},
     report::{
         Bad, Format, Lines, Redactor, Reporter,
         ci::{Ci, Service},
@@ -96,15 +96,19 @@ pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<
     let folder = std::env::current_dir().unwrap_or_default();
     reporter.ci(service.map(|service| Ci { service, root: folder.clone(), folder }));
     let events = view.outputs.collect(&reporter);
-    let (mut odd, mut unknown) = (Diagnostics::default(), vec![]);
+    let (mut odd, mut unknown, mut is_whole) = (Diagnostics::default(), vec![], false);
     for (line, read) in Lines::new(from) {
         let no_run = |why: String| Diagnostic::error(format!("{name} is no recorded run")).cause(why);
         match read {
-            Ok(recorded) => reporter.replay(recorded),
+            Ok(recorded) => {
+                is_whole |= matches!(recorded.event, Event::RunFinished { .. });
+                reporter.replay(recorded);
+            }
             Err(Bad::Unknown(event)) => unknown.push(event),
             Err(Bad::Cut) => {
                 let cut = format!("{name} ends in the middle of line {}", line);
                 odd.push(Diagnostic::warning(cut).hint("the run was killed, or the disk was full"));
+                is_whole = true;
             }
             Err(Bad::NoRun(why)) => {
                 return Err(no_run(why)
@@ -121,6 +125,10 @@ pub fn show(from: impl BufRead, name: &str, view: View, color: Color) -> Result<
                 return Err(Diagnostic::error(format!("cannot read {name}")).cause(why).into());
             }
         }
+    }
+    if !is_whole {
+        let early = Diagnostic::warning(format!("{name} ends before the run did"));
+        odd.push(early.hint("the run was killed or goes on, or this is not all that it printed"));
     }
     unknown.sort();
     unknown.dedup();

@@ -23,6 +23,8 @@ use std::{
 pub(super) const MOST: usize = 200;
 /// Bytes of all of them together.
 pub(super) const LARGEST: u64 = 256 << 20;
+/// The name that stands for the last run.
+pub(super) const LAST: &str = "last";
 /// What a line with one of the events holds from which the list is made.
 const TELLING: [&[u8]; 3] = [b"\"host_finished\"", b"\"proof_started\"", b"\"run_finished\""];
 
@@ -39,7 +41,7 @@ pub enum Runs {
     },
     /// Show a run again
     Show {
-        /// Its name, or as much of it as no other has; by default the last run
+        /// Its name, or as much of it as no other has, or `last`; by default the last run
         run: Option<String>,
         #[command(flatten)]
         view: View,
@@ -157,11 +159,11 @@ fn names() -> Result<Vec<PathBuf>, Diagnostic> {
     kept(&folder).map_err(|error| unreadable(&folder, error))
 }
 
-/// The run of that name, or the only one that begins so; the last one without a name.
+/// The run of that name, or the only one that begins so; the last one by `last` and without a name.
 fn find(name: Option<&str>) -> Result<PathBuf, Diagnostic> {
     let mut all = names()?;
     let list = "`runs list` names those that are kept";
-    let Some(name) = name else {
+    let Some(name) = name.filter(|name| *name != LAST) else {
         return all.pop().ok_or_else(|| Diagnostic::error("no run is kept yet").hint("`apply` makes one"));
     };
     let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -192,7 +194,7 @@ pub(super) fn recorded(name: &str, of: &Path) -> Result<(PathBuf, Vec<Recorded>)
             || theirs.canonicalize().ok().is_some_and(|theirs| of.canonicalize().ok() == Some(theirs))
     };
     let path = match name {
-        "last" => names()?.into_iter().rev().find(is_of).ok_or_else(|| {
+        LAST => names()?.into_iter().rev().find(is_of).ok_or_else(|| {
             Diagnostic::error(format!("no run of {} is kept here", of.display()))
                 .hint("`apply` makes one; `runs list` names those that are kept")
         })?,

@@ -3,6 +3,7 @@
 use super::{
     Color,
     apply::{Aim, Apply},
+    runs::LAST,
 };
 use crate::{
     diag::{Diagnostic, Diagnostics, Exit},
@@ -30,7 +31,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 pub struct Undo {
     #[command(flatten)]
     apply: Apply,
-    /// The run to undo, as `--list` names it; by default the last one on these hosts
+    /// The run to undo, as `--list` names it, or `last`; by default the last one on these hosts
     run: Option<String>,
     /// List the runs that can be undone, the last one first
     #[arg(long)]
@@ -156,7 +157,8 @@ impl Wish {
                 .flat_map(|known| known.runs.iter().map(|(run, ..)| run))
                 .max_by_key(|run| (seconds(run), (*run).clone()))
         };
-        let Some(run) = self.run.clone().or_else(|| latest().cloned()) else {
+        let named = self.run.clone().filter(|name| name != LAST);
+        let Some(run) = named.or_else(|| latest().cloned()) else {
             let error = Diagnostic::error("no run is known on these hosts that changed anything");
             return Err(error.hint("a host keeps its last 10 runs").into());
         };

@@ -27,6 +27,7 @@ mod tree;
 pub use connection::{ACCEPT, BecomeSpec, ConnectionKind, ConnectionSpec, become_method, connection_spec};
 pub(crate) use connection::{REFUSED, is_of_connection};
 pub use layers::Layer;
+pub use source::is_part;
 pub(crate) use tree::SHORT_NAMES;
 
 use crate::diag::{Diagnostic, Diagnostics};

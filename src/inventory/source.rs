@@ -61,10 +61,7 @@ impl Sources<'_> {
         let mut files = 0;
         for path in super::files::entries(folder, errors) {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if name.starts_with('.') || IGNORED_NAMES.contains(&&*name) {
-                continue;
-            }
-            if IGNORED_ENDINGS.iter().any(|end| name.ends_with(end)) {
+            if is_left_out(&name) {
                 continue;
             }
             files += 1;
@@ -76,6 +73,22 @@ impl Sources<'_> {
             errors.push(error.hint("put a file such as `hosts.yml` into it"));
         }
     }
+}
+
+/// Whether what has this name in a folder is no part of the inventory.
+fn is_left_out(name: &str) -> bool {
+    name.starts_with('.')
+        || IGNORED_NAMES.contains(&name)
+        || IGNORED_ENDINGS.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a file at this path would be read as a part of the inventory in this folder. Its own folder is there, it need not be.
+pub fn is_part(folder: &Path, file: &Path) -> bool {
+    let within = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = [folder, within].map(Path::canonicalize);
+    let ([Ok(folder), Ok(within)], Some(name)) = (real, file.file_name()) else { return false };
+    let Ok(way) = within.strip_prefix(&folder) else { return false };
+    folder.is_dir() && !way.iter().chain([name]).any(|name| is_left_out(&name.to_string_lossy()))
 }
 
 fn form(path: &Path) -> Result<Form, Diagnostic> {

@@ -32,12 +32,14 @@ impl Loader<'_> {
             .node
             .expect_strings("a host or group pattern")
             .map_err(|error| error.hint("write a name, a group or a list of these, e.g. `hosts: web`"));
-        let strings = self.errors.take(strings).unwrap_or_default();
+        let Some(strings) = self.errors.take(strings) else {
+            return (String::new(), entry.node.origin.clone());
+        };
         let pattern = strings.iter().map(|(s, _)| s.as_str()).collect::<Vec<_>>().join(",");
         if pattern.contains("{{") {
             let error = Diagnostic::error("a template is not supported yet in `hosts`");
             self.errors.push(error.at(&entry.node.origin).hint("use a group and `--limit`"));
-        } else if !strings.is_empty() && pattern.trim().is_empty() {
+        } else if pattern.trim().is_empty() {
             self.errors.push(
                 Diagnostic::error("`hosts` is empty")
                     .at(&entry.key)

@@ -3,9 +3,8 @@
 use super::{HostTasks, Registered};
 use crate::{
     model::{Origin, Source, TaskId},
-    template::{render, render_file},
+    template::{pairs, render, render_file},
 };
-use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::sync::Arc;
 
 impl HostTasks {
@@ -46,39 +45,11 @@ fn at_line(source: &Arc<Source>, from: usize, made: &str, line: usize) -> Option
     let written: Vec<&str> = region.lines().map(str::trim).collect();
     let made: Vec<&str> = made.lines().map(str::trim).collect();
     let at = line.checked_sub(1).filter(|at| *at < made.len())?;
-    let found =
-        capture_diff_slices(Algorithm::Patience, &written, &made).into_iter().find_map(|op| match op {
-            DiffOp::Equal { old_index, new_index, len } => {
-                (new_index..new_index + len).contains(&at).then(|| old_index + at - new_index)
-            }
-            DiffOp::Replace { old_index, old_len, new_index, new_len } => (new_index..new_index + new_len)
-                .contains(&at)
-                .then(|| (old_index..old_index + old_len).find(|old| fits(written[*old], made[at])))?,
-            DiffOp::Insert { .. } | DiffOp::Delete { .. } => None,
-        })?;
+    let found = pairs(&written, &made).swap_remove(at)?;
     let line = region.split_inclusive('\n').nth(found)?;
     let before: usize = region.split_inclusive('\n').take(found).map(str::len).sum();
     let start = from + before + (line.len() - line.trim_start().len());
     Some(Origin { source: source.clone(), span: start..start + line.trim().len() })
-}
-
-/// Whether a line may be made of this line of a template: what stands around its expressions is there, in that order.
-fn fits(template: &str, made: &str) -> bool {
-    let mut rest = made;
-    let mut is_first = true;
-    let mut any = false;
-    for part in template.split("{{") {
-        let text = if is_first {
-            part
-        } else {
-            part.split_once("}}").map_or("", |(_, text)| text.trim_start_matches('}'))
-        };
-        let Some(at) = rest.find(text).filter(|at| !is_first || *at == 0) else { return false };
-        any |= !text.trim().is_empty();
-        rest = &rest[at + text.len()..];
-        is_first = false;
-    }
-    any && (template.ends_with("}}") || rest.is_empty())
 }
 
 #[cfg(test)]

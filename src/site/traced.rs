@@ -57,6 +57,8 @@ pub struct Parameter {
     pub made: Made,
     /// What the list or mapping was read from that it stands in, where that is computed.
     pub form: Vec<Arc<Read>>,
+    /// How much of the way to it leads to that list or mapping.
+    pub(super) form_at: Option<usize>,
     /// The way to it.
     pub(super) way: Vec<String>,
 }
@@ -109,7 +111,7 @@ impl HostTasks {
             fate.or_not_yet(why);
         }
         let mut parameters = vec![];
-        params.iter().for_each(|params| leaves(params, watch, &mut vec![], &[], &mut parameters));
+        params.iter().for_each(|params| leaves(params, watch, &mut vec![], (&[], None), &mut parameters));
         let ready = params.as_ref().filter(|params| params.unknown().is_none());
         let prepared = match ready.map(|params| self.shared.type_of(task).prepare(params, host_task.no_log)) {
             Some(Ok(prepared)) => Some(Arc::from(prepared)),
@@ -182,12 +184,21 @@ fn looped(repeat: &Loop, scope: &Scope, watch: &Watch) -> Cause {
 }
 
 /// Each value in the parameters, with what made it. `form`: what the mapping or list around it was read from.
-fn leaves(node: &Node, watch: &Watch, way: &mut Vec<String>, form: &[Arc<Read>], found: &mut Vec<Parameter>) {
+fn leaves(
+    node: &Node,
+    watch: &Watch,
+    way: &mut Vec<String>,
+    (form, form_at): (&[Arc<Read>], Option<usize>),
+    found: &mut Vec<Parameter>,
+) {
     let made = watch.made(&node.origin);
-    let inner = |made: &Option<Made>| made.as_ref().map_or_else(|| form.to_vec(), |made| made.reads.clone());
     let mut child = |name: String, node: &Node| {
+        let inner = match &made {
+            Some(made) => (&made.reads[..], Some(way.len()).filter(|_| !made.reads.is_empty())),
+            None => (form, form_at),
+        };
         way.push(name);
-        leaves(node, watch, way, &inner(&made), found);
+        leaves(node, watch, way, inner, found);
         way.pop();
     };
     match &node.value {
@@ -199,7 +210,15 @@ fn leaves(node: &Node, watch: &Watch, way: &mut Vec<String>, form: &[Arc<Read>],
             let made = of_form(node, made, form);
             let form = form.iter().map(|read| Arc::new(read.shallow())).collect();
             let (origin, way) = (node.origin.clone(), way.clone());
-            found.push(Parameter { name: way.join("."), origin, secret: node.secret, made, form, way });
+            found.push(Parameter {
+                name: way.join("."),
+                origin,
+                secret: node.secret,
+                made,
+                form,
+                form_at,
+                way,
+            });
         }
     }
 }

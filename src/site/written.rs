@@ -15,8 +15,11 @@ use agent::{
     wire::{Answer, Op, Output, Probe, Query},
 };
 use similar::{Algorithm, DiffOp, capture_diff_slices};
+use std::collections::HashMap;
 
 const HIDDEN: &str = "********";
+/// How the addresses begin of what is a part of a file: whoever owns one has others beside him there.
+const PARTS: [&str; 7] = ["block:", "cron:", "docker_login:", "hosts:", "limit:", "mount:", "sysctl:"];
 
 /// A file as a task makes it where nothing is yet.
 pub struct Written {
@@ -87,7 +90,7 @@ impl HostTasks {
     /// The files that a task writes, with what made their lines.
     pub fn written(&self, id: TaskId, traced: &Traced) -> Vec<Written> {
         let task = self.shared.task(self.tasks[id.0 as usize].source);
-        let is_part = traced.prepared.as_ref().is_some_and(|prepared| prepared.addresses().is_empty());
+        let is_part = traced.prepared.as_ref().map(|prepared| is_part(&**prepared));
         let texts = traced.prepared.as_ref().map(|prepared| texts(&**prepared)).unwrap_or_default();
         if texts.is_empty() {
             // Not to be told without the host: what it puts there is among its parameters.
@@ -95,15 +98,18 @@ impl HostTasks {
             let path = traced.paths().into_iter().next();
             let text = traced.parameters.iter().find(text).filter(|p| p.made.text.is_some());
             let Some((path, text)) = path.zip(text) else { return vec![] };
+            let is_part = is_part.unwrap_or(text.name != "content");
             return vec![Written { path, lines: lines_of(text), is_part }];
         }
+        let is_part = is_part.unwrap_or_default();
         let kind = self.shared.type_of(task);
+        let texts_of = |params: Option<Node>| {
+            let prepared = kind.prepare(&params?, false).ok()?;
+            Some(self::texts(&*prepared)).filter(|texts| !texts.is_empty())
+        };
         let changed = |parameter: &Parameter| -> Option<Vec<(String, String)>> {
             let params = traced.params.as_ref()?;
-            others(params, &parameter.way).into_iter().find_map(|params| {
-                let prepared = kind.prepare(&params, false).ok()?;
-                Some(self::texts(&*prepared)).filter(|texts| !texts.is_empty())
-            })
+            others(params, &parameter.way).into_iter().find_map(|params| texts_of(Some(params)))
         };
         let mut files: Vec<(Vec<String>, Written)> = vec![];
         for (path, text) in texts {
@@ -111,6 +117,7 @@ impl HostTasks {
             let lines = own.iter().map(|line| Line { text: line.clone(), reads: vec![] }).collect();
             files.push((own, Written { path, lines, is_part }));
         }
+        let mut changes: HashMap<Change, Option<Vec<Vec<usize>>>> = HashMap::new();
         for parameter in &traced.parameters {
             let form = parameter.form.iter().map(|read| (read.clone(), true));
             let form: Vec<_> = form.collect();
@@ -140,11 +147,30 @@ impl HostTasks {
                 }
             }
             let Some(others) = others else { continue };
+            // Which lines there are is up to what the list or mapping around it was read from: what stays when that holds less, or more,
+            // is not.
+            let mut around: Vec<Vec<Vec<usize>>> = vec![];
+            for change in parameter.changes_of_form() {
+                let kept = changes.entry(change).or_insert_with_key(|change| {
+                    let texts = texts_of(traced.params.as_ref().and_then(|params| change.made(params)))?;
+                    let kept = |(at, (own, _)): (usize, &(Vec<String>, Written))| -> Vec<usize> {
+                        let other = texts.get(at).map(|(_, text)| split(text)).unwrap_or_default();
+                        alike(own, &other).into_iter().map(|(own, _)| own).collect()
+                    };
+                    Some(files.iter().enumerate().map(kept).collect())
+                });
+                around.extend(kept.clone());
+            }
             for (at, (own, file)) in files.iter_mut().enumerate() {
                 let other = others.get(at).map(|(_, text)| split(text)).unwrap_or_default();
                 let kept: Vec<usize> = alike(own, &other).into_iter().map(|(own, _)| own).collect();
+                let staying: Vec<&Vec<usize>> = around.iter().filter_map(|kept| kept.get(at)).collect();
                 for (at, line) in file.lines.iter_mut().enumerate() {
-                    line.reads.extend(form.iter().cloned());
+                    let stays = |kept: &&Vec<usize>| kept.contains(&at);
+                    let is_there = if staying.is_empty() { stays(&&kept) } else { staying.iter().all(stays) };
+                    if !is_there {
+                        line.reads.extend(form.iter().cloned());
+                    }
                     if kept.contains(&at) {
                         continue;
                     }
@@ -157,6 +183,11 @@ impl HostTasks {
         }
         files.into_iter().map(|(_, file)| file).collect()
     }
+}
+
+/// Whether it has a part in what it writes, and owns none of that as a whole.
+fn is_part(prepared: &dyn Prepared) -> bool {
+    prepared.addresses().iter().all(|own| PARTS.iter().any(|part| own.0.starts_with(part)))
 }
 
 /// The lines of a text that is a parameter.
@@ -224,6 +255,56 @@ fn others(params: &Node, way: &[String]) -> Vec<Node> {
         params
     };
     values.into_iter().map(with).collect()
+}
+
+/// Another form of what a list or mapping holds.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Change {
+    /// Without what is at this place.
+    Less(Vec<String>),
+    /// With one more in the list or mapping at this place.
+    More(Vec<String>),
+}
+
+impl Parameter {
+    /// What may be otherwise where what the list or mapping around it was read from is.
+    fn changes_of_form(&self) -> Vec<Change> {
+        let Some(from) = self.form_at else { return vec![] };
+        let less = (from + 1..=self.way.len()).map(|end| Change::Less(self.way[..end].to_vec()));
+        let more = (from..self.way.len()).map(|end| Change::More(self.way[..end].to_vec()));
+        less.chain(more).collect()
+    }
+}
+
+impl Change {
+    fn made(&self, params: &Node) -> Option<Node> {
+        // By its name it is the last one, also where they are sorted.
+        const NAME: &str = "zzz";
+        let (way, last) = match self {
+            Self::Less(way) => way.split_last().map(|(last, way)| (way, Some(last)))?,
+            Self::More(way) => (&way[..], None),
+        };
+        let mut around = at(params, way)?.clone();
+        match (&mut around.value, last) {
+            (Value::Map(map), Some(last)) => _ = map.shift_remove(last)?,
+            (Value::Map(map), None) => {
+                let (_, entry) = map.last()?;
+                map.insert(NAME.into(), entry.clone());
+            }
+            (Value::Seq(items), Some(last)) => {
+                let at = last.parse::<usize>().ok().filter(|at| *at < items.len())?;
+                items.remove(at);
+            }
+            (Value::Seq(items), None) => {
+                let item = items.last()?.clone();
+                items.push(item);
+            }
+            _ => return None,
+        }
+        let mut params = params.clone();
+        set(&mut params, way, around.value);
+        Some(params)
+    }
 }
 
 fn at<'a>(node: &'a Node, way: &[String]) -> Option<&'a Node> {

@@ -39,12 +39,14 @@ impl Cx<'_> {
             let error = missing("the variables of a host cannot be used as a whole".into());
             return Err(error.hint(format!("name one: `hostvars.{}.NAME`", self.shown(host))).into());
         };
+        let path = ["hostvars", host, first];
+        let way = || Way { name: (*first).into(), path: [&path[..2], names].concat().join(".") };
         let Some((node, layer)) = scope.find(first) else {
+            Cx { scope: &scope, ..*self }.note_unset(way);
             let error = missing(format!("{} has no variable `{}`", self.shown(host), self.shown(first)));
             let error = error.hint("what roles, plays and tasks set is not known of other hosts");
             return Ok(Found::Missing(error.suggest(first, scope.names())));
         };
-        let path = ["hostvars", host, first];
         let value = match layer {
             Layer::Final => node.clone(),
             // How deep it is nested counts on, so that hosts that use each other in a circle come to an end.
@@ -63,7 +65,6 @@ impl Cx<'_> {
             ));
         }
         let cx = Cx { scope: &scope, ..*self };
-        let way = || Way { name: (*first).into(), path: [&path[..2], names].concat().join(".") };
         cx.note(&found, way, &value, rest);
         Ok(found)
     }

@@ -1,7 +1,7 @@
 //! What a rendered text was made of, part by part and line by line.
 
-use super::{output::scalar_text, trace::Read};
-use crate::yaml::Node;
+use super::{lines::of_block, output::scalar_text, trace::Read};
+use crate::{model::Origin, yaml::Node};
 use std::{ops::Range, sync::Arc};
 
 /// A part of a text, as bytes, and what was read for it.
@@ -13,6 +13,8 @@ pub struct Span {
     pub condition: bool,
     /// What is there must not be shown.
     pub secret: bool,
+    /// Where the first of what was read is written, of a text of many lines: the line that this is made of.
+    pub at: Option<Origin>,
 }
 
 /// What became of a template.
@@ -35,22 +37,71 @@ pub struct Line {
     pub reads: Vec<(Arc<Read>, bool)>,
 }
 
-/// What was read for a text that stands from `from` to `to`. `plain`: it is the value itself.
-pub(super) fn spans(from: usize, to: usize, reads: Vec<Arc<Read>>, plain: bool, secret: bool) -> Vec<Span> {
-    let whole = |reads| Span { range: from..to, reads, condition: false, secret };
-    match reads.as_slice() {
-        [] => vec![],
-        [one] if plain && !one.parts.is_empty() => {
-            let part = |span: &Span| Span {
-                range: span.range.start + from..(span.range.end + from).min(to),
-                reads: vec![one.of(span.reads.clone())],
-                ..span.clone()
-            };
-            let parts: Vec<_> = one.parts.iter().map(part).collect();
-            // What only the variable that was read itself has made: its own text around the parts.
-            [whole(vec![one.of(vec![])])].into_iter().chain(parts).collect()
-        }
-        _ => vec![whole(reads)],
+/// What was read for this text, which stands at `from`. `plain`: it is the value itself.
+pub(super) fn spans(from: usize, text: &str, reads: Vec<Arc<Read>>, plain: bool, secret: bool) -> Vec<Span> {
+    let all = |reads| Span { range: from..from + text.len(), reads, condition: false, secret, at: None };
+    let [one] = reads.as_slice() else {
+        return if reads.is_empty() { vec![] } else { vec![all(reads)] };
+    };
+    let lines = if plain { lines(one, text) } else { vec![] };
+    if one.parts.is_empty() || !plain {
+        return split(all(reads), from, &lines);
+    }
+    // What only the variable that was read itself has made: its own text around the parts.
+    let mut found = split(all(vec![one.of(vec![])]), from, &lines);
+    for part in &one.parts {
+        let range = part.range.start + from..(part.range.end + from).min(from + text.len());
+        // Its own line is one of another text.
+        let part = Span { range, reads: vec![one.of(part.reads.clone())], at: None, ..part.clone() };
+        found.extend(split(part, from, &lines));
+    }
+    found
+}
+
+/// The lines of a text of several, with where each is written; none where that does not tell more than where the text begins.
+fn lines(read: &Read, text: &str) -> Vec<(Range<usize>, Option<Origin>)> {
+    if !text.trim_end().contains('\n') {
+        return vec![];
+    }
+    let places = of_block(&read.origin, text);
+    if places.iter().all(Option::is_none) {
+        return vec![];
+    }
+    let mut at = 0;
+    let line = |(line, origin): (&str, Option<Origin>)| {
+        at += line.len();
+        (at - line.len()..at, origin)
+    };
+    text.split_inclusive('\n').zip(places).map(line).collect()
+}
+
+/// A span taken apart where its lines are.
+fn split(span: Span, from: usize, lines: &[(Range<usize>, Option<Origin>)]) -> Vec<Span> {
+    let Range { start, end } = span.range.clone();
+    let within = |(range, at): &(Range<usize>, Option<Origin>)| {
+        let (first, last) = (range.start + from, range.end + from);
+        let is_end = end <= last;
+        // The end of a line within it is not why the next one begins.
+        let to = if is_end || span.condition { end.min(last) } else { last - 1 };
+        let is_in = start < last && (first < end || first <= start);
+        is_in.then(|| Span {
+            range: first.max(start)..to.max(first.max(start)),
+            at: at.clone(),
+            ..span.clone()
+        })
+    };
+    let parts: Vec<Span> = lines.iter().filter_map(within).collect();
+    if parts.is_empty() { vec![span] } else { parts }
+}
+
+impl Span {
+    /// What was read for it, where that is written; and whether that only decides.
+    fn placed(&self) -> impl Iterator<Item = (Arc<Read>, bool)> {
+        self.reads.iter().enumerate().map(|(index, read)| {
+            let own = self.at.clone().filter(|_| index == 0);
+            let placed = own.map(|origin| Arc::new(Read { origin, ..(**read).clone() }));
+            (placed.unwrap_or_else(|| read.clone()), self.condition)
+        })
     }
 }
 
@@ -68,10 +119,9 @@ impl Made {
 
     /// The value of one expression. `plain`: it is a path.
     pub(super) fn bare(node: &Node, reads: Vec<Arc<Read>>, plain: bool) -> Self {
-        let text = scalar_text(&node.value).map(Arc::from);
-        let length = text.as_ref().map_or(0, |text: &Arc<str>| text.len());
+        let text: Option<Arc<str>> = scalar_text(&node.value).map(Arc::from);
         let spans = match &text {
-            Some(_) => spans(0, length, reads.clone(), plain, node.secret),
+            Some(text) => spans(0, text, reads.clone(), plain, node.secret),
             None => vec![],
         };
         Self { text, reads, spans, is_bare: plain }
@@ -99,8 +149,8 @@ impl Made {
                 }
             };
             let spans = self.spans.iter().filter(touches);
-            let reads = spans.flat_map(|span| span.reads.iter().map(|read| (read.clone(), span.condition)));
-            lines.push(Line { text: self.masked(start..end), reads: reads.collect() });
+            let reads = spans.flat_map(Span::placed).collect();
+            lines.push(Line { text: self.masked(start..end), reads });
             start = end + 1;
         }
         // Behind the last end of a line there is nothing.

@@ -3,9 +3,10 @@
 use super::{
     Cx, Frame, Layer, Scope,
     expression::Found,
+    path::step,
     trace::{Read, Way},
 };
-use crate::yaml::Node;
+use crate::{model::Origin, yaml::Node};
 use handlebars::template::Parameter;
 use std::sync::Arc;
 
@@ -36,14 +37,30 @@ impl Scope {
 }
 
 impl Cx<'_> {
-    /// Takes note of a value: `names` lead from `start` to it.
+    /// Takes note of a value, or that there is none: `names` lead from `start` to it.
     pub(super) fn note(&self, found: &Found, way: impl FnOnce() -> Way, start: &Node, names: &[&str]) {
-        if let (Some(watch), Found::Value(leaf)) = (self.scope.watch(), found) {
-            let read = watch.read(way(), start, names, leaf);
-            let ready = matches!(self.scope.find(&read.name), Some((_, Layer::Final)));
-            let by = watch.brought(&read.name).filter(|_| ready);
-            watch.add([Arc::new(Read { ready, by, ..read })]);
-        }
+        let Some(watch) = self.scope.watch() else { return };
+        let read = match found {
+            Found::Value(leaf) => watch.read(way(), start, names, leaf),
+            Found::Missing(_) => {
+                // As far as the names lead.
+                let holder = names.iter().try_fold(start, |node, name| step(node, name).ok_or(node));
+                let (Ok(holder) | Err(holder)) = holder;
+                Read::unset(way(), &holder.origin)
+            }
+        };
+        let ready = matches!(self.scope.find(&read.name), Some((_, Layer::Final)));
+        let by = watch.brought(&read.name).filter(|_| ready);
+        watch.add([Arc::new(Read { ready, by, ..read })]);
+    }
+
+    /// Takes note of a variable that is not set: whoever sets it changes what was asked.
+    pub(super) fn note_unset(&self, way: impl FnOnce() -> Way) {
+        let Some(watch) = self.scope.watch() else { return };
+        let way = way();
+        let by = watch.brought(&way.name);
+        let origin = by.as_ref().map_or_else(|| Origin::named(""), |by| by.origin.clone());
+        watch.add([Arc::new(Read { by, ..Read::unset(way, &origin) })]);
     }
 
     /// As [`Self::note`] for what an `each`, a `with` or a partial gives: as parameter number `given`, or as the item itself.

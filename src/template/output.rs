@@ -48,7 +48,8 @@ impl Output {
 
     /// What was read for the text since `from`.
     pub fn came(&mut self, from: usize, reads: Vec<Arc<Read>>, plain: bool, secret: bool) {
-        self.spans.extend(spans(from, self.text.len(), reads, plain, secret));
+        let spans = spans(from, &self.text[from..], reads, plain, secret);
+        self.spans.extend(spans);
     }
 
     /// What decided about the text since `from`. `alone`: it has lines of its own, so where there are none it touches none.
@@ -56,7 +57,7 @@ impl Output {
         let range = from..self.text.len();
         let is_nowhere = range.is_empty() && alone();
         if !reads.is_empty() && !is_nowhere {
-            self.spans.push(Span { range, reads, condition: true, secret: false });
+            self.spans.push(Span { range, reads, condition: true, secret: false, at: None });
         }
     }
 

@@ -58,13 +58,14 @@ impl Cx<'_> {
             };
         }
         match (frame.and_then(|f| f.this), names.as_slice()) {
-            (Some(this), names) => Ok(match self.walk(this, &[], names, &place) {
-                Found::Missing(error) => Found::Missing(self.outside_hint(names, error)),
-                found @ Found::Value(_) => {
-                    frame.iter().for_each(|frame| self.note_inner(&found, frame, None, this, names));
-                    found
-                }
-            }),
+            (Some(this), names) => {
+                let found = self.walk(this, &[], names, &place);
+                frame.iter().for_each(|frame| self.note_inner(&found, frame, None, this, names));
+                Ok(match found {
+                    Found::Missing(error) => Found::Missing(self.outside_hint(names, error)),
+                    found @ Found::Value(_) => found,
+                })
+            }
             (None, []) => {
                 let error = Diagnostic::error("`this` means nothing here").at(&place());
                 Ok(Found::Missing(error.hint("it is the item inside `each` and `with`")))
@@ -119,6 +120,7 @@ impl Cx<'_> {
             return self.host_variable(host, names, place);
         }
         let Some((node, layer)) = names.first().and_then(|name| self.scope.find(name)) else {
+            self.note_unset(|| Way::of(names));
             return Ok(Found::Missing(self.undefined(names.first().unwrap_or(&""), &place())));
         };
         if layer == super::Layer::Final {

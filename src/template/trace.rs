@@ -29,6 +29,9 @@ impl std::fmt::Debug for Watch {
     }
 }
 
+/// In place of the value of what is not there.
+const NOT_SET: &str = "not set";
+
 /// In which source, from where to where.
 pub(super) type Place = (usize, usize, usize);
 /// With the host whose variables it is about.
@@ -275,6 +278,19 @@ impl Read {
             inside: vec![],
             parts: vec![],
             holds: vec![],
+        }
+    }
+
+    /// What was asked for and is not there. `origin`: where it would be looked for.
+    pub(super) fn unset(way: Way, origin: &Origin) -> Self {
+        let nothing = Node::new(Value::Null, origin.clone());
+        let Way { name, path } = way;
+        Self {
+            name,
+            path,
+            ready: false,
+            shown: NOT_SET.into(),
+            ..Self::other(String::new(), origin, &nothing)
         }
     }
 

@@ -77,6 +77,27 @@ fn a_volume_that_is_a_folder_of_the_host_is_that_folder() {
     told.lacks(&["service `fine`"]);
 }
 
+#[test]
+fn a_socket_is_found_by_whatever_way_leads_to_it() {
+    let ways = ["/var/run/../run/docker.sock", "//run//docker.sock", "/var/./run/docker.sock/", "/run/x/.."];
+    let service = |(at, way): (usize, &&str)| {
+        format!("  s{at}:\n    image: a:1\n    volumes: [\"{way}:/x\"]\n    LOG\n")
+    };
+    let services: String = ways.iter().enumerate().map(service).collect();
+    let other =
+        "  fine:\n    image: a:1\n    volumes: [\"/run/docker.sock/../other:/x\", \"engine:/y\"]\n    LOG\n";
+    let volume =
+        "volumes:\n  engine:\n    driver_opts: {type: none, o: bind, device: /srv/../run/docker.sock}\n";
+    let told = validated(&format!("services:\n{services}{other}{volume}"), "services: {}\n");
+    for at in 0..ways.len() {
+        told.has(&[&format!("warning[docker-socket]: service `s{at}` has Docker's socket")]);
+    }
+    // By its volume, and not by what only looks like it.
+    told.has(&["warning[docker-socket]: service `fine` has Docker's socket"]);
+    let told = validated(&format!("services:\n{}", other.replace(", \"engine:/y\"", "")), "services: {}\n");
+    told.lacks(&["docker-socket"]);
+}
+
 /// By the folder that a volume is, a database's disk is looked for as by a path.
 #[test]
 fn a_database_in_such_a_volume_waits_for_its_disk() {

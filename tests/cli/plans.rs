@@ -103,6 +103,31 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
     );
 }
 
+/// It would be a part of the inventory from then on.
+#[test]
+fn no_plan_is_saved_in_the_folder_of_its_inventory() {
+    let project = Project::tasks("    - {name: conf, copy: {dest: \"{{home}}/conf\", content: a}}\n");
+    fs::create_dir_all(project.path("invd/more")).unwrap();
+    fs::rename(project.path("inventory.yml"), project.path("invd/hosts.yml")).unwrap();
+    std::os::unix::fs::symlink("invd", project.path("link")).unwrap();
+    for out in ["invd/x.plan", "invd/more/x.plan", "link/x.plan", "./invd/../invd/x"] {
+        let refused = project.run(&["plan", "invd", "--playbook", "site.yml", "-o", out]);
+        refused.exits(20).has(&[
+            &format!("cannot save the plan in {out}"),
+            "it would be read as a part of the inventory invd",
+            "save it outside of that folder",
+        ]);
+        refused.lacks(&["conf"]);
+        assert!(!project.has(out));
+    }
+    fs::remove_dir(project.path("invd/more")).unwrap();
+    // Beside it, and by a name that no inventory has, it may be.
+    for out in ["x.plan", "invd/.x.plan"] {
+        project.run(&["plan", "invd", "--playbook", "site.yml", "-o", out]).exits(10).has(&["saved in"]);
+    }
+    project.run(&["apply", "invd/.x.plan"]).exits(0).has(&["changed conf"]);
+}
+
 #[test]
 fn a_host_that_has_moved_is_named_and_nothing_is_done() {
     let sshd = Sshd::start();

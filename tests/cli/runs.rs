@@ -58,6 +58,9 @@ fn every_run_is_kept_and_listed() {
         .map(|end| &name[..end])
         .find(|short| !list[0]["run"].as_str().unwrap().starts_with(short));
     project.run(&["runs", "show", short.unwrap()]).exits(0).has(&["1 would change"]);
+    // By `last` as without a name: here the run that changed something.
+    let (last, unnamed) = (project.run(&["runs", "show", "last"]), project.run(&["runs", "show"]));
+    assert_eq!(last.exits(0).has(&["~ motd"]).out, unnamed.exits(0).out);
     let both = project.run(&["runs", "show", &name[..1]]);
     both.exits(20).has(&["2 runs begin with"]);
     project.run(&["runs", "show", "zz"]).exits(20).has(&["no run `zz` is kept here", "`runs list`"]);
@@ -112,6 +115,17 @@ fn what_is_no_run_is_refused_and_one_that_was_cut_off_is_shown() {
     let cut = project.run(&["replay", "cut.jsonl"]);
     let lines = ran.out.lines().count();
     cut.exits(0).has(&["~ motd", &format!("cut.jsonl ends in the middle of line {lines}"), "was killed"]);
+    assert!(!cut.err.contains("before the run did"), "{}", cut.err);
+    // Also where the cut is between two lines; of a whole one there is nothing to say.
+    let (but_last, _) = ran.out.trim_end().rsplit_once('\n').unwrap();
+    project.write("short.jsonl", &format!("{but_last}\n"));
+    for view in [&["--view", "json"][..], &["--summary", "run.md"], &[]] {
+        let short = project.run(&[&["replay", "short.jsonl"], view].concat());
+        short.exits(0);
+        assert!(short.err.contains("warning: short.jsonl ends before the run did"), "{}", short.err);
+    }
+    project.write("whole.jsonl", &ran.out);
+    project.run(&["replay", "whole.jsonl"]).exits(0).has(&["~ motd"]).lacks(&["warning"]);
     project.write("text.jsonl", "hello\n");
     let text = project.run(&["replay", "text.jsonl"]);
     text.exits(20).has(&["text.jsonl is no recorded run", "line 1 is no JSON", "`apply --json` prints one"]);
@@ -134,7 +148,8 @@ fn what_is_no_run_is_refused_and_one_that_was_cut_off_is_shown() {
     assert_eq!(running.end().code, None);
     let list = listed(&project);
     assert_eq!((&list[0]["outcome"], &list[0]["exit"]), (&"killed".into(), &Value::Null));
-    project.run(&["runs", "show", "--view", "plain"]).exits(0).has(&["... long"]);
+    let killed = project.run(&["runs", "show", "--view", "plain"]);
+    killed.exits(0).has(&["... long", "ends before the run did", "the run was killed or goes on"]);
 }
 
 /// What cannot be kept is said, and the run goes on.

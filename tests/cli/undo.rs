@@ -92,6 +92,7 @@ fn what_a_run_did_to_files_is_taken_back_byte_for_byte_and_so_is_an_undo() {
         "stays: `/bin/sh ...` (command)",
     ]);
     checked.lacks(&["s3cret"]);
+    undo(&project, &["last", "--check"]).exits(10).has(&["bring back ", &at("text"), "take away "]);
     assert_eq!(tree(&work), is, "--check only looks");
     let ran = undo(&project, &["--yes"]);
     ran.exits(0).lacks(&["s3cret"]);

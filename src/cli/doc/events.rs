@@ -22,11 +22,12 @@ MOST runs, and of these no more than LARGEST MiB. What is kept is what was shown
 
 ```console
 $ lustores-provision runs list                        # the last 20, the last one first; `--json` for programs
-$ lustores-provision runs show                        # the last one again
+$ lustores-provision runs show                        # the last one again; so does `runs show last`
 $ lustores-provision runs show 6a2b11c0 --view json   # its events
 ```
 
-A run without a last event was killed: `runs list` says so, and `runs show` shows how far it came. `undo` takes the same names, as far as hosts still know the run.
+A run without a last event was killed, or goes on: `runs list` says which, and `runs show` shows how far it came; that and `replay` say on stderr that the events end before the run did.
+`undo` takes the same names, as far as hosts still know the run; `last` is the last run of those that could be meant.
 
 **The version.** The first event, `run_started`, says in `schema` of which version the events are. It is raised when something that was there means something else or is gone. Events
 and fields may be added at any time: leave out what you do not know. `lustores-provision schema events` prints the JSON Schema of a line; this page is made of it.

@@ -197,6 +197,12 @@ impl Page<'_> {
             );
             return;
         }
+        if let (Some(line), true) = (file.asked, file.is_part) {
+            let _ = writeln!(
+                out,
+                "  which of its lines is line {line} of the file is not known: what is around them is not this task's"
+            );
+        }
         let width = file.lines.last().map_or(1, |line| line.number.to_string().len());
         for line in &file.lines {
             let number = if file.is_part { "+".into() } else { line.number.to_string() };
@@ -245,7 +251,8 @@ impl Page<'_> {
                 (Of::SetFact, _) => format!("set_fact, {}", from.place),
                 _ => from.place.clone(),
             };
-            let line = format!("{:indent$}{name:width$}  {place}{value}", "");
+            let place = if place.is_empty() { place } else { format!("  {place}") };
+            let line = format!("{:indent$}{name:width$}{place}{value}", "");
             let _ = writeln!(out, "{}", self.dim(line.trim_end()));
             self.branch(&from.from, indent, depth + 1, width, out);
         }

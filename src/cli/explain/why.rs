@@ -116,12 +116,16 @@ pub struct FileWhy {
     pub total: usize,
     /// The file holds lines of others too.
     pub is_part: bool,
-    /// Those that variables made; or the one that was asked for.
+    /// The line that was asked for, of the whole file.
+    #[serde(skip)]
+    pub asked: Option<usize>,
+    /// Those that variables made; of a whole file the one that was asked for.
     pub lines: Vec<LineWhy>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LineWhy {
+    /// Of a part of a file: within that.
     pub number: usize,
     /// The host has another line there now, or none. Not where that cannot be told line by line.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -142,9 +146,9 @@ pub struct From {
     /// Of a result, and of what `set_fact` has set: the task that brings it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// File and line, of a result those of its task; `built in`, `facts of HOST`.
+    /// File and line, of a result those of its task; `built in`, `facts of HOST`; nothing where it is not set anywhere.
     pub place: String,
-    /// A short one; nothing of a secret. Of what is not known before: that.
+    /// A short one; nothing of a secret. Of what is not known before, or not set: that.
     pub value: String,
     /// It only says whether, or how often, the line is there, or whether the variable was set.
     pub decides: bool,
@@ -367,6 +371,7 @@ pub(super) fn file(
         because,
         total,
         is_part,
+        asked: line,
         lines: lines.iter().enumerate().map(shown).filter(wanted).collect(),
     })
 }

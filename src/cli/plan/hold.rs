@@ -6,6 +6,8 @@ use crate::{
     connection,
     diag::{Diagnostic, Diagnostics, Exit},
     event::{About, Event, Failure},
+    inventory,
+    model::Origin,
     plan::{
         compared::{By, compare},
         saved::{FORM, KIND, Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
@@ -36,9 +38,15 @@ impl Saving {
     /// Finds what would not work, before anything is done.
     ///
     /// # Errors
-    /// A file that cannot be there; a key that is not there.
-    pub fn check(&self) -> Result<(), Diagnostics> {
+    /// A file that cannot be there, or would be read as a part of the inventory; a key that is not there.
+    pub fn check(&self, inventory: &Path) -> Result<(), Diagnostics> {
         file::may_write(&self.out)?;
+        if inventory::is_part(inventory, &self.out) {
+            let error = Diagnostic::error(format!("cannot save the plan in {}", self.out.display()));
+            let why = format!("it would be read as a part of the inventory {}", inventory.display());
+            let error = error.cause(why).at(&Origin::named("--out"));
+            return Err(error.hint("save it outside of that folder").into());
+        }
         match &self.sign {
             Some(key) if !key.is_file() => {
                 let error = Diagnostic::error(format!("there is no key {}", key.display()));

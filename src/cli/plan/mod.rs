@@ -94,7 +94,7 @@ impl Plan {
         let out = self.out.or(self.refresh);
         let saving = out.map(|out| Saving { out, sign: self.sign, refreshed });
         if let Some(saving) = &saving {
-            saving.check()?;
+            saving.check(&apply.project.inventory)?;
             apply.project.inputs = Some(Default::default());
         }
         let site = apply.site(color)?;

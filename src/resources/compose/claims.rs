@@ -230,7 +230,7 @@ impl Reader {
             let (source, target) = (field("source")?, field("target")?);
             let source = match field("type").as_deref() {
                 Some("bind") => on_host(base, source),
-                Some("volume") => self.volumes.folder(&source)?,
+                Some("volume") => on_host(base, self.volumes.folder(&source)?),
                 _ => return None,
             };
             return Some(Bind { source, target, spot });
@@ -240,7 +240,7 @@ impl Reader {
         let target = target.split(':').next().unwrap_or_default().to_string();
         let source = match source.starts_with(['/', '.', '~']) {
             true => on_host(base, source.into()),
-            false => self.volumes.folder(source)?,
+            false => on_host(base, self.volumes.folder(source)?),
         };
         Some(Bind { source, target, spot })
     }
@@ -285,10 +285,10 @@ impl Reader {
     }
 }
 
-/// A path as the host has it, if it starts from the folder of its file.
+/// A path as the host has it: from the folder of its file, or from the root. Docker takes `.`, `..` and `//` out of it by the text alone, too.
 fn on_host(base: &str, source: String) -> String {
     match source.split('/').next() {
-        Some("." | "..") => extends::resolved(base, &source),
+        Some("" | "." | "..") if !source.is_empty() => extends::resolved(base, &source),
         _ => source,
     }
 }

@@ -32,10 +32,10 @@ fn each_line_of_a_file_names_what_made_it() {
         ]
     );
     // Of a text that is put in as it is each line has its own.
-    let snippet = "snippet roles/app/defaults/main.yml:7 a text of 3 lines";
-    assert_eq!(below(text, "first app.example.org"), [snippet, &format!("<- {domain}"), zone]);
-    assert_eq!(below(text, "  second"), [snippet]);
-    assert_eq!(below(text, "third 8079"), [snippet, "<- base_port roles/app/defaults/main.yml:2 8079"]);
+    let snippet = |line: usize| format!("snippet roles/app/defaults/main.yml:{line} a text of 3 lines");
+    assert_eq!(below(text, "first app.example.org"), [&*snippet(7), &format!("<- {domain}"), zone]);
+    assert_eq!(below(text, "  second"), [snippet(8)]);
+    assert_eq!(below(text, "third 8079"), [&*snippet(9), "<- base_port roles/app/defaults/main.yml:2 8079"]);
     assert_eq!(
         below(text, "port = 8080 # tls"),
         ["base_port roles/app/defaults/main.yml:2 8079", "if tls roles/app/defaults/main.yml:3 true"]
@@ -52,7 +52,7 @@ fn each_line_of_a_file_names_what_made_it() {
     let motd = explain(&project, &["a", &format!("{}:2", path("motd"))]);
     assert_eq!(
         below(&motd.exits(0).out, "to app.example.org"),
-        ["motd group_vars/all/vars.yml:3 a text of 2 lines", &format!("<- {domain}"), zone]
+        ["motd group_vars/all/vars.yml:4 a text of 2 lines", &format!("<- {domain}"), zone]
     );
 }
 

@@ -6,6 +6,7 @@ mod lines;
 mod live;
 mod mutated;
 mod page;
+mod parts;
 mod services;
 mod tasks;
 mod variables;
