@@ -26,7 +26,7 @@ impl Daemon {
             mount --make-rprivate /
             mount -t tmpfs run /run && mount -t tmpfs own /usr/local/sbin && ip link set lo up
             real=$(command -v docker)
-            printf '#!/bin/sh\n[ "$1 $2" = "network create" ] && [ -e /run/cut ] && kill -9 $PPID\nexec %s "$@"\n' "$real" >/usr/local/sbin/docker
+            printf '#!/bin/sh\n[ "$1 $2" = "network create" ] && [ -e /run/cut ] && { kill -9 $PPID; exit 1; }\nexec %s "$@"\n' "$real" >/usr/local/sbin/docker
             chmod +x /usr/local/sbin/docker
             exec dockerd --data-root "$1/data" --exec-root /run/docker-exec --pidfile /run/docker.pid --storage-driver vfs -H unix:///run/docker.sock 2>"$1/log"
         "#;

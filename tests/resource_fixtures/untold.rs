@@ -44,6 +44,8 @@ fn what_is_not_known_before_is_documented() {
         "what a package provides under another name",
         "whether a service runs",
         "whether something is there to be removed",
+        "the access control list or an extended attribute",
+        "the mode of a file",
         "a condition of its own",
     ];
     for other in others {
