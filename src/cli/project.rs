@@ -62,11 +62,24 @@ pub struct Project {
     /// Where note is taken of all that is read.
     #[arg(skip)]
     pub(super) inputs: Option<Arc<Inputs>>,
+    /// The time that the playbook is told, in seconds since 1970: of a saved plan that of its making.
+    #[arg(skip)]
+    clock: OnceLock<u64>,
     #[arg(skip)]
     passwords: OnceLock<Arc<Passwords>>,
 }
 
 impl Project {
+    /// The time that the playbook is told.
+    pub fn clock(&self) -> u64 {
+        *self.clock.get_or_init(now)
+    }
+
+    /// Tells it that of a plan.
+    pub fn set_clock(&mut self, at: u64) {
+        self.clock = at.into();
+    }
+
     /// Reads everything.
     ///
     /// # Errors
@@ -173,7 +186,7 @@ impl Project {
             skip_tags: &self.skip_tags,
             start_at_task: self.start_at_task.as_deref(),
             controller: Controller {
-                now: now.cast_signed(),
+                now: self.clock().cast_signed(),
                 folder: std::env::current_dir().unwrap_or_default(),
                 env: env.collect(),
                 facts,

@@ -23,7 +23,7 @@ pub(super) fn open_questions(change: &Change, lookup: &dyn Lookup) -> Result<Vec
             (Look::Known(Answer::Group(None)), Query::Group { name }) => format!("group `{name}`"),
             _ => continue,
         };
-        if !lookup.may_still_come(&[Area::Accounts]) && !lookup.lets_come() {
+        if !lookup.may_still_come(&sources()) && !lookup.lets_come() {
             let fault = Fault::new(format!("there is no {missing} on the host, who is to own it"));
             return Err(
                 fault.hint("an earlier task can make it: `user`, `group`, or a `package` that brings it")
@@ -31,6 +31,14 @@ pub(super) fn open_questions(change: &Change, lookup: &dyn Lookup) -> Result<Vec
         }
     }
     Ok(open)
+}
+
+/// Where accounts come from: of a host's own, and of servers.
+fn sources() -> Vec<Area> {
+    let services = ["sssd", "nslcd", "winbind", "nscd"].map(|name| Area::Unit(format!("{name}.service")));
+    let files = ["/etc/nsswitch.conf", "/etc/sssd", "/etc/nslcd.conf", "/etc/samba"];
+    let files = files.map(|path| Area::Path(path.into()));
+    [Area::Accounts].into_iter().chain(services).chain(files).collect()
 }
 
 fn attrs(op: &Op) -> Option<&Attrs> {

@@ -64,12 +64,24 @@ pub fn extra_vars(values: &[String], files: &dyn Files) -> Result<IndexMap<Strin
 /// Marks what is a secret whoever gives it: passwords by their name, and what stands in for a secret of the project.
 pub(super) fn conceal_all(extra: &mut IndexMap<String, Node>, inventory: &Inventory, playbook: &Playbook) {
     conceal(extra, &Hidden::default());
-    for (name, node) in extra.iter_mut().filter(|(_, node)| !node.secret) {
+    for (name, node) in extra {
         let hosts = inventory.hosts().chain(inventory.host("localhost"));
         let of_hosts = hosts.filter_map(|host| host.vars.get(name.as_str()));
         let of_plays = playbook.plays.iter().flat_map(maps).filter_map(|map| map.get(name.as_str()));
-        if of_hosts.chain(of_plays.map(|entry| &entry.node)).any(Node::holds_secret) {
-            node.taint();
+        of_hosts.chain(of_plays.map(|entry| &entry.node)).for_each(|like| conceal_like(node, like));
+    }
+}
+
+/// What stands where a secret stands in the other one.
+fn conceal_like(node: &mut Node, like: &Node) {
+    if like.secret {
+        return node.taint();
+    }
+    if let (Value::Map(map), Value::Map(others)) = (&mut node.value, &like.value) {
+        for (key, entry) in map.iter_mut() {
+            if let Some(other) = others.get(key) {
+                conceal_like(&mut entry.node, &other.node);
+            }
         }
     }
 }

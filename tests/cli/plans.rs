@@ -70,6 +70,7 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
         "    - {name: says, command: printf said}\n".to_owned(),
         copy("whole", word, "\"0600\""),
         copy("secret", "\"{{told}}\"", "\"0600\""),
+        copy("time", "\"{{now \\\"%s\\\"}}\"", "\"0600\""),
     ];
     let project = Project::tasks(&tasks.concat());
     let vars = format!("  vars:\n    told: !secret {{command: [cat, {}]}}\n", project.path("word").display());
@@ -83,6 +84,9 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
     };
     let (code, said) = run("one", &["plan", "inventory.yml", "-o", "p.plan"]);
     assert!(code == Some(10) && ["? whole", "? secret"].iter().all(|part| said.contains(part)), "{said}");
+    // The plan's time stands still.
+    let planned = saved(&project, "p.plan")["made"]["at"].as_u64().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     let (code, said) = run("two", &["apply", "p.plan"]);
     assert_eq!(code, Some(41), "{said}");
     for name in ["`whole` (path:", "now does something else when it is decided"] {
@@ -97,6 +101,7 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
     project.write("word", "what-a-program-tells\n");
     let (code, said) = run("one", &["apply", "p.plan"]);
     assert_eq!(code, Some(0), "{said}");
+    assert_eq!(project.read("h/a/time"), planned.to_string());
     assert_eq!(
         (project.read("h/a/whole"), project.read("h/a/secret")),
         ("one".into(), "what-a-program-tells".into())

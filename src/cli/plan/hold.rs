@@ -205,7 +205,7 @@ impl Plans {
             made: Made {
                 run,
                 who: about.who.split(" (").next().unwrap_or_default().into(),
-                at: about.started,
+                at: project.clock(),
                 millis: self.began.elapsed().as_millis() as u64,
                 program: about.program.clone(),
                 agents: connection::digests().map(|(arch, own)| (arch.into(), own.into())).collect(),

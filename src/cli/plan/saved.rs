@@ -25,6 +25,7 @@ impl Apply {
         self.trust.check(&plan, &path, &bytes)?;
         made_by_this(&plan, &path)?;
         take(&mut self.project, &plan.selection)?;
+        self.project.set_clock(plan.made.at);
         inputs::unchanged(&plan, &path)?;
         self.yes = true;
         let site = self.site(color)?;

@@ -21,14 +21,21 @@ impl Coding {
             Self::Form => '+',
             Self::Backslash => '\\',
         };
-        if said.is_empty() || !text.contains(sign) {
+        // Only a space is written so.
+        let is_meant = |part: &&Vec<u8>| !matches!(self, Self::Form) || part.contains(&b' ');
+        let mut by_first: Vec<Vec<&Vec<u8>>> = vec![vec![]; 256];
+        for part in said.iter().filter(is_meant) {
+            part.first().into_iter().for_each(|first| by_first[usize::from(*first)].push(part));
+        }
+        if by_first.iter().all(Vec::is_empty) || !text.contains(sign) {
             return None;
         }
         let (bytes, starts) = self.decoded(text);
         let mut out = String::with_capacity(text.len());
         let (mut at, mut kept) = (0, 0);
         while at < bytes.len() {
-            let found = said.iter().find(|part| bytes[at..].starts_with(part));
+            let mut parts = by_first[usize::from(bytes[at])].iter();
+            let found = parts.find(|part| bytes[at..].starts_with(part));
             let Some(part) = found else {
                 at += 1;
                 continue;

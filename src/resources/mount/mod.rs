@@ -21,7 +21,7 @@ use agent::{
     secret::Content,
     wire::{Answer, Attrs, Exec, MachineProbe, Op, Output, Probe, Query},
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Seconds until a mount is given up: a server may not answer.
 const PATIENCE: u32 = 300;
@@ -80,11 +80,15 @@ fn question(spec: &Spec) -> Probe {
 fn unseen_that_changed(spec: &Spec, from: &MountState, to: &MountState) -> Vec<String> {
     let is_fuse = from.live.as_ref().is_some_and(|live| live.is_fuse);
     let (Some(before), Some(after)) = (&from.entry, &to.entry) else { return vec![] };
-    if is_fuse || spec.bind() || spec.automount() {
+    // Those of servers, and of what is laid over others, hardly ever change while it is mounted.
+    let kind = from.live.as_ref().and_then(|live| live.kind.as_deref()).unwrap_or_default();
+    let is_local = matches!(kind, "ext2" | "ext3" | "ext4" | "xfs" | "btrfs" | "f2fs" | "vfat" | "tmpfs");
+    if !is_local || is_fuse || spec.bind() || spec.automount() {
         return vec![];
     }
-    let (before, after) = (options::unseen(&before.options), options::unseen(&after.options));
-    if before == after { vec![] } else { after }
+    let unseen = |entry: &Entry| options::unseen(&entry.options);
+    let is_same = unseen(before).into_iter().collect::<BTreeSet<_>>() == unseen(after).into_iter().collect();
+    if is_same { vec![] } else { unseen(after) }
 }
 
 fn is_ours(spec: &Spec) -> impl Fn(&Entry) -> bool {
@@ -285,7 +289,7 @@ mount:
 
     fn remedy(spec: &Spec, output: &Output) -> Option<String> {
         let said = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
-        let is_of_mount = said.starts_with("mount: ") || said.starts_with("mount.");
+        let is_of_mount = said.starts_with("mount: ") && said.contains("not mounted or bad option");
         let why = "where an option cannot change while it is mounted, `state: unmounted` before lets it be mounted anew";
         (is_of_mount && spec.is_kept()).then(|| why.into())
     }

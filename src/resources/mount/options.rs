@@ -131,6 +131,8 @@ pub fn unseen(words: &str) -> Vec<String> {
             "ro" | "rw" | "sync" | "async" | "relatime" | "strictatime" | "defaults" | "_netdev"
         ) || word.starts_with("x-")
             || word.starts_with("comment=")
+            // Of a journal, which stays as it is until the next mount.
+            || word.starts_with("data=")
             || word.strip_prefix("size=").is_some_and(|size| kib(size).is_some())
     };
     words.split(',').filter(|word| !is_seen(word)).map(Into::into).collect()

@@ -75,6 +75,14 @@ fn no_secret_is_in_a_plan_and_one_that_changed_is_seen() {
     // Nor one by the name of a secret.
     let refused = plan(&[&["-e", "word=CmdLine-Secret-99"], &flag[..]].concat());
     refused.exits(20).has(&["the plan is not saved", "holds a secret"]).lacks(&["CmdLine-Secret-99"]);
+    // Of a mapping that holds one only that.
+    let mapping = "  vars:\n    app: {env: dev, token: !secret {command: [printf, a-word-of-the-app]}}\n";
+    project.write("inventory.yml", &inventory.replace("  vars:\n", mapping));
+    plan(&[&["-e", "{app: {env: CmdLine-Plain-98}}"], &flag[..]].concat()).exits(10);
+    plan(&[&["-e", "{app: {token: CmdLine-Secret-98}}"], &flag[..]].concat())
+        .exits(20)
+        .has(&["holds a secret"]);
+    project.write("inventory.yml", &inventory);
     // However it is written, and however short a password is.
     let (first, rest) = vault.split_at(1);
     let escaped = format!("{{\"x\": \"\\u{:04x}{rest}\"}}", u32::from(first.chars().next().unwrap()));
