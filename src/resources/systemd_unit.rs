@@ -5,6 +5,7 @@ use super::shared::{
     unit::{Unit, definitions, full_name, systemctl, unit, unit_query},
     unit_claim,
     way_in::{self, Loss},
+    written_attrs,
 };
 use crate::{
     model::{Address, Area, Claim, Footprint},
@@ -205,9 +206,7 @@ impl Resource for SystemdUnit {
             }
         }
         Ok(UnitFile {
-            attrs: meta
-                .as_ref()
-                .map_or(String::new(), |meta| format!("{:04o} {} {}", meta.mode, meta.owner, meta.group)),
+            attrs: meta.as_ref().map_or(String::new(), written_attrs),
             content,
             meta,
             boot: spec.enabled.map(|_| unit.boot_word().into()),

@@ -3,7 +3,7 @@
 mod key;
 
 use self::key::{Format, Remote};
-use super::shared::{HostPath, OneOrMany, roots};
+use super::shared::{HostPath, OneOrMany, roots, written_attrs};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{
@@ -275,8 +275,7 @@ impl Resource for AptRepository {
                 && wanted != Held::Nothing
                 && let Some(meta) = seen.meta(&path)?
             {
-                let own = format!("{:04o} {} {}", meta.mode, meta.owner, meta.group);
-                attrs.push((format!("{facet} attributes"), own));
+                attrs.push((format!("{facet} attributes"), written_attrs(&meta)));
             }
             let held = match (seen.content(&path, LIMIT, false)?, wanted) {
                 (None, _) => Held::Nothing,

@@ -37,8 +37,8 @@ pub struct Spec {
     pub fstype: Option<String>,
     /// Options as in `/etc/fstab`, with commas between them. On what is mounted already these are compared and set: `ro`, `nosuid`,
     /// `nodev`, `noexec`, `sync` and their opposites, where named `noatime`, `relatime`, `strictatime`, and the `size` of a tmpfs; others
-    /// where the entry in `/etc/fstab` changes on a disk or a tmpfs (`data` and those of all else take effect when it is mounted next). What is added to a mount of FUSE that nobody asked for, `nosuid` and `nodev`, stays. Default:
-    /// `defaults`.
+    /// where the entry in `/etc/fstab` changes on a disk or a tmpfs (`data` and those of all else take effect when it is mounted next). What
+    /// is added to a mount of FUSE that nobody asked for, `nosuid` and `nodev`, stays. Default: `defaults`.
     #[serde(default = "defaults")]
     pub opts: String,
     /// Fifth field of the entry: whether `dump` saves it, 0 or 1.

@@ -289,6 +289,11 @@ pub fn content_ops(
     vec![Op::WriteFile { path, content: content.clone(), attrs: to.attrs(), check }]
 }
 
+/// Mode, owner and group as they are shown in one facet: `0644 root root`.
+pub fn written_attrs(meta: &Meta) -> String {
+    format!("{:04o} {} {}", meta.mode, meta.owner, meta.group)
+}
+
 /// Root's own, with this mode.
 pub fn roots(mode: u32) -> Attrs {
     Attrs { mode: Some(mode), owner: Some("root".into()), group: Some("root".into()) }

@@ -2,7 +2,10 @@
 
 mod files;
 
-use super::shared::unit::{Unit, systemctl, unit, unit_query};
+use super::shared::{
+    unit::{Unit, systemctl, unit, unit_query},
+    written_attrs,
+};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
@@ -116,7 +119,7 @@ systemd_timer:
         }
         let file = |kind| -> Observe<File> {
             let meta = seen.meta(&path(spec, kind))?;
-            let attrs = meta.map(|meta| format!("{:04o} {} {}", meta.mode, meta.owner, meta.group));
+            let attrs = meta.as_ref().map(written_attrs);
             let content = seen.content(&path(spec, kind), LIMIT, false)?;
             Ok(File { content, attrs: attrs.unwrap_or_default() })
         };

@@ -2,7 +2,7 @@
 
 mod spec;
 
-use super::shared::{package_areas, unit::output};
+use super::shared::{package_areas, unit::output, written_attrs};
 use crate::{
     model::{Address, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
@@ -170,7 +170,7 @@ unattended_upgrades:
         });
         let file = |name: &String| -> Observe<File> {
             let meta = seen.meta(&path(name))?;
-            let attrs = meta.map(|meta| format!("{:04o} {} {}", meta.mode, meta.owner, meta.group));
+            let attrs = meta.as_ref().map(written_attrs);
             Ok(File { content: seen.content(&path(name), LIMIT, false)?, attrs: attrs.unwrap_or_default() })
         };
         let files = [file(&names[0])?, file(&names[1])?];
