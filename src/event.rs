@@ -97,6 +97,9 @@ pub enum Event {
         host: String,
         /// The last apply that left another state than the one before it; none where the host has no record of this playbook.
         since: Option<Since>,
+        /// Why the record that is there cannot be read: it is a difference by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unreadable: Option<String>,
         /// Those of which anything differs.
         tasks: Vec<DriftedTask>,
         /// What the last apply left and no task is about any more: what such a task owned, or its type and name.

@@ -88,8 +88,11 @@ pub(super) async fn plan_host(
         uploaded: opened.uploaded,
     });
     let of_first = owed.as_ref().and_then(|_| opened.first.pop());
-    let before = recording.as_ref().and_then(|own| Record::read(&opened.first.pop()?, own.drift));
-    let before = before.filter(|_| first == keeper);
+    let before = recording.as_ref().and_then(|own| Some(Record::read(&opened.first.pop()?, own.drift)));
+    let (before, unreadable) = match before.filter(|_| first == keeper).unwrap_or(Ok(None)) {
+        Ok(before) => (before, None),
+        Err(why) => (None, Some(why)),
+    };
     let mut turn = arrival.with((first.place == Place::Host).then_some(&facts), turn, forks.clone()).await;
     let tasks = hosts.tasks(host, Some(&facts)).map_err(|d| fail(diagnostics_failure(None, &d)))?;
     let mut planner =
@@ -196,7 +199,7 @@ pub(super) async fn plan_host(
     let (seats, seat_of) = (planner.seats().to_vec(), planner.seat_of().to_vec());
     let mut record = recording
         .zip(seats.iter().position(|seat| *seat == keeper))
-        .map(|(recording, seat)| HostRecord { recording, seat, before, differs: None });
+        .map(|(recording, seat)| HostRecord { recording, seat, before, unreadable, differs: None });
     if let Some(record) = record.as_mut().filter(|record| record.recording.drift) {
         let said = record.compare(host, &*tasks, &plan, &seat_of, planner.into_answers(), &asks, &mask).await;
         events(said.map_err(fail)?);

@@ -38,6 +38,30 @@ pub struct SavedPlan {
     pub key: Locked,
     /// In the order of the inventory.
     pub hosts: Vec<SavedHost>,
+    /// A fingerprint of all the rest, under the same key.
+    #[serde(default)]
+    pub seal: String,
+}
+
+impl SavedPlan {
+    /// Seals it under its key.
+    #[must_use]
+    pub fn sealed(mut self, key: &[u8; 32]) -> Self {
+        self.seal = self.seal_under(key);
+        self
+    }
+
+    /// Whether it is as it was when it was sealed under this key.
+    pub fn is_whole(&self, key: &[u8; 32]) -> bool {
+        self.seal == self.seal_under(key)
+    }
+
+    fn seal_under(&self, key: &[u8; 32]) -> String {
+        let open = Self { seal: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&open).expect("texts are JSON");
+        let key = blake3::keyed_hash(key, b"seal of a plan");
+        blake3::keyed_hash(key.as_bytes(), &text).to_hex().to_string()
+    }
 }
 
 /// By whom and when a plan was made.
@@ -202,11 +226,11 @@ impl SavedHost {
             // It is not known yet what it finds; what it is to do is, as far as it is.
             let is_deferred = matches!(planned.plan.tasks[at], TaskPlan::Deferred { .. });
             let is_called = planned.prepare.tasks()[at].is_rescue() || !task.if_fails.is_empty();
-            if (is_deferred || is_called)
-                && let Some(prepared) =
-                    planned.plan.prepared[at].as_ref().or(planned.plan.awaiting[at].as_ref())
-            {
-                steps = Some(printer.digest(&prepared.digest()));
+            if is_deferred || is_called {
+                let (plan, prepare) = (planned.plan, planned.prepare);
+                let ready = plan.prepared[at].as_ref().or(plan.awaiting[at].as_ref());
+                let known = ready.map_or_else(|| prepare.known(task.task), |ready| Some(ready.digest()));
+                steps = known.map(|digest| printer.digest(&digest));
             }
             if let TaskPlan::Change(change) = &planned.plan.tasks[at] {
                 steps = Some(printer.digest(&frame::digest(&change.ops)));

@@ -12,6 +12,8 @@ use std::fmt::Write;
 pub struct Drift {
     pub host: String,
     pub since: Option<Since>,
+    /// Why the record cannot be read.
+    pub unreadable: Option<String>,
     pub tasks: Vec<DriftedTask>,
     pub gone: Vec<String>,
     pub owed: Vec<Owed>,
@@ -25,11 +27,21 @@ pub(super) const GROUPS: [(&str, &str, &[Cause], anstyle::Style); 4] = [
     ("+", "not known to the last apply", &[Cause::New], GREEN),
 ];
 
-/// Where nothing is known of an apply before.
-pub(super) const NONE: &str = "no apply of this whole playbook has left a record here";
+impl Drift {
+    /// What is known of the apply before.
+    pub(super) fn known(&self) -> String {
+        match (&self.since, &self.unreadable) {
+            (Some(since), _) => last(since),
+            (None, None) => "no apply of this whole playbook has left a record here".into(),
+            (None, Some(why)) => format!(
+                "the record of the last apply cannot be read ({why}): who changed what is not known; the next apply of the whole playbook replaces it"
+            ),
+        }
+    }
+}
 
 /// The last apply: `run 692a51c0-7f03aa of ann@laptop (pid 4711), 2026-11-28 14:03:12 UTC`.
-pub(super) fn last(since: &Since) -> String {
+fn last(since: &Since) -> String {
     let time = i64::try_from(since.at).ok().and_then(|at| strftime_utc(at, "%F %T UTC").ok());
     format!("run {} of {}, {}", since.run, since.who, time.unwrap_or_default())
 }
@@ -38,10 +50,8 @@ pub(super) fn last(since: &Since) -> String {
 pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> String {
     let mut out = String::new();
     let host = paint(&drift.host, BOLD, color);
-    let _ = match &drift.since {
-        Some(since) => writeln!(out, "{host}: since {}", last(since)),
-        None => writeln!(out, "{host}: {NONE}"),
-    };
+    let since = if drift.since.is_some() { "since " } else { "" };
+    let _ = writeln!(out, "{host}: {since}{}", drift.known());
     let group = |task: &DriftedTask| {
         let has = |causes: &[Cause]| task.facets.iter().any(|facet| causes.contains(&facet.cause));
         GROUPS.iter().position(|(_, _, causes, _)| has(causes))
@@ -73,6 +83,7 @@ pub(super) fn render(drift: &Drift, planned: &[PlannedTask], color: bool) -> Str
         [(count(0) + count(1), "changed on the host"), (count(2), "configured otherwise"), (count(3), "new")];
     let mut words: Vec<String> = words.iter().map(|(count, word)| format!("{count} {word}")).collect();
     words.extend((!drift.owed.is_empty()).then(|| format!("{} owed", drift.owed.len())));
+    words.extend(drift.unreadable.as_ref().map(|_| "record unreadable".to_string()));
     words.extend((deferred > 0).then(|| format!("{deferred} not knowable")));
     let _ = writeln!(out, "{host}: {}\n", words.join(", "));
     out
@@ -167,7 +178,7 @@ mod tests {
         let tasks = vec![DriftedTask { task: TaskId(0), name: "conf".into(), facets }];
         let owed = Owed { handler: "restart".into(), task: "conf".into(), run: "r1".into(), at: 0 };
         let (gone, owed) = (vec!["file:/old".into()], vec![owed]);
-        let drift = Drift { host: "a".into(), since: None, tasks, gone, owed };
+        let drift = Drift { host: "a".into(), since: None, unreadable: None, tasks, gone, owed };
         let text = render(&drift, &planned, false);
         let wanted = "a: no apply of this whole playbook has left a record here\n  changed on the host\n    \
                       ! conf  site.yml:3\n        owner: root -> app\n        mode: 0666 -> 0600\n        \

@@ -234,8 +234,8 @@ impl Inner {
             }
             Event::Finding { host, finding } if !self.proves => self.plan.findings.add(&host, &finding),
             Event::Finding { .. } => {}
-            Event::HostDrift { host, since, tasks, gone, owed } => {
-                self.plan.drifts.push(drift::Drift { host, since, tasks, gone, owed });
+            Event::HostDrift { host, since, unreadable, tasks, gone, owed } => {
+                self.plan.drifts.push(drift::Drift { host, since, unreadable, tasks, gone, owed });
             }
             Event::PlanComplete { .. } => {
                 self.bars.values().for_each(ProgressBar::finish_and_clear);

@@ -134,9 +134,11 @@ impl<'a> Story<'a> {
             Event::RunFinished { exit, millis } => (self.exit, self.millis) = (Some(*exit), *millis),
             Event::Finding { host, finding } => self.findings.add(host, finding),
             Event::Warning { host, message } => self.warnings.push((host.as_deref(), message)),
-            Event::HostDrift { host, since, tasks, gone, owed } => {
+            Event::HostDrift { host, since, unreadable, tasks, gone, owed } => {
                 let (since, tasks, gone, owed) = (since.clone(), tasks.clone(), gone.clone(), owed.clone());
-                self.host(index, host).drift = Some(Drift { host: host.clone(), since, tasks, gone, owed });
+                let unreadable = unreadable.clone();
+                self.host(index, host).drift =
+                    Some(Drift { host: host.clone(), since, unreadable, tasks, gone, owed });
             }
             Event::RunStarted { .. }
             | Event::HostWaiting { .. }

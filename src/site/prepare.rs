@@ -62,6 +62,10 @@ impl Prepare for HostTasks {
         self.line_in_project(task, line)
     }
 
+    fn known(&self, task: TaskId) -> Option<[u8; 32]> {
+        within::digest(self, task)
+    }
+
     fn acceptances(&self) -> Option<&Node> {
         self.shared.inventory.host(&self.host)?.vars.get(ACCEPT)
     }

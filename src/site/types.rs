@@ -237,6 +237,11 @@ pub trait Prepare: Send + Sync {
         None
     }
 
+    /// A digest of a task's parameters as far as they are known before any task has run; none where they cannot be rendered.
+    fn known(&self, _task: TaskId) -> Option<[u8; 32]> {
+        None
+    }
+
     /// What the inventory says of this host under [`ACCEPT`](crate::inventory::ACCEPT).
     fn acceptances(&self) -> Option<&Node> {
         None

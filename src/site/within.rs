@@ -1,9 +1,9 @@
 //! Where a task acts of which not all is known yet.
 
-use super::{Preparation, kinds::TypeInfo};
+use super::{HostTasks, Preparation, Registered, kinds::TypeInfo};
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    model::{Footprint, Origin},
+    model::{Footprint, Origin, TaskId},
     yaml::{Node, Value},
 };
 
@@ -19,6 +19,15 @@ pub fn stand_ins() -> Vec<Value> {
     let texts = ["0644", "x1", "/bin/sh", "https://localhost/a", "10.0.0.1", "64M", &key, &sum, &hash];
     let others = [Value::Int(1), Value::Bool(true), Value::Seq(vec![]), Value::Map([].into())];
     texts.map(Value::str).into_iter().chain(others).collect()
+}
+
+/// See [`Prepare::known`](super::Prepare::known).
+pub(super) fn digest(tasks: &HostTasks, id: TaskId) -> Option<[u8; 32]> {
+    let (host_task, registered) = (&tasks.tasks[id.0 as usize], Registered::default());
+    let scope = tasks.scopes.of(&tasks.shared, host_task, &registered);
+    let task = tasks.shared.task(host_task.source);
+    let parameters = tasks.parameters(host_task, task, &scope, tasks.coming(host_task, &registered));
+    parameters.ok().map(|(parameters, _)| parameters.digest())
 }
 
 /// What a task touches, whatever those of its parameters come to that are not known yet; everything, where that cannot be told.

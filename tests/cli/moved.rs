@@ -133,16 +133,32 @@ fn a_record_says_what_an_apply_has_left() {
     project.write("site.yml", &play(&failing));
     project.go().exits(40);
     assert_eq!(causes(&project), Vec::<String>::new());
-    // What is no record of this version is not believed, and is replaced.
-    for text in
-        ["", "hello\n", "{\"form\":9,\"key\":\"00\"}\n", "{\"form\":1,\"key\":\"zz\",\"since\":{}}\n[\n"]
-    {
-        project.write(RECORD, text);
-        drift(&project).has(&["no apply of this whole playbook has left a record here"]);
-    }
+    // What is no record of this version is not believed: that is a difference by itself, and an apply replaces it.
     project.write("site.yml", &play(&tagged.replace("a=1", "a=4")));
     project.go().exits(0);
-    drift(&project).exits(0).has(&["since run"]);
+    let good = project.read(RECORD);
+    let line = good.lines().nth(1).unwrap();
+    for (text, why) in [
+        (String::new(), "line 1 has no end"),
+        ("hello\n".into(), "line 1 says nothing about a run"),
+        ("{\"form\":9,\"key\":\"00\"}\n".into(), "another version of this program has left it, in form 9"),
+        (good.replacen("\"key\":\"", "\"key\":\"z", 1), "line 1 has no key"),
+        (good.replace(line, &line[..line.len() - 1]), "line 2 says nothing about a task"),
+    ] {
+        project.write(RECORD, &text);
+        drift(&project).exits(10).has(&[
+            &format!("a: the record of the last apply cannot be read ({why}): who changed what is not known"),
+            "0 new, record unreadable",
+        ]);
+        // A choice of tasks cannot be added to it.
+        project.apply(&["--yes", "--tags", "conf"]).exits(0);
+        drift(&project).exits(10);
+        project.go().exits(0);
+        drift(&project).exits(0).has(&["since run"]);
+    }
+    fs::remove_file(project.path(RECORD)).unwrap();
+    fs::create_dir(project.path(RECORD)).unwrap();
+    drift(&project).exits(10).has(&["cannot be read (cannot read ", "record unreadable"]);
 }
 
 #[test]

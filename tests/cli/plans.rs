@@ -10,6 +10,7 @@ mod shown;
 mod signed;
 
 use crate::{project::Project, sshd::Sshd};
+use lustores_provision::plan::saved::SavedPlan;
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -21,6 +22,13 @@ const TASKS: &str = "    - {name: folder, file: {path: \"{{home}}/etc\", state: 
 
 fn saved(project: &Project, name: &str) -> Value {
     serde_json::from_str(&project.read(name)).unwrap()
+}
+
+/// The text of a plan that is sealed anew after it was written over, as who knows its key can. Only of one whose key is not locked.
+fn resealed(plan: &Value) -> String {
+    let key = blake3::Hash::from_hex(plan["key"]["text"].as_str().unwrap()).unwrap();
+    let plan: SavedPlan = serde_json::from_value(plan.clone()).unwrap();
+    serde_json::to_string(&plan.sealed(key.as_bytes())).unwrap()
 }
 
 #[test]
@@ -57,6 +65,60 @@ fn what_was_planned_is_what_is_done() {
     nowhere.exits(20).has(&["there is no such directory", "mkdir -p no"]).lacks(&["asks"]);
 }
 
+/// Whoever reads a plan in a pull request reads what was saved.
+#[test]
+fn a_plan_that_somebody_wrote_over_is_refused() {
+    let project = Project::tasks(TASKS);
+    project.write("words", "long enough to lock it\n");
+    let run = |verb: &[&str]| project.run(&[verb, &["--vault-password-file", "words"]].concat());
+    run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10);
+    let plan = saved(&project, "p.plan");
+    let leaves = |value: &Value| {
+        let mut found = vec![];
+        let mut open = vec![(String::new(), value)];
+        while let Some((at, value)) = open.pop() {
+            match value {
+                Value::Object(map) => {
+                    open.extend(map.iter().map(|(key, value)| (format!("{at}/{key}"), value)))
+                }
+                Value::Array(list) => {
+                    open.extend(list.iter().enumerate().map(|(n, it)| (format!("{at}/{n}"), it)))
+                }
+                _ => found.push(at),
+            }
+        }
+        found
+    };
+    // What is read before the plan is opened has errors of its own.
+    let own = |at: &String| {
+        ["/inputs", "/kind", "/schema", "/key", "/selection", "/made/program", "/made/agents"]
+            .iter()
+            .any(|own| at.starts_with(own))
+    };
+    let texts: Vec<String> =
+        leaves(&plan).into_iter().filter(|at| !own(at) && plan.pointer(at).unwrap().is_string()).collect();
+    let mut tried = vec![];
+    for at in texts {
+        let mut edited = plan.clone();
+        let leaf = edited.pointer_mut(&at).unwrap();
+        *leaf = format!("{}x", leaf.as_str().unwrap()).into();
+        // Words of which there are but some make it no plan at all.
+        if serde_json::from_value::<SavedPlan>(edited.clone()).is_ok() {
+            project.write("q.plan", &edited.to_string());
+            run(&["apply", "q.plan", "--check"]).exits(20).has(&["the plan is not as it was saved"]);
+            tried.push(at);
+        }
+    }
+    assert!(tried.iter().any(|at| at.ends_with("/place")) && tried.len() > 30, "{tried:?}");
+    let mut bare = plan.clone();
+    bare.as_object_mut().unwrap().remove("seal");
+    project.write("q.plan", &bare.to_string());
+    run(&["apply", "q.plan"]).exits(20).has(&["the plan is not as it was saved"]);
+    // Written otherwise it is the same.
+    project.write("q.plan", &plan.to_string());
+    run(&["apply", "q.plan"]).exits(0);
+}
+
 /// What no file tells (the environment, a program's secret) is held to by what is decided in the run as well.
 #[test]
 fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
@@ -70,6 +132,8 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
         "    - {name: says, command: printf said}\n".to_owned(),
         copy("whole", word, "\"0600\""),
         copy("secret", "\"{{told}}\"", "\"0600\""),
+        "    - {name: asks, command: printf asked, register: asked}\n".to_owned(),
+        "    - {name: waits, copy: {dest: \"{{home}}/waits-{{env 'WORD'}}\", content: \"{{asked.stdout}}\"}}\n".to_owned(),
         copy("time", "\"{{now \\\"%s\\\"}}\"", "\"0600\""),
     ];
     let project = Project::tasks(&tasks.concat());
@@ -83,13 +147,16 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
         (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     };
     let (code, said) = run("one", &["plan", "inventory.yml", "-o", "p.plan"]);
-    assert!(code == Some(10) && ["? whole", "? secret"].iter().all(|part| said.contains(part)), "{said}");
+    assert!(
+        code == Some(10) && ["? whole", "? secret", "? waits"].iter().all(|part| said.contains(part)),
+        "{said}"
+    );
     // The plan's time stands still.
     let planned = saved(&project, "p.plan")["made"]["at"].as_u64().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let (code, said) = run("two", &["apply", "p.plan"]);
     assert_eq!(code, Some(41), "{said}");
-    for name in ["`whole` (path:", "now does something else when it is decided"] {
+    for name in ["`whole` (path:", "`waits`", "now does something else when it is decided"] {
         assert!(said.contains(name) && !said.contains("`secret` (path:"), "{said}");
     }
     project.write("word", "what-it-tells-later\n");
@@ -101,6 +168,7 @@ fn what_is_decided_in_the_run_is_held_to_what_was_approved() {
     project.write("word", "what-a-program-tells\n");
     let (code, said) = run("one", &["apply", "p.plan"]);
     assert_eq!(code, Some(0), "{said}");
+    assert_eq!(project.read("h/a/waits-one"), "asked");
     assert_eq!(project.read("h/a/time"), planned.to_string());
     assert_eq!(
         (project.read("h/a/whole"), project.read("h/a/secret")),

@@ -114,6 +114,11 @@ impl Plans {
     ) -> Result<Self, Diagnostics> {
         let passwords = project.passwords();
         let key = key::open(&plan.key, file, &passwords, &site.secrets())?;
+        if !plan.is_whole(&key) {
+            let error = Diagnostic::error("the plan is not as it was saved: somebody has changed it since");
+            let error = error.at(&Origin::named(&file.display().to_string()));
+            return Err(error.hint("plan again, and look at what the new one does").into());
+        }
         if let Some(now) = &passwords.inputs {
             inputs::same(&plan, now, &Printer::new(&key))?;
         }
@@ -214,7 +219,9 @@ impl Plans {
             inputs: read.unwrap_or_default(),
             key: locked,
             hosts,
-        };
+            seal: String::new(),
+        }
+        .sealed(&self.key);
         let text = file::text(&plan);
         let signature = sign.map(|key| trust::sign(text.as_bytes(), &key)).transpose()?;
         file::write(&out, &text, signature.as_deref())?;

@@ -5,7 +5,7 @@ use crate::{
     event::{Cause, Verdict},
     graph::escaped,
     report::{
-        drift::{Drift, GROUPS, NONE, facets, last, notified},
+        drift::{Drift, GROUPS, facets, notified},
         story::{Host, Story},
     },
 };
@@ -99,8 +99,7 @@ fn row(host: &Host, drift: &Drift, out: &mut String) {
         let class = if count > 0 { class } else { "none" };
         let _ = write!(out, "<td class=\"{class}\">{count}</td>");
     }
-    let since = drift.since.as_ref().map_or_else(|| NONE.to_string(), last);
-    let _ = writeln!(out, "<td>{}</td></tr>", escaped(&since));
+    let _ = writeln!(out, "<td>{}</td></tr>", escaped(&drift.known()));
 }
 
 /// The tasks of which a facet differs for one of these reasons, with those facets only.

@@ -1,6 +1,6 @@
 //! Whose a plan is, and how old.
 
-use super::saved;
+use super::{resealed, saved};
 use crate::project::Project;
 use std::{fs, process::Command};
 
@@ -88,7 +88,7 @@ fn a_plan_may_be_too_old() {
     let made = plan["made"]["at"].as_u64().unwrap();
     let mut at = |at: u64| {
         plan["made"]["at"] = at.into();
-        project.write("p.plan", &plan.to_string());
+        project.write("p.plan", &resealed(&plan));
     };
     at(made - 7300);
     let old = project.run(&["apply", "p.plan", "--max-age", "2h"]);
