@@ -163,11 +163,12 @@ fn a_run_is_shown_searched_and_folded_by_keys() {
     browser.key("Enter");
     browser.until("!document.querySelector('.failure').open");
     browser.key("j");
-    browser.until("document.activeElement.closest('details').classList.contains('change')");
+    browser.until("document.activeElement.closest('details')?.classList.contains('change')");
     browser.key("Enter");
-    browser.until("document.activeElement.closest('details').querySelector('.diff, pre') !== null");
+    browser
+        .until("document.activeElement.closest('details')?.querySelector('.diff, pre') instanceof Element");
     browser.key("k");
-    browser.until("document.activeElement.closest('details').classList.contains('failure')");
+    browser.until("document.activeElement.closest('details')?.classList.contains('failure')");
     browser.key("e");
     browser.until("document.querySelectorAll('details:not([open])').length === 0");
     assert_eq!(count(&mut browser, "#diffs .body").as_u64(), Some(all));

@@ -89,7 +89,8 @@ fn the_same_on_several_hosts_is_told_once_and_filtered_by_host() {
         let hostile = || sample::HOSTILE.to_string();
         let owed = Owed { handler: hostile(), task: hostile(), run: "692a-1".into(), at: 1_764_380_000 };
         let gone = vec![hostile()];
-        let event = Event::HostDrift { host: host.into(), since, tasks, gone, owed: vec![owed] };
+        let (owed, unreadable) = (vec![owed], None);
+        let event = Event::HostDrift { host: host.into(), since, unreadable, tasks, gone, owed };
         run.insert(last + 1, Recorded { at: 600, event });
     }
     let (_folder, path) = page(&html(&run));
@@ -123,4 +124,15 @@ fn the_same_on_several_hosts_is_told_once_and_filtered_by_host() {
     browser.eval("{ const f = document.querySelector('#hosts-filter'); f.value = 'web03'; f.dispatchEvent(new Event('input', {bubbles: true})) }");
     browser.until("[...document.querySelectorAll('#moved .item')].filter(item => item.offsetParent !== null).length === 1");
     browser.until("[...document.querySelectorAll('#moved tbody tr')].filter(row => row.offsetParent !== null).length === 1");
+    // What cannot be read is said where the last apply stands.
+    for recorded in &mut run {
+        if let Event::HostDrift { since, unreadable, .. } = &mut recorded.event {
+            (*since, *unreadable) = (None, Some(format!("line 2 {}", sample::HOSTILE)));
+        }
+    }
+    let (_folder, path) = page(&html(&run));
+    browser.open(&path);
+    let rows = browser.eval("document.querySelector('#moved tbody').innerText");
+    assert!(rows.as_str().unwrap().contains("cannot be read (line 2 </script><img"), "{rows}");
+    assert_eq!(browser.eval("window.harm === undefined"), json!(true));
 }
