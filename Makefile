@@ -32,7 +32,7 @@ test-quick: root
 test-vms: root
 	tests/deps tests
 	tests/lab/stack-images.py $(LAB_IMAGES)
-	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) cargo nextest run --locked --test e2e --run-ignored only
+	LUSTORES_TEST_IMAGES=$(LAB_IMAGES) cargo nextest run --locked --workspace --features provision-agent/bin --test e2e --run-ignored only
 
 ## Writes docs/performance.md.
 bench: root deps
