@@ -26,7 +26,7 @@ pub struct Service;
 /// made.
 ///
 /// So it is with `networking`, `systemd-networkd` and `NetworkManager`: the one that alone looks after the interface that the connection came
-/// by is neither stopped, disabled nor masked, and to restart, reload or stop one takes itself back, with what has been changed of the
+/// by is neither stopped, disabled nor masked, and to start, restart, reload or stop one takes itself back, with what has been changed of the
 /// network's configuration, unless a new connection could be made. `docs/way-back.md` has the whole of it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +104,10 @@ fn ours(spec: &Spec, name: &str, now: &Unit, seen: &Seen) -> Observe<bool> {
         disables: spec.enabled == Some(false) && now.boot_word() == "enabled",
         masks: spec.masked == Some(true) && now.masked_word() == "no",
     };
-    Ok(way_in::guard(name, loss, seen)? || Service::acts(spec) && way_in::is_ours(name, seen)?)
+    // One that starts may take the interface from who looks after it.
+    let starts = spec.state == Some(Wanted::Started) && !now.runs() && way_in::is_of_the_network(name);
+    let acts = Service::acts(spec) || starts;
+    Ok(way_in::guard(name, loss, seen)? || acts && way_in::is_ours(name, seen)?)
 }
 
 impl State for ServiceState {
@@ -240,6 +243,10 @@ impl Resource for Service {
                 Some(Wanted::Stopped) => vec![systemctl("start", name)],
                 _ => way_in::as_before(&from.name, from.unit.runs()),
             };
+            // Nor may it start at the next boot.
+            let enables = from.boot != to.boot && spec.enabled == Some(true) && !from.unit.runs();
+            let disable = enables.then(|| systemctl("disable", name));
+            let revert = disable.into_iter().chain(revert).collect();
             let token = way_in::token(&from.name);
             ops.push(Op::Arm { token, seconds: spec.confirm_within, revert });
         }

@@ -57,10 +57,19 @@ pub fn states() -> Vec<Area> {
     MANAGERS.into_iter().map(|(name, _)| state(name)).collect()
 }
 
+/// The other units.
+pub fn others(name: &str) -> impl Iterator<Item = &'static str> {
+    MANAGERS.into_iter().map(|(manager, _)| manager).filter(move |manager| *manager != name)
+}
+
+/// What starts a unit again with the next word from the kernel.
+pub fn with_it(name: &str) -> Option<&'static str> {
+    (name == "systemd-networkd.service").then_some("systemd-networkd.socket")
+}
+
 /// The other units, and what they say.
 pub fn reads(name: &str) -> Vec<Area> {
-    let units = MANAGERS.into_iter().map(|(manager, _)| manager).filter(|manager| *manager != name);
-    units.map(|unit| Area::Unit(unit.into())).chain(states()).collect()
+    others(name).map(|unit| Area::Unit(unit.into())).chain(states()).collect()
 }
 
 /// Whether the task stops a unit of the network. Refuses that, or that it starts no more, where it alone looks after the interface that the

@@ -70,6 +70,11 @@ pub fn is_one(name: &str) -> bool {
     !beside(name).is_empty() || network::manager(name).is_some()
 }
 
+/// Whether it makes the network.
+pub fn is_of_the_network(name: &str) -> bool {
+    network::manager(name).is_some()
+}
+
 /// Whether it is such a unit, and the connection came by ssh.
 ///
 /// # Errors
@@ -152,8 +157,12 @@ pub fn earlier(name: &str) -> Op {
 pub fn as_before(name: &str, runs: bool) -> Vec<Op> {
     let mut back = vec![earlier(name), systemctl("daemon-reload", None)];
     match network::manager(name) {
-        // A second one that was not at work would go on with what it has taken.
-        Some(_) if !runs => back.push(systemctl("stop", Some(name))),
+        // A second one that was not at work would go on with what it has taken, and who had it does not take it back by itself.
+        Some(_) if !runs => {
+            back.extend(network::with_it(name).map(|socket| systemctl("stop", Some(socket))));
+            back.push(systemctl("stop", Some(name)));
+            back.extend(network::others(name).map(|other| systemctl("try-restart", Some(other))));
+        }
         _ => back.extend(started(name)),
     }
     back
