@@ -13,6 +13,7 @@
 //! notes: [service db is left as it is: stopped by an operator]   # with `unchanged`, `change`
 //! footprint:                 # what the task owns, reads and writes: those of the keys that are given, sorted
 //!   {address: "path:/etc/motd", reads: [accounts], writes: [/etc/motd, folder /etc]}
+//! reboots: [600, 0]          # seconds that the host is waited for, and after it is back
 //! ops:                       # in order; as a mapping also the content that is written or given on stdin
 //! - write_file /etc/motd 0644: "hi\n"
 //! ```
@@ -22,6 +23,7 @@
 
 mod answers;
 mod content;
+mod parameters;
 mod text;
 mod untold;
 
@@ -169,6 +171,7 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
         "notes",
         "ops",
         "footprint",
+        "reboots",
     ];
     if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
     {
@@ -215,6 +218,10 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
         let mut found = footprint(&*prepared);
         found.as_object_mut().unwrap().retain(|key, _| expected.contains_key(key));
         same("footprint", &json["footprint"], &found)?;
+    }
+    if json["reboots"].is_array() {
+        let waits = prepared.reboots().map(|reboot| [reboot.timeout_s, reboot.post_delay_s]);
+        same("reboots", &json["reboots"], &json!(waits))?;
     }
     let given = json["answers"].as_object().cloned().unwrap_or_default();
     let answers = Answers::new(given, json["may_come"] == Json::Bool(true));
