@@ -1,4 +1,4 @@
-//! Each parameter of each type is given in some fixture, law or example.
+//! Each parameter of each type is given in some fixture, law or example, and each word of one that takes one of some.
 
 use super::{cases, parse};
 use lustores_provision::{resource::is_internal, resources::TABLE, schema::plainly, yaml::Node};
@@ -12,7 +12,8 @@ use std::{
 /// What none gives, and why.
 const NEVER_GIVEN: &[(&str, &str, &str)] = &[];
 
-/// The parameters of a schema, those inside of others with dots.
+/// The parameters of a schema, those inside of others with dots, and the words of those that take one of some: `state: absent`. One that
+/// holds without being given needs not be.
 fn declared(schema: &Json, path: &str, found: &mut BTreeSet<String>) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         if is_internal(schema, name) {
@@ -22,6 +23,9 @@ fn declared(schema: &Json, path: &str, found: &mut BTreeSet<String>) {
         let parts = ["anyOf", "oneOf"].iter().flat_map(|key| property[*key].as_array().into_iter().flatten());
         for part in parts.chain([property, &property["items"]]) {
             declared(part, &format!("{path}."), found);
+            let words = part["enum"].as_array().into_iter().flatten().chain([&part["const"]]);
+            let words = words.filter(|word| word.is_string() && **word != property["default"]);
+            found.extend(words.filter_map(|word| Some(format!("{path}: {}", word.as_str()?))));
         }
         found.insert(path);
     }
@@ -38,6 +42,7 @@ fn given(value: &Json, path: &str, found: &mut BTreeSet<String>) {
             }
         }
         Json::Array(items) => items.iter().for_each(|item| given(item, path, found)),
+        Json::String(word) => _ = found.insert(format!("{}: {word}", path.trim_end_matches('.'))),
         _ => {}
     }
 }
@@ -67,7 +72,7 @@ fn tasks() -> BTreeMap<String, Vec<Node>> {
 }
 
 #[test]
-fn every_parameter_is_given_somewhere() {
+fn every_parameter_and_word_is_given_somewhere() {
     let (tasks, mut wrong) = (tasks(), vec![]);
     for row in TABLE {
         let (mut all, mut here) = (BTreeSet::new(), BTreeSet::new());
