@@ -8,6 +8,7 @@ mod at_once;
 mod diff;
 mod held;
 mod interlude;
+mod kinds;
 mod manner;
 mod prepared;
 mod seen;
@@ -19,6 +20,7 @@ pub use at_once::shows_at_once;
 pub use diff::Mask;
 pub use held::{Held, Mark, held};
 pub use interlude::Interlude;
+pub use kinds::kind_of;
 pub use manner::Manner;
 use prepared::Typed;
 pub use prepared::{Change, Outcome, Prepared};
@@ -203,6 +205,8 @@ pub trait Resource: Sized + 'static {
     const SOURCES: &'static [SourceParam] = &[];
     /// Parameters that say what will be there, and never where: whatever they are, [`Self::footprint`] is the same.
     const CONTENT: &'static [&'static str] = &[];
+    /// The kinds of facets that its diffs show, as [`kind_of`] reads them: names in capitals.
+    const FACETS: &'static [&'static str];
     /// What [`Self::found`], [`Self::told`] and [`Self::interlude`] put into the registered result: keys, and what they hold.
     const RESULT: &'static [(&'static str, &'static str)] = &[];
     /// What cannot be told before a task has run that changes something: what [`Self::effects`] leaves unknown, and the result where it is

@@ -1,7 +1,8 @@
 //! A resource with its parameters, and what planning it comes to.
 
 use super::{
-    Effect, Fault, Held, Interlude, Keep, Lookup, Mask, Observe, Pause, Reboot, Resource, Seen, State, held,
+    Effect, Facets, Fault, Held, Interlude, Keep, Lookup, Mask, Observe, Pause, Reboot, Resource, Seen,
+    State, held, kind_of,
 };
 use crate::{
     model::{Address, Claim, Diff, Exposed, Footprint},
@@ -223,6 +224,7 @@ impl<R: Resource> Prepared for Typed<R> {
         let to = R::desired(&self.0, &from)?;
         let seen_facets = from.facets();
         let wanted_facets = to.facets();
+        debug_assert_eq!(undeclared::<R>(&[&seen_facets, &wanted_facets]), None, "facet of `{}`", R::NAME);
         let diff = mask.diff(&seen_facets, &wanted_facets);
         let held = if R::acts(&self.0) { vec![] } else { held(&seen_facets) };
         let notes = R::notes(&self.0, &from);
@@ -261,6 +263,12 @@ impl<R: Resource> Prepared for Typed<R> {
             wanted: self::held(&wanted_facets),
         })))
     }
+}
+
+/// A facet that is of none of the type's kinds.
+fn undeclared<'f, R: Resource>(states: &[&'f Facets]) -> Option<&'f str> {
+    let mut all = states.iter().flat_map(|facets| facets.keys());
+    all.find(|facet| kind_of(R::FACETS, facet).is_none()).map(String::as_str)
 }
 
 /// What is sent at once has to fit into a frame.

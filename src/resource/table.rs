@@ -19,6 +19,8 @@ pub struct ResourceType {
     pub sources: &'static [SourceParam],
     /// The parameters on which its footprint does not depend, where that is of use.
     pub content: &'static [&'static str],
+    /// The kinds of facets that its diffs show.
+    pub facets: &'static [&'static str],
     pub result: &'static [(&'static str, &'static str)],
     /// What cannot be told before a task of it has run.
     pub untold: &'static [Untold],
@@ -51,6 +53,7 @@ pub const fn row<R: Resource>() -> ResourceType {
         free: R::FREE,
         sources: R::SOURCES,
         content: R::CONTENT,
+        facets: R::FACETS,
         result: R::RESULT,
         untold: R::UNTOLD,
         theirs: OtherNames(&[]),

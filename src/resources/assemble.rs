@@ -221,6 +221,7 @@ impl State for Assembled {
 impl Resource for Assemble {
     const NAME: &'static str = "assemble";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::WRITTEN;
     const EXAMPLE: &'static str = "\
 name: Let in whose key is in the project
 assemble:

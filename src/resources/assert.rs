@@ -68,6 +68,7 @@ impl Resource for Assert {
     const NAME: &'static str = "assert";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Steers("");
+    const FACETS: &'static [&'static str] = &[];
     const EXAMPLE: &'static str = "\
 name: Only Debian and its kin
 assert:

@@ -33,6 +33,7 @@ impl Resource for AsyncStatus {
     const NAME: &'static str = "async_status";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Looks;
+    const FACETS: &'static [&'static str] = &[];
     const EXAMPLE: &'static str = "\
 name: The import is done
 async_status:

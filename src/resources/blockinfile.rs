@@ -200,6 +200,7 @@ impl Spec {
 impl Resource for BlockInFile {
     const NAME: &'static str = "blockinfile";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::EDITED;
     const EXAMPLE: &'static str = "\
 name: Let the backup user in from one address only
 blockinfile:

@@ -18,6 +18,7 @@ impl CommandLine for Words {
 impl Resource for Command {
     const NAME: &'static str = "command";
     const TOPIC: Topic = Topic::Flow;
+    const FACETS: &'static [&'static str] = &["run"];
     const UNTOLD: &'static [Untold] = &[Untold::Anything, Untold::Result];
     const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: LOOKS };
     const EXAMPLE: &'static str = "\

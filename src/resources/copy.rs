@@ -188,6 +188,7 @@ impl From<FileState> for Copied {
 impl Resource for Copy {
     const NAME: &'static str = "copy";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::WRITTEN;
     const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Greet who logs in

@@ -130,6 +130,7 @@ impl Spec {
 impl Resource for Debconf {
     const NAME: &'static str = "debconf";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["type", "value", "seen"];
     const EXAMPLE: &'static str = "name: Mail stays on this host\ndebconf:\n  name: postfix\n  question: postfix/main_mailer_type\n  \
         vtype: select\n  value: Local only\n";
     const CONTENT: &'static [&'static str] = &["name", "question", "value"];

@@ -25,6 +25,7 @@ impl Resource for Debug {
     const NAME: &'static str = "debug";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Steers("`--check` shows the message too.");
+    const FACETS: &'static [&'static str] = &["msg"];
     const EXAMPLE: &'static str = "\
 name: Say where we are
 debug:

@@ -161,6 +161,7 @@ fn options(text: &str) -> String {
 impl Resource for DockerDaemon {
     const NAME: &'static str = "docker_daemon";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] = &["type", "mode", "content", "daemon"];
     const EXAMPLE: &'static str = "\
 name: Logs of containers are rotated, and containers outlive a restart of the daemon
 docker_daemon:

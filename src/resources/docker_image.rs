@@ -173,6 +173,7 @@ fn offered(path: &HostPath, wanted: &Reference, told: &str) -> Result<(Vec<Strin
 impl Resource for DockerImage {
     const NAME: &'static str = "docker_image";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] = &["image", "digest"];
     const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const MANNER: Manner = Manner::StateBut("With `force_pull` it acts each time.");
     const EXAMPLE: &'static str = "\

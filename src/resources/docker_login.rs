@@ -141,6 +141,7 @@ fn kept(entry: &Value) -> LoginState {
 impl Resource for DockerLogin {
     const NAME: &'static str = "docker_login";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] = &["login", "password", "mode"];
     const UNTOLD: &'static [Untold] = &[Untold::Home];
     const EXAMPLE: &'static str = "\
 name: The host may pull our images

@@ -157,6 +157,8 @@ fn thing(value: &Value) -> Thing {
 impl Resource for DockerPrune {
     const NAME: &'static str = "docker_prune";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] =
+        &["container NAME", "network NAME", "image IMAGES", "build cache"];
     const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const EXAMPLE: &'static str = "\
 name: Old images do not fill the disk

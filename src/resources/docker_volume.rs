@@ -98,6 +98,7 @@ impl State for VolumeState {
 impl Resource for DockerVolume {
     const NAME: &'static str = "docker_volume";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] = &["volume", "driver", "driver_opts", "labels"];
     const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const EXAMPLE: &'static str = "\
 name: What the uploads are kept in

@@ -143,6 +143,8 @@ impl Spec {
 impl Resource for EnvFile {
     const NAME: &'static str = "env_file";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] =
+        &["type", "mode", "owner", "group", "comment", "KEY", "KEY (variable)", "other lines"];
     const EXAMPLE: &'static str = "\
 name: Give the stack its settings
 env_file:

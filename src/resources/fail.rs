@@ -30,6 +30,7 @@ impl Resource for Fail {
     const NAME: &'static str = "fail";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Steers("");
+    const FACETS: &'static [&'static str] = &[];
     const EXAMPLE: &'static str = "\
 name: Not on a machine that is too small
 fail:

@@ -86,6 +86,7 @@ fn shown(content: &Content) -> Facet {
 impl Resource for Fetch {
     const NAME: &'static str = "fetch";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["PATH"];
     const EXAMPLE: &'static str = "\
 name: Keep the public keys of all hosts
 fetch:

@@ -90,6 +90,7 @@ impl State for Fetched {
 impl Resource for GetUrl {
     const NAME: &'static str = "get_url";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["type", "target", "mode", "owner", "group", "checksum"];
     const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Fetch the exporter

@@ -227,6 +227,8 @@ fn not_told(said: &Output, what: &str, seen: &Seen) -> Pause {
 impl Resource for Git {
     const NAME: &'static str = "git";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] =
+        &["commit", "branch", "origin", "submodules", "local changes", "local commits"];
     const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Check the site out

@@ -50,6 +50,7 @@ impl State for GroupState {
 impl Resource for Group {
     const NAME: &'static str = "group";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["group", "gid"];
     const EXAMPLE: &'static str = "name: A group for deployments\ngroup:\n  name: deploy\n  gid: 2000\n";
     const FREE: Option<&'static str> = Some("name");
     const CONTENT: &'static [&'static str] = &["name", "gid"];

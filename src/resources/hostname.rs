@@ -126,6 +126,7 @@ fn text(file: &str, seen: &Seen) -> Observe<Option<String>> {
 impl Resource for Hostname {
     const NAME: &'static str = "hostname";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["static name", "running name", "hosts"];
     const EXAMPLE: &'static str =
         "name: Call it by its name\nhostname:\n  name: web1.example.org\n  hosts: true\n";
     const FREE: Option<&'static str> = Some("name");

@@ -266,6 +266,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
 impl Resource for HostsEntry {
     const NAME: &'static str = "hosts_entry";
     const TOPIC: Topic = Topic::Network;
+    const FACETS: &'static [&'static str] = &["type", "mode", "content"];
     const EXAMPLE: &'static str = "\
 name: Find the database without a name server
 hosts_entry:

@@ -92,6 +92,7 @@ fn interval() -> u32 {
 impl Resource for Http {
     const NAME: &'static str = "http";
     const TOPIC: Topic = Topic::Network;
+    const FACETS: &'static [&'static str] = &["until"];
     const UNTOLD: &'static [Untold] = &[Untold::Result];
     const MANNER: Manner = Manner::Checks;
     const EXAMPLE: &'static str = "\

@@ -76,6 +76,7 @@ impl Spec {
 impl Resource for JsonMerge {
     const NAME: &'static str = "json_merge";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::EDITED;
     const EXAMPLE: &'static str = "\
 name: Rotate the logs of containers
 json_merge:

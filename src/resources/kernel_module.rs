@@ -182,6 +182,7 @@ fn content(path: &str, seen: &Seen) -> Observe<Option<Content>> {
 impl Resource for KernelModule {
     const NAME: &'static str = "kernel_module";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["loaded", "modules-load.d", "modprobe.d"];
     const EXAMPLE: &'static str =
         "name: Bridges go through the packet filter\nkernel_module:\n  name: br_netfilter\n";
     const FREE: Option<&'static str> = Some("name");

@@ -242,6 +242,7 @@ impl State for Limit {
 impl Resource for Limits {
     const NAME: &'static str = "limits";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["type", "mode", "owner", "group", "value"];
     const EXAMPLE: &'static str = "name: The application opens many files\nlimits:\n  domain: app\n  type: \"-\"\n  item: nofile\n  value: 65536\n";
     type Spec = Spec;
     type State = Limit;

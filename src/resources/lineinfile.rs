@@ -125,6 +125,7 @@ impl Spec {
 impl Resource for LineInFile {
     const NAME: &'static str = "lineinfile";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::EDITED;
     const EXAMPLE: &'static str = "\
 name: Log in with keys only
 lineinfile:

@@ -52,6 +52,7 @@ impl Spec {
 impl Resource for Link {
     const NAME: &'static str = "link";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["type", "target"];
     const EXAMPLE: &'static str = "\
 name: Enable the site
 link:

@@ -254,6 +254,7 @@ fn defaults(seen: &Seen) -> Observe<(String, String)> {
 impl Resource for Locale {
     const NAME: &'static str = "locale";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["locale.gen", "generated", "VARIABLE"];
     const EXAMPLE: &'static str = "\
 name: Programs speak German, and write dates as ISO does
 locale:

@@ -235,6 +235,7 @@ impl Spec {
 impl Resource for Logrotate {
     const NAME: &'static str = "logrotate";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = FileState::WRITTEN;
     const EXAMPLE: &'static str = "\
 name: Keep the logs of two weeks
 logrotate:

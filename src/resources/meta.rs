@@ -34,6 +34,7 @@ impl Resource for Meta {
     const NAME: &'static str = "meta";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Steers("");
+    const FACETS: &'static [&'static str] = &[];
     const EXAMPLE: &'static str = "\
 name: Only hosts with Docker go on
 meta: end_host

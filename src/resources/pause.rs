@@ -51,6 +51,7 @@ impl Resource for Pause {
     const NAME: &'static str = "pause";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Steers("");
+    const FACETS: &'static [&'static str] = &["pause"];
     const EXAMPLE: &'static str = "\
 name: Somebody has looked
 pause:

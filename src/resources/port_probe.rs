@@ -114,6 +114,7 @@ impl Resource for PortProbe {
     const NAME: &'static str = "port_probe";
     const TOPIC: Topic = Topic::Network;
     const MANNER: Manner = Manner::Checks;
+    const FACETS: &'static [&'static str] = &["until"];
     const EXAMPLE: &'static str = "\
 name: Only the web is open
 port_probe:

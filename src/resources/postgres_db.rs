@@ -156,6 +156,8 @@ fn plain(text: &str) -> String {
 impl Resource for PostgresDb {
     const NAME: &'static str = "postgres_db";
     const TOPIC: Topic = Topic::Data;
+    const FACETS: &'static [&'static str] =
+        &["database", "owner", "encoding", "lc_collate", "lc_ctype", "extensions", "contents"];
     const UNTOLD: &'static [Untold] = &[Untold::Postgres];
     const EXAMPLE: &'static str = "\
 name: The database of the application

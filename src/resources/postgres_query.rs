@@ -167,6 +167,7 @@ impl Resource for PostgresQuery {
     const NAME: &'static str = "postgres_query";
     const TOPIC: Topic = Topic::Data;
     const MANNER: Manner = Manner::Looks;
+    const FACETS: &'static [&'static str] = &[];
     const EXAMPLE: &'static str = "\
 name: The schema is the one that this version wants
 postgres_query:
@@ -196,11 +197,11 @@ postgres_query:
         };
         let found = postgres::read::<Vec<Map<String, Value>>>(&output)?;
         spec.judge(&found.concat())?;
-        Ok(Act::new("query", spec.query.as_str()))
+        Ok(Act::default())
     }
 
-    fn desired(spec: &Spec, _: &Act) -> Result<Act, Fault> {
-        Ok(Act::new("query", spec.query.as_str()))
+    fn desired(_: &Spec, _: &Act) -> Result<Act, Fault> {
+        Ok(Act::default())
     }
 
     fn ops(_: &Spec, _: &Act, _: &Act) -> Vec<Op> {

@@ -120,21 +120,7 @@ impl Spec {
     }
 
     fn valid_until(&self) -> Result<Option<String>, Fault> {
-        let Some(text) = &self.valid_until else { return Ok(None) };
-        let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        let between = |range: std::ops::Range<usize>, least: u32, most: u32| {
-            text.get(range).and_then(|n| n.parse().ok()).is_some_and(|n: u32| (least..=most).contains(&n))
-        };
-        let full = match shape.as_str() {
-            "infinity" | "0000-00-00T00:00:00Z" => text.clone(),
-            "0000-00-00" => format!("{text}T00:00:00Z"),
-            _ => String::new(),
-        };
-        if full == "infinity" || !full.is_empty() && between(5..7, 1, 12) && between(8..10, 1, 31) {
-            return Ok(Some(full));
-        }
-        let fault = Fault::new(format!("`{}` is no time in UTC", text.escape_debug()));
-        Err(fault.hint("write `2027-01-31`, `2027-01-31T12:00:00Z`, or `infinity`"))
+        self.valid_until.as_deref().map(postgres::time).transpose()
     }
 }
 
@@ -155,12 +141,8 @@ impl RoleState {
     }
 
     fn groups(&self) -> Vec<&str> {
-        self.get("member_of")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect()
+        let groups = self.get("member_of").and_then(Value::as_array).into_iter().flatten();
+        groups.filter_map(Value::as_str).collect()
     }
 
     fn answer(&self) -> Output {
@@ -256,6 +238,20 @@ fn check_owns_nothing(spec: &Spec, seen: &Seen) -> Observe<()> {
 impl Resource for PostgresRole {
     const NAME: &'static str = "postgres_role";
     const TOPIC: Topic = Topic::Data;
+    const FACETS: &'static [&'static str] = &[
+        "role",
+        "login",
+        "superuser",
+        "createdb",
+        "createrole",
+        "inherit",
+        "replication",
+        "bypassrls",
+        "connection_limit",
+        "valid_until",
+        "member_of",
+        "password",
+    ];
     const UNTOLD: &'static [Untold] = &[Untold::Postgres];
     const EXAMPLE: &'static str = "\
 name: The role of the application

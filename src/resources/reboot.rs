@@ -85,6 +85,7 @@ fn is_required(seen: &Seen) -> Observe<bool> {
 impl Resource for Reboot {
     const NAME: &'static str = "reboot";
     const TOPIC: Topic = Topic::Flow;
+    const FACETS: &'static [&'static str] = &["reboot"];
     const UNTOLD: &'static [Untold] = &[Untold::Uptime];
     const MANNER: Manner =
         Manner::Acts { unless: "`only_if_required` is set and no package asked for it", besides: "" };

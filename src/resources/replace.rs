@@ -5,7 +5,7 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Claim, Footprint},
-    resource::{Fault, Observe, Resource, Seen, Topic},
+    resource::{Facets, Fault, Observe, Resource, Seen, State, Topic},
     yaml::{Mode, Text},
 };
 use agent::wire::Op;
@@ -108,9 +108,19 @@ impl Spec {
     }
 }
 
+/// The file, which is one before and after.
+pub struct Replaced(FileState);
+
+impl State for Replaced {
+    fn facets(&self) -> Facets {
+        FileState { what: None, ..self.0.clone() }.facets()
+    }
+}
+
 impl Resource for Replace {
     const NAME: &'static str = "replace";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["mode", "owner", "group", "content"];
     const EXAMPLE: &'static str = "\
 name: The application has moved
 replace:
@@ -121,7 +131,7 @@ replace:
     const CONTENT: &'static [&'static str] = &["regexp", "replace", "after", "before", "mode"];
 
     type Spec = Spec;
-    type State = FileState;
+    type State = Replaced;
 
     /// Several tasks may each replace something.
     fn address(_: &Spec) -> Option<Address> {
@@ -136,26 +146,26 @@ replace:
         check_groups("replace", &spec.patterns()?.regexp, spec.replacement()?)
     }
 
-    fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
+    fn observe(spec: &Spec, seen: &Seen) -> Observe<Replaced> {
         let state = spec.file().look(seen)?;
         if state.what.is_none() {
             let why = format!("the file {} does not exist and no earlier task makes it", spec.path);
             return Err(seen.lacks(&[spec.path.area()], why));
         }
-        Ok(state)
+        Ok(Replaced(state))
     }
 
-    fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
+    fn desired(spec: &Spec, Replaced(observed): &Replaced) -> Result<Replaced, Fault> {
         let text = spec.file().text(observed)?;
         let after = spec.edit(text)?.unwrap_or_else(|| text.into());
         if spec.edit(&after)?.is_some_and(|again| again != after) {
             let fault = Fault::new("`regexp` matches again what was put in: each run would change the file");
             return Err(fault.hint("write a `regexp` that does not match the text once it is changed, e.g. `^(?:# ?)*(line)$` for `# \\1`"));
         }
-        Ok(spec.file().with(observed, after))
+        Ok(Replaced(spec.file().with(observed, after)))
     }
 
-    fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
+    fn ops(spec: &Spec, Replaced(from): &Replaced, Replaced(to): &Replaced) -> Vec<Op> {
         spec.file().ops(from, to)
     }
 
@@ -163,7 +173,7 @@ replace:
         spec.file().claims(seen)
     }
 
-    fn notes(spec: &Spec, state: &FileState) -> Vec<String> {
+    fn notes(spec: &Spec, Replaced(state): &Replaced) -> Vec<String> {
         let text = spec.file().text(state).unwrap_or_default();
         let none = matches!(spec.edit(text), Ok(None));
         let named = || match (&spec.after, &spec.before) {

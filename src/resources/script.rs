@@ -123,6 +123,7 @@ impl Spec {
 impl Resource for Script {
     const NAME: &'static str = "script";
     const TOPIC: Topic = Topic::Flow;
+    const FACETS: &'static [&'static str] = &["run"];
     const UNTOLD: &'static [Untold] = &[Untold::Anything, Untold::Result];
     const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: "" };
     const EXAMPLE: &'static str = "\

@@ -129,6 +129,7 @@ impl State for ServiceState {
 impl Resource for Service {
     const NAME: &'static str = "service";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["definition", "masked", "at boot", "state"];
     const UNTOLD: &'static [Untold] = &[Untold::Own];
     const MANNER: Manner = Manner::StateBut("`state: restarted` and `state: reloaded` act each time.");
     const EXAMPLE: &'static str =

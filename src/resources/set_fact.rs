@@ -22,6 +22,7 @@ impl Resource for SetFact {
     const NAME: &'static str = "set_fact";
     const TOPIC: Topic = Topic::Flow;
     const MANNER: Manner = Manner::Steers("`--check` sets them as well.");
+    const FACETS: &'static [&'static str] = &[];
     const EXAMPLE: &'static str = "\
 name: Where this host keeps its data
 set_fact:

@@ -25,6 +25,7 @@ impl CommandLine for Script {
 impl Resource for Shell {
     const NAME: &'static str = "shell";
     const TOPIC: Topic = Topic::Flow;
+    const FACETS: &'static [&'static str] = &["run"];
     const UNTOLD: &'static [Untold] = &[Untold::Anything, Untold::Result];
     const MANNER: Manner = Manner::Acts { unless: GUARDS, besides: LOOKS };
     const EXAMPLE: &'static str = "\

@@ -99,6 +99,7 @@ impl Spec {
 impl Resource for Stat {
     const NAME: &'static str = "stat";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &[];
     const UNTOLD: &'static [Untold] = &[Untold::Result];
     const MANNER: Manner = Manner::Looks;
     const EXAMPLE: &'static str = "\

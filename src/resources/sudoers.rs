@@ -248,6 +248,8 @@ fn in_clear(mut file: FileState, wanted: &Content) -> FileState {
 impl Resource for Sudoers {
     const NAME: &'static str = "sudoers";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] =
+        &["type", "target", "mode", "owner", "group", "content", "confirmed"];
     const EXAMPLE: &'static str = "\
 name: Who deploys may restart the application
 sudoers:

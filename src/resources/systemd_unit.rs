@@ -140,6 +140,8 @@ fn mode(content: &Content) -> u32 {
 impl Resource for SystemdUnit {
     const NAME: &'static str = "systemd_unit";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] =
+        &["content", "attributes", "loaded", "at boot", "state", "confirmed"];
     const EXAMPLE: &'static str = "name: A unit of our own\nsystemd_unit:\n  name: hello.service\n  enabled: true\n  content: |\n    [Service]\n    \
         ExecStart=/bin/echo hello\n    [Install]\n    WantedBy=multi-user.target\n";
     const SOURCES: &'static [SourceParam] =

@@ -59,6 +59,7 @@ impl Spec {
 impl Resource for Template {
     const NAME: &'static str = "template";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::WRITTEN;
     const EXAMPLE: &'static str = "\
 name: Configure the web server
 template:

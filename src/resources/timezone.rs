@@ -64,6 +64,7 @@ fn zone_of(target: &str) -> String {
 impl Resource for Timezone {
     const NAME: &'static str = "timezone";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["zone", "timezone file"];
     const EXAMPLE: &'static str = "name: Logs tell our time\ntimezone:\n  name: Europe/Berlin\n";
     const FREE: Option<&'static str> = Some("name");
     const CONTENT: &'static [&'static str] = &["name"];

@@ -137,6 +137,7 @@ fn members(output: &Output, is_secret: bool) -> Result<Members, Fault> {
 impl Resource for Unarchive {
     const NAME: &'static str = "unarchive";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["PATH", "more"];
     const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: Unpack the exporter

@@ -107,6 +107,7 @@ impl Resource for WaitFor {
     const NAME: &'static str = "wait_for";
     const TOPIC: Topic = Topic::Network;
     const MANNER: Manner = Manner::Checks;
+    const FACETS: &'static [&'static str] = &["until"];
     const EXAMPLE: &'static str = "\
 name: Wait for the database
 wait_for:

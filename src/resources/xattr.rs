@@ -139,6 +139,7 @@ impl State for XattrState {
 impl Resource for Xattr {
     const NAME: &'static str = "xattr";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["ATTRIBUTE"];
     const EXAMPLE: &'static str = "\
 name: The cache need not be backed up
 xattr:

@@ -14,11 +14,11 @@
 //! undo: {path: /srv/law/x, state: absent}   # brings it back: the first check shows `first` again; or `none, because ...`
 //! undo_with: file           # the type of `undo`, when it is another one
 //! undo_shows: [mode]        # in place of `first`, where not all comes back
-//! never: {owner: why}       # facets of the type's fixtures that nobody can disturb by hand alone or at all
+//! never: {owner: why}       # kinds of facets that nobody can disturb by hand alone or at all
 //! cleanup: rm -rf /srv/law/x
 //! ```
 //!
-//! Each facet is disturbed in some case of its type, and some case of each type says `undo` (`tests/law/complete.rs`).
+//! Each kind of facet that a type declares is disturbed in some case of its type, and some case of each type says `undo` (`tests/law/complete.rs`).
 
 use lustores_provision::{diag, model::Source, yaml};
 use serde_json::Value as Json;

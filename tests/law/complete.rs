@@ -1,14 +1,11 @@
 //! That the law's data leave no type, no facet and no way back out.
 
 use super::case::{self, Case};
-use crate::facet::kind_of;
-use lustores_provision::{model::Source, resources::TABLE, yaml};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    sync::Arc,
+use lustores_provision::{
+    resource::{ResourceType, kind_of},
+    resources::TABLE,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Types without a law here, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -30,25 +27,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// Types that have a law here, with its cases.
-fn types() -> Vec<(&'static str, Vec<Case>)> {
+fn types() -> Vec<(&'static ResourceType, Vec<Case>)> {
     let here = TABLE.iter().filter(|row| !ELSEWHERE.iter().any(|(name, _)| *name == row.name));
     let mut of: BTreeMap<String, Vec<Case>> = BTreeMap::new();
     case::every().into_iter().for_each(|case| of.entry(case.kind.clone()).or_default().push(case));
-    here.map(|row| (row.name, of.remove(row.name).unwrap_or_default())).collect()
-}
-
-/// The kinds of facets that a type's fixtures show.
-fn of_fixtures(kind: &str) -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/resources").join(kind);
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let source = Source { text: fs::read_to_string(&path).unwrap(), path, secret: false };
-        let fixture = yaml::parse(&Arc::new(source)).unwrap();
-        let diff = fixture.get("diff").and_then(|diff| diff.as_map());
-        found.extend(diff.into_iter().flat_map(|diff| diff.keys()).map(|facet| kind_of(kind, facet)));
-    }
-    found
+    here.map(|row| (row, of.remove(row.name).unwrap_or_default())).collect()
 }
 
 #[test]
@@ -61,8 +44,8 @@ fn every_type_has_a_law_or_a_reason() {
     for (name, _) in ELSEWHERE {
         assert!(TABLE.iter().any(|row| row.name == *name), "{name}: no such type");
     }
-    for (name, cases) in types() {
-        assert!(!cases.is_empty(), "{name}: write a law, or say why there is none");
+    for (row, cases) in types() {
+        assert!(!cases.is_empty(), "{}: write a law, or say why there is none", row.name);
     }
 }
 
@@ -70,27 +53,33 @@ fn every_type_has_a_law_or_a_reason() {
 fn every_type_is_tried_on_a_machine() {
     let tried = |cases: &[Case]| cases.iter().any(|case| case.needs.as_deref() != Some("namespace"));
     let untried: Vec<_> =
-        types().into_iter().filter(|(_, cases)| !tried(cases)).map(|(name, _)| name).collect();
+        types().into_iter().filter(|(_, cases)| !tried(cases)).map(|(row, _)| row.name).collect();
     assert!(untried.is_empty(), "no case that a machine can try: {}", untried.join(", "));
 }
 
 #[test]
-fn every_facet_of_the_fixtures_is_disturbed_by_hand() {
+fn every_kind_of_facet_is_disturbed_by_hand() {
     let mut wrong = vec![];
-    for (name, cases) in types() {
+    for (row, cases) in types() {
+        let name = row.name;
         let shown = cases.iter().flat_map(|case| {
             // What acts every time shows it again and again.
             case.disturb.iter().flat_map(|(_, shows)| shows).chain(&case.always)
         });
-        let shown: BTreeSet<_> = shown.map(|facet| kind_of(name, facet)).collect();
-        let never: BTreeSet<_> = cases.iter().flat_map(|case| case.never.keys().cloned()).collect();
-        let facets = of_fixtures(name);
-        let left = facets.difference(&shown).filter(|facet| !never.contains(*facet));
-        wrong.extend(left.map(|facet| format!("{name}: nobody disturbs `{facet}`")));
-        let needless = never.iter().filter(|facet| shown.contains(*facet) || !facets.contains(*facet));
-        wrong.extend(needless.map(|facet| format!("{name}: `{facet}` needs no excuse")));
+        let (of, strange): (Vec<_>, Vec<_>) =
+            shown.map(|facet| (facet, kind_of(row.facets, facet))).partition(|(_, kind)| kind.is_some());
+        wrong.extend(
+            strange.iter().map(|(facet, _)| format!("{name}: `{facet}` is of no kind that it declares")),
+        );
+        let shown: BTreeSet<&str> = of.into_iter().filter_map(|(_, kind)| kind).collect();
+        let never: BTreeSet<&str> =
+            cases.iter().flat_map(|case| case.never.keys()).map(String::as_str).collect();
+        let left = row.facets.iter().filter(|kind| !shown.contains(*kind) && !never.contains(*kind));
+        wrong.extend(left.map(|kind| format!("{name}: nobody disturbs `{kind}`")));
+        let needless = never.iter().filter(|kind| shown.contains(*kind) || !row.facets.contains(kind));
+        wrong.extend(needless.map(|kind| format!("{name}: `{kind}` needs no excuse")));
         let silent = cases.iter().flat_map(|case| &case.never).filter(|(_, why)| why.is_empty());
-        wrong.extend(silent.map(|(facet, _)| format!("{name}: no reason for `{facet}`")));
+        wrong.extend(silent.map(|(kind, _)| format!("{name}: no reason for `{kind}`")));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -98,6 +87,6 @@ fn every_facet_of_the_fixtures_is_disturbed_by_hand() {
 #[test]
 fn every_type_is_undone_or_says_why_not() {
     let silent = types().into_iter().filter(|(_, cases)| !cases.iter().any(|case| case.says_undo));
-    let silent: Vec<_> = silent.map(|(name, _)| name).collect();
+    let silent: Vec<_> = silent.map(|(row, _)| row.name).collect();
     assert!(silent.is_empty(), "no case says `undo`: {}", silent.join(", "));
 }

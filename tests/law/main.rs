@@ -6,8 +6,6 @@ mod certificates;
 mod complete;
 mod data;
 mod docker;
-#[path = "../resource_fixtures/facet.rs"]
-mod facet;
 mod files;
 mod host;
 mod postgres;

@@ -13,25 +13,25 @@
 //! notes: [service db is left as it is: stopped by an operator]   # with `unchanged`, `change`
 //! footprint:                 # what the task owns, reads and writes: those of the keys that are given, sorted
 //!   {address: "path:/etc/motd", reads: [accounts], writes: [/etc/motd, folder /etc]}
+//! reboots: [600, 0]          # seconds that the host is waited for, and after it is back
 //! ops:                       # in order; as a mapping also the content that is written or given on stdin
 //! - write_file /etc/motd 0644: "hi\n"
 //! ```
 //!
-//! Each type has `bare.yml`, `converged.yml` (nothing to do), a `hostile*.yml`, and for each facet that any of its cases
-//! shows one in which exactly that facet is disturbed; one of them says its `footprint`. What cannot be has its reason below.
+//! Each type has `bare.yml`, `converged.yml` (nothing to do), a `hostile*.yml`, and for each kind of facet that it
+//! declares one in which exactly that is disturbed; one of them says its `footprint`. What cannot be has its reason below.
 
 mod answers;
 mod content;
-mod facet;
+mod parameters;
 mod text;
 mod untold;
 
 use answers::Answers;
-use facet::kind_of;
 use lustores_provision::{
     diag,
     model::{Area, Origin, Source},
-    resource::{Effect, Mask, Outcome, Prepared, ResourceType},
+    resource::{Effect, Mask, Outcome, Prepared, ResourceType, kind_of},
     resources::TABLE,
     yaml::{self, Entry, Node, Value},
 };
@@ -39,6 +39,7 @@ use serde_json::{Value as Json, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    panic::catch_unwind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -84,6 +85,7 @@ const NEVER_CONVERGED: &[(&str, &str)] = &[
 
 /// Types and facets that never change alone, and why.
 const NEVER_ALONE: &[(&str, &str, &str)] = &[
+    ("assemble", "target", "a link gives way to a file: its type changes as well"),
     ("assemble", "type", "what is made has a mode and a content"),
     ("authorized_key", "type", "what is made has a mode and a content"),
     ("blockinfile", "type", "what is made has a mode and a content"),
@@ -98,17 +100,18 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("docker_volume", "driver_opts", "a volume is never made anew: refused"),
     ("docker_volume", "labels", "a volume is never made anew: refused"),
     ("env_file", "type", "what is made has a mode and values"),
-    ("hosts_entry", "mode", "it has one of its own only where it is made"),
-    ("hosts_entry", "type", "what is made has a mode and a content"),
-    ("ini", "type", "what is made has a mode and a content"),
     ("filesystem", "uuid", "one that is there keeps its own"),
     ("get_url", "target", "a link gives way to a file: its type changes as well"),
     ("get_url", "type", "what is made has a mode and a checksum"),
     ("git", "local commits", "the commit that is checked out goes back with them"),
+    ("hosts_entry", "mode", "it has one of its own only where it is made"),
+    ("hosts_entry", "type", "what is made has a mode and a content"),
+    ("ini", "type", "what is made has a mode and a content"),
     ("json_merge", "type", "what is made has a mode and a content"),
     ("limits", "type", "what is made has a mode and a value"),
     ("lineinfile", "type", "what is made has a mode and a content"),
     ("link", "type", "a link has a target"),
+    ("logrotate", "target", "a link gives way to a file: its type changes as well"),
     ("logrotate", "type", "what is made has a mode and a content"),
     ("postgres_db", "contents", "what is in a database goes with it"),
     ("postgres_db", "encoding", "of a database that is there it cannot be changed: refused"),
@@ -117,8 +120,12 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("postgres_role", "role", "a new one has its attributes with it"),
     ("sshd_config", "effective", "it follows from the content"),
     ("sshd_config", "type", "what is made has a mode and a content"),
+    ("sudoers", "target", "a link gives way to a file: its type changes as well"),
     ("sudoers", "type", "what is made has a mode and a content"),
+    ("synchronize", "more", "it counts what differs beside the first, which is shown"),
+    ("template", "target", "a link gives way to a file: its type changes as well"),
     ("template", "type", "what is made has a mode and a content"),
+    ("unarchive", "more", "it counts what is new or differs beside the first, which are shown"),
     ("unattended_upgrades", "effective", "it follows from the files"),
     ("yaml_merge", "type", "what is made has a mode and a content"),
 ];
@@ -164,6 +171,7 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
         "notes",
         "ops",
         "footprint",
+        "reboots",
     ];
     if let Some(key) = fixture.as_map().and_then(|map| map.keys().find(|key| !known.contains(&key.as_str())))
     {
@@ -210,6 +218,10 @@ fn run(row: &ResourceType, path: &Path) -> Result<Ran, String> {
         let mut found = footprint(&*prepared);
         found.as_object_mut().unwrap().retain(|key, _| expected.contains_key(key));
         same("footprint", &json["footprint"], &found)?;
+    }
+    if json["reboots"].is_array() {
+        let waits = prepared.reboots().map(|reboot| [reboot.timeout_s, reboot.post_delay_s]);
+        same("reboots", &json["reboots"], &json!(waits))?;
     }
     let given = json["answers"].as_object().cloned().unwrap_or_default();
     let answers = Answers::new(given, json["may_come"] == Json::Bool(true));
@@ -288,21 +300,25 @@ fn every_type_does_what_its_fixtures_say() {
     let mut excused = BTreeSet::new();
     for row in TABLE {
         let cases = cases(row);
-        let (mut facets, mut alone) = (BTreeSet::new(), BTreeSet::new());
+        let (mut shown, mut alone) = (BTreeSet::new(), BTreeSet::new());
         let mut names = BTreeMap::new();
         for case in &cases {
             let name = case.file_stem().unwrap().to_string_lossy().into_owned();
-            match run(row, case) {
+            // What panics says above why, here where.
+            let ran = catch_unwind(|| run(row, case)).unwrap_or_else(|_| Err("it panics".into()));
+            match ran {
                 Err(why) => wrong.push(format!("{}: {why}", case.strip_prefix(&root).unwrap().display())),
                 Ok(ran) => {
-                    let mut kinds: BTreeSet<_> = ran.changed.iter().map(|f| kind_of(row.name, f)).collect();
+                    let mut kinds: BTreeSet<_> =
+                        ran.changed.iter().filter_map(|facet| kind_of(row.facets, facet)).collect();
+                    shown.extend(kinds.iter().copied());
+                    // What becomes of the service is said beside each reason.
                     if kinds.len() > 1 && row.name == "compose" {
-                        kinds.remove("service");
+                        kinds.remove("service NAME");
                     }
-                    if let (1, Some(kind)) = (kinds.len(), kinds.first()) {
-                        alone.insert(kind.clone());
+                    if kinds.len() == 1 {
+                        alone.extend(kinds);
                     }
-                    facets.extend(kinds);
                     names.insert(name, ran.unchanged);
                 }
             }
@@ -321,8 +337,9 @@ fn every_type_does_what_its_fixtures_say() {
         if !names.keys().any(|name| name.starts_with("hostile")) {
             wrong.push(format!("{}: no good hostile*.yml", row.name));
         }
-        for facet in facets.difference(&alone) {
+        for facet in row.facets.iter().filter(|facet| !alone.contains(*facet)) {
             match NEVER_ALONE.iter().find(|(name, excuse, _)| *name == row.name && excuse == facet) {
+                _ if !shown.contains(facet) => wrong.push(format!("{}: no case shows `{facet}`", row.name)),
                 Some(excuse) => _ = excused.insert(excuse),
                 None => wrong.push(format!("{}: no case in which just `{facet}` changes", row.name)),
             }

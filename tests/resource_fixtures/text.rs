@@ -62,7 +62,10 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Sysctl { key } => format!("sysctl {key}"),
         Probe::NftTable { family, name } => format!("nft-table {family} {name}"),
         Probe::NftCheck { .. } => "nft-check".into(),
-        Probe::Certificate { path, .. } => format!("certificate {path}"),
+        Probe::Certificate { path, expires_within_s, .. } => match expires_within_s / 86400 {
+            0 | 30 => format!("certificate {path}"),
+            days => format!("certificate {path} within {days} days"),
+        },
         Probe::Which { program } => format!("which {program}"),
         Probe::Compose(project) => {
             let mut text = format!("compose {}", project.project);
@@ -104,14 +107,17 @@ pub fn probe(probe: &Probe) -> String {
         },
         Probe::Postgres(at, question) => {
             let place = at.container.clone().unwrap_or_else(|| at.port.to_string());
+            let socket = at.socket.as_ref().map(|folder| format!("{folder}:")).unwrap_or_default();
+            let user = if at.user == "postgres" { String::new() } else { format!("{}@", at.user) };
             let about = match question {
                 PostgresProbe::Role { name } => format!("role {name}"),
                 PostgresProbe::Owned { name } => format!("owned {name}"),
                 PostgresProbe::Database { name, contents: false } => format!("database {name}"),
                 PostgresProbe::Database { name, .. } => format!("database-contents {name}"),
-                PostgresProbe::Query(query) => format!("query {}", query.query),
+                PostgresProbe::Query(query) if query.timeout_s == 30 => format!("query {}", query.query),
+                PostgresProbe::Query(query) => format!("query {} ({}s)", query.query, query.timeout_s),
             };
-            format!("postgres {place} {about}")
+            format!("postgres {user}{socket}{place} {about}")
         }
         Probe::Below { path } => format!("below {path}"),
         Probe::GitTree { path, .. } => format!("git-tree {path}"),
@@ -192,6 +198,9 @@ fn exec(exec: &Exec) -> String {
     if let Some(script) = &exec.script {
         text.push_str(&format!(" (script {} at {})", script.name, script.at));
     }
+    if exec.timeout_s != 0 {
+        text.push_str(&format!(" ({}s)", exec.timeout_s));
+    }
     let flags = [("stdin", exec.stdin.is_some()), ("secret", exec.secret), ("survives", exec.survive)];
     for (flag, _) in flags.iter().filter(|(_, set)| *set) {
         text.push_str(&format!(" ({flag})"));
@@ -236,7 +245,7 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
         Op::Job { id, exec: e, poll_s, .. } => {
             return (format!("job {id} every {poll_s}s {}", exec(e)), e.stdin.as_ref());
         }
-        Op::Packages { tool, args, stdin, refresh, .. } => {
+        Op::Packages { tool, args, stdin, refresh, lock_timeout_s } => {
             let tool = match tool {
                 PackageTool::AptGet => "apt",
                 PackageTool::AptMark => "apt-mark",
@@ -244,7 +253,10 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
                 PackageTool::Dpkg => "dpkg",
                 PackageTool::Dnf => "dnf",
             };
-            let more = if *refresh { " (or once more after an update)" } else { "" };
+            let mut more = if *refresh { " (or once more after an update)" } else { "" }.to_string();
+            if *lock_timeout_s != 600 {
+                more.push_str(&format!(" (waits {lock_timeout_s}s)"));
+            }
             let words = [&[tool.to_string()], args.as_slice()].concat();
             return (format!("{}{more}", words.join(" ")), stdin.as_ref());
         }
@@ -258,6 +270,9 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
                     String::from_utf8_lossy(value.bytes())
                 };
                 text.push_str(&format!(" ({name}: {value})"));
+            }
+            if of.silence_s != 30 {
+                text.push_str(&format!(" (silent for {}s)", of.silence_s));
             }
             text
         }
@@ -307,7 +322,14 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             format!("unconfirmed changes of {}, of units {}{login}", below.join(" "), units.join(" "))
         }
         Op::Note { text } => return ("note".into(), Some(text)),
-        Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
+        Op::Wait(wait) => {
+            // Half a second and a second are what the types have by themselves.
+            let often = match wait.interval_ms {
+                500 | 1000 => String::new(),
+                ms => format!(" every {ms}ms"),
+            };
+            format!("wait {} ({}s){often}", until(&wait.until), wait.timeout_s)
+        }
     };
     (text, None)
 }
@@ -318,12 +340,25 @@ fn until(until: &Until) -> String {
         Until::PortClosed { host, port } => format!("port {host}:{port} closed"),
         Until::PathExists { path } => format!("path {path} exists"),
         Until::PathAbsent { path } => format!("path {path} absent"),
-        Until::Ports { host, open, closed, .. } => format!("ports {host} open {open:?} closed {closed:?}"),
+        Until::Ports { host, open, closed, timeout_ms } => {
+            let each = if *timeout_ms == 1000 { String::new() } else { format!(", {timeout_ms}ms each") };
+            format!("ports {host} open {open:?} closed {closed:?}{each}")
+        }
         Until::Succeeds(e) => format!("succeeds {}", exec(e)),
         Until::Http(http) => {
             let content = if http.content { ", its content" } else { "" };
             let once = if http.repeat { "" } else { ", sent once" };
-            format!("http {} {} {:?}{content}{once}", http.method, http.url, http.status)
+            let mut text = format!("http {} {} {:?}{content}{once}", http.method, http.url, http.status);
+            for (name, value) in
+                [(" with", &http.contains), (" at", &http.connect_to), (" trusting", &http.ca)]
+            {
+                value.iter().for_each(|value| text.push_str(&format!("{name} {value}")));
+            }
+            text.push_str(if http.insecure { " trusting all" } else { "" });
+            if http.timeout_s != 10 {
+                text.push_str(&format!(" {}s each", http.timeout_s));
+            }
+            text
         }
         Until::ComposeHealthy { project, services, jobs, .. } => {
             let done = if jobs.is_empty() { String::new() } else { format!(", done: {}", jobs.join(" ")) };

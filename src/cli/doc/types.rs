@@ -171,6 +171,12 @@ pub(super) fn notes(row: &ResourceType) -> Vec<String> {
         notes.push(format!("A bare text stands for `{free}`: `{}: TEXT`.", row.name));
     }
     notes.push(row.manner.said());
+    if !row.facets.is_empty() {
+        let kinds: Vec<_> = row.facets.iter().map(|kind| format!("`{kind}`")).collect();
+        let is_named = row.facets.iter().any(|kind| kind.contains(|c: char| c.is_ascii_uppercase()));
+        let names = if is_named { " (in capitals: names)" } else { "" };
+        notes.push(format!("Its diff shows{names}: {}.", kinds.join(", ")));
+    }
     let theirs: Vec<_> = other_names()
         .iter()
         .filter(|(_, ours)| *ours == row.name)

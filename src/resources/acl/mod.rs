@@ -216,6 +216,20 @@ fn observed(spec: &Spec, entry: &Entry, id: Option<u32>, mask_named: bool, all: 
 impl Resource for Acl {
     const NAME: &'static str = "acl";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &[
+        "owner",
+        "owning group",
+        "mask",
+        "other",
+        "user:NAME",
+        "group:NAME",
+        "default:owner",
+        "default:owning group",
+        "default:mask",
+        "default:other",
+        "default:user:NAME",
+        "default:group:NAME",
+    ];
     const EXAMPLE: &'static str = "\
 name: Let the web server read what the application writes
 acl:

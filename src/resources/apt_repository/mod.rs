@@ -245,6 +245,15 @@ impl Spec {
 impl Resource for AptRepository {
     const NAME: &'static str = "apt_repository";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &[
+        "key",
+        "key attributes",
+        "key (binary)",
+        "key (binary) attributes",
+        "pin",
+        "source",
+        "package list",
+    ];
     const EXAMPLE: &'static str = "name: Packages of example.org\napt_repository:\n  name: example\n  uris: https://packages.example.org/debian\n  suites: bookworm\n  \
         components: stable\n  signed_by: /usr/share/keyrings/debian-archive-keyring.gpg\n";
     const SOURCES: &'static [SourceParam] =

@@ -197,6 +197,17 @@ fn is_file_of(login: &str, user: &User, path: &HostPath, spec: &Spec, seen: &See
 impl Resource for AuthorizedKey {
     const NAME: &'static str = "authorized_key";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &[
+        "type",
+        "mode",
+        "owner",
+        "group",
+        "content",
+        "directory mode",
+        "directory owner",
+        "directory group",
+        "confirmed",
+    ];
     const EXAMPLE: &'static str = "\
 name: Who deploys
 authorized_key:

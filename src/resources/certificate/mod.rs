@@ -39,6 +39,18 @@ impl State for CertificateState {
 impl Resource for Certificate {
     const NAME: &'static str = "certificate";
     const TOPIC: Topic = Topic::Network;
+    const FACETS: &'static [&'static str] = &[
+        "certificate",
+        "names",
+        "validity",
+        "key",
+        "fingerprint",
+        "chain",
+        "private key",
+        "key mode",
+        "key owner",
+        "key group",
+    ];
     const UNTOLD: &'static [Untold] = &[Untold::Keys];
     const EXAMPLE: &'static str = "name: A certificate for the first start\ncertificate:\n  path: /etc/ssl/site/fullchain.pem\n  key: /etc/ssl/site/privkey.pem\n  \
         method: self_signed\n  names: [www.example.org, 192.0.2.10]\n";

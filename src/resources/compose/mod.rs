@@ -115,6 +115,30 @@ impl State for Project {
 impl Resource for Compose {
     const NAME: &'static str = "compose";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] = &[
+        "service NAME",
+        "service NAME container NAME",
+        "service NAME image",
+        "service NAME build",
+        "service NAME environment VARIABLE",
+        "service NAME label LABEL",
+        "service NAME mounted content (label LABEL)",
+        "service NAME command",
+        "service NAME entrypoint",
+        "service NAME user",
+        "service NAME working directory",
+        "service NAME health check",
+        "service NAME health check retries",
+        "service NAME health check interval",
+        "service NAME health check timeout",
+        "service NAME health check start period",
+        "service NAME restart policy",
+        "service NAME ports",
+        "service NAME volumes",
+        "service NAME configuration",
+        "service NAME image label of an update made outside of compose",
+        "network NAME",
+    ];
     const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const MANNER: Manner = Manner::StateBut(
         "`state: restarted`, `recreate: always` and, where an image is built, `build: always` act each time.",

@@ -246,6 +246,7 @@ fn crontab(spec: &Spec, seen: &Seen) -> Observe<Content> {
 impl Resource for Cron {
     const NAME: &'static str = "cron";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["type", "mode", "owner", "group", "entry"];
     const EXAMPLE: &'static str = "\
 name: A backup every night
 cron:

@@ -198,6 +198,19 @@ fn configs(spec: &Spec) -> Value {
 impl Resource for DockerNetwork {
     const NAME: &'static str = "docker_network";
     const TOPIC: Topic = Topic::Docker;
+    const FACETS: &'static [&'static str] = &[
+        "network",
+        "driver",
+        "subnet",
+        "gateway",
+        "ip_range",
+        "internal",
+        "attachable",
+        "ipv6",
+        "labels",
+        "options",
+        "interrupted",
+    ];
     const UNTOLD: &'static [Untold] = &[Untold::Docker];
     const EXAMPLE: &'static str = "\
 name: What the proxy and the applications share

@@ -121,6 +121,8 @@ impl Spec {
 impl Resource for File {
     const NAME: &'static str = "file";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] =
+        &["type", "target", "mode", "owner", "group", "same as", "mode below", "owner below", "group below"];
     const EXAMPLE: &'static str = "\
 name: Make room for backups
 file:

@@ -111,6 +111,7 @@ impl Spec {
 impl Resource for Filesystem {
     const NAME: &'static str = "filesystem";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["filesystem", "label", "uuid", "size"];
     const EXAMPLE: &'static str = "\
 name: A filesystem for the data
 filesystem:

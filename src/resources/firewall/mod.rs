@@ -203,6 +203,8 @@ impl State for FirewallState {
 impl Resource for Firewall {
     const NAME: &'static str = "firewall";
     const TOPIC: Topic = Topic::Network;
+    const FACETS: &'static [&'static str] =
+        &["rules", "unit", "unit loaded", "unit state", "at boot", "loaded", "confirmed"];
     const EXAMPLE: &'static str = "name: Close all but the web and ssh for administrators\nfirewall:\n  public: [80, 443]\n  allow:\n    - port: 22\n      from: [10.0.0.0/8, \"2001:db8::/32\"]\n";
     const CONTENT: &'static [&'static str] = &["public", "allow", "trusted"];
     type Spec = Spec;

@@ -194,6 +194,7 @@ fn value<'a>(option: &str, text: &'a Text) -> Result<&'a str, Fault> {
 impl Resource for Ini {
     const NAME: &'static str = "ini";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::EDITED;
     const EXAMPLE: &'static str = "\
 name: Keep the journal small
 ini:

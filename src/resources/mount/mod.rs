@@ -149,6 +149,7 @@ fn must_go(spec: &Spec, live: &Live) -> bool {
 impl Resource for Mount {
     const NAME: &'static str = "mount";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["mounted", "type", "options", "fstab"];
     const UNTOLD: &'static [Untold] = &[Untold::Below];
     const EXAMPLE: &'static str = "\
 name: The data have a disk of their own

@@ -24,6 +24,7 @@ pub struct Package;
 impl Resource for Package {
     const NAME: &'static str = "package";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["NAME", "NAME hold", "package lists", "unfinished"];
     const EXAMPLE: &'static str =
         "name: What every host needs\npackage:\n  name: [ca-certificates, nftables]\n  state: present\n";
     const FREE: Option<&'static str> = Some("name");

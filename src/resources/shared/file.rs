@@ -54,6 +54,11 @@ impl State for FileState {
 }
 
 impl FileState {
+    /// The kinds of facets of a file that is written as a whole: a link in its place gives way.
+    pub const WRITTEN: &'static [&'static str] = &["type", "target", "mode", "owner", "group", "content"];
+    /// Those of a file that is edited.
+    pub const EDITED: &'static [&'static str] = &["type", "mode", "owner", "group", "content"];
+
     /// The state wanted of a file or folder that has these attributes: a new one also gets `new_mode`.
     pub fn with_attrs(&self, what: What, attrs: &Attrs, new_mode: u32) -> Self {
         let new = self.what.as_ref() != Some(&what);

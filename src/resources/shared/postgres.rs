@@ -147,3 +147,24 @@ pub fn read<T: serde::de::DeserializeOwned>(output: &Output) -> Result<Vec<T>, F
     let values: Result<Vec<T>, _> = values.collect();
     values.map_err(|_| Fault::new("PostgreSQL answered in a way that is not understood"))
 }
+
+/// A time in UTC in full, from a day or a second; `infinity` as it is.
+///
+/// # Errors
+/// That it is none.
+pub fn time(text: &str) -> Result<String, Fault> {
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let between = |range: std::ops::Range<usize>, least: u32, most: u32| {
+        text.get(range).and_then(|n| n.parse().ok()).is_some_and(|n: u32| (least..=most).contains(&n))
+    };
+    let full = match shape.as_str() {
+        "infinity" | "0000-00-00T00:00:00Z" => text.into(),
+        "0000-00-00" => format!("{text}T00:00:00Z"),
+        _ => String::new(),
+    };
+    if full == "infinity" || !full.is_empty() && between(5..7, 1, 12) && between(8..10, 1, 31) {
+        return Ok(full);
+    }
+    let fault = Fault::new(format!("`{}` is no time in UTC", text.escape_debug()));
+    Err(fault.hint("write `2027-01-31`, `2027-01-31T12:00:00Z`, or `infinity`"))
+}

@@ -174,6 +174,8 @@ fn reread(state: &Config, verb: &str) -> Vec<Op> {
 impl Resource for SshdConfig {
     const NAME: &'static str = "sshd_config";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] =
+        &["type", "mode", "owner", "group", "content", "effective", "confirmed"];
     const UNTOLD: &'static [Untold] = &[Untold::Own];
     const EXAMPLE: &'static str = "\
 name: Log in with keys only

@@ -81,6 +81,7 @@ fn is_ours(spec: &Spec, state: &SwapState) -> impl Fn(&Entry) -> bool {
 impl Resource for Swap {
     const NAME: &'static str = "swap";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["size", "mode", "holes", "active", "priority", "fstab"];
     const UNTOLD: &'static [Untold] = &[Untold::Own];
     const EXAMPLE: &'static str = "name: Some swap for bad days\nswap:\n  path: /swapfile\n  size: 2G\n";
     const CONTENT: &'static [&'static str] = &["size", "priority"];

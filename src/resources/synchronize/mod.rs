@@ -145,6 +145,7 @@ impl State for Synced {
 impl Resource for Synchronize {
     const NAME: &'static str = "synchronize";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = &["PATH", "PATH mode", "PATH owner", "PATH group", "more"];
     const EXAMPLE: &'static str = "\
 name: Bring the site
 synchronize:

@@ -129,6 +129,7 @@ fn plain(value: &str) -> String {
 impl Resource for Sysctl {
     const NAME: &'static str = "sysctl";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &["live value", "file"];
     const EXAMPLE: &'static str =
         "name: Redis asks for it\nsysctl:\n  name: vm.overcommit_memory\n  value: 1\n";
     const CONTENT: &'static [&'static str] = &["value"];

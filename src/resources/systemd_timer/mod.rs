@@ -67,6 +67,8 @@ fn path(spec: &Spec, kind: &str) -> String {
 impl Resource for SystemdTimer {
     const NAME: &'static str = "systemd_timer";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] =
+        &["timer", "timer attributes", "service", "service attributes", "loaded", "at boot", "state"];
     const EXAMPLE: &'static str = "\
 name: A backup every night
 systemd_timer:

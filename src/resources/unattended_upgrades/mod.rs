@@ -102,6 +102,8 @@ fn status() -> Query {
 impl Resource for UnattendedUpgrades {
     const NAME: &'static str = "unattended_upgrades";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] =
+        &["package", "periodic", "periodic attributes", "settings", "settings attributes", "effective"];
     const EXAMPLE: &'static str = "\
 name: Security updates, with a reboot at night
 unattended_upgrades:

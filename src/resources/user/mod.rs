@@ -97,6 +97,19 @@ fn look(spec: &Spec, password: Option<&Password>, seen: &Seen) -> Observe<Shadow
 impl Resource for User {
     const NAME: &'static str = "user";
     const TOPIC: Topic = Topic::System;
+    const FACETS: &'static [&'static str] = &[
+        "user",
+        "uid",
+        "group",
+        "groups",
+        "home",
+        "shell",
+        "comment",
+        "password",
+        "password lock",
+        "expires",
+        "confirmed",
+    ];
     const UNTOLD: &'static [Untold] = &[Untold::Home];
     const EXAMPLE: &'static str =
         "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";

@@ -120,6 +120,7 @@ impl Spec {
 impl Resource for YamlMerge {
     const NAME: &'static str = "yaml_merge";
     const TOPIC: Topic = Topic::Files;
+    const FACETS: &'static [&'static str] = FileState::EDITED;
     const EXAMPLE: &'static str = "\
 name: Measure twice a minute
 yaml_merge:
