@@ -120,6 +120,7 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("sudoers", "type", "what is made has a mode and a content"),
     ("template", "type", "what is made has a mode and a content"),
     ("unattended_upgrades", "effective", "it follows from the files"),
+    ("user", "home files", "they go along with the home"),
     ("yaml_merge", "type", "what is made has a mode and a content"),
 ];
 
