@@ -152,8 +152,6 @@ pub const FILESYSTEM: Names = &[
     ("resizefs", Is("resize")),
     ("type", Is("fstype")),
     ("force", Not("leave it out: what holds anything is never formatted")),
-    ("fstype", Word("ext2", "ext4 is what is made here")),
-    ("fstype", Word("ext3", "ext4 is what is made here; it reads what ext3 wrote")),
     ("state", Not("leave it out: a filesystem is never removed")),
 ];
 
