@@ -36,7 +36,7 @@ use agent::wire::Attrs;
 
 pub use act::{Act, check_host};
 pub use claims::{file_claims, secret_claim, secret_file_claims, unit_claim};
-pub use edit::{Edited, Presence, Validate, body, line_break, place};
+pub use edit::{Edited, Presence, Validate, body, line_break, place, position};
 pub use file::{
     FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,
     owners_of, parent_there, roots, same_owner, written_attrs,

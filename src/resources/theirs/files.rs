@@ -75,12 +75,7 @@ pub const LINK: Names = &[
     ("state", Word("link", "leave it out: `present` is the default")),
 ];
 
-pub const LINE: Names = &[
-    ("regex", Is("regexp")),
-    ("value", Is("line")),
-    ("firstmatch", Not("a more exact `regexp`, that only one line fits")),
-    ("search_string", Not("`regexp`, with a backslash before each of its signs that mean something there")),
-];
+pub const LINE: Names = &[("regex", Is("regexp")), ("value", Is("line"))];
 
 pub const BLOCK: Names = &[("content", Is("block"))];
 
