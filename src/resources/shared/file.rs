@@ -298,3 +298,9 @@ pub fn written_attrs(meta: &Meta) -> String {
 pub fn roots(mode: u32) -> Attrs {
     Attrs { mode: Some(mode), owner: Some("root".into()), group: Some("root".into()) }
 }
+/// That `mode: preserve` has no file whose mode it could be.
+pub fn no_file_to_preserve() -> Fault {
+    let fault = Fault::new("`mode` cannot be `preserve`: no file is brought whose mode it could be");
+    fault.hint("`src` names one; or write the mode, in quotes: `mode: \"0644\"`")
+}
+

@@ -38,8 +38,8 @@ pub use act::{Act, check_host};
 pub use claims::{file_claims, secret_claim, secret_file_claims, unit_claim};
 pub use edit::{Edited, Presence, Validate, body, line_break, place, position};
 pub use file::{
-    FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,
-    owners_of, parent_there, roots, same_owner, written_attrs,
+    FileState, What, attrs, content_ops, link_ops, no_file_to_preserve, observe_bytes, observe_content,
+    observe_entry, owners, owners_of, parent_there, roots, same_owner, written_attrs,
 };
 pub use found::entries;
 pub use lines::own_lines;
