@@ -20,7 +20,7 @@ pub struct BlockInFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// The lines between the markers. Left out or empty: the block is removed, markers and all.
     block: Option<Text>,

@@ -21,7 +21,7 @@ pub struct LineInFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// The line, without a line break. Needed, but with `absent` and a `regexp` or `search_string`.
     line: Option<Text>,

@@ -1,7 +1,7 @@
 //! What resource types that edit a text file have in common.
 
 use super::{
-    FileState, HostPath, Words, content_ops, nothing_comes, observe_bytes, parent_there, pattern,
+    FileState, HostPath, Words, content_ops, nothing_comes, observe_edited, parent_there, pattern,
     secret_file_claims,
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Edited<'_> {
     /// The file; empty when there is none and it is to be made.
     ///
     /// # Errors
-    /// As [`observe_bytes`], and [`Seen::lacks`] when the file is missing and is not to be made.
+    /// As [`observe_edited`], and [`Seen::lacks`] when the file is missing and is not to be made.
     pub fn observe(&self, seen: &Seen) -> Observe<FileState> {
         let state = self.look(seen)?;
         if state.what.is_none() {
@@ -83,9 +83,9 @@ impl Edited<'_> {
     /// The file, for those that only take something away; empty when there is none.
     ///
     /// # Errors
-    /// As [`observe_bytes`] and [`nothing_comes`].
+    /// As [`observe_edited`] and [`nothing_comes`].
     pub fn look(&self, seen: &Seen) -> Observe<FileState> {
-        let state = observe_bytes(self.path, &self.attrs, self.secret, seen)?;
+        let state = observe_edited(self.path, &self.attrs, self.secret, seen)?;
         if state.what.is_none() && !self.is_own {
             nothing_comes(self.path, seen)?;
         }
