@@ -24,7 +24,9 @@ pub use facts::Facts;
 pub use hello::Hello;
 pub use probe::MachineProbe;
 pub use probe::shadow_fingerprint;
-pub use probe::{AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, Probe, TREE_NAMES};
+pub use probe::{
+    AptPlan, AttributeProbe, ComposeAsk, ComposeProbe, DnfQuestion, PasswordAge, Probe, TREE_NAMES,
+};
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};
 pub use transfer::{Algorithm, Archive, CopyFile, Digest, Download, GitRemote, Script, TreeAttrs, Unpack};

@@ -47,6 +47,11 @@ impl Files for Disk {
         })
     }
 
+    fn mode(&self, path: &Path) -> Option<u32> {
+        use std::os::unix::fs::PermissionsExt;
+        Some(path.metadata().ok()?.permissions().mode() & 0o7777)
+    }
+
     fn is_file(&self, path: &Path) -> bool {
         path.is_file()
     }
@@ -94,6 +99,10 @@ impl Files for NoTasks {
 
     fn kind(&self, path: &Path) -> Option<FileKind> {
         self.disk.kind(path)
+    }
+
+    fn mode(&self, path: &Path) -> Option<u32> {
+        self.disk.mode(path)
     }
 
     fn is_file(&self, path: &Path) -> bool {

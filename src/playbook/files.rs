@@ -38,6 +38,8 @@ pub trait Files: Send + Sync {
     fn read(&self, path: &Path, errors: &mut Diagnostics) -> Option<Content>;
     /// What is at a path, without following a link; `None` when nothing is.
     fn kind(&self, path: &Path) -> Option<FileKind>;
+    /// The permission bits of a file, of what a link points to; `None` when there is none.
+    fn mode(&self, path: &Path) -> Option<u32>;
     /// Whether this is a file that can be read.
     fn is_file(&self, path: &Path) -> bool;
     /// The names in a folder, sorted; none when it isn't there.

@@ -19,6 +19,10 @@ impl Files for Disk {
         path.is_file().then_some(FileKind::File { executable: false })
     }
 
+    fn mode(&self, _: &Path) -> Option<u32> {
+        None
+    }
+
     fn is_file(&self, path: &Path) -> bool {
         path.is_file()
     }

@@ -57,7 +57,7 @@ impl Untold {
                 "a swap file, the unit file of a masked service, the files and sockets of sshd, which interfaces a unit of the network looks after",
                 "",
             ),
-            Self::Home => ("what is below a home", ": one that goes, and the file of the login"),
+            Self::Home => ("what is below a home", ": one that goes or moves, and the file of the login"),
             Self::Keys => ("keys and certificates", ": they are random"),
             Self::Docker => ("a service, container, image, network, volume", ""),
             Self::Postgres => ("a database, a role, what a query answers", ""),

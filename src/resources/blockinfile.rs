@@ -20,7 +20,7 @@ pub struct BlockInFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// The lines between the markers. Left out or empty: the block is removed, markers and all.
     block: Option<Text>,
@@ -36,7 +36,7 @@ pub struct Spec {
     /// `absent` removes the block.
     #[serde(default)]
     state: Presence,
-    /// Where a new block goes: after the last line that matches, or `EOF` (the default). A block that is there stays where it is.
+    /// Where a new block goes: after the last line that matches, or `EOF` (the default) or `BOF`. A block that is there stays where it is.
     insertafter: Option<String>,
     /// Where a new block goes: before the last line that matches, or `BOF`. Default: not so, but as `insertafter` says.
     insertbefore: Option<String>,
@@ -135,7 +135,7 @@ impl Spec {
             return Ok(lines.concat());
         };
         let at = match found[..] {
-            [] => place(&lines, self.insertbefore.as_deref(), self.insertafter.as_deref())?,
+            [] => place(&lines, self.insertbefore.as_deref(), self.insertafter.as_deref(), false)?,
             [[first, last]] => {
                 lines.drain(first..=last);
                 first

@@ -1,8 +1,8 @@
 //! `copy`: a file with this content.
 
 use super::shared::{
-    FileState, HostPath, READ_LIMIT, What, Words, attrs, content_ops, file_claims, file_path, nothing_comes,
-    observe_content, observe_entry, owners, parent_there, secret_claim,
+    FileState, HostPath, READ_LIMIT, What, Words, attrs, content_ops, file_claims, file_path,
+    no_file_to_preserve, nothing_comes, observe_content, observe_entry, owners, parent_there, secret_claim,
 };
 use crate::{
     model::{Address, Claim, Footprint},
@@ -10,7 +10,7 @@ use crate::{
         Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, SourceParam, State, Topic, Untold,
         file_query,
     },
-    yaml::{Mode, Text},
+    yaml::{FileMode, Mode, Text},
 };
 use agent::{
     mode::is_private,
@@ -39,9 +39,10 @@ pub struct Spec {
     /// `command: {argv: [cp, -a, FROM, TO], creates: TO}`.
     #[serde(default)]
     remote_src: bool,
-    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` with `secret` content; with `remote_src` it is executable
+    /// Permission bits, quoted: `"0644"`; or `preserve`: those that the file has in the project (a checkout of Git keeps only who may execute it),
+    /// or with `remote_src` on the host. Default: as it is; a new file has `0644`, or `0600` with `secret` content; with `remote_src` it is executable
     /// if it is so there, and its group and others get no right that `src` does not give them.
-    mode: Option<Mode>,
+    mode: Option<FileMode>,
     /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
     /// Name or number of the group. Default: as it is.
@@ -89,8 +90,22 @@ impl Spec {
         }
     }
 
+    /// The mode that is named, where a file on the host does not say it.
+    fn mode(&self) -> Option<Mode> {
+        match self.mode {
+            Some(FileMode::Bits(mode)) => Some(mode),
+            Some(FileMode::Preserve) | None => None,
+        }
+    }
+
     fn attrs(&self) -> Attrs {
-        attrs(self.mode, self.owner.as_ref(), self.group.as_ref())
+        attrs(self.mode(), self.owner.as_ref(), self.group.as_ref())
+    }
+
+    /// As [`Self::attrs`], of a copy of what has this mode.
+    fn attrs_of(&self, mode: u32) -> Attrs {
+        let preserved = (self.mode == Some(FileMode::Preserve)).then_some(mode);
+        Attrs { mode: preserved.or(self.mode().map(|mode| mode.0)), ..self.attrs() }
     }
 
     /// What is at `dest`, and what the file on the host holds.
@@ -119,7 +134,7 @@ impl Spec {
             }
             Kind::Other => return Err(refused("is no file", "only files are copied")),
         };
-        let (mut file, there) = observe_entry(&self.dest, &self.attrs(), seen)?;
+        let (mut file, there) = observe_entry(&self.dest, &self.attrs_of(from.mode), seen)?;
         let (secret, size) = (self.secret || is_private(from.mode), from.size);
         match there.as_ref().map(|there| (&there.kind, there)) {
             None => parent_there(&self.dest, seen)?,
@@ -145,14 +160,15 @@ impl Spec {
         let runs = if from.mode & 0o100 != 0 { 0o111 } else { 0 };
         let widest = if self.secret { 0o700 } else { 0o700 | from.mode & 0o077 };
         let new_mode = (0o644 | runs) & widest;
-        let from = Some(Source {
+        let source = Some(Source {
             content: Facet::Content { digest, size, content },
             digest,
             size,
+            mode: from.mode,
             new_mode,
             secret,
         });
-        Ok(Copied { file, from })
+        Ok(Copied { file, from: source })
     }
 }
 
@@ -168,6 +184,7 @@ struct Source {
     content: Facet,
     digest: [u8; 32],
     size: u64,
+    mode: u32,
     /// Of a file that is made anew.
     new_mode: u32,
     secret: bool,
@@ -206,7 +223,11 @@ copy:
     type State = Copied;
 
     fn check(spec: &Spec) -> Result<(), Fault> {
-        spec.wanted().map(drop)
+        spec.wanted()?;
+        if spec.mode == Some(FileMode::Preserve) && !spec.remote_src {
+            return Err(no_file_to_preserve());
+        }
+        Ok(())
     }
 
     fn address(spec: &Spec) -> Option<Address> {
@@ -241,7 +262,8 @@ copy:
         let file = match (spec.wanted()?, &observed.from) {
             (Wanted::This(content), _) => observed.file.with_content(&content, &spec.attrs()),
             (Wanted::Of(_), Some(from)) => {
-                let file = observed.file.with_attrs(What::File, &spec.attrs(), from.new_mode);
+                let attrs = spec.attrs_of(from.mode);
+                let file = observed.file.with_attrs(What::File, &attrs, from.new_mode);
                 FileState { content: Some(from.content.clone()), ..file }
             }
             (Wanted::Of(_), None) => observed.file.clone(),
@@ -295,9 +317,15 @@ copy:
             return Ok(vec![]);
         }
         match spec.wanted()? {
-            Wanted::This(content) => file_claims(&spec.dest, &content, spec.mode, seen),
+            Wanted::This(content) => file_claims(&spec.dest, &content, spec.mode(), seen),
             // What another file holds only the host knows.
-            Wanted::Of(_) if spec.secret => secret_claim(&spec.dest, spec.mode, seen),
+            Wanted::Of(src) if spec.secret => {
+                let mode = match spec.mode {
+                    Some(FileMode::Preserve) => seen.meta(src)?.map(|meta| Mode(meta.mode)),
+                    _ => spec.mode(),
+                };
+                secret_claim(&spec.dest, mode, seen)
+            }
             Wanted::Of(_) => Ok(vec![]),
         }
     }

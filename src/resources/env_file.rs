@@ -1,7 +1,7 @@
 //! `env_file`: variables for Docker Compose, one facet each.
 
 use super::shared::{
-    FileState, HostPath, attrs, dotenv, nothing_comes, observe_bytes, owners, parent_there, secret_claim,
+    FileState, HostPath, attrs, dotenv, nothing_comes, observe_edited, owners, parent_there, secret_claim,
 };
 use crate::{
     model::{Address, Claim, Footprint},
@@ -24,7 +24,7 @@ pub struct EnvFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// Names and values. A value is one line; secrets are never shown.
     values: IndexMap<String, Text>,
@@ -169,7 +169,7 @@ env_file:
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<EnvState> {
         spec.checked()?;
-        let file = observe_bytes(&spec.path, &spec.attrs(), true, seen)?;
+        let file = observe_edited(&spec.path, &spec.attrs(), true, seen)?;
         let Some(content) = file.read() else {
             if spec.keep {
                 nothing_comes(&spec.path, seen)?;

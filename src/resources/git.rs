@@ -26,7 +26,7 @@ pub struct Spec {
     repo: String,
     /// The folder on the host.
     dest: HostPath,
-    /// A branch, a tag or all digits of a commit. Default: the branch that the repository says.
+    /// A branch, a tag or a commit: all of its digits, or the first seven or more, when no other commit begins so. Default: the branch that the repository says.
     #[serde(default = "head")]
     version: String,
     /// Fetches only so many of the last commits. Default: all of them.
@@ -137,7 +137,7 @@ impl Spec {
                 "`{}` is neither a branch nor a tag nor a commit",
                 version.escape_debug()
             ));
-            return Err(fault.hint("write its name alone: `main`, `v1.2`, or all 40 digits of a commit"));
+            return Err(fault.hint("write its name alone: `main`, `v1.2`, or the digits of a commit"));
         }
         if self.depth == Some(0) {
             return Err(Fault::new("`depth` is 0").hint("1 is the least; leave it out for everything"));
@@ -159,8 +159,15 @@ impl Spec {
         (is_hex && matches!(self.version.len(), 40 | 64)).then_some(&self.version)
     }
 
-    /// Where the repository says that it should be.
-    fn wanted(&self, seen: &Seen) -> Observe<Wanted> {
+    /// The first digits of a commit, if it is not the name of a branch or tag.
+    fn short_commit(&self) -> Option<String> {
+        let is_hex = self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (is_hex && (7..64).contains(&self.version.len()) && self.commit().is_none())
+            .then(|| self.version.to_lowercase())
+    }
+
+    /// Where the repository says that it should be; `there`: the commit that is checked out.
+    fn wanted(&self, there: Option<&str>, seen: &Seen) -> Observe<Wanted> {
         if let Some(commit) = self.commit() {
             return Ok(Wanted { commit: commit.to_lowercase(), branch: None });
         }
@@ -189,10 +196,20 @@ impl Spec {
         }
         let tag = of(&format!("refs/tags/{}^{{}}", self.version))
             .or_else(|| of(&format!("refs/tags/{}", self.version)));
-        tag.map(|commit| Wanted { commit, branch: None }).ok_or_else(|| {
-            let fault = Fault::new(format!("{} has no branch and no tag `{}`", self.repo, self.version));
-            fault.hint("of a commit all 40 digits are needed").into()
-        })
+        if let Some(commit) = tag {
+            return Ok(Wanted { commit, branch: None });
+        }
+        let none = format!("{} has no branch and no tag `{}`", self.repo, self.version);
+        let Some(short) = self.short_commit() else {
+            return Err(Fault::new(none).hint("of a commit the first 7 digits at least are needed").into());
+        };
+        if self.depth.is_some() {
+            let fault = Fault::new(format!("{none}, and of a commit `depth` needs all digits"));
+            return Err(fault.hint("write all 40 of them, or leave `depth` out").into());
+        }
+        // Which one it is shows in what is fetched: git refuses what is not there, and what two commits begin with.
+        let there = there.filter(|there| there.starts_with(&short));
+        Ok(Wanted { commit: there.map_or(short, Into::into), branch: None })
     }
 
     fn git(&self, args: &[&str]) -> Op {
@@ -284,7 +301,7 @@ git:
             let fault = Fault::new(format!("{} has local changes: {files}{more}", spec.dest));
             return Err(fault.hint("commit or undo them there; `force: true` throws them away").into());
         }
-        let wanted = spec.wanted(seen)?;
+        let wanted = spec.wanted(tree.commit.as_deref(), seen)?;
         // A branch that is not checked out would be moved as well.
         let is_on = wanted.branch.is_none() || tree.branch == wanted.branch;
         if let ("HEAD", Some(branch), true, false) =
@@ -337,17 +354,23 @@ git:
         }
         let remote = to.branch.as_ref().map(|branch| format!("refs/remotes/origin/{branch}"));
         let tag = format!("refs/tags/{}", spec.version);
-        let refspec = match (&to.branch, spec.commit(), spec.depth) {
+        // What another commit has for its name is a tag.
+        let is_commit =
+            spec.commit().is_some() || spec.short_commit().is_some_and(|short| commit.starts_with(&short));
+        let refspec = match (&to.branch, is_commit, spec.depth) {
             (Some(branch), ..) => format!("+refs/heads/{branch}:refs/remotes/origin/{branch}"),
-            (None, Some(_), None) => "+refs/heads/*:refs/remotes/origin/*".into(),
-            (None, Some(_), Some(_)) => format!("+{commit}:refs/remotes/origin/pinned"),
-            (None, None, _) if spec.version == "HEAD" => "+HEAD:refs/remotes/origin/HEAD".into(),
-            (None, None, _) => format!("+{tag}:{tag}"),
+            (None, true, None) => "+refs/heads/*:refs/remotes/origin/*".into(),
+            (None, true, Some(_)) => format!("+{commit}:refs/remotes/origin/pinned"),
+            (None, false, _) if spec.version == "HEAD" => "+HEAD:refs/remotes/origin/HEAD".into(),
+            (None, false, _) => format!("+{tag}:{tag}"),
         };
         let depth = spec.depth.map(|depth| format!("--depth={depth}"));
         let mut fetch = vec!["fetch", "--quiet"];
         fetch.extend(depth.as_deref());
         fetch.extend(["origin", &refspec]);
+        // It may be a tag's alone.
+        let tags = is_commit && spec.commit().is_none() && spec.depth.is_none();
+        fetch.extend(tags.then_some("+refs/tags/*:refs/tags/*"));
         ops.push(spec.git(&fetch));
         let mut checkout = vec!["checkout", "--quiet"];
         checkout.extend(spec.force.then_some("--force"));

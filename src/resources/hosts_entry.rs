@@ -31,7 +31,7 @@ pub struct Spec {
     /// The address has no other names than these.
     #[serde(default)]
     exclusive: bool,
-    /// The file, where it is another one.
+    /// The file, where it is another one, of up to 16 MiB.
     #[serde(default = "etc_hosts")]
     path: HostPath,
 }

@@ -1,7 +1,7 @@
 //! `json_merge`: values inside a JSON file.
 
 use super::shared::{
-    FileState, HostPath, attrs, content_ops, file_claims, merge, nothing_comes, observe_bytes, owners,
+    FileState, HostPath, attrs, content_ops, file_claims, merge, nothing_comes, observe_edited, owners,
     parent_there,
 };
 use crate::{
@@ -23,7 +23,7 @@ pub struct JsonMerge;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// Merged into the file's object: mappings key by key, anything else replaces what is there, `null` removes the key.
     values: Map<String, Value>,
@@ -101,7 +101,7 @@ json_merge:
 
     /// The content in the state is the file's meaning, laid out as we would: a layout by hand is no difference.
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
-        let mut state = observe_bytes(&spec.path, &spec.attrs(), spec.secret, seen)?;
+        let mut state = observe_edited(&spec.path, &spec.attrs(), spec.secret, seen)?;
         if let Some(content) = state.read() {
             let pretty = spec.pretty(&spec.read(content.bytes())?, content.is_secret());
             state.content = Some(Facet::content(&pretty));

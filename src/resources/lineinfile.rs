@@ -2,7 +2,7 @@
 
 use super::shared::{
     Edited, FileState, HostPath, Presence, Validate, attrs, body, check_groups, expand, line_break, owners,
-    pattern, place,
+    pattern, place, position,
 };
 use crate::{
     model::{Address, Claim, Footprint},
@@ -21,17 +21,22 @@ pub struct LineInFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
-    /// The line, without a line break. Needed, but with `absent` and a `regexp`.
+    /// The line, without a line break. Needed, but with `absent` and a `regexp` or `search_string`.
     line: Option<Text>,
     /// The last line that matches is replaced by `line`; with `absent`, all that match go. Must match the new line too, or
     /// no more than one line. Left out: `line` itself is looked for.
     regexp: Option<String>,
+    /// In place of `regexp`: a text that stands in the line, as it is.
+    search_string: Option<String>,
+    /// The first line that matches counts in place of the last one: of `regexp` and `search_string`, `insertafter` and `insertbefore`.
+    #[serde(default)]
+    firstmatch: bool,
     /// `present` (default) or `absent`: whether the line is to be there.
     #[serde(default)]
     state: Presence,
-    /// Where a new line goes: after the last line that matches, or `EOF` (the default).
+    /// Where a new line goes: after the last line that matches, or `EOF` (the default) or `BOF`.
     insertafter: Option<String>,
     /// Where a new line goes: before the last line that matches, or `BOF`. Default: not so, but as `insertafter` says.
     insertbefore: Option<String>,
@@ -56,6 +61,21 @@ pub struct Spec {
     compiled: OnceLock<Result<Regex, Fault>>,
 }
 
+/// What finds a line.
+enum Wanted<'a> {
+    Regexp(&'a Regex),
+    Text(&'a str),
+}
+
+impl Wanted<'_> {
+    fn is_in(&self, line: &str) -> bool {
+        match self {
+            Self::Regexp(regexp) => regexp.is_match(body(line)),
+            Self::Text(text) => body(line).contains(text),
+        }
+    }
+}
+
 impl Spec {
     fn file(&self) -> Edited<'_> {
         Edited {
@@ -78,33 +98,55 @@ impl Spec {
         Ok(Some(text))
     }
 
+    /// What finds the line that is there; none: the line itself.
+    fn wanted(&self) -> Result<Option<Wanted<'_>>, Fault> {
+        let Some(text) = &self.search_string else {
+            let compiled = |text| self.compiled.get_or_init(|| pattern("regexp", text)).as_ref();
+            let regexp = self.regexp.as_deref().map(compiled).transpose().map_err(Clone::clone)?;
+            return Ok(regexp.map(Wanted::Regexp));
+        };
+        if self.regexp.is_some() {
+            let fault = Fault::new("`regexp` and `search_string` each say which line is meant");
+            return Err(fault.hint("leave one of them out"));
+        }
+        if self.backrefs {
+            let fault = Fault::new("`backrefs` goes with groups, and `search_string` has none");
+            return Err(fault.hint("write a `regexp` with groups, or leave `backrefs` out"));
+        }
+        if text.is_empty() || text.contains(['\n', '\r']) {
+            let fault = Fault::new("`search_string` is no part of one line");
+            return Err(fault.hint("write what stands in the line that is meant"));
+        }
+        Ok(Some(Wanted::Text(text)))
+    }
+
     /// The text as it should be.
     fn edit(&self, text: &str) -> Result<String, Fault> {
-        let compiled = |text| self.compiled.get_or_init(|| pattern("regexp", text)).as_ref();
-        let regexp = self.regexp.as_deref().map(compiled).transpose().map_err(Clone::clone)?;
+        let wanted = self.wanted()?;
         let line = self.line()?;
         let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-        let matches = |regexp: &Regex, line: &str| regexp.is_match(body(line));
         if self.state == Presence::Absent {
-            if line.is_none() && regexp.is_none() {
-                return Err(
-                    Fault::new("`absent` needs a `line` or a `regexp`").hint("say which lines are to go")
-                );
+            if line.is_none() && wanted.is_none() {
+                let fault = Fault::new("`absent` needs a `line`, a `regexp` or a `search_string`");
+                return Err(fault.hint("say which lines are to go"));
             }
-            lines.retain(|l| match regexp {
-                Some(regexp) => !matches(regexp, l),
+            lines.retain(|l| match &wanted {
+                Some(wanted) => !wanted.is_in(l),
                 None => line != Some(body(l)),
             });
             return Ok(lines.concat());
         }
         let line = line.ok_or_else(|| Fault::new("`line` is missing").hint("say what the line is to be"))?;
-        if let Some(regexp) = regexp.filter(|_| self.backrefs) {
+        let regexp = match &wanted {
+            Some(Wanted::Regexp(regexp)) if self.backrefs => Some(*regexp),
+            _ => None,
+        };
+        if let Some(regexp) = regexp {
             check_groups("line", regexp, line)?;
         }
-        let found = regexp.and_then(|r| lines.iter().rposition(|l| matches(r, l)));
-        if let (Some(at), Some(regexp)) = (found, regexp) {
+        if let Some(at) = wanted.and_then(|wanted| position(&lines, self.firstmatch, |l| wanted.is_in(l))) {
             let old = body(lines[at]);
-            let groups = regexp.captures(old).filter(|_| self.backrefs);
+            let groups = regexp.and_then(|regexp| regexp.captures(old));
             let new = groups.map_or_else(|| line.into(), |groups| expand(&groups, line, false));
             let replaced = format!("{new}{}", &lines[at][old.len()..]);
             lines[at] = &replaced;
@@ -113,7 +155,7 @@ impl Spec {
         if self.backrefs || lines.iter().any(|l| body(l) == line) {
             return Ok(text.into());
         }
-        let at = place(&lines, self.insertbefore.as_deref(), self.insertafter.as_deref())?;
+        let at = place(&lines, self.insertbefore.as_deref(), self.insertafter.as_deref(), self.firstmatch)?;
         let ended = at == 0 || lines[at - 1].ends_with('\n');
         let end = line_break(text);
         let added = format!("{}{line}{end}", if ended { "" } else { end });
@@ -133,7 +175,8 @@ lineinfile:
   regexp: ^#?PasswordAuthentication
   line: PasswordAuthentication no
 ";
-    const CONTENT: &'static [&'static str] = &["line", "regexp", "insertafter", "insertbefore", "mode"];
+    const CONTENT: &'static [&'static str] =
+        &["line", "regexp", "search_string", "insertafter", "insertbefore", "mode"];
 
     type Spec = Spec;
     type State = FileState;
@@ -162,9 +205,11 @@ lineinfile:
         spec.file().edited(observed, spec.state == Presence::Absent, |text| {
             let after = spec.edit(text)?;
             if spec.edit(&after)? != after {
-                let fault =
-                    Fault::new("`regexp` does not match the new line, but matches another line of the file");
-                return Err(fault.hint("write a `regexp` that matches the line before and after the change"));
+                let name = if spec.search_string.is_some() { "search_string" } else { "regexp" };
+                let message =
+                    format!("`{name}` does not match the new line, but matches another line of the file");
+                let hint = format!("write a `{name}` that matches the line before and after the change");
+                return Err(Fault::new(message).hint(hint));
             }
             Ok(after)
         })

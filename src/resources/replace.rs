@@ -22,7 +22,7 @@ pub struct Replace;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// What is replaced, wherever it stands. `^` and `$` are the ends of a line; a dot is no line break (`(?s)` in front makes it one).
     regexp: String,

@@ -1,13 +1,13 @@
 //! `template`: a file whose content is rendered from a template.
 
 use super::shared::{
-    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, nothing_comes, observe_content,
-    observe_entry, owners,
+    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, no_file_to_preserve,
+    nothing_comes, observe_content, observe_entry, owners,
 };
 use crate::{
     model::{Address, Claim, Footprint},
     resource::{Fault, Observe, Resource, Seen, SourceParam, Topic},
-    yaml::{Mode, Text},
+    yaml::{FileMode, Mode, Text},
 };
 use agent::{
     secret::Content,
@@ -27,8 +27,9 @@ pub struct Spec {
     dest: HostPath,
     /// The content, rendered. Usually given as `src`: the name of a file in `templates/`.
     content: Text,
-    /// Permission bits, quoted: `"0644"`. Default: as it is; a new file has `0644`, or `0600` when its content is secret.
-    mode: Option<Mode>,
+    /// Permission bits, quoted: `"0644"`; or `preserve`: those that the file has in the project (a checkout of Git keeps only who may execute it).
+    /// Default: as it is; a new file has `0644`, or `0600` when its content is secret.
+    mode: Option<FileMode>,
     /// Name or number of the owner. Default: as it is; a new file belongs to whom the task runs as.
     owner: Option<String>,
     /// Name or number of the group. Default: as it is.
@@ -48,6 +49,18 @@ fn yes() -> bool {
 }
 
 impl Spec {
+    fn mode(&self) -> Option<Mode> {
+        match self.mode {
+            Some(FileMode::Bits(mode)) => Some(mode),
+            // It has been put in its place, or is refused.
+            Some(FileMode::Preserve) | None => None,
+        }
+    }
+
+    fn attrs(&self) -> Attrs {
+        attrs(self.mode(), self.owner.as_ref(), self.group.as_ref())
+    }
+
     fn wanted(&self) -> Content {
         match &self.content.0 {
             Content::Clear(bytes) if self.secret => Content::new(bytes.to_vec(), true),
@@ -84,7 +97,9 @@ template:
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<FileState> {
-        let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
+        if spec.mode == Some(FileMode::Preserve) {
+            return Err(no_file_to_preserve().into());
+        }
         if !spec.force {
             let (state, _) = observe_entry(&spec.dest, &Attrs::default(), seen)?;
             if state.what.is_some() {
@@ -92,15 +107,14 @@ template:
             }
             nothing_comes(&spec.dest, seen)?;
         }
-        observe_content(&spec.dest, &spec.wanted(), &named, seen)
+        observe_content(&spec.dest, &spec.wanted(), &spec.attrs(), seen)
     }
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
-        let named = attrs(spec.mode, spec.owner.as_ref(), spec.group.as_ref());
         if !spec.force && observed.what.is_some() {
             return Ok(observed.clone());
         }
-        Ok(observed.with_content(&spec.wanted(), &named))
+        Ok(observed.with_content(&spec.wanted(), &spec.attrs()))
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {
@@ -112,6 +126,6 @@ template:
         if !spec.force && seen.meta(&spec.dest)?.is_some() {
             return Ok(vec![]);
         }
-        file_claims(&spec.dest, &spec.wanted(), spec.mode, seen)
+        file_claims(&spec.dest, &spec.wanted(), spec.mode(), seen)
     }
 }

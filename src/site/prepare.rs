@@ -259,6 +259,9 @@ impl HostTasks {
             }
             map.insert(param.into.to_string(), entry);
         }
+        if !on_host {
+            errors.take(self.preserve(task, scope, awaits.as_deref(), &mut map));
+        }
         map.extend(that.map(|entry| ("that".to_string(), entry)));
         if let Some(environment) = environment {
             let own = map.get("env").and_then(|e| e.node.as_map()).cloned().unwrap_or_default();

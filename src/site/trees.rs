@@ -1,4 +1,4 @@
-//! Folders that tasks bring along: all that is in one, as a value.
+//! Folders that tasks bring along: all that is in one, as a value. And the mode of one file.
 
 use super::{HostTasks, Task, sources::misplaced};
 use crate::{
@@ -6,10 +6,14 @@ use crate::{
     model::Origin,
     playbook::FileKind,
     resource::SourceParam,
-    yaml::{Entry, Map, Node, Value},
+    template::{Scope, render},
+    yaml::{Entry, Map, Node, PRESERVE, Value},
 };
 use agent::glob::covers;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Entries of one folder: more is a mistake in its name.
 const MOST: usize = 20_000;
@@ -71,6 +75,35 @@ impl HostTasks {
         let mut map = Map::new();
         self.walk(folder, "", exclude, &name.origin, &mut map)?;
         Ok(Node::new(Value::Map(map), name.origin.clone()))
+    }
+
+    /// In the place of `mode: preserve` the mode that the file has here. `awaits`: the file is still to come.
+    pub(super) fn preserve(
+        &self,
+        task: &Task,
+        scope: &Scope,
+        awaits: Option<&str>,
+        map: &mut Map,
+    ) -> Result<(), Diagnostics> {
+        let kind = self.shared.type_of(task);
+        let param = kind.sources().iter().find(|_| matches!(kind.name(), "copy" | "template"));
+        let written = param.and_then(|param| Some((param, task.params.get(param.key)?)));
+        let mode = map.get_mut("mode").map(|entry| &mut entry.node);
+        let mode = mode.filter(|mode| mode.as_str() == Some(PRESERVE));
+        let (Some((param, written)), Some(mode)) = (written, mode) else { return Ok(()) };
+        let name = render(written, scope)?;
+        if let Some(why) = name.unknown().cloned().or_else(|| awaits.map(Arc::from)) {
+            mode.value = Value::Unknown(why);
+            return Ok(());
+        }
+        let (Some(name), places) = (name.as_str(), self.shared.places(task)) else { return Ok(()) };
+        // What is wrong with the name has been told.
+        let found = self.shared.sources.find(&places, param.folder, name, &written.origin);
+        let bits = found.ok().and_then(|path| self.shared.sources.files().mode(&path));
+        if let Some(bits) = bits {
+            mode.value = Value::str(format!("{bits:04o}"));
+        }
+        Ok(())
     }
 
     fn walk(

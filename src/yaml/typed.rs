@@ -1,11 +1,13 @@
 //! Tree to typed structs through serde, with errors that know the place.
 
 mod error;
+mod mode;
 
 use super::{Entry, Node, Value};
 use crate::{diag::Diagnostic, model::Origin};
-use agent::{mode::Rule, secret::Content};
+use agent::secret::Content;
 use error::{Error, known};
+pub use mode::{FileMode, Mode, ModeRule, PRESERVE};
 use schemars::JsonSchema;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
 use std::{cell::Cell, fmt};
@@ -28,92 +30,6 @@ pub struct Text(pub Content);
 
 const TEXT: &str = "$Text";
 const MODE: &str = "$Mode";
-
-/// Permission bits, written as a quoted octal string (`"0644"`). A bare number is refused: YAML readers disagree on
-/// whether `0644` is octal, and `644` never is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode(pub u32);
-
-impl JsonSchema for Mode {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Mode".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^0?[0-7]{3,4}$" })
-    }
-}
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ModeVisitor;
-        impl Visitor<'_> for ModeVisitor {
-            type Value = Mode;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a quoted octal mode such as \"0644\"")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
-                let digits =
-                    (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8).ok()).flatten();
-                digits.map(Mode).ok_or_else(|| {
-                    E::custom(
-                        "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\"",
-                    )
-                })
-            }
-        }
-        deserializer.deserialize_newtype_struct(MODE, ModeVisitor)
-    }
-}
-
-/// A mode in full, or changes to the one that is there: `u=rwX,g=rX,o=`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModeRule {
-    pub rule: Rule,
-    /// As it is written.
-    pub text: String,
-}
-
-impl JsonSchema for ModeRule {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ModeRule".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let change = "[ugoa]+[-+=][rwxXst]*";
-        let pattern = format!("^(0?[0-7]{{3,4}}|{change}(,{change})*)$");
-        schemars::json_schema!({ "type": "string", "pattern": pattern })
-    }
-}
-
-impl<'de> Deserialize<'de> for ModeRule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RuleVisitor;
-        impl Visitor<'_> for RuleVisitor {
-            type Value = ModeRule;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a quoted octal mode such as \"0644\", or changes such as u=rwX,go=rX")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<ModeRule, E> {
-                let rule = Rule::parse(text).ok_or_else(|| {
-                    E::custom(
-                        "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\", or changes such as `u=rwX,go=rX`",
-                    )
-                })?;
-                Ok(ModeRule { rule, text: text.into() })
-            }
-        }
-        deserializer.deserialize_newtype_struct(MODE, RuleVisitor)
-    }
-}
 
 impl Text {
     pub fn is_secret(&self) -> bool {

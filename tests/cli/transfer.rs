@@ -318,3 +318,20 @@ fn a_file_that_no_task_brings_is_missing_all_the_same() {
     );
     project.check().exits(20).has(&["no such file: `/nowhere/x`"]);
 }
+
+/// What is edited crosses the line as a whole, both ways.
+#[test]
+fn files_of_up_to_16_mebibytes_are_edited() {
+    let project =
+        Project::tasks("    - {name: line, lineinfile: {path: \"{{home}}/file\", line: the last line}}\n");
+    let text = "some words of a long line\n".repeat((16 << 20) / 26 - 1);
+    project.write("h/a/file", &text);
+    project.run(&["apply", "inventory.yml", "--yes"]).exits(0).has(&["+the last line"]);
+    assert_eq!(project.read("h/a/file"), text.clone() + "the last line\n");
+    project.run(&["apply", "inventory.yml", "--check"]).exits(0);
+    project.write("h/a/file", &(text + &" ".repeat(60)));
+    project.run(&["apply", "inventory.yml", "--yes"]).exits(40).has(&[
+        "/file has 16777236 bytes: a file of more than 16 MiB is not edited",
+        "edits it in its place",
+    ]);
+}

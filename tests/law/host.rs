@@ -65,6 +65,10 @@ impl Agent {
     pub fn ask(&mut self, request: Request) -> Response {
         frame::write(self.input.as_mut().unwrap(), self.next, &request).unwrap();
         self.next += 1;
+        self.next_response()
+    }
+
+    fn next_response(&mut self) -> Response {
         loop {
             let response = frame::read::<Response>(&mut self.output).unwrap().expect("the agent ended").body;
             if !matches!(response, Response::Progress(_)) {
@@ -73,15 +77,25 @@ impl Agent {
         }
     }
 
+    /// What it answers, in however many messages.
+    fn observe(&mut self, queries: Vec<Query>) -> Vec<Answer> {
+        let (mut answers, mut response) = (vec![], self.ask(Request::Observe(queries)));
+        while let Response::SomeAnswers(some) = response {
+            answers.extend(some);
+            response = self.next_response();
+        }
+        let Response::Answers(rest) = response else { panic!("no answers: {response:?}") };
+        answers.extend(rest);
+        answers
+    }
+
     /// Plans a task on fresh answers.
     pub fn plan(&mut self, task: &dyn Prepared) -> Outcome {
         let answers = Answers::default();
         for _ in 0..8 {
             match task.plan(&answers, &Mask::new([1; 32])).unwrap() {
                 Outcome::Need(queries) => {
-                    let Response::Answers(new) = self.ask(Request::Observe(queries.clone())) else {
-                        panic!("no answers")
-                    };
+                    let new = self.observe(queries.clone());
                     answers.0.borrow_mut().extend(queries.into_iter().zip(new));
                 }
                 outcome => return outcome,

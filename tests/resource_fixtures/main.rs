@@ -127,6 +127,7 @@ const NEVER_ALONE: &[(&str, &str, &str)] = &[
     ("template", "type", "what is made has a mode and a content"),
     ("unarchive", "more", "it counts what is new or differs beside the first, which are shown"),
     ("unattended_upgrades", "effective", "it follows from the files"),
+    ("user", "home files", "they go along with the home"),
     ("yaml_merge", "type", "what is made has a mode and a content"),
 ];
 

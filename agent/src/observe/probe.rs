@@ -92,7 +92,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::BySsh => accounts::by_ssh(),
         Probe::SshConnection => accounts::ssh_connection(),
         Probe::Carriers => carriers::carriers(),
-        Probe::Shadow { name, password } => return accounts::shadow(name, password.as_ref()),
+        Probe::Shadow { name, password, ages } => return accounts::shadow(name, password.as_ref(), ages),
         Probe::Sudoers { name, content } => accounts::sudoers(name, content),
         Probe::Crontab { user } => accounts::crontab(user.as_deref()),
         Probe::Logrotate { config } => return checks::logrotate(config),

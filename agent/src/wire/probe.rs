@@ -76,8 +76,9 @@ pub enum Probe {
     /// names, one a line.
     Carriers,
     /// What `/etc/shadow` has of an account. Stdout: `password empty|no|set|locked`, with a wanted one (see [`super::shadow_fingerprint`])
-    /// `same yes|no`, whether it is that, locked or not, and `expires DAYS` where there is such a day. Exit 1 when it has no line.
-    Shadow { name: String, password: Option<[u8; 32]> },
+    /// `same yes|no`, whether it is that, locked or not, `expires DAYS` where there is such a day, and `max DAYS` and so on for each of
+    /// `ages`, -1 where there is no such limit. Exit 1 when it has no line.
+    Shadow { name: String, password: Option<[u8; 32]>, ages: Vec<PasswordAge> },
     /// `visudo -cf -` with all of sudoers as it will be when `/etc/sudoers.d/NAME` has this content. A line number of `stdin` is
     /// one of the content. Exit 1 when sudo would not take it.
     Sudoers { name: String, content: Content },
@@ -121,6 +122,30 @@ pub enum Probe {
     RpmProvides { names: Vec<String> },
     /// Which packages that apt knows provide these names, installed or not: `NAME<tab>PACKAGE`.
     AptProviders { names: Vec<String> },
+}
+
+/// A limit of `/etc/shadow`, in days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum PasswordAge {
+    Max,
+    Min,
+    Warn,
+    /// From when a password has expired until the account is disabled.
+    Inactive,
+}
+
+impl PasswordAge {
+    /// In the order of the parameters.
+    pub const ALL: [Self; 4] = [Self::Max, Self::Min, Self::Warn, Self::Inactive];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Max => "max",
+            Self::Min => "min",
+            Self::Warn => "warn",
+            Self::Inactive => "inactive",
+        }
+    }
 }
 
 /// What stands for the hash of an account's password, so that neither side sends it to be compared. Equal hashes of two accounts do not show.

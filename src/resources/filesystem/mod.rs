@@ -27,7 +27,7 @@ pub struct Filesystem;
 pub struct Spec {
     /// A disk, a partition or a volume: `/dev/vdb`, `/dev/disk/by-id/…`. With `file: true` a file that is there.
     device: HostPath,
-    /// `ext4`, `xfs`, `btrfs`, `vfat` or `swap`.
+    /// `ext4`, `ext3`, `ext2`, `xfs`, `btrfs`, `vfat` or `swap`.
     fstype: Kind,
     /// Its name, by which `mount` finds it as `LABEL=…`. Default: stays as it is.
     label: Option<String>,
@@ -35,7 +35,7 @@ pub struct Spec {
     uuid: Option<String>,
     /// More words for `mkfs` when it is made, `-m 1`. Default: none.
     opts: Option<Words>,
-    /// Grows it to the size of the device: ext4 at any time, XFS and Btrfs while they are mounted.
+    /// Grows it to the size of the device: ext2, ext3 and ext4 at any time, XFS and Btrfs while they are mounted.
     #[serde(default)]
     resize: bool,
     /// `device` is a file.
@@ -98,7 +98,7 @@ impl Spec {
         }
         if self.resize && !self.fstype.grows() {
             let fault = Fault::new(format!("`resize`: {name} does not grow"));
-            return Err(fault.hint("leave `resize` out; ext4, xfs and btrfs grow"));
+            return Err(fault.hint("leave `resize` out; ext2, ext3, ext4, xfs and btrfs grow"));
         }
         if !self.file && !self.device.starts_with("/dev/") {
             let fault = Fault::new(format!("`{}` is no device", self.device));

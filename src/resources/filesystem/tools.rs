@@ -9,6 +9,8 @@ use serde::Deserialize;
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Kind {
+    Ext2,
+    Ext3,
     Ext4,
     Xfs,
     Btrfs,
@@ -20,6 +22,8 @@ impl Kind {
     /// As `blkid` has it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Ext2 => "ext2",
+            Self::Ext3 => "ext3",
             Self::Ext4 => "ext4",
             Self::Xfs => "xfs",
             Self::Btrfs => "btrfs",
@@ -31,6 +35,8 @@ impl Kind {
     /// What makes it.
     pub fn program(self) -> &'static str {
         match self {
+            Self::Ext2 => "mkfs.ext2",
+            Self::Ext3 => "mkfs.ext3",
             Self::Ext4 => "mkfs.ext4",
             Self::Xfs => "mkfs.xfs",
             Self::Btrfs => "mkfs.btrfs",
@@ -41,7 +47,7 @@ impl Kind {
 
     pub fn package(self) -> &'static str {
         match self {
-            Self::Ext4 => "e2fsprogs",
+            Self::Ext2 | Self::Ext3 | Self::Ext4 => "e2fsprogs",
             Self::Xfs => "xfsprogs",
             Self::Btrfs => "btrfs-progs",
             Self::Vfat => "dosfstools",
@@ -50,7 +56,7 @@ impl Kind {
     }
 
     pub fn grows(self) -> bool {
-        matches!(self, Self::Ext4 | Self::Xfs | Self::Btrfs)
+        matches!(self, Self::Ext2 | Self::Ext3 | Self::Ext4 | Self::Xfs | Self::Btrfs)
     }
 
     pub fn grows_mounted_only(self) -> bool {
@@ -65,7 +71,7 @@ impl Kind {
     /// A label that it cannot have.
     pub fn check_label(self, label: &str) -> Result<(), Fault> {
         let longest = match self {
-            Self::Ext4 => 16,
+            Self::Ext2 | Self::Ext3 | Self::Ext4 => 16,
             Self::Xfs => 12,
             Self::Btrfs => 255,
             Self::Vfat => 11,
@@ -106,7 +112,9 @@ impl Kind {
         let short = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
         // Letters whose value may follow at once: what is behind them is no option.
         let valued = match self {
-            Self::Ext4 => return short.is_some_and(|letters| letters.contains('F')),
+            Self::Ext2 | Self::Ext3 | Self::Ext4 => {
+                return short.is_some_and(|letters| letters.contains('F'));
+            }
             Self::Vfat => return false,
             Self::Xfs => "bcdilLmnprs",
             Self::Btrfs => "AbdLmlnsrROU",
@@ -119,7 +127,8 @@ impl Kind {
     pub fn make(self, device: &str, label: Option<&str>, uuid: Option<&str>, opts: &[String]) -> Op {
         let mut argv = vec![self.program().to_string()];
         let mut add = |words: &[&str]| argv.extend(words.iter().map(ToString::to_string));
-        if matches!(self, Self::Ext4 | Self::Xfs | Self::Btrfs) {
+        if self.grows() {
+            // Those of the others have no such option.
             add(&["-q"]);
         }
         if let Some(label) = label {
@@ -140,7 +149,7 @@ impl Kind {
 
     pub fn set_label(self, device: &str, mounted: Option<&str>, label: &str) -> Op {
         match self {
-            Self::Ext4 => run(["e2label", device, label]),
+            Self::Ext2 | Self::Ext3 | Self::Ext4 => run(["e2label", device, label]),
             Self::Xfs => run(["xfs_admin", "-L", label, device]),
             Self::Btrfs => run(["btrfs", "filesystem", "label", mounted.unwrap_or(device), label]),
             Self::Vfat => run(["fatlabel", device, label]),
@@ -151,7 +160,7 @@ impl Kind {
     pub fn grow(self, device: &str, mounted: Option<&str>, devid: Option<&str>) -> Vec<Op> {
         let place = mounted.unwrap_or(device);
         match self {
-            Self::Ext4 => {
+            Self::Ext2 | Self::Ext3 | Self::Ext4 => {
                 // One that is not mounted grows only after a check, which ends with 1 when it has mended something.
                 let exec = Exec::new(["e2fsck", "-f", "-p", device]);
                 let check = mounted.is_none().then_some(Op::Exec { exec, ok: vec![0, 1] });
@@ -175,6 +184,8 @@ mod tests {
     #[test]
     fn words_that_force_are_known() {
         for (kind, word) in [
+            (Kind::Ext2, "-F"),
+            (Kind::Ext3, "-F"),
             (Kind::Ext4, "-F"),
             (Kind::Ext4, "-qF"),
             (Kind::Xfs, "-f"),

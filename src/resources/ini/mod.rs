@@ -23,7 +23,7 @@ pub struct Ini;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// The name between `[` and `]`. Left out: before the first section.
     section: Option<String>,

@@ -1,7 +1,7 @@
 //! What resource types that edit a text file have in common.
 
 use super::{
-    FileState, HostPath, Words, content_ops, nothing_comes, observe_bytes, parent_there, pattern,
+    FileState, HostPath, Words, content_ops, nothing_comes, observe_edited, parent_there, pattern,
     secret_file_claims,
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Edited<'_> {
     /// The file; empty when there is none and it is to be made.
     ///
     /// # Errors
-    /// As [`observe_bytes`], and [`Seen::lacks`] when the file is missing and is not to be made.
+    /// As [`observe_edited`], and [`Seen::lacks`] when the file is missing and is not to be made.
     pub fn observe(&self, seen: &Seen) -> Observe<FileState> {
         let state = self.look(seen)?;
         if state.what.is_none() {
@@ -83,9 +83,9 @@ impl Edited<'_> {
     /// The file, for those that only take something away; empty when there is none.
     ///
     /// # Errors
-    /// As [`observe_bytes`] and [`nothing_comes`].
+    /// As [`observe_edited`] and [`nothing_comes`].
     pub fn look(&self, seen: &Seen) -> Observe<FileState> {
-        let state = observe_bytes(self.path, &self.attrs, self.secret, seen)?;
+        let state = observe_edited(self.path, &self.attrs, self.secret, seen)?;
         if state.what.is_none() && !self.is_own {
             nothing_comes(self.path, seen)?;
         }
@@ -150,22 +150,27 @@ pub fn line_break(text: &str) -> &'static str {
     if text[..first].ends_with('\r') { "\r\n" } else { "\n" }
 }
 
-/// Where a new line goes: before the last line that matches `before` (or at the top: `BOF`), else after the last that matches `after`,
-/// else at the end.
+/// Where a new line goes: before the last line that matches `before`, else after the last that matches `after`, or with `first` the first
+/// that does; at the top where one of them is `BOF`, else at the end.
 ///
 /// # Errors
 /// That one of them is no pattern.
-pub fn place(lines: &[&str], before: Option<&str>, after: Option<&str>) -> Result<usize, Fault> {
+pub fn place(lines: &[&str], before: Option<&str>, after: Option<&str>, first: bool) -> Result<usize, Fault> {
     let found = |parameter, wanted: Option<&str>| -> Result<Option<usize>, Fault> {
         let Some(wanted) = wanted.filter(|wanted| !matches!(*wanted, "EOF" | "BOF")) else { return Ok(None) };
         let wanted = pattern(parameter, wanted)?;
-        Ok(lines.iter().rposition(|line| wanted.is_match(body(line))))
+        Ok(position(lines, first, |line| wanted.is_match(body(line))))
     };
     let (above, below) = (found("insertbefore", before)?, found("insertafter", after)?);
     Ok(match (above, below) {
-        _ if before == Some("BOF") => 0,
+        _ if [before, after].contains(&Some("BOF")) => 0,
         (Some(at), _) => at,
         (None, Some(at)) => at + 1,
         (None, None) => lines.len(),
     })
+}
+
+/// The last line for which this holds, or the `first`.
+pub fn position(lines: &[&str], first: bool, holds: impl Fn(&str) -> bool) -> Option<usize> {
+    if first { lines.iter().position(|line| holds(line)) } else { lines.iter().rposition(|line| holds(line)) }
 }

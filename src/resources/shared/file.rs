@@ -1,6 +1,6 @@
 //! A path with what is there: the state that all resource types about files share.
 
-use super::{HostPath, READ_LIMIT};
+use super::{EDIT_LIMIT, HostPath, READ_LIMIT};
 use crate::{
     model::Area,
     resource::{Facet, Facets, Fault, Observe, Pause, Seen, State},
@@ -243,16 +243,40 @@ pub fn observe_content(path: &HostPath, wanted: &Content, named: &Attrs, seen: &
     Ok(state)
 }
 
-/// What is at the path of a file that is edited: it is always read. `state.content` holds it; a file that is not there
+/// What is at the path of a file of the system's own that is edited: it is always read. `state.content` holds it; a file that is not there
 /// gives an empty state.
 ///
 /// # Errors
-/// As [`Seen::get`]; anything but a regular file is a fault.
+/// As [`Seen::get`]; anything but a regular file of up to 1 MiB is a fault.
 pub fn observe_bytes(path: &HostPath, named: &Attrs, secret: bool, seen: &Seen) -> Observe<FileState> {
-    let read = Query::Read { path: path.to_string(), limit: READ_LIMIT, secret };
+    observe_up_to(READ_LIMIT, path, named, secret, seen)
+}
+
+/// As [`observe_bytes`], of any file of up to 16 MiB.
+///
+/// # Errors
+/// As [`observe_bytes`].
+pub fn observe_edited(path: &HostPath, named: &Attrs, secret: bool, seen: &Seen) -> Observe<FileState> {
+    observe_up_to(EDIT_LIMIT, path, named, secret, seen)
+}
+
+fn observe_up_to(
+    limit: u64,
+    path: &HostPath,
+    named: &Attrs,
+    secret: bool,
+    seen: &Seen,
+) -> Observe<FileState> {
+    let read = Query::Read { path: path.to_string(), limit, secret };
     // Together, so that they are answered in one round.
     let [_, content] = seen.all([Query::File { path: path.to_string() }, read])?;
     let (mut state, meta) = observe_entry(path, named, seen)?;
+    if let Some(size) = meta.as_ref().map(|meta| meta.size).filter(|size| *size > limit) {
+        let most = limit >> 20;
+        let message = format!("{path} has {size} bytes: a file of more than {most} MiB is not edited");
+        let hint = "a task of `command` that runs sed, with `unless`, edits it in its place";
+        return Err(Fault::new(message).hint(hint).into());
+    }
     match meta.map(|meta| meta.kind) {
         None => {}
         Some(Kind::File { .. }) => match content {
@@ -297,6 +321,12 @@ pub fn content_ops(
 /// Mode, owner and group as they are shown in one facet: `0644 root root`.
 pub fn written_attrs(meta: &Meta) -> String {
     format!("{:04o} {} {}", meta.mode, meta.owner, meta.group)
+}
+
+/// That `mode: preserve` has no file whose mode it could be.
+pub fn no_file_to_preserve() -> Fault {
+    let fault = Fault::new("`mode` cannot be `preserve`: no file is brought whose mode it could be");
+    fault.hint("`src` names one; or write the mode, in quotes: `mode: \"0644\"`")
 }
 
 /// Root's own, with this mode.

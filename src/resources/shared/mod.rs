@@ -36,10 +36,10 @@ use agent::wire::Attrs;
 
 pub use act::{Act, check_host};
 pub use claims::{file_claims, secret_claim, secret_file_claims, unit_claim};
-pub use edit::{Edited, Presence, Validate, body, line_break, place};
+pub use edit::{Edited, Presence, Validate, body, line_break, place, position};
 pub use file::{
-    FileState, What, attrs, content_ops, link_ops, observe_bytes, observe_content, observe_entry, owners,
-    owners_of, parent_there, roots, same_owner, written_attrs,
+    FileState, What, attrs, content_ops, link_ops, no_file_to_preserve, observe_bytes, observe_content,
+    observe_edited, observe_entry, owners, owners_of, parent_there, roots, same_owner, written_attrs,
 };
 pub use found::entries;
 pub use lines::own_lines;
@@ -87,5 +87,7 @@ pub fn observe_going(path: &HostPath, seen: &Seen) -> Observe<FileState> {
     Ok(state)
 }
 
-/// Largest file in bytes that is read to be shown or edited.
+/// Largest file in bytes that is read to be shown, or since it is the system's own.
 pub const READ_LIMIT: u64 = 1 << 20;
+/// Largest file in bytes that is edited.
+pub const EDIT_LIMIT: u64 = 16 << 20;

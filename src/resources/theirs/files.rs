@@ -48,14 +48,12 @@ pub const COPY: Names = &[
             "a whole folder of the project is brought by `synchronize`, with `directory_mode`; one of the host is copied by `command: {argv: [cp, -a, FROM, TO], creates: TO}`",
         ),
     ),
-    ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
 ];
 
 pub const TEMPLATE: Names = &[
     ("follow", Not(LINK_TARGET)),
     ("lstrip_blocks", Not("leave it out: a line with nothing but a block's braces vanishes as a whole")),
     ("trim_blocks", Not("leave it out: a line with nothing but a block's braces vanishes as a whole")),
-    ("mode", Word("preserve", "write the mode, in quotes: `mode: \"0755\"`")),
     ("newline_sequence", Not("leave it out: lines end as they do in the template")),
     ("output_encoding", Not("leave it out: it is written as UTF-8")),
 ];
@@ -75,12 +73,7 @@ pub const LINK: Names = &[
     ("state", Word("link", "leave it out: `present` is the default")),
 ];
 
-pub const LINE: Names = &[
-    ("regex", Is("regexp")),
-    ("value", Is("line")),
-    ("firstmatch", Not("a more exact `regexp`, that only one line fits")),
-    ("search_string", Not("`regexp`, with a backslash before each of its signs that mean something there")),
-];
+pub const LINE: Names = &[("regex", Is("regexp")), ("value", Is("line"))];
 
 pub const BLOCK: Names = &[("content", Is("block"))];
 

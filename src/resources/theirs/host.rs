@@ -98,7 +98,6 @@ pub const AUTHORIZED_KEY: Names = &[
 
 const KEY: &str =
     "`command: {argv: [ssh-keygen, -t, ed25519, -N, \"\", -f, FILE], creates: FILE}`, with `become_user`";
-const AGING: &str = "a task of `command` that runs chage, or /etc/login.defs for accounts to come";
 const OTHER_SYSTEM: &str = "leave it out: it is of another system than Linux";
 
 pub const USER: Names = &[
@@ -110,16 +109,10 @@ pub const USER: Names = &[
     ("hidden", Not(OTHER_SYSTEM)),
     ("local", Not("leave it out: an account is made in the files of the host")),
     ("login_class", Not(OTHER_SYSTEM)),
-    ("move_home", Not("a task of `command` before it that moves the directory, with `creates`")),
     ("non_unique", Not("leave it out: each account has a number of its own")),
-    ("password_expire_account_disable", Not(AGING)),
-    ("password_expire_max", Not(AGING)),
-    ("password_expire_min", Not(AGING)),
-    ("password_expire_warn", Not(AGING)),
     ("profile", Not(OTHER_SYSTEM)),
     ("role", Not(OTHER_SYSTEM)),
     ("seuser", Not("a task of `command` that runs semanage login")),
-    ("skeleton", Not("what is in /etc/skel is in a new home; the rest by tasks of `copy` behind it")),
     ("ssh_key_bits", Not(KEY)),
     ("ssh_key_comment", Not(KEY)),
     ("ssh_key_file", Not(KEY)),
@@ -159,8 +152,6 @@ pub const FILESYSTEM: Names = &[
     ("resizefs", Is("resize")),
     ("type", Is("fstype")),
     ("force", Not("leave it out: what holds anything is never formatted")),
-    ("fstype", Word("ext2", "ext4 is what is made here")),
-    ("fstype", Word("ext3", "ext4 is what is made here; it reads what ext3 wrote")),
     ("state", Not("leave it out: a filesystem is never removed")),
 ];
 

@@ -166,9 +166,7 @@ pub const GIT: Names = &[
     ("reference", Not("leave it out; `depth` makes the clone small")),
     (
         "refspec",
-        Not(
-            "`version` takes a branch, a tag or all digits of a commit; what else there is, by a task of `command`",
-        ),
+        Not("`version` takes a branch, a tag or a commit; what else there is, by a task of `command`"),
     ),
     ("remote", Not("leave it out: it is always called origin")),
     ("separate_git_dir", Not(BY_GIT)),

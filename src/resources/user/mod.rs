@@ -1,17 +1,18 @@
 //! `user`: an account.
 
+mod moved;
 mod remove;
 mod shadow;
 mod spec;
 
-use super::shared::{Names, account, armed, unit::run};
+use super::shared::{HostPath, Names, account, armed, unit::run};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Earlier, Exec, Op, Probe, Query, User as Known},
+    wire::{Answer, Earlier, Exec, Kind as FileKind, Op, PasswordAge, Probe, Query, User as Known},
 };
 use shadow::{Kind, Password, Shadow};
 use spec::{Spec, Update};
@@ -31,6 +32,8 @@ pub struct UserState {
     /// The password that is wanted, and whether it is to be locked.
     password: Option<Password>,
     lock: Option<bool>,
+    /// Where the files of the home are, when they go along to another one.
+    moves: Option<String>,
     /// Mail goes with it.
     mail: bool,
     /// The connection logs in as this account, or becomes it.
@@ -46,6 +49,12 @@ impl UserState {
             Password::Hash(hash) if shadow.fits(password) => Facet::Secret(hash.bytes().to_vec()),
             _ => shadow.other().into(),
         })
+    }
+
+    /// The days of the limit that this facet shows.
+    fn age(&self, facet: &str) -> Option<i64> {
+        let at = PasswordAge::ALL.iter().position(|age| shadow::age_facet(*age) == facet)?;
+        self.shadow?.ages[at]
     }
 }
 
@@ -66,10 +75,12 @@ impl State for UserState {
                         self.shadow.zip(self.lock).map(|(shadow, lock)| shadow.lock(lock).into())
                     }
                     "expires" => self.shadow.map(|shadow| shadow::day(shadow.expires).into()),
-                    _ => Some(user.comment.clone().into()),
+                    "comment" => Some(user.comment.clone().into()),
+                    name => self.age(name).map(|days| shadow::age(days).into()),
                 };
                 facets.extend(facet.map(|facet| ((*name).into(), facet)));
             }
+            facets.extend(self.moves.clone().map(|place| ("home files".into(), place.into())));
         }
         if let Some(confirmed) = self.confirmed {
             facets.insert("confirmed".into(), armed::word(confirmed).into());
@@ -84,7 +95,7 @@ fn token(name: &str) -> String {
 
 /// What `/etc/shadow` has of an account that is there.
 fn look(spec: &Spec, password: Option<&Password>, seen: &Seen) -> Observe<Shadow> {
-    let query = Shadow::query(&spec.name, password);
+    let query = Shadow::query(&spec.name, password, spec.ages());
     match seen.get(query)? {
         Answer::Output(said) => Shadow::read(&said).ok_or_else(|| {
             let fault = Fault::new(format!("/etc/shadow has no line of `{}`", spec.name));
@@ -136,7 +147,11 @@ impl Resource for User {
 
     fn footprint(spec: &Spec) -> Footprint {
         let mail = spec.remove.then(|| Area::Path(remove::mail(&spec.name)));
-        Footprint::writes([Area::Accounts, spec.home_area()].into_iter().chain(mail))
+        // Where a home comes from that moves, only the host says.
+        let homes = spec::HOMES.iter().filter(|_| spec.move_home).map(|path| Area::Path((*path).into()));
+        let reads = spec.skeleton.as_ref().map(HostPath::area);
+        let writes = [Area::Accounts, spec.home_area()].into_iter().chain(mail).chain(homes);
+        Footprint::writes(writes).and_reads(reads)
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<UserState> {
@@ -167,6 +182,16 @@ impl Resource for User {
             mail = remove::look(spec, user, seen)?;
         }
         let ours = user.is_some() && (spec.name == login || spec.name == "root");
+        let moves = match user.as_ref().filter(|_| !spec.is_absent()) {
+            Some(user) => moved::look(spec, user, ours, seen)?,
+            None => None,
+        };
+        if let Some(skeleton) = spec.skeleton.as_ref().filter(|_| user.is_none() && !spec.is_absent())
+            && !matches!(seen.meta(skeleton)?.map(|meta| meta.kind), Some(FileKind::Folder))
+        {
+            // Without it the home would be made empty.
+            seen.presume(&[skeleton.area()], format!("there is no directory {skeleton}"))?;
+        }
         let confirmed = if ours { armed::confirmed(&token(&spec.name), seen)? } else { None };
         let mut password = spec.password()?;
         if user.is_some() && spec.update_password == Update::OnCreate {
@@ -178,7 +203,7 @@ impl Resource for User {
         };
         let joins = spec.group.is_none() && seen.group(&spec.name)?.is_some();
         let (name, named, lock) = (spec.name.clone(), spec.named(), spec.password_lock);
-        Ok(UserState { name, user, named, joins, shadow, password, lock, mail, ours, confirmed })
+        Ok(UserState { name, user, named, joins, shadow, password, lock, moves, mail, ours, confirmed })
     }
 
     fn desired(spec: &Spec, observed: &UserState) -> Result<UserState, Fault> {
@@ -215,7 +240,7 @@ impl Resource for User {
             user.groups.sort_unstable();
             user.groups.dedup();
         }
-        let mut shadow = observed.shadow.unwrap_or(Shadow::NEW);
+        let mut shadow = Shadow { ages: spec.ages(), ..observed.shadow.unwrap_or(Shadow::NEW) };
         if let Some(password) = observed.password.as_ref().filter(|password| !shadow.fits(password)) {
             shadow.same = matches!(password, Password::Hash(_));
             shadow.kind = match (password, shadow.kind) {
@@ -235,7 +260,8 @@ impl Resource for User {
             shadow.expires = expires.0;
         }
         let shadow = Some(shadow).filter(|_| spec.needs_shadow());
-        Ok(UserState { user: Some(user), shadow, ..observed })
+        let moves = observed.moves.as_ref().map(|_| user.home.clone());
+        Ok(UserState { user: Some(user), shadow, moves, ..observed })
     }
 
     fn ops(spec: &Spec, from: &UserState, to: &UserState) -> Vec<Op> {
@@ -267,11 +293,12 @@ impl Resource for User {
         }
         if let Some(shadow) = &to.shadow {
             let asked = matches!(to.password, Some(Password::Hash(_)));
-            let query = Shadow::query(&to.name, to.password.as_ref());
+            let query = Shadow::query(&to.name, to.password.as_ref(), shadow.ages);
             effects.push(Effect::Answer(query, Answer::Output(shadow.answer(asked))));
         }
         let home = from.user.as_ref().filter(|_| spec.remove).map(|user| user.home.clone());
-        effects.extend(home.map(|home| Effect::Unknown(Area::Path(home))));
+        let moved = from.moves.iter().chain(&to.moves).cloned();
+        effects.extend(home.into_iter().chain(moved).map(|home| Effect::Unknown(Area::Path(home))));
         effects
     }
 }
@@ -296,14 +323,15 @@ fn account_ops(spec: &Spec, from: &UserState, user: &Known) -> Option<Op> {
     option(home, spec.home.is_some(), user.home.clone(), differs(|u| &u.home));
     option("--shell", spec.shell.is_some(), user.shell.clone(), differs(|u| &u.shell));
     option("--comment", spec.comment.is_some(), user.comment.clone(), differs(|u| &u.comment));
+    let skeleton = spec.skeleton.as_deref().unwrap_or_default();
+    option("--skel", spec.skeleton.is_some(), skeleton.into(), before.is_none());
     let verb = if before.is_some() {
         if options.is_empty() {
             return None;
         }
-        vec!["usermod"]
+        [vec!["usermod"], if from.moves.is_some() { vec!["--move-home"] } else { vec![] }].concat()
     } else {
-        let home =
-            if spec.create_home.unwrap_or(!spec.system) { "--create-home" } else { "--no-create-home" };
+        let home = if spec.makes_home() { "--create-home" } else { "--no-create-home" };
         [vec!["useradd", home], if spec.system { vec!["--system"] } else { vec![] }].concat()
     };
     let verb = verb.into_iter().map(Into::into);
@@ -336,6 +364,7 @@ fn shadow_ops(from: &UserState, to: &UserState) -> Vec<Op> {
     if before.expires != after.expires {
         ops.push(expire(name, after.expires));
     }
+    ops.extend(shadow::set_ages(name, |at| after.ages[at].filter(|days| before.ages[at] != Some(*days))));
     ops
 }
 
@@ -373,6 +402,10 @@ fn way_back(before: &Known, after: &Known, from: &UserState, to: &UserState) -> 
         if after.expires.is_some() && before.expires != after.expires {
             back.push(expire(name, before.expires));
         }
+        // An expired password shuts out as well. When it can be changed, and who is warned, does not.
+        let shuts = |at: usize| at == 0 || at == 3;
+        let old = |at: usize| before.ages[at].filter(|days| shuts(at) && after.ages[at] != Some(*days));
+        back.extend(shadow::set_ages(name, old));
     }
     back
 }

@@ -1,10 +1,13 @@
 //! What `/etc/shadow` has of an account. No hash comes from the host: the agent says whether it is the one that is wanted.
 
-use crate::{resource::Fault, resources::shared::unit::output};
+use crate::{
+    resource::Fault,
+    resources::shared::unit::{output, run},
+};
 use agent::{
     calendar,
     secret::Content,
-    wire::{Output, Probe, Query, shadow_fingerprint},
+    wire::{Op, Output, PasswordAge, Probe, Query, shadow_fingerprint},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de};
@@ -59,6 +62,37 @@ pub enum Kind {
 const KINDS: [(Kind, &str); 4] =
     [(Kind::Empty, "empty"), (Kind::No, "no"), (Kind::Set, "set"), (Kind::Locked, "locked")];
 
+/// Days of each limit, in the order of [`PasswordAge::ALL`]; -1 is none. `None`: the task is not about it.
+pub type Ages = [Option<i64>; 4];
+
+/// The facet of a limit.
+pub fn age_facet(age: PasswordAge) -> &'static str {
+    match age {
+        PasswordAge::Max => "password expire max",
+        PasswordAge::Min => "password expire min",
+        PasswordAge::Warn => "password expire warn",
+        PasswordAge::Inactive => "password expire disable",
+    }
+}
+
+/// Sets the limits for which there are days, in the order of [`PasswordAge::ALL`].
+pub fn set_ages(name: &str, days: impl Fn(usize) -> Option<i64>) -> Option<Op> {
+    let options = ["--maxdays", "--mindays", "--warndays", "--inactive"].into_iter().enumerate();
+    let words = options.filter_map(|(at, option)| Some([option.into(), days(at)?.to_string()]));
+    let words: Vec<String> = words.flatten().collect();
+    let argv = ["chage".to_string()].into_iter().chain(words.iter().cloned()).chain([name.into()]);
+    (!words.is_empty()).then(|| run(argv))
+}
+
+/// How a limit is shown.
+pub fn age(days: i64) -> String {
+    match days {
+        -1 => "none".into(),
+        1 => "1 day".into(),
+        days => format!("{days} days"),
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shadow {
     pub kind: Kind,
@@ -66,19 +100,21 @@ pub struct Shadow {
     pub same: bool,
     /// The day since 1970 from which on nobody can log in.
     pub expires: Option<i64>,
+    pub ages: Ages,
 }
 
 impl Shadow {
-    /// That of a new account.
-    pub const NEW: Self = Self { kind: Kind::No, same: false, expires: None };
+    /// That of a new account. Its limits are those of /etc/login.defs, or none.
+    pub const NEW: Self = Self { kind: Kind::No, same: false, expires: None, ages: [None; 4] };
 
-    /// The question, with the password that is wanted.
-    pub fn query(name: &str, password: Option<&Password>) -> Query {
+    /// The question, with the password that is wanted and the limits that the task is about.
+    pub fn query(name: &str, password: Option<&Password>, ages: Ages) -> Query {
         let password = match password {
             Some(Password::Hash(hash)) => Some(shadow_fingerprint(name, hash.bytes())),
             _ => None,
         };
-        Query::Run(Probe::Shadow { name: name.into(), password })
+        let ages = PasswordAge::ALL.into_iter().zip(ages).filter_map(|(age, days)| days.map(|_| age));
+        Query::Run(Probe::Shadow { name: name.into(), password, ages: ages.collect() })
     }
 
     /// `None` of an account that has no line there.
@@ -87,7 +123,8 @@ impl Shadow {
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
         let kind = KINDS.iter().find(|(_, word)| value("password") == Some(*word))?.0;
         let expires = value("expires").and_then(|days| days.parse().ok());
-        Some(Self { kind, same: value("same") == Some("yes"), expires })
+        let ages = PasswordAge::ALL.map(|age| value(age.word()).and_then(|days| days.parse().ok()));
+        Some(Self { kind, same: value("same") == Some("yes"), expires, ages })
     }
 
     /// What the agent will say of it.
@@ -99,6 +136,9 @@ impl Shadow {
         }
         if let Some(days) = self.expires {
             text.push_str(&format!("expires {days}\n"));
+        }
+        for (age, days) in PasswordAge::ALL.into_iter().zip(self.ages) {
+            text.extend(days.map(|days| format!("{} {days}\n", age.word())));
         }
         output(0, &text)
     }
@@ -269,8 +309,11 @@ mod tests {
             let said = format!("{said}\n");
             let shadow = Shadow::read(&output(0, &said)).unwrap();
             let expires = about.starts_with("ann").then_some(20_849);
-            assert_eq!((shadow.same, shadow.expires), (about.ends_with(" asked"), expires), "{about}");
-            let predicted = shadow.answer(about.contains(' '));
+            let is_about = |word| about.split(' ').any(|about| about == word);
+            assert_eq!((shadow.same, shadow.expires), (is_about("asked"), expires), "{about}");
+            let ages = PasswordAge::ALL.map(|age| is_about(age.word()));
+            assert_eq!(shadow.ages.map(|days| days.is_some()), ages, "{about}");
+            let predicted = shadow.answer(is_about("asked") || is_about("other"));
             assert_eq!(String::from_utf8_lossy(predicted.stdout.bytes()), said, "{about}");
             kinds.push(shadow.kind);
         }

@@ -1,12 +1,13 @@
 //! The parameters of `user`.
 
-use super::shadow::{Expires, Password};
+use super::shadow::{self, Ages, Expires, Password};
 use crate::{
     model::Area,
     resource::Fault,
     resources::shared::{HostPath, Names, account},
     yaml::Text,
 };
+use agent::wire::PasswordAge;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -35,8 +36,14 @@ pub struct Spec {
     pub append: bool,
     /// The home folder. Default for a new account: `/home/NAME`.
     pub home: Option<HostPath>,
+    /// What is in the old home goes along to another `home`, where nothing may be yet. Of homes below `/home`, `/srv`, `/opt` and `/export/home`
+    /// that are the account's own, without links on the way, where nothing is mounted. Nothing may run as the account, nor log in as it.
+    #[serde(default)]
+    pub move_home: bool,
     /// Whether a new account's home is made. Default: true, for a system account false.
     pub create_home: Option<bool>,
+    /// The folder on the host whose files a home that is made begins with. Default: `/etc/skel`.
+    pub skeleton: Option<HostPath>,
     /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`. Default: as it is.
     pub shell: Option<HostPath>,
     /// The name of the person, or what the account is for. Default: as it is.
@@ -53,6 +60,15 @@ pub struct Spec {
     pub password_lock: Option<bool>,
     /// The day from which on nobody can log in: `2027-01-31`, or seconds since 1970 (UTC) of which the day counts. -1: never. Default: as it is.
     pub expires: Option<Expires>,
+    /// Days after which the password must be changed; with an expired one no key lets in either, as far as sshd asks PAM. -1: never. Default:
+    /// as it is; a new account has what `/etc/login.defs` says.
+    pub password_expire_max: Option<i32>,
+    /// Days before which the password cannot be changed again. -1: none. Default: as above.
+    pub password_expire_min: Option<i32>,
+    /// Days before the password expires from which on a login says so. -1: never. Default: as above.
+    pub password_expire_warn: Option<i32>,
+    /// Days after which the account of an expired password is disabled. -1: never. Default: as it is.
+    pub password_expire_account_disable: Option<i32>,
     /// With `state: absent`: its home and its mail (`/var/mail/NAME`) go too. Of homes below `/home`, `/srv`, `/opt` and `/export/home` that
     /// are its own, without links on the way, where nothing is mounted. `home` must tell it unless it is `/home/NAME`.
     #[serde(default)]
@@ -82,7 +98,7 @@ fn minute() -> u32 {
 }
 
 /// Below these, homes are. Elsewhere is a system, or what services keep.
-const HOMES: [&str; 4] = ["/home", "/srv", "/opt", "/export/home"];
+pub const HOMES: [&str; 4] = ["/home", "/srv", "/opt", "/export/home"];
 
 impl Spec {
     pub fn is_absent(&self) -> bool {
@@ -102,6 +118,21 @@ impl Spec {
         for (field, value) in fields {
             account::check_field(field, value.unwrap_or_default())?;
         }
+        for (age, days) in PasswordAge::ALL.into_iter().zip(self.ages()) {
+            if days.is_some_and(|days| days < -1) {
+                let facet = shadow::age_facet(age);
+                let fault = Fault::new(format!("the days of `{facet}` are fewer than none"));
+                return Err(fault.hint("a number of days; -1 takes the limit away"));
+            }
+        }
+        if self.move_home && self.home.is_none() {
+            let fault = Fault::new("`move_home` says not where the home goes");
+            return Err(fault.hint("`home` names its new place"));
+        }
+        if self.skeleton.is_some() && !self.makes_home() {
+            let fault = Fault::new("`skeleton` is for a home that is made");
+            return Err(fault.hint("`create_home: true` makes one, with a new account"));
+        }
         if self.remove && !self.is_absent() {
             let fault = Fault::new("`remove` takes away the home of an account that goes");
             return Err(fault.hint("it goes with `state: absent`"));
@@ -120,7 +151,23 @@ impl Spec {
     /// Whether the task needs to know what `/etc/shadow` has.
     pub fn needs_shadow(&self) -> bool {
         let sets = self.password.is_some() || self.password_lock.is_some() || self.expires.is_some();
-        sets && !self.is_absent()
+        (sets || self.ages().iter().any(Option::is_some)) && !self.is_absent()
+    }
+
+    /// The limits that are wanted of the password.
+    pub fn ages(&self) -> Ages {
+        let days = [
+            self.password_expire_max,
+            self.password_expire_min,
+            self.password_expire_warn,
+            self.password_expire_account_disable,
+        ];
+        days.map(|days| days.map(i64::from))
+    }
+
+    /// Whether a new account gets a home.
+    pub fn makes_home(&self) -> bool {
+        self.create_home.unwrap_or(!self.system)
     }
 
     /// Before it is known where the home is.
@@ -145,15 +192,23 @@ impl Spec {
             ("password lock", self.password_lock.is_some()),
             ("expires", self.expires.is_some()),
         ];
-        named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()
+        let ages = PasswordAge::ALL.into_iter().zip(self.ages());
+        let ages = ages.map(|(age, days)| (shadow::age_facet(age), days.is_some()));
+        named.into_iter().chain(ages).filter(|(_, is)| *is).map(|(name, _)| name).collect()
     }
+}
+
+/// Whether a home can be one account's alone.
+pub fn is_one_home(home: &str) -> bool {
+    let home = home.trim_end_matches('/');
+    let is_below = |folder: &&str| home.len() > folder.len() && crate::model::path_within(home, folder);
+    HOMES.iter().any(is_below) && home.split('/').skip(1).all(|name| !["", ".", ".."].contains(&name))
 }
 
 /// Refuses a home that is more than one account's.
 pub fn check_removable(home: &str) -> Result<(), Fault> {
     let home = home.trim_end_matches('/');
-    let is_below = |folder: &&str| home.len() > folder.len() && crate::model::path_within(home, folder);
-    if HOMES.iter().any(is_below) && home.split('/').skip(1).all(|name| !["", ".", ".."].contains(&name)) {
+    if is_one_home(home) {
         return Ok(());
     }
     let shown = if home.is_empty() { "/" } else { home };

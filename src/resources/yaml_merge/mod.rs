@@ -26,7 +26,7 @@ pub struct YamlMerge;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The file on the host.
+    /// The file on the host, of up to 16 MiB.
     path: HostPath,
     /// Merged into the file's mapping: mappings key by key, anything else replaces what is there, `null` removes the key.
     values: Map<String, Value>,

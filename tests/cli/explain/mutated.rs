@@ -83,6 +83,10 @@ impl Files for Kept {
         self.disk.kind(path)
     }
 
+    fn mode(&self, path: &Path) -> Option<u32> {
+        self.disk.mode(path)
+    }
+
     fn is_file(&self, path: &Path) -> bool {
         self.disk.is_file(path)
     }

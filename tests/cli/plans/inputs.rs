@@ -86,6 +86,40 @@ fn inputs_that_changed_are_named() {
     assert_eq!(project.read("h/a/page"), "hello three\n");
 }
 
+/// The mode of a file in the project, where it decides, is what a plan is held to.
+#[test]
+fn a_mode_that_is_preserved_is_part_of_a_plan() {
+    let project = Project::tasks(
+        "    - {name: page, template: {dest: \"{{home}}/page\", src: page.hbs, mode: \"{{how}}\"}}\n    \
+         - {name: tool, copy: {dest: \"{{home}}/tool\", src: tool, mode: preserve}}\n    \
+         - name: again\n      \
+           copy: {dest: \"{{home}}/again\", src: \"{{home}}/tool\", remote_src: true, mode: preserve}\n",
+    );
+    project.write("group_vars/all.yml", "how: preserve\n");
+    project.write("templates/page.hbs", "hello\n");
+    project.write("files/tool", "content\n");
+    let set = |name: &str, mode| {
+        fs::set_permissions(project.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |name: &str| fs::metadata(project.path(name)).unwrap().permissions().mode() & 0o7777;
+    set("templates/page.hbs", 0o640);
+    set("files/tool", 0o755);
+    project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10).has(&["mode: 0640", "mode: 0755"]);
+    set("files/tool", 0o775);
+    project.run(&["apply", "p.plan"]).exits(41).has(&["`tool`"]);
+    assert!(!project.has("h/a/tool"));
+    set("files/tool", 0o755);
+    project.run(&["apply", "p.plan"]).exits(0);
+    assert_eq!(["page", "tool", "again"].map(|name| mode(&format!("h/a/{name}"))), [0o640, 0o755, 0o755]);
+    // Of one that is as it is here, too.
+    project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(0);
+    set("files/tool", 0o745);
+    project.run(&["apply", "p.plan"]).exits(41).has(&["`tool`"]);
+    project.run(&["apply", "inventory.yml", "--yes"]).exits(0).has(&["mode: 0755 -> 0745"]);
+    assert_eq!(["tool", "again"].map(|name| mode(&format!("h/a/{name}"))), [0o745, 0o745]);
+    project.run(&["apply", "inventory.yml", "--check"]).exits(0);
+}
+
 #[test]
 fn what_is_no_plan_of_this_program_is_refused() {
     let project = Project::tasks(TASKS);

@@ -4,7 +4,7 @@ use super::{SOON, output};
 use crate::child::probe;
 use crate::observe::Names;
 use crate::secret::Content;
-use crate::wire::{Output, shadow_fingerprint};
+use crate::wire::{Output, PasswordAge, shadow_fingerprint};
 use std::fs;
 
 /// sudo and doas say who has called them.
@@ -84,9 +84,9 @@ fn chpasswd_line(text: &[u8], name: &str) -> Option<Vec<u8>> {
     Some([name.as_bytes(), b":", field, b"\n"].concat())
 }
 
-pub fn shadow(name: &str, wanted: Option<&[u8; 32]>) -> Result<Output, String> {
+pub fn shadow(name: &str, wanted: Option<&[u8; 32]>, ages: &[PasswordAge]) -> Result<Output, String> {
     let text = read_shadow()?;
-    Ok(shadow_line(&text, name, wanted).map_or_else(|| output(1, ""), |said| output(0, said)))
+    Ok(shadow_line(&text, name, wanted, ages).map_or_else(|| output(1, ""), |said| output(0, said)))
 }
 
 fn fields_of<'a>(text: &'a [u8], name: &str) -> Option<Vec<&'a [u8]>> {
@@ -94,7 +94,7 @@ fn fields_of<'a>(text: &'a [u8], name: &str) -> Option<Vec<&'a [u8]>> {
     lines.map(|fields| fields.collect()).find(|fields: &Vec<_>| fields[0] == name.as_bytes())
 }
 
-fn shadow_line(text: &[u8], name: &str, wanted: Option<&[u8; 32]>) -> Option<String> {
+fn shadow_line(text: &[u8], name: &str, wanted: Option<&[u8; 32]>, ages: &[PasswordAge]) -> Option<String> {
     let fields = fields_of(text, name)?;
     let field = *fields.get(1)?;
     let marks = field.iter().take_while(|byte| **byte == b'!').count();
@@ -110,9 +110,21 @@ fn shadow_line(text: &[u8], name: &str, wanted: Option<&[u8; 32]>) -> Option<Str
         let same = !hash.is_empty() && shadow_fingerprint(name, hash) == *wanted;
         said.push_str(if same { "same yes\n" } else { "same no\n" });
     }
-    let expires = fields.get(7).and_then(|days| std::str::from_utf8(days).ok()?.parse::<i64>().ok());
-    if let Some(days) = expires.filter(|days| *days >= 0) {
+    let days = |at: usize| {
+        let days = fields.get(at).and_then(|days| std::str::from_utf8(days).ok()?.parse::<i64>().ok());
+        days.filter(|days| *days >= 0)
+    };
+    if let Some(days) = days(7) {
         said.push_str(&format!("expires {days}\n"));
+    }
+    for age in ages {
+        let at = match age {
+            PasswordAge::Min => 3,
+            PasswordAge::Max => 4,
+            PasswordAge::Warn => 5,
+            PasswordAge::Inactive => 6,
+        };
+        said.push_str(&format!("{} {}\n", age.word(), days(at).unwrap_or(-1)));
     }
     Some(said)
 }
@@ -202,24 +214,26 @@ mod tests {
 
     #[test]
     fn what_shadow_has_is_told_without_the_hash() {
-        let text = b"root:*:19700:0:99999:7:::\nann:$6$salt$abc:19700:0:99999:7::20849:\nbob:!$6$salt$abc:19700::::::\n\
+        let text = b"root:*:19700:0:99999:7:::\nann:$6$salt$abc:19700:0:99999:7:30:20849:\nbob:!$6$salt$abc:19700::::::\n\
             new:!:20000:0:99999:7:::\nopen::20000:0:99999:7:::\nodd:!*:1::::::\nnever:x:1:::::-1:\nshort:!!\n";
-        let line = |name: &str, wanted: Option<_>| shadow_line(text, name, wanted.as_ref());
         let own = |name| shadow_fingerprint(name, b"$6$salt$abc");
         // The controller's test reads the same texts.
         for said in include_str!("shadow.txt").split("\n\n") {
             let (about, said) = said.trim_end().split_once('\n').unwrap();
             let (name, asked) = about.split_once(' ').unwrap_or((about, ""));
-            let wanted = match asked {
-                "asked" => Some(own(name)),
+            let is_asked = |word| asked.split(' ').any(|asked| asked == word);
+            let wanted = match () {
+                () if is_asked("asked") => Some(own(name)),
                 // The same hash, but another account's fingerprint.
-                "other" => Some(own("ann")),
-                _ => None,
+                () if is_asked("other") => Some(own("ann")),
+                () => None,
             };
-            assert_eq!(line(name, wanted).unwrap(), format!("{said}\n"), "{about}");
+            let ages = PasswordAge::ALL.into_iter().filter(|age| is_asked(age.word())).collect::<Vec<_>>();
+            let line = shadow_line(text, name, wanted.as_ref(), &ages);
+            assert_eq!(line.unwrap(), format!("{said}\n"), "{about}");
         }
-        assert_eq!(line("", None), None);
-        assert_eq!(line("an", None), None);
+        assert_eq!(shadow_line(text, "", None, &[]), None);
+        assert_eq!(shadow_line(text, "an", None, &PasswordAge::ALL), None);
         let back = |name| chpasswd_line(text, name);
         assert_eq!(back("bob").unwrap(), b"bob:!$6$salt$abc\n");
         assert_eq!(back("open").unwrap(), b"open:\n");

@@ -1,0 +1,137 @@
+//! Permission bits in parameters.
+
+use super::MODE;
+use agent::mode::Rule;
+use schemars::JsonSchema;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use std::fmt;
+
+/// Permission bits, written as a quoted octal string (`"0644"`). A bare number is refused: YAML readers disagree on
+/// whether `0644` is octal, and `644` never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(pub u32);
+
+impl Mode {
+    const NONE: &str = "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8).ok().map(Self)).flatten()
+    }
+}
+
+impl JsonSchema for Mode {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Mode".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^0?[0-7]{3,4}$" })
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ModeVisitor;
+        impl Visitor<'_> for ModeVisitor {
+            type Value = Mode;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a quoted octal mode such as \"0644\"")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+                Mode::parse(text).ok_or_else(|| E::custom(Mode::NONE))
+            }
+        }
+        deserializer.deserialize_newtype_struct(MODE, ModeVisitor)
+    }
+}
+
+/// A mode in full, or changes to the one that is there: `u=rwX,g=rX,o=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModeRule {
+    pub rule: Rule,
+    /// As it is written.
+    pub text: String,
+}
+
+impl JsonSchema for ModeRule {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ModeRule".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let change = "[ugoa]+[-+=][rwxXst]*";
+        let pattern = format!("^(0?[0-7]{{3,4}}|{change}(,{change})*)$");
+        schemars::json_schema!({ "type": "string", "pattern": pattern })
+    }
+}
+
+impl<'de> Deserialize<'de> for ModeRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RuleVisitor;
+        impl Visitor<'_> for RuleVisitor {
+            type Value = ModeRule;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a quoted octal mode such as \"0644\", or changes such as u=rwX,go=rX")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ModeRule, E> {
+                let rule = Rule::parse(text).ok_or_else(|| {
+                    E::custom(
+                        "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\", or changes such as `u=rwX,go=rX`",
+                    )
+                })?;
+                Ok(ModeRule { rule, text: text.into() })
+            }
+        }
+        deserializer.deserialize_newtype_struct(MODE, RuleVisitor)
+    }
+}
+
+/// A mode, or with `preserve` that of the file that is brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileMode {
+    Bits(Mode),
+    Preserve,
+}
+
+/// The word for [`FileMode::Preserve`].
+pub const PRESERVE: &str = "preserve";
+
+impl JsonSchema for FileMode {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FileMode".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^(0?[0-7]{3,4}|preserve)$" })
+    }
+}
+
+impl<'de> Deserialize<'de> for FileMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FileModeVisitor;
+        impl Visitor<'_> for FileModeVisitor {
+            type Value = FileMode;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a quoted octal mode such as \"0644\", or `preserve`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<FileMode, E> {
+                let bits = || Mode::parse(text).map(FileMode::Bits);
+                let mode = if text == PRESERVE { Some(FileMode::Preserve) } else { bits() };
+                mode.ok_or_else(|| E::custom(Mode::NONE))
+            }
+        }
+        deserializer.deserialize_newtype_struct(MODE, FileModeVisitor)
+    }
+}
