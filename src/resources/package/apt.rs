@@ -38,6 +38,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         };
         if let Some(plan) = plan {
             packages.along = steps(&simulate(seen, plan)?).0;
+        super::nothing_to_upgrade(spec, &mut packages);
             behind_installs(spec, &[], &mut packages, seen)?;
         }
     }
@@ -181,7 +182,7 @@ fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<(
     if resolved {
         return ask_candidates(spec, packages, seen);
     }
-    one_provider(packages, seen)
+    if spec.only_upgrade { Ok(()) } else { one_provider(packages, seen) }
 }
 
 /// Of a name that several packages provide, apt wants to know which.
@@ -249,7 +250,7 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
     // The newest of all is wanted, and new lists may know a newer one of each.
     let all = spec.state == Wanted::Latest && from.lists_old.is_some();
     let install: Vec<String> = match all {
-        true => of(&|a, _| !a.held || spec.hold.is_some()),
+        true => of(&|a, b| b.installed.is_some() && (!a.held || spec.hold.is_some())),
         false => changed.iter().map(|(_, to)| argument(to)).collect(),
     };
     let unknown = changed.iter().any(|(from, _)| is_unknown(from));

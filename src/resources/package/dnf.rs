@@ -44,6 +44,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     } else {
         ask_candidates(spec, &mut packages, seen)?;
     }
+        super::nothing_to_upgrade(spec, &mut packages);
     if spec.upgrade.is_some() {
         packages.along = upgrades(seen)?;
     }
@@ -209,7 +210,8 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
         match (&from.installed, &to.installed) {
             (_, Some(version)) if from.wanted.is_some() => install.push(format!("{}-{version}", to.name)),
             (Some(_), _) => upgrade.push(to.name.clone()),
-            (None, _) => install.push(to.name.clone()),
+            (None, Some(_)) => install.push(to.name.clone()),
+            (None, None) => {}
         }
     }
     for (verb, names) in [("install", install), ("upgrade", upgrade)] {

@@ -119,6 +119,13 @@ fn are_old(tool: PackageTool, older_than_s: u32, seen: &Seen) -> Observe<bool> {
     Ok(said.stdout.bytes().starts_with(b"old"))
 }
 
+/// Where nothing of what is to be upgraded is there, it does not matter how old the lists are.
+fn nothing_to_upgrade(spec: &spec::Spec, packages: &mut Packages) {
+    if spec.only_upgrade && packages.items.iter().all(|item| item.installed.is_none()) {
+        packages.lists_old = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

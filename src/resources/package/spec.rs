@@ -40,6 +40,9 @@ pub struct Spec {
     /// Brings all packages up to date: `safe` removes none, `full` may (`dist-upgrade`; with dnf `--allowerasing`). With dnf both replace
     /// what a newer package declares obsolete. In a task without `name`. The diff lists them. Default: nothing but the packages named.
     pub upgrade: Option<Upgrade>,
+    /// `true` brings up to date what is installed and installs nothing that is not. With `state: latest`, or with a version of each name.
+    #[serde(default)]
+    pub only_upgrade: bool,
     /// Whether the package lists are updated before something is installed. Default: only when they are empty or do not
     /// know one of the packages, or when installing fails without (it is tried once more then); for `latest` and `upgrade` when they
     /// are old. In a task without `name`: when they are old.
@@ -152,6 +155,11 @@ impl Spec {
             || self.update_cache == Some(true)
             || self.cache_valid_time.is_some();
         if named.is_empty() && !acts {
+        let moves = |one: &Named| one.version.is_some() || self.state == Wanted::Latest;
+        if self.only_upgrade && (named.is_empty() || !named.iter().all(moves)) {
+            let fault = Fault::new("`only_upgrade` is for `state: latest`, or a version of each name");
+            return Err(fault.hint("without either, what is installed stays as it is: leave the task out"));
+        }
             let fault = Fault::new("`name` is missing");
             return Err(fault.hint("or write `upgrade`, `autoremove`, `update_cache` or `repair`"));
         }

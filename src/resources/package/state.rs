@@ -107,7 +107,7 @@ impl State for Packages {
 impl Item {
     /// What it should become of it.
     fn target(&self, spec: &Spec) -> Option<String> {
-        if spec.removes() || self.provider().is_some() {
+        if spec.removes() || self.provider().is_some() || spec.only_upgrade && self.installed.is_none() {
             return None;
         }
         let best = || {
@@ -191,7 +191,7 @@ impl Packages {
             if spec.state == Wanted::Purged || item.installed.is_some() {
                 item.left_over = None;
             }
-            item.held = spec.hold.unwrap_or(item.held && item.installed.is_some());
+            item.held = spec.hold.unwrap_or(item.held) && item.installed.is_some();
         }
         for along in &mut to.along {
             along.from = along.to.clone();

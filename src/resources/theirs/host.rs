@@ -12,6 +12,7 @@ const CLEAN: &str = "`command: apt-get clean`, with `changed_when: \"false\"`";
 pub const PACKAGE: Names = &[
     ("package", Is("name")),
     ("pkg", Is("name")),
+    ("update_only", Is("only_upgrade")),
     ("allow_downgrades", Is("allow_downgrade")),
     ("allow_unauthenticated", Not("`apt_repository` with `key`, or with `trusted: true`")),
     ("autoclean", Not(CLEAN)),
@@ -23,7 +24,6 @@ pub const PACKAGE: Names = &[
     ("enablerepo", Not(REPOSITORY)),
     ("force", Not("leave it out; `allow_downgrade: true` is for an older version")),
     ("force_apt_get", Not("leave it out: it is always apt-get")),
-    ("only_upgrade", Not("`state: latest`, in a task with a `when` that says where it is installed")),
     ("purge", Not("`state: purged`")),
     ("state", Word("build-dep", "`command: {argv: [apt-get, build-dep, -y, NAME], unless: ...}`")),
     ("upgrade", Word("dist", "`upgrade: full`: packages may be removed for it")),
