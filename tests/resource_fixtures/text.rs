@@ -144,6 +144,8 @@ pub fn probe(probe: &Probe) -> String {
         Probe::DpkgProvides { names } => format!("dpkg-provides {}", names.join(" ")),
         Probe::AptProviders { names } => format!("apt-providers {}", names.join(" ")),
         Probe::RpmProvides { names } => format!("rpm-provides {}", names.join(" ")),
+        Probe::PackageFile { tool: PackageTool::Dnf, path } => format!("rpm-file {path}"),
+        Probe::PackageFile { path, .. } => format!("deb-file {path}"),
         Probe::AptConfig { .. } => "apt-config".into(),
         Probe::Sshd { name, keys, .. } => format!("sshd {name} {}", keys.join(" ")),
         Probe::Timers { calendar, spans } => format!("timers {}", [&calendar[..], spans].concat().join(", ")),

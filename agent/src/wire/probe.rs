@@ -121,6 +121,8 @@ pub enum Probe {
     RpmProvides { names: Vec<String> },
     /// Which packages that apt knows provide these names, installed or not: `NAME<tab>PACKAGE`.
     AptProviders { names: Vec<String> },
+    /// Which package a file is, for apt or dnf: `NAME<tab>VERSION`; `NAME:ARCHITECTURE` of a Debian package for another one than the host's.
+    PackageFile { tool: PackageTool, path: String },
 }
 
 /// What stands for the hash of an account's password, so that neither side sends it to be compared. Equal hashes of two accounts do not show.

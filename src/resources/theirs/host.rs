@@ -6,18 +6,16 @@ use crate::playbook::{
 };
 
 const REPOSITORY: &str = "the repository is left out or in by a file of its own: a task of `copy` before it";
-const BY_FILE: &str = "a file is fetched by `get_url` and installed by a task of `command`; better is a repository, `apt_repository`";
 const CLEAN: &str = "`command: apt-get clean`, with `changed_when: \"false\"`";
 
 pub const PACKAGE: Names = &[
     ("package", Is("name")),
     ("pkg", Is("name")),
-    ("update_only", Is("only_upgrade")),
     ("allow_downgrades", Is("allow_downgrade")),
+    ("update_only", Is("only_upgrade")),
     ("allow_unauthenticated", Not("`apt_repository` with `key`, or with `trusted: true`")),
     ("autoclean", Not(CLEAN)),
     ("clean", Not(CLEAN)),
-    ("deb", Not(BY_FILE)),
     ("disable_gpg_check", Not("import the key before it: a task of `command` that runs `rpm --import`")),
     ("disablerepo", Not(REPOSITORY)),
     ("dpkg_options", Not("leave it out: a configuration file that was changed stays")),
