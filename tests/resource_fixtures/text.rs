@@ -326,6 +326,8 @@ fn until(until: &Until) -> String {
             let content = if http.content { ", its content" } else { "" };
             let once = if http.repeat { "" } else { ", sent once" };
             format!("http {} {} {:?}{content}{once}", http.method, http.url, http.status)
+        Until::FileHolds { path, pattern } => format!("file {path} holds `{}`", pattern.text),
+        Until::PortSays { host, port, pattern } => format!("port {host}:{port} says `{}`", pattern.text),
         }
         Until::ComposeHealthy { project, services, jobs, .. } => {
             let done = if jobs.is_empty() { String::new() } else { format!(", done: {}", jobs.join(" ")) };

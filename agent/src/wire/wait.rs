@@ -1,6 +1,7 @@
 //! Waiting.
 
 use super::Exec;
+use crate::pattern::Pattern;
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -27,6 +28,17 @@ pub enum Until {
     },
     PathAbsent {
         path: String,
+    },
+    /// The pattern is found in a regular file.
+    FileHolds {
+        path: String,
+        pattern: Pattern,
+    },
+    /// The pattern is found in what comes by itself over a connection to the port.
+    PortSays {
+        host: String,
+        port: u16,
+        pattern: Pattern,
     },
     /// Of these TCP ports exactly those answer that should; the ranges (both ends included) must be closed.
     Ports {

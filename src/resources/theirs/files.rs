@@ -182,12 +182,6 @@ pub const WAIT_FOR: Names = &[
     ("connect_timeout", Not("leave it out; `timeout` is for all of it")),
     ("exclude_hosts", Not("`succeeds`, with a command that looks at the connections")),
     ("msg", Not("leave it out: the failure says what was waited for")),
-    (
-        "search_regex",
-        Not(
-            "of a file: `succeeds: grep -q TEXT FILE`; of a port: `succeeds: \"nc -w 2 HOST PORT </dev/null | grep -q TEXT\"`",
-        ),
-    ),
     ("sleep", Not("`interval_ms`, in milliseconds")),
     ("state", Word("drained", "`succeeds`, with a command that looks at the connections")),
 ];
