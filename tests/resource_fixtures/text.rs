@@ -309,7 +309,13 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
             format!("unconfirmed changes of {}, of units {}{login}", below.join(" "), units.join(" "))
         }
         Op::Note { text } => return ("note".into(), Some(text)),
-        Op::Wait(wait) => format!("wait {} ({}s)", until(&wait.until), wait.timeout_s),
+        Op::Wait(wait) => {
+            let body = match &wait.until {
+                Until::Http(http) => http.body.as_ref(),
+                _ => None,
+            };
+            return (format!("wait {} ({}s)", until(&wait.until), wait.timeout_s), body);
+        }
     };
     (text, None)
 }
@@ -320,14 +326,26 @@ fn until(until: &Until) -> String {
         Until::PortClosed { host, port } => format!("port {host}:{port} closed"),
         Until::PathExists { path } => format!("path {path} exists"),
         Until::PathAbsent { path } => format!("path {path} absent"),
+        Until::FileHolds { path, pattern } => format!("file {path} holds `{}`", pattern.text),
+        Until::PortSays { host, port, pattern } => format!("port {host}:{port} says `{}`", pattern.text),
         Until::Ports { host, open, closed, .. } => format!("ports {host} open {open:?} closed {closed:?}"),
         Until::Succeeds(e) => format!("succeeds {}", exec(e)),
         Until::Http(http) => {
             let content = if http.content { ", its content" } else { "" };
             let once = if http.repeat { "" } else { ", sent once" };
-            format!("http {} {} {:?}{content}{once}", http.method, http.url, http.status)
-        Until::FileHolds { path, pattern } => format!("file {path} holds `{}`", pattern.text),
-        Until::PortSays { host, port, pattern } => format!("port {host}:{port} says `{}`", pattern.text),
+            let mut more = format!("{content}{once}");
+            if http.follow != agent::wire::Follow::None {
+                more += &format!(", follows {:?}", http.follow).to_lowercase();
+            }
+            for (name, value) in &http.headers {
+                let value = if value.is_secret() {
+                    "[secret]".into()
+                } else {
+                    String::from_utf8_lossy(value.bytes())
+                };
+                more += &format!(" ({name}: {value})");
+            }
+            format!("http {} {} {:?}{more}", http.method, http.url, http.status)
         }
         Until::ComposeHealthy { project, services, jobs, .. } => {
             let done = if jobs.is_empty() { String::new() } else { format!(", done: {}", jobs.join(" ")) };

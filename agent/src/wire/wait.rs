@@ -79,10 +79,20 @@ pub struct Http {
     pub contains: Option<String>,
     /// The body comes back whatever it is, and must not be longer than [`BODY_LIMIT`]; otherwise one that says it is JSON does.
     pub content: bool,
+    pub follow: Follow,
     /// It is made again although the server may have got it before. Otherwise only where no connection to it came about.
     pub repeat: bool,
     /// PEM file with the authority to trust, on the agent's machine.
     pub ca: Option<String>,
     pub insecure: bool,
     pub timeout_s: u32,
+}
+
+/// Which redirects are followed. None leads from HTTPS to HTTP, and what is secret or a login is not sent to another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum Follow {
+    None,
+    /// Of requests that only look.
+    Safe,
+    All,
 }
