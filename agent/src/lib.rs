@@ -10,6 +10,7 @@
 //! * [`glob`]: patterns for paths
 //! * [`calendar`]: days and dates
 //! * [`mode`]: permission bits, in full or as changes
+//! * [`pattern`]: regular expressions
 //! * `child` runs commands, `observe` answers queries, `act` performs ops, `serve` is the session (feature `bin`)
 
 pub mod calendar;
@@ -17,6 +18,7 @@ pub mod folders;
 pub mod frame;
 pub mod glob;
 pub mod mode;
+pub mod pattern;
 pub mod secret;
 pub mod wire;
 

@@ -30,7 +30,7 @@ pub use probe::{
 pub use stat::{Checksum, FileType, Moving, Stat};
 pub use steps::{Step, Steps};
 pub use transfer::{Algorithm, Archive, CopyFile, Digest, Download, GitRemote, Script, TreeAttrs, Unpack};
-pub use wait::{BODY_LIMIT, Http, Until, Wait};
+pub use wait::{BODY_LIMIT, Follow, Http, Until, Wait};
 
 /// Version of this vocabulary. Controller and agent are built together and compared by content, so it changes
 /// only to make a foreign agent's hello unmistakable.

@@ -240,7 +240,7 @@ fn loops_modules_and_keywords() {
     }
     let (text, left) = turned(
         "- uri: {url: x}\n- set_fact: {a: \"{{ b }}\"}\n- nonsense: {a: \"{{ b }}\"}\n- copy: {src: a, dest: /b, directory_mode: \"0755\"}\n\
-         - apt: {name: x, update_cache: true, deb: y}\n- file: {path: /x}\n  with_sequence: start=1 end=3\n  run_once: true\n\
+         - apt: {name: x, update_cache: true, force: true}\n- file: {path: /x}\n  with_sequence: start=1 end=3\n  run_once: true\n\
          - debug: {msg: x}\n  with_items: [\"{{ a }}\", b]\n- copy: src=a dest={{ b }}\n",
     );
     for part in [

@@ -65,7 +65,11 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
                 agent::wire::Archive::OnHost(from) => vec![path(from), path(&wish.dest)],
                 agent::wire::Archive::Sent(_) => vec![path(&wish.dest)],
             },
-            Probe::MountOf { path: p } | Probe::Checksum { path: p, .. } => vec![path(p)],
+            Probe::MountOf { path: p }
+            | Probe::Checksum { path: p, .. }
+            | Probe::PackageFile { path: p, .. } => {
+                vec![path(p)]
+            }
         },
     }
 }

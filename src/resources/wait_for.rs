@@ -1,6 +1,6 @@
 //! `wait_for`: a port, a path or a command that is to come or go.
 
-use super::shared::{Act, HostPath, check_host};
+use super::shared::{Act, HostPath, check_host, pattern_to_send};
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Fault, Manner, Observe, Resource, Seen, Topic},
@@ -35,6 +35,9 @@ pub struct Spec {
     path: Option<HostPath>,
     /// A shell command that only looks and succeeds. Needed unless `port` or `path` is given.
     succeeds: Option<String>,
+    /// A regular expression that must be found: in the file at `path`, or in what the service at `port` says of its own accord when a
+    /// connection is made. `^` and `$` are the ends of each line. Default: that it is there is enough.
+    search_regex: Option<String>,
     /// `started` or `present` (the default): until it is there; `stopped` or `absent`: until it is gone.
     #[serde(default)]
     state: Wanted,
@@ -71,19 +74,35 @@ impl Spec {
         let gone = matches!(self.state, Wanted::Stopped | Wanted::Absent);
         check_host(&self.host)?;
         let host = self.host.clone();
+        let pattern = match &self.search_regex {
+            Some(text) if !gone && self.succeeds.is_none() => Some(pattern_to_send("search_regex", text)?),
+            Some(_) => {
+                return Err(Fault::new("`search_regex` is for a `path` or `port` that is there")
+                    .hint("until a text is gone: `succeeds: \"! grep -q TEXT FILE\"`"));
+            }
+            None => None,
+        };
         Ok(match (self.port, &self.path, &self.succeeds) {
             (Some(port), None, None) if gone => {
                 (Until::PortClosed { host, port }, format!("port {port} of {} closed", self.host))
             }
-            (Some(port), None, None) => {
-                (Until::PortOpen { host, port }, format!("port {port} of {} open", self.host))
-            }
+            (Some(port), None, None) => match pattern {
+                Some(pattern) => {
+                    let what = format!("port {port} of {host} says `{}`", pattern.text);
+                    (Until::PortSays { host, port, pattern }, what)
+                }
+                None => (Until::PortOpen { host, port }, format!("port {port} of {} open", self.host)),
+            },
             (None, Some(path), None) if gone => {
                 (Until::PathAbsent { path: path.to_string() }, format!("{path} absent"))
             }
-            (None, Some(path), None) => {
-                (Until::PathExists { path: path.to_string() }, format!("{path} present"))
-            }
+            (None, Some(path), None) => match pattern {
+                Some(pattern) => {
+                    let what = format!("{path} holds `{}`", pattern.text);
+                    (Until::FileHolds { path: path.to_string(), pattern }, what)
+                }
+                None => (Until::PathExists { path: path.to_string() }, format!("{path} present")),
+            },
             (None, None, Some(script)) if !gone => {
                 (Until::Succeeds(Exec::new(["/bin/sh", "-c", script])), script.clone())
             }
@@ -114,7 +133,7 @@ wait_for:
   port: 5432
   timeout: 60
 ";
-    const CONTENT: &'static [&'static str] = &["host", "succeeds", "timeout"];
+    const CONTENT: &'static [&'static str] = &["host", "succeeds", "search_regex", "timeout"];
 
     type Spec = Spec;
     type State = Act;

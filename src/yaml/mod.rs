@@ -14,7 +14,7 @@ pub use asked::{Ask, Programs, Question, Wait};
 pub use hidden::Hidden;
 pub use node::{Entry, Map, Node, Value};
 pub use parse::{parse, parse_documents};
-pub use typed::{FileMode, Mode, ModeRule, PRESERVE, SECRET_HERE, Text, from_node};
+pub use typed::{FileMode, Mode, ModeRule, PRESERVE, SECRET_HERE, Text, from_node, tree::Tree};
 
 /// A tree as YAML text. Secrets are included.
 ///

@@ -2,6 +2,7 @@
 
 mod error;
 mod mode;
+pub mod tree;
 
 use super::{Entry, Node, Value};
 use crate::{diag::Diagnostic, model::Origin};
@@ -152,11 +153,11 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if name == MODE {
-            return self.mode(visitor);
-        }
-        if name != TEXT {
-            return visitor.visit_newtype_struct(self);
+        match name {
+            MODE => return self.mode(visitor),
+            tree::TREE => return tree::hand(self.0, visitor),
+            TEXT => {}
+            _ => return visitor.visit_newtype_struct(self),
         }
         let bytes = match &self.0.value {
             Value::Str(s) => s.as_bytes().to_vec(),
@@ -253,7 +254,6 @@ mod tests {
     #[expect(dead_code, reason = "only the errors matter")]
     struct Spec {
         path: String,
-        #[serde(default)]
         content: Option<Text>,
         #[serde(default)]
         state: State,

@@ -8,28 +8,40 @@ use std::{
     thread::spawn,
 };
 
-/// A server on a port of its own, and the paths that it was asked for.
+/// Paths that were asked for, each with the lines of its headers.
+type Asked = Mutex<Vec<(String, Vec<String>)>>;
+
+/// A server on a port of its own, and what it was asked for.
 struct Server {
     port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Asked>,
 }
 
 impl Server {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let asked: Arc<Asked> = Arc::default();
         let seen = asked.clone();
         spawn(move || listener.incoming().for_each(|stream| answer(stream.unwrap(), &seen)));
         Self { port, asked }
     }
 
     fn asked(&self, path: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|asked| *asked == path).count()
+        self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == path).count()
+    }
+
+    /// A header of the last request for a path; empty without.
+    fn got(&self, path: &str, name: &str) -> String {
+        let asked = self.asked.lock().unwrap();
+        let (_, lines) = asked.iter().rfind(|(asked, _)| asked == path).expect("it was not asked for");
+        let mut headers = lines.iter().filter_map(|line| line.split_once(": "));
+        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim().to_string()).unwrap_or_default()
     }
 }
 
-fn answer(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
+fn answer(mut stream: TcpStream, seen: &Asked) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut lines, mut length) = (vec![], 0);
     loop {
@@ -47,8 +59,9 @@ fn answer(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
     reader.read_exact(&mut body).unwrap();
     let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else { return };
     let mut seen = seen.lock().unwrap();
-    seen.push(path.to_string());
-    let times = seen.iter().filter(|asked| *asked == path).count();
+    seen.push((path.to_string(), lines.clone()));
+    let times = seen.iter().filter(|(asked, _)| asked == path).count();
+    let mut location = String::new();
     let (status, kind, text) = match path {
         "/version" => {
             (200, "application/json; charset=utf-8", r#"{"version": "1.2", "parts": [1, 2]}"#.into())
@@ -63,12 +76,25 @@ fn answer(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
         "/echo" => {
             (200, "application/json", format!(r#"{{"token": "{}"}}"#, String::from_utf8(body).unwrap()))
         }
+        "/same" => (200, "application/json", String::from_utf8(body).unwrap()),
+        "/round" => {
+            location = "/round".into();
+            (302, "text/plain", String::new())
+        }
+        path if path.starts_with("/to/") || path.starts_with("/far/") => {
+            location = match path.strip_prefix("/far/") {
+                Some(port) => format!("http://127.0.0.1:{port}/version"),
+                None => path.replace("/to", ""),
+            };
+            (302, "text/plain", "over there".into())
+        }
         "/long" => (200, "text/plain", "x".repeat((1 << 20) + 1)),
         "/long.json" => (200, "application/json", format!(r#""{}""#, "x".repeat(1 << 20))),
         path => (404, "text/plain", format!("no {path}")),
     };
+    let location = if location.is_empty() { location } else { format!("Location: {location}\r\n") };
     let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{location}Content-Length: {}\r\nConnection: close\r\n\r\n",
         text.len()
     );
     // Whoever asks may be gone.
@@ -193,4 +219,73 @@ fn an_answer_to_a_secret_request_is_secret() {
     let ran = project.apply(&["--yes", "--json", "--vault-password-file", "password"]);
     ran.exits(0).lacks(&["zeisig"]);
     assert_eq!(project.read("h/a/part"), "zeisig-7-1");
+}
+
+#[test]
+fn a_body_is_written_in_its_format() {
+    let server = Server::start();
+    let more = "method: POST, return_content: true, body_format: form-urlencoded, body: {a: [1, \"b c\"], d: \"{{canary}}\"}";
+    let project = Project::tasks(&asks(server.port, "/echo", more, ""));
+    project.write("group_vars/all.yml", "canary: x&y\n");
+    project.go().exits(0);
+    assert_eq!(told(&project)["json"]["token"], "a=1&a=b+c&d=x%26y");
+    assert_eq!(server.got("/echo", "content-type"), "application/x-www-form-urlencoded");
+
+    let more = "method: POST, return_content: true, body_format: json, body: [1, {a: true}]";
+    let project = Project::tasks(&asks(server.port, "/same", more, ""));
+    project.go().exits(0);
+    assert_eq!(told(&project)["json"], serde_json::json!([1, {"a": true}]));
+    assert_eq!(server.got("/same", "content-type"), "application/json");
+}
+
+#[test]
+fn a_login_is_sent_with_the_first_request_and_shown_nowhere() {
+    let server = Server::start();
+    let more = "url_username: app, url_password: zeisig-7, follow_redirects: safe";
+    let project = Project::tasks(&asks(server.port, "/to/version", more, ""));
+    let ran = project.go();
+    ran.exits(0).lacks(&["zeisig"]);
+    // `app:zeisig-7`
+    for path in ["/to/version", "/version"] {
+        assert_eq!(server.got(path, "authorization"), "Basic YXBwOnplaXNpZy03", "{path}");
+    }
+}
+
+#[test]
+fn redirects_are_followed_where_that_is_asked_for() {
+    let (server, other) = (Server::start(), Server::start());
+    let project = Project::tasks(&asks(server.port, "/to/version", "status: 302", ""));
+    project.go().exits(0);
+    assert_eq!(server.asked("/version"), 0, "none is followed unasked");
+
+    let project = Project::tasks(&asks(server.port, "/to/version", "follow_redirects: safe", ""));
+    project.go().exits(0);
+    assert_eq!((told(&project)["status"].as_i64(), server.asked("/version")), (Some(200), 1));
+
+    let more = "method: POST, body: x, status: 302, follow_redirects: safe";
+    let project = Project::tasks(&asks(server.port, "/to/version", more, ""));
+    project.go().exits(0);
+    assert_eq!(server.asked("/version"), 1, "a POST is no request that only looks");
+    let project = Project::tasks(&asks(
+        server.port,
+        "/to/version",
+        &more.replace("302", "200").replace("safe", "all"),
+        "",
+    ));
+    project.go().exits(0);
+    assert_eq!(server.asked("/version"), 2);
+
+    // Another port is another host.
+    let to = format!("/far/{}", other.port);
+    let more = "url_username: app, url_password: zeisig-7, headers: {X-Plain: \"1\", Cookie: a=b}, follow_redirects: all";
+    let project = Project::tasks(&asks(server.port, &to, more, ""));
+    project.go().exits(0).lacks(&["zeisig"]);
+    assert_eq!((server.got(&to, "cookie"), other.got("/version", "x-plain")), ("a=b".into(), "1".into()));
+    assert_eq!(
+        (other.got("/version", "authorization"), other.got("/version", "cookie")),
+        ("".into(), "".into())
+    );
+
+    let project = Project::tasks(&asks(server.port, "/round", "follow_redirects: all", ""));
+    project.go().exits(40).has(&["it is led on more than 10 times"]);
 }

@@ -60,5 +60,6 @@ mod untold;
 mod vault_keys;
 mod vault_merges;
 mod vaults;
+mod waits;
 mod way_back;
 mod workflows;

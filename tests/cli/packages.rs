@@ -106,3 +106,35 @@ fn what_an_earlier_package_provides_is_told_in_the_run() {
     ran.row("web1 1 2 0 0 0 0");
     project.check().exits(0);
 }
+
+/// A file that an earlier task brings is told in the run; then there is nothing to do, until another version lies there.
+#[test]
+fn a_package_comes_from_a_file_that_an_earlier_task_brings() {
+    let sshd = host(&format!(
+        "{TOOL} add lib 1\nfor version in 1 2; do {TOOL} add tool $version 'Depends: lib'; done\n{TOOL} end\n\
+         mkdir /srv/kept; mv /srv/repo/tool_* /srv/kept; {TOOL} end"
+    ));
+    let tasks = |version: &str| {
+        format!(
+            "    - {{name: brings, copy: {{src: /srv/kept/tool_{version}.deb, dest: /srv/tool.deb, remote_src: true}}, become: true}}\n    \
+             - {{name: tool, package: {{deb: /srv/tool.deb}}, become: true}}\n"
+        )
+    };
+    let project = Project::ssh(&sshd, &tasks("1"));
+    project
+        .check()
+        .exits(10)
+        .has(&["? tool", "which package /srv/tool.deb holds by then is not known before"]);
+    project.go().exits(0).has(&["tool: 1"]);
+    assert!(status(&sshd).contains("Package: lib\nStatus: install ok installed"));
+    project.check().exits(0);
+    let project = Project::ssh(&sshd, &tasks("2"));
+    project.check().exits(10).has(&["? tool"]);
+    project.go().exits(0).has(&["tool: 1 -> 2"]);
+    project.check().exits(0);
+    // Which package is in the file is known by now.
+    let both = format!("{}    - {{name: too, package: {{name: tool}}, become: true}}\n", tasks("2"));
+    Project::ssh(&sshd, &both).check().exits(20).has(&["`package:tool` is owned by two tasks"]);
+    let project = Project::ssh(&sshd, &tasks("1"));
+    project.go().exits(40).has(&["`tool` is 2 on this host: 1 is lower"]);
+}

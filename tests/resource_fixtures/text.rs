@@ -150,6 +150,8 @@ pub fn probe(probe: &Probe) -> String {
         Probe::DpkgProvides { names } => format!("dpkg-provides {}", names.join(" ")),
         Probe::AptProviders { names } => format!("apt-providers {}", names.join(" ")),
         Probe::RpmProvides { names } => format!("rpm-provides {}", names.join(" ")),
+        Probe::PackageFile { tool: PackageTool::Dnf, path } => format!("rpm-file {path}"),
+        Probe::PackageFile { path, .. } => format!("deb-file {path}"),
         Probe::AptConfig { .. } => "apt-config".into(),
         Probe::Sshd { name, keys, .. } => format!("sshd {name} {}", keys.join(" ")),
         Probe::Timers { calendar, spans } => format!("timers {}", [&calendar[..], spans].concat().join(", ")),
@@ -328,7 +330,11 @@ pub fn op(op: &Op) -> (String, Option<&Content>) {
                 500 | 1000 => String::new(),
                 ms => format!(" every {ms}ms"),
             };
-            format!("wait {} ({}s){often}", until(&wait.until), wait.timeout_s)
+            let body = match &wait.until {
+                Until::Http(http) => http.body.as_ref(),
+                _ => None,
+            };
+            return (format!("wait {} ({}s){often}", until(&wait.until), wait.timeout_s), body);
         }
     };
     (text, None)
@@ -340,6 +346,8 @@ fn until(until: &Until) -> String {
         Until::PortClosed { host, port } => format!("port {host}:{port} closed"),
         Until::PathExists { path } => format!("path {path} exists"),
         Until::PathAbsent { path } => format!("path {path} absent"),
+        Until::FileHolds { path, pattern } => format!("file {path} holds `{}`", pattern.text),
+        Until::PortSays { host, port, pattern } => format!("port {host}:{port} says `{}`", pattern.text),
         Until::Ports { host, open, closed, timeout_ms } => {
             let each = if *timeout_ms == 1000 { String::new() } else { format!(", {timeout_ms}ms each") };
             format!("ports {host} open {open:?} closed {closed:?}{each}")
@@ -357,6 +365,17 @@ fn until(until: &Until) -> String {
             text.push_str(if http.insecure { " trusting all" } else { "" });
             if http.timeout_s != 10 {
                 text.push_str(&format!(" {}s each", http.timeout_s));
+            }
+            if http.follow != agent::wire::Follow::None {
+                text += &format!(", follows {:?}", http.follow).to_lowercase();
+            }
+            for (name, value) in &http.headers {
+                let value = if value.is_secret() {
+                    "[secret]".into()
+                } else {
+                    String::from_utf8_lossy(value.bytes())
+                };
+                text += &format!(" ({name}: {value})");
             }
             text
         }

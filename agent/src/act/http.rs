@@ -1,14 +1,19 @@
 //! HTTP through curl. Everything is told on its stdin, so that no header or body is in an argument list.
 
+mod redirect;
+
 use super::wait::NotYet;
 use crate::child;
 use crate::secret::Content;
 use crate::wire::{BODY_LIMIT, Http, Output};
 use std::net::Ipv6Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Begins the line that tells the status, and the type of what came back.
+/// Begins the line that tells the status, where it leads to, and the type of what came back.
 const STATUS: &str = "provision-status ";
+
+/// So many redirects are followed.
+const LED: u32 = 10;
 
 /// What curl ends with before it has sent anything: no address, no connection, no TLS.
 const NOT_SENT: [i32; 4] = [6, 7, 35, 60];
@@ -35,32 +40,50 @@ pub fn ask(request: &Http) -> Result<Output, NotYet> {
         }
     };
     let seconds = if request.timeout_s == 0 { 30 } else { request.timeout_s };
-    let config = config(request, seconds)?;
-    let argv = ["curl", "-q", "--config", "-"];
-    let output = child::probe(&argv, Some(&config), Duration::from_secs(u64::from(seconds) + 5));
-    if output.code == 127 {
-        return Err(not_yet("program `curl` not found".into(), came(-1, &[])));
-    }
-    // On stderr: a long body is cut short, and what stands after it with it.
-    let told = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
-    let line = told.lines().find_map(|line| line.strip_prefix(STATUS)).unwrap_or_default();
-    let (status, kind) = line.split_once(' ').unwrap_or((line, ""));
-    let status: u16 = status.trim().parse().unwrap_or(0);
-    if output.code != 0 {
-        let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with(STATUS)).collect();
-        let why = lines.join("\n").trim().trim_start_matches("curl: ").to_string();
-        let why = if why.is_empty() { format!("curl exits with {}", output.code) } else { why };
-        let came = came(-1, &[]);
-        return Err(if NOT_SENT.contains(&output.code) { not_yet(why, came) } else { sent(why, came) });
-    }
+    let until = Instant::now() + Duration::from_secs(seconds.into());
+    let mut step = request.clone();
+    let mut led = 0;
+    let (status, kind, body) = loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let config = config(&step, left)?;
+        let argv = ["curl", "-q", "--config", "-"];
+        let output = child::probe(&argv, Some(&config), left + Duration::from_secs(5));
+        if output.code == 127 {
+            return Err(not_yet("program `curl` not found".into(), came(-1, &[])));
+        }
+        // On stderr: a long body is cut short, and what stands after it with it.
+        let told = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
+        let line = told.lines().find_map(|line| line.strip_prefix(STATUS)).unwrap_or_default();
+        let mut words = line.splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default().trim().to_string();
+        let (status, leads_to, kind) = (word().parse().unwrap_or(0), word(), word());
+        if output.code != 0 {
+            let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with(STATUS)).collect();
+            let why = lines.join("\n").trim().trim_start_matches("curl: ").to_string();
+            let why = if why.is_empty() { format!("curl exits with {}", output.code) } else { why };
+            let came = came(-1, &[]);
+            let is_sent = led > 0 || !NOT_SENT.contains(&output.code);
+            return Err(if is_sent { sent(why, came) } else { not_yet(why, came) });
+        }
+        match redirect::next(&step, status, &leads_to) {
+            Ok(Some(_)) if led == LED => {
+                let why = format!("it is led on more than {LED} times");
+                return Err(sent(why, came(status.into(), &[])));
+            }
+            Ok(Some(next)) => step = next,
+            Ok(None) => break (status, kind, output.stdout),
+            Err(why) => return Err(sent(why, came(status.into(), &[]))),
+        }
+        led += 1;
+    };
     let wanted = if request.status.is_empty() {
         (200..300).contains(&status)
     } else {
         request.status.contains(&status)
     };
-    let body = output.stdout.bytes();
+    let body = body.bytes();
     // With HEAD curl prints the headers.
-    let kept = if request.method == "HEAD" { &[] } else { body };
+    let kept = if step.method == "HEAD" { &[] } else { body };
     let comes = (request.content || kind.to_ascii_lowercase().contains("json")) && kept.len() <= BODY_LIMIT;
     let output = came(status.into(), if comes { kept } else { &[] });
     if !wanted {
@@ -80,14 +103,18 @@ pub fn ask(request: &Http) -> Result<Output, NotYet> {
     }
 }
 
-fn config(request: &Http, seconds: u32) -> Result<Vec<u8>, String> {
+fn config(request: &Http, left: Duration) -> Result<Vec<u8>, String> {
     let mut config = b"silent\nshow-error\ngloboff\nproto = \"=http,https\"\n".to_vec();
     config.extend(
-        format!("write-out = \"%{{stderr}}\\n{STATUS}%{{http_code}} %{{content_type}}\\n\"\n").as_bytes(),
+        format!(
+            "write-out = \"%{{stderr}}\\n{STATUS}%{{http_code}} %{{redirect_url}} %{{content_type}}\\n\"\n"
+        )
+        .as_bytes(),
     );
     let mut option = |name: &str, value: &[u8]| option(&mut config, name, value);
     option("url", request.url.as_bytes())?;
-    option("max-time", seconds.to_string().as_bytes())?;
+    let left = left.max(Duration::from_millis(100));
+    option("max-time", format!("{}.{:03}", left.as_secs(), left.subsec_millis()).as_bytes())?;
     for (name, value) in &request.headers {
         option("header", &[name.as_bytes(), b": ", value.bytes()].concat())?;
     }

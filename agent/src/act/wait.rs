@@ -1,11 +1,19 @@
 //! Waiting: a question repeated until it is answered as wanted.
 
 use super::{Failed, healthy, http};
+use crate::pattern::Pattern;
 use crate::secret::Content;
 use crate::wire::{Output, Until, Wait};
 use crate::{child, observe::ports, reason};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
+
+/// How long one connection is listened to: what stands in for a service that is not up yet accepts one and says nothing.
+const LISTEN: Duration = Duration::from_secs(10);
+/// Bytes that are taken for what a service says of itself.
+const SAID: usize = 64 << 10;
 
 /// What was seen instead of what is waited for.
 pub struct NotYet {
@@ -81,6 +89,8 @@ fn goal(until: &Until) -> String {
         Until::PortClosed { host, port } => format!("port {port} of {host} to close"),
         Until::PathExists { path } => format!("{path} to appear"),
         Until::PathAbsent { path } => format!("{path} to go"),
+        Until::FileHolds { path, pattern } => format!("`{}` in {path}", pattern.text),
+        Until::PortSays { host, port, pattern } => format!("`{}` from port {port} of {host}", pattern.text),
         Until::Ports { host, .. } => format!("the ports of {host} to be open and closed as wanted"),
         Until::Succeeds(exec) => format!("`{}` to succeed", exec.argv.first().map_or("", String::as_str)),
         Until::Http(request) => format!("{} to answer", request.url),
@@ -103,9 +113,9 @@ fn look(until: &Until, left: Duration) -> Result<Option<Output>, NotYet> {
         Err(error) => Err(reason(error)),
     };
     let done: Result<(), NotYet> = match until {
-        Until::PortOpen { host, port } => connect(host, *port, left).map_err(NotYet::from),
+        Until::PortOpen { host, port } => connect(host, *port, left).map(drop).map_err(NotYet::from),
         Until::PortClosed { host, port } => match connect(host, *port, left) {
-            Ok(()) => Err("it is open".to_string().into()),
+            Ok(_) => Err("it is open".to_string().into()),
             Err(_) => Ok(()),
         },
         Until::PathExists { path } => match exists(path)? {
@@ -116,6 +126,8 @@ fn look(until: &Until, left: Duration) -> Result<Option<Output>, NotYet> {
             true => Err("it is there".to_string().into()),
             false => Ok(()),
         },
+        Until::FileHolds { path, pattern } => Ok(holds(path, pattern)?),
+        Until::PortSays { host, port, pattern } => Ok(says(host, *port, pattern, left)?),
         Until::Ports { host, open, closed, timeout_ms } => Ok(probe(host, open, closed, *timeout_ms)?),
         Until::Succeeds(exec) => {
             let mut exec = exec.clone();
@@ -158,13 +170,56 @@ fn probe(host: &str, open: &[u16], closed: &[(u16, u16)], timeout_ms: u32) -> Re
     if stray.is_empty() { all_answer() } else { Err(format!("open but should be closed: {}", list(stray))) }
 }
 
-fn connect(host: &str, port: u16, left: Duration) -> Result<(), String> {
+fn holds(path: &str, pattern: &Pattern) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => {}
+        Ok(_) => return Err("it is not a file".into()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err("it is not there".into());
+        }
+        Err(error) => return Err(reason(error)),
+    }
+    let file = File::open(path).map_err(reason)?;
+    match pattern.finds(BufReader::new(file).bytes()).map_err(reason)? {
+        true => Ok(()),
+        false => Err("it is not in it".into()),
+    }
+}
+
+/// What came until then counts as all there is, so that `$` need not wait for more.
+fn says(host: &str, port: u16, pattern: &Pattern, left: Duration) -> Result<(), String> {
+    let until = Instant::now() + left.clamp(Duration::from_millis(200), LISTEN);
+    let mut stream = connect(host, port, left)?;
+    let (mut said, mut buffer) = (vec![], [0; 4096]);
+    let why = loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || said.len() >= SAID {
+            break String::new();
+        }
+        stream.set_read_timeout(Some(left)).map_err(reason)?;
+        match stream.read(&mut buffer) {
+            Ok(0) => break ", and has closed the connection".into(),
+            Ok(count) => said.extend_from_slice(&buffer[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => continue,
+            Err(error) => break format!(": {}", reason(error)),
+        }
+        if pattern.finds(said.iter().copied().map(Ok)).map_err(reason)? {
+            return Ok(());
+        }
+    };
+    Err(match said.is_empty() {
+        true => format!("it has said nothing{why}"),
+        false => format!("it says something else{why}"),
+    })
+}
+
+fn connect(host: &str, port: u16, left: Duration) -> Result<TcpStream, String> {
     let limit = left.clamp(Duration::from_millis(200), Duration::from_secs(5));
     let addresses = (host, port).to_socket_addrs().map_err(|error| format!("{host}: {}", reason(error)))?;
     let mut why = format!("{host} has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, limit) {
-            Ok(_) => return Ok(()),
+            Ok(stream) => return Ok(stream),
             Err(error) => why = reason(error),
         }
     }

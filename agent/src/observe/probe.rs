@@ -45,6 +45,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         | Probe::RpmProvides { .. }
         | Probe::DpkgProvides { .. }
         | Probe::AptProviders { .. }
+        | Probe::PackageFile { .. }
         | Probe::Dnf(_) => packages::run(question),
         Probe::UnitState { unit } => {
             let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";

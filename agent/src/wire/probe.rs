@@ -122,6 +122,8 @@ pub enum Probe {
     RpmProvides { names: Vec<String> },
     /// Which packages that apt knows provide these names, installed or not: `NAME<tab>PACKAGE`.
     AptProviders { names: Vec<String> },
+    /// Which package a file is, for apt or dnf: `NAME<tab>VERSION`; `NAME:ARCHITECTURE` of a Debian package for another one than the host's.
+    PackageFile { tool: PackageTool, path: String },
 }
 
 /// A limit of `/etc/shadow`, in days.

@@ -1,6 +1,7 @@
 //! Waiting.
 
 use super::Exec;
+use crate::pattern::Pattern;
 use crate::secret::Content;
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -27,6 +28,17 @@ pub enum Until {
     },
     PathAbsent {
         path: String,
+    },
+    /// The pattern is found in a regular file.
+    FileHolds {
+        path: String,
+        pattern: Pattern,
+    },
+    /// The pattern is found in what comes by itself over a connection to the port.
+    PortSays {
+        host: String,
+        port: u16,
+        pattern: Pattern,
     },
     /// Of these TCP ports exactly those answer that should; the ranges (both ends included) must be closed.
     Ports {
@@ -67,10 +79,20 @@ pub struct Http {
     pub contains: Option<String>,
     /// The body comes back whatever it is, and must not be longer than [`BODY_LIMIT`]; otherwise one that says it is JSON does.
     pub content: bool,
+    pub follow: Follow,
     /// It is made again although the server may have got it before. Otherwise only where no connection to it came about.
     pub repeat: bool,
     /// PEM file with the authority to trust, on the agent's machine.
     pub ca: Option<String>,
     pub insecure: bool,
     pub timeout_s: u32,
+}
+
+/// Which redirects are followed. None leads from HTTPS to HTTP, and what is secret or a login is not sent to another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum Follow {
+    None,
+    /// Of requests that only look.
+    Safe,
+    All,
 }

@@ -63,7 +63,9 @@ impl Overlay {
             };
             let (options, names): (Vec<_>, Vec<_>) =
                 words.iter().cloned().partition(|word| word.starts_with('-'));
-            let goes_on = |ahead: &AptAhead| ahead.goes_on_with(&options) && !names.is_empty();
+            // Beside its name, apt would take another version than that of a file.
+            let is_file = names.iter().any(|name| name.starts_with('/'));
+            let goes_on = |ahead: &AptAhead| ahead.goes_on_with(&options) && !names.is_empty() && !is_file;
             let Some(mut ahead) = self.apt.take().filter(goes_on) else { continue };
             ahead.names.extend(names);
             self.apt = Some(AptAhead { options, ..ahead });
@@ -91,8 +93,12 @@ impl Overlay {
         }
     }
 
-    /// Why it is not known what provides a name.
-    pub(super) fn unclear_providers(&self, query: &Query, known_at: usize) -> Option<String> {
+    /// Why it is not known what provides a name, or which package a file is.
+    pub(super) fn unclear_packages(&self, query: &Query, known_at: usize) -> Option<String> {
+        if let Query::Run(Probe::PackageFile { path, .. }) = query {
+            let is_new = self.replaced_at(path) > known_at;
+            return is_new.then(|| format!("which package {path} holds by then is not known before"));
+        }
         let Query::Run(Probe::DpkgProvides { .. } | Probe::RpmProvides { .. }) = query else { return None };
         let (task, _) = self.packages.as_ref().filter(|(_, seq)| *seq > known_at)?;
         Some(format!("`{task}` changes which packages are there, and with them the names that they provide"))
@@ -197,5 +203,28 @@ mod tests {
             // That no other package has the name is known.
             assert!(overlay.look(&status, &[]).is_none());
         }
+    }
+
+    #[test]
+    fn which_package_a_file_is_shows_once_it_is_there() {
+        let about = |path: &str| {
+            let path = path.into();
+            Query::Run(Probe::PackageFile { tool: PackageTool::AptGet, path })
+        };
+        let mut overlay = Overlay::new("root");
+        let write = Op::WriteFile {
+            path: "/srv/tool.deb".into(),
+            content: Content::from("new"),
+            attrs: Default::default(),
+            check: None,
+        };
+        overlay.add("brings", &[write], &[], &[], &|_| Some(Answer::Meta(None)));
+        let Some(Look::Unknown(why)) = overlay.look(&about("/srv/tool.deb"), &[]) else { panic!() };
+        assert_eq!(why, "which package /srv/tool.deb holds by then is not known before");
+        assert!(overlay.look(&about("/srv/other.deb"), &[]).is_none());
+        // What apt would take of it beside another one, it cannot say before.
+        let install = packages(PackageTool::AptGet, &["install", "--no-remove", "/srv/tool.deb"]);
+        overlay.add("installs", &[install], &[], &[], &|_| None);
+        assert_eq!(overlay.packages_ahead(), PackagesAhead::Unclear { installs: true });
     }
 }

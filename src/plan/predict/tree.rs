@@ -160,7 +160,7 @@ impl Overlay {
             return unclear.then(|| format!("what is in {path} changes before"));
         }
         let (Query::File { path } | Query::Stat { path, .. }) = query else {
-            let providers = self.unclear_providers(query, known_at);
+            let providers = self.unclear_packages(query, known_at);
             return providers.or_else(|| self.unclear_attribute(query, known_at));
         };
         if let Some(why) = self.unclear_mode(path, known_at) {

@@ -19,6 +19,12 @@ pub fn text(output: &Output) -> String {
 }
 
 pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
+    if let Some(file) = named.iter().filter(|_| spec.deb.is_none()).find_map(|one| one.file.as_ref()) {
+        return Err(Fault::new(format!("{file} is for hosts with dnf"))
+            .hint("`deb` is for a `.deb` file")
+            .into());
+    }
+    let named = &super::file::read(named.to_vec(), Manager::Apt, seen)?;
     let answers = seen.each(named.iter().map(|one| status_query(&one.name)))?;
     let mut items = vec![];
     for (one, answer) in named.iter().zip(answers) {
@@ -32,6 +38,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     } else {
         ask_candidates(spec, &mut packages, seen)?;
         ask_providers(spec, &mut packages, seen)?;
+        super::nothing_to_upgrade(spec, &mut packages);
         let plan = match spec.upgrade {
             Some(upgrade) => Some(AptPlan::Upgrade { full: upgrade == Upgrade::Full, auto: spec.autoremove }),
             None => spec.autoremove.then_some(AptPlan::Autoremove { purge: false }),
@@ -54,7 +61,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
             packages.needs = needs(spec, &packages, ahead, seen)?;
         }
     }
-    let updates_only = spec.name.0.is_empty() && spec.upgrade.is_none();
+    let updates_only = named.is_empty() && spec.upgrade.is_none();
     if installs || spec.repair || packages.lists_old.is_some() && !updates_only {
         let lines = text(&seen.run(Probe::DpkgAudit)?);
         packages.unfinished = lines.lines().map(Into::into).collect();
@@ -93,8 +100,7 @@ fn item(named: &Named, purge: bool, answer: Answer) -> Observe<Item> {
         Answer::Failed(message) => return Err(Fault::new(message).into()),
         other => return Err(Fault::new(format!("not an answer of dpkg: {other:?}")).into()),
     };
-    let (name, wanted) = (named.name.clone(), named.version.clone());
-    let mut item = Item { name, wanted, manager: Manager::Apt, ..Item::default() };
+    let mut item = Item::new(named, Manager::Apt);
     for line in text(&said).lines() {
         let mut fields = line.split('\t').skip(1);
         let (Some(status), Some(version)) = (fields.next(), fields.next()) else { continue };
@@ -116,7 +122,8 @@ fn item(named: &Named, purge: bool, answer: Answer) -> Observe<Item> {
 /// Which versions there are, of those packages for which it matters.
 fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
     let open = |item: &&Item| {
-        spec.state == Wanted::Latest || !item.installed.as_ref().is_some_and(|version| item.fits(version))
+        let fits = item.installed.as_ref().is_some_and(|version| item.fits(version));
+        item.file.is_none() && (spec.state == Wanted::Latest || !fits)
     };
     let names: Vec<String> = packages.items.iter().filter(open).map(|item| item.name.clone()).collect();
     if names.is_empty() {
@@ -171,7 +178,7 @@ fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<(
         let Some(provided) = Provided::read(&said, &item.name).find(fitting) else { continue };
         if spec.state == Wanted::Latest || spec.hold.is_some() {
             // What is done, is done to the one that is there.
-            let named = Named { name: provided.by, version: None };
+            let named = Named { name: provided.by, version: None, file: None };
             *item = self::item(&named, false, seen.get(status_query(&named.name))?)?;
             resolved = true;
         } else {
@@ -181,7 +188,7 @@ fn ask_providers(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<(
     if resolved {
         return ask_candidates(spec, packages, seen);
     }
-    one_provider(packages, seen)
+    if spec.only_upgrade { Ok(()) } else { one_provider(packages, seen) }
 }
 
 /// Of a name that several packages provide, apt wants to know which.
@@ -249,7 +256,7 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
     // The newest of all is wanted, and new lists may know a newer one of each.
     let all = spec.state == Wanted::Latest && from.lists_old.is_some();
     let install: Vec<String> = match all {
-        true => of(&|a, _| !a.held || spec.hold.is_some()),
+        true => of(&|a, b| b.installed.is_some() && (!a.held || spec.hold.is_some())),
         false => changed.iter().map(|(_, to)| argument(to)).collect(),
     };
     let unknown = changed.iter().any(|(from, _)| is_unknown(from));
@@ -282,10 +289,11 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
     ops
 }
 
-/// How a package is named to apt: with the version where it is wanted.
+/// How a package is named to apt: with the version where it is wanted, or by its file.
 pub fn argument(item: &Item) -> String {
-    match (&item.wanted, &item.installed) {
-        (Some(_), Some(version)) => format!("{}={version}", item.name),
+    match (&item.file, &item.wanted, &item.installed) {
+        (Some(file), ..) => file.to_string(),
+        (_, Some(_), Some(version)) => format!("{}={version}", item.name),
         _ => item.name.clone(),
     }
 }

@@ -20,17 +20,18 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     for (given, key, instead) in [
         (spec.hold.is_some(), "hold", "name a version, or write `exclude` in /etc/dnf/dnf.conf"),
         (spec.default_release.is_some(), "default_release", "name a version"),
+        (spec.deb.is_some(), "deb", "the path of an `.rpm` file stands in `name`"),
     ] {
         if given {
             return Err(Fault::new(format!("`{key}` is for hosts with apt")).hint(instead).into());
         }
     }
+    let named = &super::file::read(named.to_vec(), Manager::Dnf, seen)?;
     let answers = seen.each(named.iter().map(|one| status_query(&one.name)))?;
     let mut items = vec![];
     for (one, answer) in named.iter().zip(answers) {
-        let (name, wanted) = (one.name.clone(), one.version.clone());
         let installed = installed(answer)?.into_iter().next_back().map(|(_, version)| version);
-        items.push(Item { name, wanted, manager: Manager::Dnf, installed, ..Item::default() });
+        items.push(Item { installed, ..Item::new(one, Manager::Dnf) });
     }
     let items = with_providers(spec, items, seen)?;
     let mut packages = Packages { manager: Manager::Dnf, items, ..Packages::default() };
@@ -43,6 +44,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
         }
     } else {
         ask_candidates(spec, &mut packages, seen)?;
+        super::nothing_to_upgrade(spec, &mut packages);
     }
     if spec.upgrade.is_some() {
         packages.along = upgrades(seen)?;
@@ -66,7 +68,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
 
 /// Names that no installed package has may be those of others that are there: what is removed or brought up to date are these then.
 fn with_providers(spec: &Spec, items: Vec<Item>, seen: &Seen) -> Observe<Vec<Item>> {
-    let missing = items.iter().filter(|item| item.installed.is_none());
+    let missing = items.iter().filter(|item| item.installed.is_none() && item.file.is_none());
     let names: Vec<String> = missing.map(|item| item.name.clone()).collect();
     if names.is_empty() {
         return Ok(items);
@@ -151,7 +153,7 @@ fn upgrades(seen: &Seen) -> Observe<Vec<Along>> {
 fn ask_candidates(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
     let open = |item: &&Item| {
         let fits = item.installed.as_ref().is_some_and(|version| item.fits(version));
-        item.provider().is_none() && (spec.state == Wanted::Latest || !fits)
+        item.file.is_none() && item.provider().is_none() && (spec.state == Wanted::Latest || !fits)
     };
     let names: Vec<String> = packages.items.iter().filter(open).map(|item| item.name.clone()).collect();
     if names.is_empty() {
@@ -207,9 +209,11 @@ pub fn ops(spec: &Spec, from: &Packages, to: &Packages) -> Vec<Op> {
     let (mut install, mut upgrade) = (vec![], vec![]);
     for (from, to) in from.items.iter().zip(&to.items).filter(|(a, b)| all || a.installed != b.installed) {
         match (&from.installed, &to.installed) {
+            _ if to.file.is_some() => install.extend(to.file.iter().map(ToString::to_string)),
             (_, Some(version)) if from.wanted.is_some() => install.push(format!("{}-{version}", to.name)),
             (Some(_), _) => upgrade.push(to.name.clone()),
-            (None, _) => install.push(to.name.clone()),
+            (None, Some(_)) => install.push(to.name.clone()),
+            (None, None) => {}
         }
     }
     for (verb, names) in [("install", install), ("upgrade", upgrade)] {

@@ -2,7 +2,9 @@
 
 mod along;
 mod apt;
+mod deb;
 mod dnf;
+mod file;
 mod ours;
 mod rpm;
 mod spec;
@@ -28,18 +30,26 @@ impl Resource for Package {
     const EXAMPLE: &'static str =
         "name: What every host needs\npackage:\n  name: [ca-certificates, nftables]\n  state: present\n";
     const FREE: Option<&'static str> = Some("name");
-    const CONTENT: &'static [&'static str] = &["name", "version", "default_release"];
+    const CONTENT: &'static [&'static str] = &["version", "default_release"];
     type Spec = spec::Spec;
     type State = Packages;
 
     fn address(spec: &Self::Spec) -> Option<Address> {
         // A list of several is nobody's alone: overlapping lists that agree are common.
         let [name] = spec.name.0.as_slice() else { return None };
-        Some(Address(format!("package:{}", name.split('=').next().unwrap_or(name))))
+        // Which package is in a file, the host has to tell.
+        (!name.starts_with('/')).then(|| owned(name.split('=').next().unwrap_or(name)))
     }
 
-    fn footprint(_: &Self::Spec) -> Footprint {
-        Footprint::writes(package_areas())
+    fn also_known_as(spec: &Self::Spec, seen: &Seen) -> Observe<Vec<Address>> {
+        let named = spec.named()?;
+        let ([_], Some(_)) = (named.as_slice(), spec.files().next()) else { return Ok(vec![]) };
+        let named = file::read(named.clone(), manager(spec, &named, seen)?, seen)?;
+        Ok(named.iter().map(|one| owned(&one.name)).collect())
+    }
+
+    fn footprint(spec: &Self::Spec) -> Footprint {
+        Footprint::writes(package_areas()).and_reads(spec.files().map(|file| file.area()))
     }
 
     fn observe(spec: &Self::Spec, seen: &Seen) -> Observe<Packages> {
@@ -76,6 +86,10 @@ impl Resource for Package {
     }
 }
 
+fn owned(name: &str) -> Address {
+    Address(format!("package:{name}"))
+}
+
 /// Which tools the host has. A Debian may have rpm as a program like any other, and a Fedora dpkg.
 fn manager(spec: &spec::Spec, named: &[Named], seen: &Seen) -> Observe<Manager> {
     if spec.manager != Manager::Auto {
@@ -84,7 +98,7 @@ fn manager(spec: &spec::Spec, named: &[Named], seen: &Seen) -> Observe<Manager> 
     let which = |program: &str| Query::Run(Probe::Which { program: program.into() });
     let there = |answer: &Answer| matches!(answer, Answer::Output(output) if output.code == 0);
     // Most hosts have apt: what is asked of it next travels along.
-    let questions = named.iter().map(|one| apt::status_query(&one.name));
+    let questions = named.iter().filter(|one| one.file.is_none()).map(|one| apt::status_query(&one.name));
     let answers = seen.each([which("apt-get")].into_iter().chain(questions))?;
     if there(&answers[0]) {
         return Ok(Manager::Apt);
@@ -104,6 +118,13 @@ fn lists_old(spec: &spec::Spec, tool: PackageTool, seen: &Seen) -> Observe<Optio
     let Some(older_than_s) = spec.lists_valid_s() else { return Ok(None) };
     let old = are_old(tool, older_than_s, seen)?;
     Ok(old.then(|| format!("none, or older than {older_than_s} s")))
+}
+
+/// Where nothing of what is to be upgraded is there, it does not matter how old the lists are.
+fn nothing_to_upgrade(spec: &spec::Spec, packages: &mut Packages) {
+    if spec.only_upgrade && packages.items.iter().all(|item| item.installed.is_none()) {
+        packages.lists_old = None;
+    }
 }
 
 /// Whether the lists are updated when something is installed.

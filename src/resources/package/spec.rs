@@ -1,6 +1,9 @@
 //! The parameters of `package`.
 
-use super::super::shared::OneOrMany;
+use super::{
+    super::shared::{HostPath, OneOrMany},
+    file,
+};
 use crate::resource::Fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,10 +23,13 @@ const DAY: u32 = 24 * 3600;
 pub struct Spec {
     /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`. A name that only others provide
     /// (`mail-transport-agent`, with dnf `smtp-server`) counts as installed where one of them is; `latest` and `hold` are then about that one,
-    /// and with dnf `absent` about each of them.
-    /// Needed, but in a task with `upgrade` or `update_cache`.
+    /// and with dnf `absent` about each of them. With dnf also the path of an `.rpm` file on the host, as `deb` is for apt.
+    /// Needed, but in a task with `deb`, `upgrade` or `update_cache`.
     #[serde(default)]
     pub name: OneOrMany<String>,
+    /// The path of a `.deb` file on the host, in place of `name`: `copy` or `get_url` brings it in a task before. It is installed in the
+    /// version that it holds, with what it needs. For apt. Default: none.
+    pub deb: Option<HostPath>,
     /// The version of the only name; `*` and `?` stand for any text and any letter, of what fits the newest is taken. One that is lower than the installed
     /// one is refused without `allow_downgrade`. Default: any that is installed, else the newest.
     pub version: Option<String>,
@@ -34,6 +40,9 @@ pub struct Spec {
     /// `true` keeps upgrades of the whole system from these packages (`apt-mark hold`), `false` lets them. Default: as it is. A held
     /// package is not changed unless this is written.
     pub hold: Option<bool>,
+    /// `true` brings up to date what is installed and installs nothing that is not. With `state: latest`, or with a version of each name.
+    #[serde(default)]
+    pub only_upgrade: bool,
     /// `true` also removes packages that were installed for others and that nobody needs any more.
     #[serde(default)]
     pub autoremove: bool,
@@ -102,6 +111,8 @@ pub enum Manager {
 pub struct Named {
     pub name: String,
     pub version: Option<String>,
+    /// Where it comes from, when it is not the host's sources.
+    pub file: Option<HostPath>,
 }
 
 impl Spec {
@@ -109,11 +120,15 @@ impl Spec {
         matches!(self.state, Wanted::Absent | Wanted::Purged)
     }
 
+    fn names_nothing(&self) -> bool {
+        self.name.0.is_empty() && self.deb.is_none()
+    }
+
     /// After how many seconds the lists are old, where their age matters whether or not something is installed.
     pub fn lists_valid_s(&self) -> Option<u32> {
         let follows = self.state == Wanted::Latest || self.upgrade.is_some();
         let asked = self.update_cache == Some(true) || self.cache_valid_time.is_some();
-        if self.update_cache == Some(false) || !(follows || self.name.0.is_empty() && asked) {
+        if self.update_cache == Some(false) || !(follows || self.names_nothing() && asked) {
             return None;
         }
         Some(self.cache_valid_time.unwrap_or(if self.update_cache == Some(true) { SOON } else { DAY }))
@@ -122,15 +137,31 @@ impl Spec {
     /// The packages, when nothing contradicts.
     pub fn named(&self) -> Result<Vec<Named>, Fault> {
         let mut named: Vec<Named> = vec![];
+        if let Some(deb) = &self.deb {
+            file::check(deb, ".deb")?;
+            named.push(Named { name: deb.to_string(), version: None, file: Some(deb.clone()) });
+        }
         for word in &self.name.0 {
+            if let Some(file) = file::in_name(word)? {
+                named.push(Named { name: file.to_string(), version: None, file: Some(file) });
+                continue;
+            }
             let (name, version) = word.split_once('=').map_or((word.as_str(), None), |(n, v)| (n, Some(v)));
             check_name(name)?;
-            named.push(Named { name: name.into(), version: version.map(Into::into) });
+            named.push(Named { name: name.into(), version: version.map(Into::into), file: None });
         }
         for (at, one) in named.iter().enumerate() {
             if named[..at].iter().any(|other| other.name == one.name) {
                 return Err(Fault::new(format!("`{}` is named twice", one.name)).hint("name it once"));
             }
+        }
+        let in_file = named.iter().any(|one| one.file.is_some());
+        if self.deb.is_some() && !self.name.0.is_empty() {
+            return Err(Fault::new("`deb` and `name` exclude each other").hint("write two tasks"));
+        }
+        if in_file && (self.version.is_some() || self.state != Wanted::Present) {
+            let fault = Fault::new("a file holds one version, and is installed by `state: present`");
+            return Err(fault.hint("for anything else name the package, not the file"));
         }
         if let Some(version) = &self.version {
             let [one] = named.as_mut_slice() else {
@@ -153,7 +184,12 @@ impl Spec {
             || self.cache_valid_time.is_some();
         if named.is_empty() && !acts {
             let fault = Fault::new("`name` is missing");
-            return Err(fault.hint("or write `upgrade`, `autoremove`, `update_cache` or `repair`"));
+            return Err(fault.hint("or write `deb`, `upgrade`, `autoremove`, `update_cache` or `repair`"));
+        }
+        let moves = |one: &Named| one.version.is_some() || one.file.is_some() || self.state == Wanted::Latest;
+        if self.only_upgrade && (named.is_empty() || !named.iter().all(moves)) {
+            let fault = Fault::new("`only_upgrade` is for `state: latest`, or a version of each name");
+            return Err(fault.hint("without either, what is installed stays as it is: leave the task out"));
         }
         if !named.is_empty() && self.upgrade.is_some() {
             return Err(Fault::new("`name` and `upgrade` exclude each other").hint("write two tasks"));

@@ -1,10 +1,13 @@
 //! Packages as they are and as they should be.
 
 use super::{
-    rpm,
-    spec::{Manager, Spec, Wanted, fits},
+    deb, rpm,
+    spec::{Manager, Named, Spec, Wanted, fits},
 };
-use crate::resource::{Facets, Fault, State};
+use crate::{
+    resource::{Facets, Fault, State},
+    resources::shared::HostPath,
+};
 
 /// A package that the task names.
 #[derive(Clone, Default)]
@@ -13,6 +16,8 @@ pub struct Item {
     pub manager: Manager,
     /// The version that is wanted, perhaps a pattern.
     pub wanted: Option<String>,
+    /// Where it comes from, when it is not the host's sources.
+    pub file: Option<HostPath>,
     pub installed: Option<String>,
     /// Its configuration files are there without it.
     pub left_over: Option<String>,
@@ -105,9 +110,16 @@ impl State for Packages {
 }
 
 impl Item {
+    /// What is known of it without asking what is installed.
+    pub fn new(named: &Named, manager: Manager) -> Self {
+        let Named { name, version: wanted, file } = named.clone();
+        let known: Vec<String> = wanted.clone().filter(|_| file.is_some()).into_iter().collect();
+        Self { name, manager, wanted, candidate: known.first().cloned(), known, file, ..Self::default() }
+    }
+
     /// What it should become of it.
     fn target(&self, spec: &Spec) -> Option<String> {
-        if spec.removes() || self.provider().is_some() {
+        if spec.removes() || self.provider().is_some() || spec.only_upgrade && self.installed.is_none() {
             return None;
         }
         let best = || {
@@ -137,6 +149,7 @@ impl Item {
     /// Whether a version is one that is wanted.
     pub fn fits(&self, version: &str) -> bool {
         self.wanted.as_ref().is_none_or(|pattern| match self.manager {
+            _ if self.file.is_some() => pattern == version,
             // Without the release as well, and without the epoch.
             Manager::Dnf => rpm::forms(version).iter().any(|form| fits(pattern, form)),
             _ => fits(pattern, version),
@@ -147,6 +160,9 @@ impl Item {
     fn lowers(&self, target: &str) -> bool {
         if self.manager == Manager::Dnf {
             return self.installed.as_ref().is_some_and(|installed| rpm::order(target, installed).is_lt());
+        }
+        if self.file.is_some() {
+            return self.installed.as_ref().is_some_and(|installed| deb::order(target, installed).is_lt());
         }
         let place = |version: &str| self.known.iter().position(|known| known == version);
         let installed = self.installed.as_deref().and_then(place);
@@ -191,7 +207,7 @@ impl Packages {
             if spec.state == Wanted::Purged || item.installed.is_some() {
                 item.left_over = None;
             }
-            item.held = spec.hold.unwrap_or(item.held && item.installed.is_some());
+            item.held = spec.hold.unwrap_or(item.held) && item.installed.is_some();
         }
         for along in &mut to.along {
             along.from = along.to.clone();

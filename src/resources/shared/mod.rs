@@ -46,7 +46,7 @@ pub use lines::own_lines;
 pub use list::{Names, OneOrMany};
 pub use merge::merge;
 pub use path::{HostPath, file_path};
-pub use pattern::{check_groups, expand, pattern, pattern_of_lines};
+pub use pattern::{check_groups, expand, pattern, pattern_of_lines, pattern_to_send};
 pub use run::{CONTENT, CommandLine, GUARDS, LOOKS, Params};
 pub use touch::Touch;
 pub use words::{Words, join};

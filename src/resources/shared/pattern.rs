@@ -1,7 +1,12 @@
 //! Regular expressions in parameters, and what their groups are put into.
 
 use crate::resource::Fault;
+use agent::pattern::{Kind, Pair, Pattern, State};
 use regex::{Captures, Regex, RegexBuilder};
+use regex_automata::{
+    nfa::thompson::{self, NFA, WhichCaptures},
+    util::{look::Look, primitives::StateID, syntax},
+};
 
 /// A pattern for one line.
 ///
@@ -32,6 +37,76 @@ fn built(parameter: &str, builder: &RegexBuilder) -> Result<Regex, Fault> {
         let fault = Fault::new(format!("`{parameter}` is not a regular expression: {why}"));
         fault.hint("the syntax is that of Rust's `regex`: no look-around, no back references in the pattern")
     })
+}
+
+/// Bytes of an automaton that is sent.
+const LARGEST: usize = 1 << 20;
+
+/// As [`pattern_of_lines`], to be looked for by the agent.
+///
+/// # Errors
+/// As [`pattern`], and that it is too large to be sent.
+pub fn pattern_to_send(parameter: &str, text: &str) -> Result<Pattern, Fault> {
+    pattern_of_lines(parameter, text, false)?;
+    let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
+    let mut compiler = NFA::compiler();
+    compiler.configure(config.nfa_size_limit(Some(LARGEST)));
+    compiler.syntax(syntax::Config::new().multi_line(true));
+    let nfa = compiler.build(text).map_err(|_| {
+        let fault = Fault::new(format!("`{parameter}` comes to more than can be sent to a host"));
+        fault.hint("fewer or smaller repetitions (`{1,1000}`), or `(?-u:...)` around classes such as `\\w`")
+    })?;
+    let states = nfa.states().iter().map(state).collect();
+    Ok(Pattern { text: text.into(), start: nfa.start_unanchored().as_u32(), states })
+}
+
+fn state(state: &thompson::State) -> State {
+    let one = |from: u8, to: u8, next: StateID| (from, to, next.as_u32());
+    match state {
+        thompson::State::ByteRange { trans } => State::Bytes(vec![one(trans.start, trans.end, trans.next)]),
+        thompson::State::Sparse(all) => {
+            State::Bytes(all.transitions.iter().map(|it| one(it.start, it.end, it.next)).collect())
+        }
+        thompson::State::Dense(all) => {
+            let bytes = (0..=u8::MAX).filter_map(|byte| Some(one(byte, byte, all.matches_byte(byte)?)));
+            State::Bytes(bytes.collect())
+        }
+        thompson::State::Look { look, next } => {
+            let pairs = Kind::ALL.into_iter().flat_map(|before| Kind::ALL.map(|after| (before, after)));
+            let holding = pairs.filter(|(before, after)| holds(*look, *before, *after));
+            let bits = holding.map(|(before, after)| Pair(before, after).bit()).sum();
+            State::Between(bits, next.as_u32())
+        }
+        thompson::State::Union { alternates } => {
+            State::Any(alternates.iter().map(|next| next.as_u32()).collect())
+        }
+        thompson::State::BinaryUnion { alt1, alt2 } => State::Any(vec![alt1.as_u32(), alt2.as_u32()]),
+        thompson::State::Capture { next, .. } => State::Any(vec![next.as_u32()]),
+        thompson::State::Fail => State::Any(vec![]),
+        thompson::State::Match { .. } => State::Found,
+    }
+}
+
+fn holds(look: Look, before: Kind, after: Kind) -> bool {
+    let (of_word, goes_on) = (before == Kind::Word, after == Kind::Word);
+    match look {
+        Look::Start => before == Kind::Edge,
+        Look::End => after == Kind::Edge,
+        Look::StartLF => matches!(before, Kind::Edge | Kind::LineFeed),
+        Look::EndLF => matches!(after, Kind::Edge | Kind::LineFeed),
+        Look::StartCRLF => {
+            matches!(before, Kind::Edge | Kind::LineFeed) || before == Kind::Return && after != Kind::LineFeed
+        }
+        Look::EndCRLF => {
+            matches!(after, Kind::Edge | Kind::Return) || after == Kind::LineFeed && before != Kind::Return
+        }
+        Look::WordAscii | Look::WordUnicode => of_word != goes_on,
+        Look::WordAsciiNegate | Look::WordUnicodeNegate => of_word == goes_on,
+        Look::WordStartAscii | Look::WordStartUnicode => !of_word && goes_on,
+        Look::WordEndAscii | Look::WordEndUnicode => of_word && !goes_on,
+        Look::WordStartHalfAscii | Look::WordStartHalfUnicode => !of_word,
+        Look::WordEndHalfAscii | Look::WordEndHalfUnicode => !goes_on,
+    }
 }
 
 /// A piece of a text that groups are put into.
@@ -142,5 +217,65 @@ mod tests {
         }
         assert!(message("(").contains("unclosed group"));
         assert!(message(r"(a)\1").contains("backreferences"));
+    }
+
+    #[test]
+    fn what_is_sent_finds_what_the_engine_finds() {
+        let texts = [
+            "",
+            "\n",
+            "a",
+            "ab\n",
+            "x\nab",
+            "b a",
+            "aab",
+            "caf\u{e9} au lait",
+            "220 mail ESMTP\r\n",
+            "\u{e9}a",
+            "started in 12 s\nready\n",
+            "a.b",
+            "AB",
+            "foo\r\nbar\r\n",
+            "a_b",
+            "1234567",
+        ];
+        for written in [
+            "",
+            "a",
+            "^ab$",
+            "a*b",
+            "(a|b)+ ",
+            r"\bau\b",
+            r"a\B",
+            "^220 .*SMTP",
+            "^ready$",
+            r"in \d+ s",
+            "[^a]b",
+            "(?i)ab",
+            ".",
+            r"\A\n",
+            r"b\z",
+            "(?R)^bar$",
+            "(?s)s.ready",
+            r"\w{5}",
+            "caf.",
+            r"\p{Ll} au",
+            "x{0}",
+            r"(?-u:\w)+ \w",
+            r"\b{start}b",
+            r"a\b{end-half}",
+            "[[:upper:]]{2,}",
+            "(?m-u)^a$",
+            "a$|^b",
+        ] {
+            let engine = regex::bytes::RegexBuilder::new(written).multi_line(true).build().unwrap();
+            let sent = pattern_to_send("p", written).unwrap();
+            for text in texts {
+                let found = sent.finds(text.bytes().map(Ok)).unwrap();
+                assert_eq!(found, engine.is_match(text.as_bytes()), "{written:?} in {text:?}");
+            }
+        }
+        assert!(pattern_to_send("p", "a{60000}").unwrap_err().message.contains("more than can be sent"));
+        assert!(pattern_to_send("p", "(").unwrap_err().message.contains("unclosed group"));
     }
 }

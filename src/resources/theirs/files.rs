@@ -154,19 +154,19 @@ pub const ASSERT: Names = &[
 pub const HTTP: Names = &[
     ("ca_path", Is("ca")),
     ("status_code", Is("status")),
-    ("body_format", Not("`body: \"{{to_json name}}\"`, with the type in `headers`")),
     ("dest", Not("a file is fetched by `get_url`")),
+    ("password", Is("url_password")),
+    ("user", Is("url_username")),
+    ("body_format", Word("form-multipart", "a task of `command` that runs `curl --form`")),
+    ("follow_redirects", Word("false", "`none`, which is the default")),
+    ("follow_redirects", Word("no", "`none`, which is the default")),
+    ("follow_redirects", Word("true", "`all`, or `safe` for `GET` and `HEAD` alone")),
+    ("follow_redirects", Word("urllib2", "`safe`")),
+    ("follow_redirects", Word("yes", "`all`, or `safe` for `GET` and `HEAD` alone")),
     (
-        "follow_redirects",
-        Not(
-            "leave it out: none is followed; name the address that it leads to, or expect its `status`: `status: 301`",
-        ),
+        "force_basic_auth",
+        Not("leave it out: `url_username` and `url_password` are sent with the first request"),
     ),
-    ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
-    ("password", Not("a header: `headers: {Authorization: ...}`")),
-    ("url_password", Not("a header: `headers: {Authorization: ...}`")),
-    ("url_username", Not("a header: `headers: {Authorization: ...}`")),
-    ("user", Not("a header: `headers: {Authorization: ...}`")),
     ("validate_certs", Not("leave it out; where it is false, `insecure: true`")),
 ];
 
@@ -175,12 +175,6 @@ pub const WAIT_FOR: Names = &[
     ("connect_timeout", Not("leave it out; `timeout` is for all of it")),
     ("exclude_hosts", Not("`succeeds`, with a command that looks at the connections")),
     ("msg", Not("leave it out: the failure says what was waited for")),
-    (
-        "search_regex",
-        Not(
-            "of a file: `succeeds: grep -q TEXT FILE`; of a port: `succeeds: \"nc -w 2 HOST PORT </dev/null | grep -q TEXT\"`",
-        ),
-    ),
     ("sleep", Not("`interval_ms`, in milliseconds")),
     ("state", Word("drained", "`succeeds`, with a command that looks at the connections")),
 ];

@@ -6,24 +6,22 @@ use crate::playbook::{
 };
 
 const REPOSITORY: &str = "the repository is left out or in by a file of its own: a task of `copy` before it";
-const BY_FILE: &str = "a file is fetched by `get_url` and installed by a task of `command`; better is a repository, `apt_repository`";
 const CLEAN: &str = "`command: apt-get clean`, with `changed_when: \"false\"`";
 
 pub const PACKAGE: Names = &[
     ("package", Is("name")),
     ("pkg", Is("name")),
     ("allow_downgrades", Is("allow_downgrade")),
+    ("update_only", Is("only_upgrade")),
     ("allow_unauthenticated", Not("`apt_repository` with `key`, or with `trusted: true`")),
     ("autoclean", Not(CLEAN)),
     ("clean", Not(CLEAN)),
-    ("deb", Not(BY_FILE)),
     ("disable_gpg_check", Not("import the key before it: a task of `command` that runs `rpm --import`")),
     ("disablerepo", Not(REPOSITORY)),
     ("dpkg_options", Not("leave it out: a configuration file that was changed stays")),
     ("enablerepo", Not(REPOSITORY)),
     ("force", Not("leave it out; `allow_downgrade: true` is for an older version")),
     ("force_apt_get", Not("leave it out: it is always apt-get")),
-    ("only_upgrade", Not("`state: latest`, in a task with a `when` that says where it is installed")),
     ("purge", Not("`state: purged`")),
     ("state", Word("build-dep", "`command: {argv: [apt-get, build-dep, -y, NAME], unless: ...}`")),
     ("upgrade", Word("dist", "`upgrade: full`: packages may be removed for it")),

@@ -115,8 +115,10 @@ fn hints_name_what_there_is() {
 /// Types that reach for an address say whether they go where it leads.
 #[test]
 fn what_becomes_of_redirects_is_said() {
-    for kind in ["get_url", "http"] {
+    for (kind, has_choice) in [("get_url", false), ("http", true)] {
         let row = TABLE.iter().find(|row| row.name == kind).unwrap();
-        assert_eq!(row.theirs.strangers(kind, &one("follow_redirects")).len(), 1, "{kind}");
+        assert_eq!(parameters(row).contains("follow_redirects"), has_choice, "{kind}");
+        let refused = row.theirs.strangers(kind, &one("follow_redirects")).len();
+        assert_eq!(refused, usize::from(!has_choice), "{kind}");
     }
 }

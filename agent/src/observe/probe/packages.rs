@@ -4,7 +4,7 @@ use super::{SOON, output, with_names};
 use crate::act::packages::{lists_are_old, unfinished};
 use crate::child::{probe, which};
 use crate::secret::Content;
-use crate::wire::{AptPlan, DnfQuestion, Output, Probe};
+use crate::wire::{AptPlan, DnfQuestion, Output, PackageTool, Probe};
 use std::time::Duration;
 
 /// Root's apt would keep what it computed in /var/cache: a look must not write.
@@ -13,6 +13,7 @@ const NO_CACHE: &[&str] = &["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::sr
 const LONG: Duration = Duration::from_secs(300);
 const RPM_QUERY: &[&str] =
     &["rpm", "-q", "--qf", "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n", "--"];
+const RPM_FILE: &str = "%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n";
 const RPM_PROVIDES: &str = "[%{=NAME}\\t%{=EVR}\\t%{PROVIDENAME}\\t%{PROVIDEVERSION}\\n]";
 
 /// As debconf-show reads it, which keeps passwords back and cuts values at line breaks. It waits for nobody and changes nothing.
@@ -71,9 +72,27 @@ pub fn run(question: &Probe) -> Output {
             }
             output(0, found)
         }
+        Probe::PackageFile { tool: PackageTool::Dnf, path } => {
+            // Whose signature it has is for dnf to judge.
+            let query = ["rpm", "-qp", "--nosignature", "--qf", RPM_FILE, path];
+            probe(&query, None, SOON)
+        }
+        Probe::PackageFile { path, .. } => deb_file(path),
         Probe::Dnf(question) => dnf(question),
         _ => output(127, ""),
     }
+}
+
+fn deb_file(path: &str) -> Output {
+    let format = "--showformat=${Package}\\t${Version}\\t${Architecture}\\n";
+    let said = probe(&["dpkg-deb", "--show", format, path], None, SOON);
+    let text = String::from_utf8_lossy(said.stdout.bytes()).into_owned();
+    let fields: Vec<&str> = text.trim_end().split('\t').collect();
+    let ([name, version, architecture], 0) = (&fields[..], said.code) else { return said };
+    let own = || probe(&["dpkg", "--print-architecture"], None, SOON);
+    let is_own = *architecture == "all" || own().stdout.bytes().trim_ascii() == architecture.as_bytes();
+    let of = if is_own { String::new() } else { format!(":{architecture}") };
+    output(0, format!("{name}{of}\t{version}\n"))
 }
 
 /// What `apt-cache showpkg` says of who provides its packages; of each name once, however many versions do.

@@ -1,5 +1,8 @@
 //! `http`: a request that must be answered as wanted.
 
+mod body;
+
+use self::body::Format;
 use super::shared::{
     Act, HostPath, OneOrMany, entries,
     url::{check_headers, check_url, is_token},
@@ -7,9 +10,13 @@ use super::shared::{
 use crate::{
     model::{Address, Area, Footprint, Origin},
     resource::{Fault, Manner, Observe, Resource, Seen, Topic, Untold},
-    yaml::{Map, Node, Text, Value},
+    yaml::{Map, Node, Text, Tree, Value},
 };
-use agent::wire::{self, Op, Output, Until, Wait};
+use agent::{
+    secret::Content,
+    wire::{self, Follow, Op, Output, Until, Wait},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -36,7 +43,20 @@ pub struct Spec {
     #[serde(default)]
     headers: IndexMap<String, Text>,
     /// The body of the request. The place for a secret. Default: none.
-    body: Option<Text>,
+    body: Option<Tree>,
+    /// How `body` is written. With `json` and `form-urlencoded` it is a mapping or a list, or a text that is written so already, and
+    /// `Content-Type` is set unless it is among the `headers`. Default: `raw`.
+    #[serde(default)]
+    body_format: Format,
+    /// The name of a login, which is sent with the first request (basic authentication). Default: none.
+    url_username: Option<Text>,
+    /// The password of the login. Always secret, and so is the answer. Default: an empty one.
+    url_password: Option<Text>,
+    /// Which redirects are followed: of `GET` and `HEAD` alone (`safe`), or `all`; after 301 a `POST`, and after 302 and 303 any request
+    /// but `HEAD`, goes on as a `GET` without body. None leads from HTTPS to HTTP. To another host neither the login is sent, nor
+    /// `Authorization`, `Cookie` and what is secret. Default: `none`.
+    #[serde(default)]
+    follow_redirects: Redirects,
     /// The status wanted, or a list of them.
     #[serde(default = "ok")]
     status: OneOrMany<u16>,
@@ -64,6 +84,71 @@ pub struct Spec {
     /// Milliseconds between two tries.
     #[serde(default = "interval")]
     interval_ms: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Redirects {
+    #[default]
+    None,
+    Safe,
+    All,
+}
+
+impl Spec {
+    /// The headers that are sent: with those that other parameters stand for.
+    fn headers(&self) -> Result<Vec<(String, Content)>, Fault> {
+        check_headers(&self.headers)?;
+        let mut all: Vec<_> =
+            self.headers.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect();
+        let given = |name: &str| self.headers.keys().any(|given| given.eq_ignore_ascii_case(name));
+        if let Some(kind) = self.body_format.content_type().filter(|_| self.body.is_some())
+            && !given("Content-Type")
+        {
+            all.push(("Content-Type".into(), kind.into()));
+        }
+        let Some(user) = &self.url_username else {
+            return match self.url_password {
+                Some(_) => Err(Fault::new("`url_password` has no `url_username`").hint("a login needs both")),
+                None => Ok(all),
+            };
+        };
+        if given("Authorization") {
+            let fault = Fault::new("`url_username` and the header `Authorization` are two logins");
+            return Err(fault.hint("leave one of them out"));
+        }
+        if user.bytes().contains(&b':') {
+            return Err(Fault::new("`url_username` holds a colon").hint("the password is `url_password`"));
+        }
+        let password = self.url_password.as_ref().map(Text::bytes).unwrap_or_default();
+        let login = STANDARD.encode([user.bytes(), b":", password].concat());
+        all.push(("Authorization".into(), Content::new(format!("Basic {login}"), true)));
+        Ok(all)
+    }
+
+    fn request(&self) -> Result<wire::Http, Fault> {
+        let method = self.method.to_uppercase();
+        Ok(wire::Http {
+            url: self.url.clone(),
+            repeat: self.repeat.unwrap_or(IDEMPOTENT.contains(&method.as_str())),
+            method,
+            connect_to: self.connect_to.clone(),
+            headers: self.headers()?,
+            body: self.body.as_ref().map(|body| self.body_format.write(body)).transpose()?,
+            status: self.status.0.clone(),
+            contains: self.contains.clone(),
+            content: self.return_content,
+            follow: match self.follow_redirects {
+                Redirects::None => Follow::None,
+                Redirects::Safe => Follow::Safe,
+                Redirects::All => Follow::All,
+            },
+            ca: self.ca.as_ref().map(HostPath::to_string),
+            insecure: self.insecure,
+            timeout_s: self.request_timeout,
+        })
+    }
 }
 
 /// The methods that RFC 9110 calls idempotent.
@@ -108,8 +193,17 @@ http:
         ("json", "the body of the answer, where it is JSON of up to 1 MiB"),
         ("content", "with `return_content`: the body of the answer"),
     ];
-    const CONTENT: &'static [&'static str] =
-        &["url", "method", "headers", "body", "status", "contains", "connect_to"];
+    const CONTENT: &'static [&'static str] = &[
+        "url",
+        "method",
+        "headers",
+        "body",
+        "url_username",
+        "url_password",
+        "status",
+        "contains",
+        "connect_to",
+    ];
 
     type Spec = Spec;
     type State = Act;
@@ -133,30 +227,19 @@ http:
             let fault = Fault::new(format!("`{}` is no method", spec.method.escape_debug()));
             return Err(fault.hint("one word of capital letters, such as `GET` or `POST`"));
         }
-        check_headers(&spec.headers)?;
+        spec.request()?;
         let status: Vec<_> = spec.status.0.iter().map(ToString::to_string).collect();
         let what = format!("{} {} answers {}", spec.method, spec.url, status.join(" or "));
         Ok(Act::new("until", what))
     }
 
     fn ops(spec: &Spec, _: &Act, _: &Act) -> Vec<Op> {
-        let method = spec.method.to_uppercase();
-        let request = wire::Http {
-            url: spec.url.clone(),
-            repeat: spec.repeat.unwrap_or(IDEMPOTENT.contains(&method.as_str())),
-            method,
-            connect_to: spec.connect_to.clone(),
-            headers: spec.headers.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect(),
-            body: spec.body.as_ref().map(|body| body.0.clone()),
-            status: spec.status.0.clone(),
-            contains: spec.contains.clone(),
-            content: spec.return_content,
-            ca: spec.ca.as_ref().map(HostPath::to_string),
-            insecure: spec.insecure,
-            timeout_s: spec.request_timeout,
+        let wait = |request| Wait {
+            until: Until::Http(request),
+            timeout_s: spec.timeout,
+            interval_ms: spec.interval_ms,
         };
-        let until = Until::Http(request);
-        vec![Op::Wait(Wait { until, timeout_s: spec.timeout, interval_ms: spec.interval_ms })]
+        spec.request().map(|request| Op::Wait(wait(request))).into_iter().collect()
     }
 
     fn told(spec: &Spec, output: Option<&Output>) -> Option<Map> {
