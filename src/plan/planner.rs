@@ -136,10 +136,11 @@ impl Planner {
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let (tasks, overlay) = (host.tasks(), &overlay);
+            let (is_open, all_told, lets_come) = (false, false, false);
             let view =
-                View { answers, overlay, depends: &[], after: &[], tasks, is_open: false, lets_come: false };
+                View { answers, overlay, depends: &[], after: &[], tasks, is_open, all_told, lets_come };
             if let Ok(Outcome::Need(queries)) =
-                items::outcome(&Preparation::Ready(prepared), &view, &self.mask)
+                items::outcome(&Preparation::Ready(prepared), &view, &self.mask, task.only_looks)
             {
                 // What the user's own commands ask may depend on earlier tasks: not before the plan says so.
                 questions.extend(queries.into_iter().filter(|q| !matches!(q, Query::Test(_))));

@@ -83,6 +83,10 @@ pub trait Prepared: Send + Sync {
     fn look(&self) -> Option<Query> {
         None
     }
+    /// What is run when it has to be, of a command.
+    fn runs(&self) -> Option<Op> {
+        None
+    }
     fn job(&self) -> Option<String> {
         None
     }
@@ -170,6 +174,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn look(&self) -> Option<Query> {
         R::look(&self.0)
+    }
+
+    fn runs(&self) -> Option<Op> {
+        R::runs(&self.0)
     }
 
     fn job(&self) -> Option<String> {
