@@ -16,7 +16,7 @@ use crate::{
     site::{HostTask, OnceKey, Place, Preparation, Prepare, Registered},
     yaml::Map,
 };
-use agent::wire::{Answer, Query};
+use agent::wire::{Answer, Query, facts::Login};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -76,8 +76,8 @@ pub struct Planner {
     pub(super) absent: BTreeSet<usize>,
     pub(super) mask: Mask,
     pub(super) user: String,
-    /// The home of whoever each seat is; empty where nobody told.
-    pub(super) homes: Vec<String>,
+    /// Whoever each seat is; empty where nobody told.
+    pub(super) users: Vec<Login>,
 }
 
 impl Planner {
@@ -92,7 +92,7 @@ impl Planner {
         let count = host.tasks().len();
         Self {
             answers: vec![HashMap::new(); seats.len()],
-            homes: vec![String::new(); seats.len()],
+            users: vec![Login::default(); seats.len()],
             prepared: vec![None; count],
             last: vec![None; count],
             from_others: HashMap::new(),
@@ -181,9 +181,9 @@ impl Planner {
         self.absent = absent;
     }
 
-    /// Takes the homes of the seats' users, in the order of [`Self::seats`].
-    pub fn learn_homes(&mut self, homes: Vec<String>) {
-        self.homes = homes;
+    /// Takes the seats' users, in the order of [`Self::seats`].
+    pub fn learn_users(&mut self, users: Vec<Login>) {
+        self.users = users;
     }
 
     /// Asks and predicts until every task has its verdict. `asks` are the seats' links.

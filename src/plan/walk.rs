@@ -338,6 +338,7 @@ impl Walk<'_> {
             TaskPlan::Change(change) => {
                 let answers = &self.planner.answers[self.planner.seat_of[at]];
                 let real = |query: &Query| answers.get(query).cloned();
+                overlay.acts_as(&self.planner.users[self.planner.seat_of[at]]);
                 overlay.add(&task.name, &change.ops, &change.effects, writes, &real);
             }
             TaskPlan::Deferred { why, .. } => {
