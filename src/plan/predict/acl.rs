@@ -1,6 +1,6 @@
 //! Access control lists: what another change of a file does to its list, and a list to the mode of its file.
 
-use super::{Overlay, list::List, tree::output};
+use super::{Overlay, list::List};
 use crate::{model::path_within, resource::Look};
 use agent::wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Probe, Query};
 
@@ -154,7 +154,7 @@ impl Overlay {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tree::output, *};
     use agent::{
         secret::Content,
         wire::{Op, Output},
