@@ -290,6 +290,11 @@ pub trait Resource: Sized + 'static {
         None
     }
 
+    /// The op of a command of the user's, when it has to run.
+    fn runs(_spec: &Self::Spec) -> Option<Op> {
+        None
+    }
+
     /// The id of the job, when its command runs in the background.
     fn job(_spec: &Self::Spec) -> Option<String> {
         None

@@ -218,7 +218,8 @@ mod tests {
             good.replace("\"good\"", "\"typed\"").replace("\"uid\": 0", "\"uid\": \"root\""),
         )
         .unwrap();
-        std::fs::write(path("newer.json"), good.replace("\"form\": 1", "\"form\": 999")).unwrap();
+        std::fs::write(path("newer.json"), good.replace(&format!("\"form\": {FORM}"), "\"form\": 999"))
+            .unwrap();
         std::fs::write(path("notes.txt"), "mine").unwrap();
         let (found, odd) = cache(folder.path(), 60).read(1).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["good"]);

@@ -19,6 +19,7 @@ use crate::{
     resource::Mask,
     site::Place,
 };
+use agent::wire::facts::Login;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, atomic::AtomicU64},
@@ -98,7 +99,7 @@ pub(super) async fn plan_host(
     let mut planner =
         Planner::new(tasks.clone(), mask.clone(), first.become_user.as_deref().unwrap_or(&facts.user.name));
     planner.learn(&first, questions.into_iter().zip(opened.first));
-    let (mut links, mut homes, mut owes) = (vec![], vec![], vec![]);
+    let (mut links, mut users, mut owes) = (vec![], vec![], vec![]);
     let mut absent = BTreeSet::new();
     for (at, seat) in planner.seats().iter().enumerate() {
         let known = refused.iter().find(|(refused, _)| refused == seat).map(|(_, failure)| failure.clone());
@@ -106,7 +107,7 @@ pub(super) async fn plan_host(
             Some(failure) => Err(failure),
             None if *seat == first => {
                 links.push(opened.link.clone());
-                homes.push(facts.user.home.clone());
+                users.push(facts.user.clone());
                 owes.push(of_first.clone());
                 continue;
             }
@@ -115,7 +116,7 @@ pub(super) async fn plan_host(
         match other {
             Ok(mut other) => {
                 links.push(other.link);
-                homes.push(other.facts.user.home);
+                users.push(other.facts.user);
                 owes.push(other.first.pop());
             }
             Err(failure) => {
@@ -124,7 +125,7 @@ pub(super) async fn plan_host(
                 let near = near.map(|(_, link)| link);
                 let near = if seat.place == first.place { Some(&opened.link) } else { near };
                 links.push(Late::instead(&open, host, seat, failure, near).await.map_err(fail)?);
-                homes.push(String::new());
+                users.push(Login::default());
                 owes.push(None);
                 absent.insert(at);
             }
@@ -143,7 +144,7 @@ pub(super) async fn plan_host(
         }
     }
     planner.learn_owed(owing);
-    planner.learn_homes(homes);
+    planner.learn_users(users);
     let leaders = planner.leaders();
     if !leaders.is_empty() {
         // The turn is given back in the meantime: whoever is waited for may need it.

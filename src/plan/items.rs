@@ -1,6 +1,6 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::{Counts, TaskPlan, accounts, lint, result, view::View};
+use super::{Counts, TaskPlan, accounts, lint, programs, result, view::View};
 use crate::{
     model::{Address, Claim, Exposed},
     resource::{Fault, Look, Lookup, Mask, Outcome, Pause},
@@ -11,8 +11,13 @@ use crate::{
 use agent::wire::{Answer, Query};
 
 /// What planning a task comes to. When only some items of a loop have to be done, which these are is not promised: the list may be another
-/// one by then.
-pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
+/// one by then. `only_looks`: nothing of it is done.
+pub(super) fn outcome(
+    preparation: &Preparation,
+    lookup: &dyn Lookup,
+    mask: &Mask,
+    only_looks: bool,
+) -> Result<Outcome, Fault> {
     match preparation {
         Preparation::Ready(prepared) => {
             let outcome = prepared.plan(lookup, mask)?;
@@ -26,7 +31,17 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
                     asked
                 }
             };
-            if let Outcome::Change(change) = &outcome {
+            if let Some(op) = prepared.runs().filter(|_| !only_looks)
+                && !matches!(outcome, Outcome::Unchanged { .. })
+            {
+                if matches!(outcome, Outcome::Change(_)) {
+                    programs::check(&op, lookup)?;
+                }
+                more.extend(programs::open_questions(&op, lookup));
+            }
+            if let Outcome::Change(change) = &outcome
+                && !only_looks
+            {
                 more.extend(accounts::open_questions(change, lookup)?);
             }
             Ok(match outcome {
@@ -35,7 +50,7 @@ pub(super) fn outcome(preparation: &Preparation, lookup: &dyn Lookup, mask: &Mas
                 _ => Outcome::Need(more),
             })
         }
-        Preparation::Items(items) => of_items(items, lookup, mask),
+        Preparation::Items(items) => of_items(items, lookup, mask, only_looks),
         Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(..) | Preparation::Awaits(..) => {
             Ok(Outcome::Unchanged { asked: vec![], notes: vec![], held: vec![] })
         }
@@ -89,7 +104,12 @@ pub(super) fn said(preparation: &Preparation, lookup: &dyn Lookup) -> Said {
     }
 }
 
-fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<Outcome, Fault> {
+fn of_items(
+    items: &[PreparedItem],
+    lookup: &dyn Lookup,
+    mask: &Mask,
+    only_looks: bool,
+) -> Result<Outcome, Fault> {
     let (mut needs, mut all_asked, mut all_notes) = (vec![], vec![], vec![]);
     let (mut changes, mut not_yet) = (0, None);
     for item in items {
@@ -97,7 +117,7 @@ fn of_items(items: &[PreparedItem], lookup: &dyn Lookup, mask: &Mask) -> Result<
             Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => {
                 not_yet = not_yet.or(Some(why.clone()))
             }
-            preparation => match outcome(preparation, lookup, mask)? {
+            preparation => match outcome(preparation, lookup, mask, only_looks)? {
                 Outcome::Need(queries) => needs.extend(queries),
                 Outcome::NotYet(why) => not_yet = not_yet.or(Some(why)),
                 Outcome::Change(_) => changes += 1,

@@ -17,6 +17,7 @@ mod owners;
 mod pass;
 mod planner;
 mod predict;
+mod programs;
 mod result;
 pub mod saved;
 mod verdict;

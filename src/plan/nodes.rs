@@ -13,7 +13,7 @@ impl Planner {
         let node = |(task, preparation): (&HostTask, &Preparation)| {
             let at = task.id.0 as usize;
             let seat = self.seat_of[at];
-            let mut node = graph_node(task, preparation, self.machine_of[at], &self.homes[seat]);
+            let mut node = graph_node(task, preparation, self.machine_of[at], &self.users[seat].home);
             if self.absent.contains(&seat) {
                 node.footprint.reads.extend(MAKERS);
             }

@@ -16,7 +16,7 @@ use crate::{
     site::{HostTask, OnceKey, Place, Preparation, Prepare, Registered},
     yaml::Map,
 };
-use agent::wire::{Answer, Query};
+use agent::wire::{Answer, Query, facts::Login};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -76,8 +76,8 @@ pub struct Planner {
     pub(super) absent: BTreeSet<usize>,
     pub(super) mask: Mask,
     pub(super) user: String,
-    /// The home of whoever each seat is; empty where nobody told.
-    pub(super) homes: Vec<String>,
+    /// Whoever each seat is; empty where nobody told.
+    pub(super) users: Vec<Login>,
 }
 
 impl Planner {
@@ -92,7 +92,7 @@ impl Planner {
         let count = host.tasks().len();
         Self {
             answers: vec![HashMap::new(); seats.len()],
-            homes: vec![String::new(); seats.len()],
+            users: vec![Login::default(); seats.len()],
             prepared: vec![None; count],
             last: vec![None; count],
             from_others: HashMap::new(),
@@ -136,10 +136,11 @@ impl Planner {
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let (tasks, overlay) = (host.tasks(), &overlay);
+            let (is_open, all_told, lets_come) = (false, false, false);
             let view =
-                View { answers, overlay, depends: &[], after: &[], tasks, is_open: false, lets_come: false };
+                View { answers, overlay, depends: &[], after: &[], tasks, is_open, all_told, lets_come };
             if let Ok(Outcome::Need(queries)) =
-                items::outcome(&Preparation::Ready(prepared), &view, &self.mask)
+                items::outcome(&Preparation::Ready(prepared), &view, &self.mask, task.only_looks)
             {
                 // What the user's own commands ask may depend on earlier tasks: not before the plan says so.
                 questions.extend(queries.into_iter().filter(|q| !matches!(q, Query::Test(_))));
@@ -180,9 +181,9 @@ impl Planner {
         self.absent = absent;
     }
 
-    /// Takes the homes of the seats' users, in the order of [`Self::seats`].
-    pub fn learn_homes(&mut self, homes: Vec<String>) {
-        self.homes = homes;
+    /// Takes the seats' users, in the order of [`Self::seats`].
+    pub fn learn_users(&mut self, users: Vec<Login>) {
+        self.users = users;
     }
 
     /// Asks and predicts until every task has its verdict. `asks` are the seats' links.

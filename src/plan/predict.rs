@@ -3,6 +3,7 @@
 mod acl;
 mod brings;
 mod file;
+mod list;
 mod packages;
 mod tree;
 
@@ -14,7 +15,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Op, Probe, Query},
+    wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Op, Probe, Query, facts::Login},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,6 +31,10 @@ pub struct Overlay {
     masked: Vec<(String, String, usize)>,
     /// The last one that installs or removes packages.
     packages: Option<(String, usize)>,
+    /// Where an access control list is set, by which task and when, and whether below it as well.
+    listed: Vec<(String, String, usize, bool)>,
+    /// Folders that give a list to what is made in them, by which task and when.
+    giving: Vec<(String, String, usize)>,
     /// What is at a path is another file than before.
     replaced: BTreeMap<String, usize>,
     seq: usize,
@@ -41,13 +46,21 @@ pub struct Overlay {
     apt: Option<AptAhead>,
     /// When packages are installed last; 0 for never.
     installed: usize,
-    /// The agent's user: owner of files that name none.
+    /// Who acts, and the group: owners of files that name none.
     user: String,
+    group: String,
 }
 
 impl Overlay {
     pub fn new(user: &str) -> Self {
-        Self { user: user.into(), apt: Some(AptAhead::default()), ..Self::default() }
+        Self { user: user.into(), group: user.into(), apt: Some(AptAhead::default()), ..Self::default() }
+    }
+
+    /// Who does what is added next.
+    pub fn acts_as(&mut self, user: &Login) {
+        if !user.name.is_empty() {
+            (self.user, self.group) = (user.name.clone(), user.group.clone());
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -128,7 +141,9 @@ impl Overlay {
                 Op::Download(download) => {
                     self.replaced.insert(download.path.clone(), self.seq);
                 }
-                Op::SetAcl { path, recursive, .. } => self.note_acl(task, path, *recursive, real),
+                Op::SetAcl { path, entries, recursive, .. } => {
+                    self.note_acl(task, path, entries, *recursive, real);
+                }
                 Op::SetXattr { .. }
                 | Op::Exec { .. }
                 | Op::Job { .. }
@@ -178,38 +193,18 @@ impl Overlay {
         let same_kind = before.filter(|m| std::mem::discriminant(&m.kind) == std::mem::discriminant(&kind));
         let size =
             content.as_ref().map_or(same_kind.as_ref().map_or(0, |m| m.size), |c| c.bytes().len() as u64);
-        let owner = |named: &Option<String>, before: Option<String>| {
-            named.clone().or(before).unwrap_or_else(|| self.user.clone())
+        let owner = |named: &Option<String>, before: Option<String>, own: &String| {
+            named.clone().or(before).unwrap_or_else(|| own.clone())
         };
         let group = same_kind.as_ref().map(|m| m.group.clone()).or_else(|| self.group_within(path, real));
         let meta = Meta {
             mode: attrs.mode.or(same_kind.as_ref().map(|m| m.mode)).unwrap_or(default_mode),
-            owner: owner(&attrs.owner, same_kind.as_ref().map(|m| m.owner.clone())),
-            group: owner(&attrs.group, group),
+            owner: owner(&attrs.owner, same_kind.as_ref().map(|m| m.owner.clone()), &self.user),
+            group: owner(&attrs.group, group, &self.group),
             size,
             kind,
         };
         self.put(path, Some(meta), content, made, real);
-    }
-
-    fn put(
-        &mut self,
-        path: &str,
-        meta: Option<Meta>,
-        content: Option<Content>,
-        made: Option<usize>,
-        real: &dyn Fn(&Query) -> Option<Answer>,
-    ) {
-        let was = self.was(path, real);
-        self.files.insert(path.into(), Predicted { meta, content, seq: self.seq, was, made });
-    }
-
-    fn was(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<Meta> {
-        match (self.files.get(path), real(&Query::File { path: path.into() })) {
-            (Some(known), _) => known.was.clone(),
-            (None, Some(Answer::Meta(meta))) => meta,
-            _ => None,
-        }
     }
 
     /// The names in a folder with those that will come and without those that will go, or all that is below it.

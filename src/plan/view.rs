@@ -18,6 +18,8 @@ pub(super) struct View<'a> {
     pub tasks: &'a [HostTask],
     /// Whether a task that this one depends on waits for answers.
     pub is_open: bool,
+    /// Whether all before it are planned, whatever it depends on.
+    pub all_told: bool,
     /// Whether what is missing may come though no task before it is known to bring it.
     pub lets_come: bool,
 }
@@ -41,6 +43,10 @@ impl Lookup for View<'_> {
 
     fn lets_come(&self) -> bool {
         self.lets_come
+    }
+
+    fn may_come(&self, missing: &[Area]) -> bool {
+        self.lets_come || !self.all_told || self.overlay.may_bring(missing)
     }
 
     fn packages_ahead(&self) -> PackagesAhead {

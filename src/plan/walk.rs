@@ -127,6 +127,7 @@ impl Walk<'_> {
             after: &behind.on_host,
             tasks: self.tasks,
             is_open: self.open[at],
+            all_told: self.needs.iter().all(BTreeSet::is_empty),
             lets_come: behind.lets_come,
         }
     }
@@ -183,6 +184,7 @@ impl Walk<'_> {
         };
         let mut before = self.graph.before(task.id);
         task.is_dynamic
+            || self.planner.host.is_visited_before(task.id)
             || self.overlays[self.machine(task)].waits
             || before.any(|(before, why)| matches!(why, Why::Declared | Why::Notify) && changes(before))
     }
@@ -235,7 +237,12 @@ impl Walk<'_> {
         let at = task.id.0 as usize;
         let open = self.open[at];
         let deferred = |why: String| Verdict::Plan(TaskPlan::Deferred { why, after: behind.on_host.clone() });
-        match items::outcome(&self.preparations[at], &self.view(task, behind), &self.planner.mask) {
+        match items::outcome(
+            &self.preparations[at],
+            &self.view(task, behind),
+            &self.planner.mask,
+            task.only_looks,
+        ) {
             Ok(Outcome::Need(queries)) => Verdict::Need(queries),
             Err(_) | Ok(Outcome::NotYet(_)) if open => Verdict::Open,
             // It is tried again when it runs, or such an end is no failure.
@@ -331,6 +338,7 @@ impl Walk<'_> {
             TaskPlan::Change(change) => {
                 let answers = &self.planner.answers[self.planner.seat_of[at]];
                 let real = |query: &Query| answers.get(query).cloned();
+                overlay.acts_as(&self.planner.users[self.planner.seat_of[at]]);
                 overlay.add(&task.name, &change.ops, &change.effects, writes, &real);
             }
             TaskPlan::Deferred { why, .. } => {

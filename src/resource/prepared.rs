@@ -84,6 +84,10 @@ pub trait Prepared: Send + Sync {
     fn look(&self) -> Option<Query> {
         None
     }
+    /// What is run when it has to be, of a command.
+    fn runs(&self) -> Option<Op> {
+        None
+    }
     fn job(&self) -> Option<String> {
         None
     }
@@ -171,6 +175,10 @@ impl<R: Resource> Prepared for Typed<R> {
 
     fn look(&self) -> Option<Query> {
         R::look(&self.0)
+    }
+
+    fn runs(&self) -> Option<Op> {
+        R::runs(&self.0)
     }
 
     fn job(&self) -> Option<String> {

@@ -21,6 +21,11 @@ pub trait Lookup {
         false
     }
 
+    /// Whether anything before this task may bring what is missing, also where the task does not say that it depends on it.
+    fn may_come(&self, _missing: &[Area]) -> bool {
+        true
+    }
+
     /// What earlier tasks install.
     fn packages_ahead(&self) -> PackagesAhead {
         PackagesAhead::Unasked

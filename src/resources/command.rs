@@ -75,6 +75,10 @@ command:
         spec.look()
     }
 
+    fn runs(spec: &Self::Spec) -> Option<Op> {
+        spec.runs()
+    }
+
     fn job(spec: &Self::Spec) -> Option<String> {
         spec.job()
     }

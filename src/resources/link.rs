@@ -5,7 +5,7 @@ use crate::{
     model::{Address, Footprint},
     resource::{Fault, Observe, Resource, Seen, Topic},
 };
-use agent::wire::{Attrs, Op};
+use agent::wire::{Answer, Attrs, Op, Query};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,19 @@ impl Spec {
     }
 }
 
+/// That nothing is in the folder which is to give way.
+fn empty(path: &HostPath, seen: &Seen) -> Observe<()> {
+    match seen.get(Query::List { path: path.to_string() })? {
+        Answer::Names(Some(names)) if !names.is_empty() => {
+            let fault = Fault::new(format!("{path} is a directory that is not empty, not a link"));
+            Err(fault
+                .hint("a task before it can remove it: `file` with `state: absent` and `recursive`")
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Resource for Link {
     const NAME: &'static str = "link";
     const TOPIC: Topic = Topic::Files;
@@ -83,6 +96,7 @@ link:
                 let fault = Fault::new(format!("{} is a {kind}, not a link", spec.path));
                 return Err(fault.hint("`force: true` replaces it").into());
             }
+            Some(What::Folder) => empty(&spec.path, seen)?,
             _ => {}
         }
         Ok(state)

@@ -192,6 +192,10 @@ script:
         true
     }
 
+    fn runs(spec: &Spec) -> Option<Op> {
+        Self::ops(spec, &Act::default(), &Act::default()).pop()
+    }
+
     fn job(spec: &Spec) -> Option<String> {
         spec.params().job()
     }

@@ -86,6 +86,10 @@ shell:
         spec.look()
     }
 
+    fn runs(spec: &Self::Spec) -> Option<Op> {
+        spec.runs()
+    }
+
     fn job(spec: &Self::Spec) -> Option<String> {
         spec.job()
     }

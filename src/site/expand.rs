@@ -1,7 +1,11 @@
 //! The tasks of one host as a flat list.
 
 use super::{
-    HostTask, Register, Registered, Shared, dues, inputs::UseAt, loops::Around, once::asks, scopes::Scopes,
+    HostTask, Place, Register, Registered, Shared, dues,
+    inputs::UseAt,
+    loops::Around,
+    once::{asks, first_visits},
+    scopes::Scopes,
 };
 use crate::{
     diag::Diagnostics,
@@ -28,6 +32,8 @@ pub struct HostTasks {
     pub(super) pending: HashMap<TaskId, Arc<str>>,
     /// Uses of roles with inputs that only results can tell.
     pub(super) late: HashSet<UseAt>,
+    /// For each place at which they act, the first task of the playbook that may act there for another host.
+    pub(super) visited: HashMap<Place, usize>,
     /// What was prepared without any results.
     pub(super) ready: Mutex<HashMap<TaskId, Arc<dyn Prepared>>>,
 }
@@ -121,8 +127,9 @@ impl HostTasks {
             (tasks[at].notify, tasks[at].needs, tasks[at].follows) = (notify, needs, follows);
         }
         let (late, ready) = (HashSet::new(), Mutex::default());
-        let host = name.to_string();
-        let mut host_tasks = Self { shared: shared.clone(), host, tasks, scopes, pending, late, ready };
+        let (host, visited) = (name.to_string(), first_visits(shared, name, &tasks));
+        let mut host_tasks =
+            Self { shared: shared.clone(), host, tasks, scopes, pending, late, visited, ready };
         host_tasks.find_reads();
         host_tasks.find_brought();
         host_tasks.check_inputs(name, &wanted, offline, &mut errors);

@@ -45,6 +45,14 @@ impl TypeInfo {
         }
     }
 
+    /// Whether a task of it may change something.
+    pub fn changes(&self) -> bool {
+        match &self.kind {
+            Kind::Ours(row) => row.manner.changes(),
+            Kind::External(_) => true,
+        }
+    }
+
     /// The files that a task of it brings along.
     pub fn sources(&self) -> &'static [SourceParam] {
         match &self.kind {

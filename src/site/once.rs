@@ -1,7 +1,11 @@
-//! Tasks that one host does for all, and plays in step.
+//! What hosts have to do with each other: tasks that one does for all, plays in step, and tasks that act where those of another do.
 
-use super::{Once, expand::Expander, loops::Around};
-use crate::playbook::Task;
+use super::{HostTask, Once, Place, Shared, expand::Expander, loops::Around};
+use crate::{
+    playbook::{Connection, Task},
+    yaml::Value,
+};
+use std::collections::{BTreeSet, HashMap};
 
 /// Whether a task asks somebody: one answer is for all hosts.
 pub(super) fn asks(task: &Task) -> bool {
@@ -50,4 +54,36 @@ impl Expander<'_> {
         let is_in_step = self.shared.playbook.plays[play].in_step && !self.shared.task(index).handler;
         is_in_step.then(|| (play, around.place(index)))
     }
+}
+
+/// For each place at which tasks of a host act, the first task of the playbook that may act there for another host of the run.
+pub(super) fn first_visits(shared: &Shared, host: &str, tasks: &[HostTask]) -> HashMap<Place, usize> {
+    let places: BTreeSet<&Place> = tasks.iter().map(|task| &task.place).collect();
+    let first = |place: &Place| (0..shared.index.len()).find(|index| may_visit(shared, *index, host, place));
+    places.into_iter().filter_map(|place| Some((place.clone(), first(place)?))).collect()
+}
+
+fn may_visit(shared: &Shared, index: usize, host: &str, place: &Place) -> bool {
+    let machine = match place {
+        Place::Host => host,
+        Place::Delegate(other) => other,
+    };
+    let task = shared.task(index);
+    let of_play = &shared.play_hosts[shared.index[index].play];
+    let for_another = || shared.hosts.iter().any(|other| other != host && of_play.contains(other));
+    let acts_there = match (&task.keywords.delegate_to, task.keywords.connection) {
+        // What it comes to is for each host another.
+        (Some(name), _) => match name.as_str() {
+            Some(name) if name.contains("{{") => for_another(),
+            Some("127.0.0.1") => machine == "localhost" && for_another(),
+            name => name == Some(machine) && for_another(),
+        },
+        (None, Some(Connection::Local)) => machine == "localhost" && for_another(),
+        (None, _) => {
+            machine != host && of_play.contains(machine) && shared.hosts.iter().any(|other| other == machine)
+        }
+    };
+    let only_looks =
+        task.keywords.check_mode.as_ref().is_some_and(|node| matches!(node.value, Value::Bool(true)));
+    acts_there && !only_looks && shared.type_of(task).changes() && shared.selection.takes(task)
 }

@@ -53,6 +53,11 @@ impl Prepare for HostTasks {
             || matches!(is_included(includes, &scope), Ok(Ok(false)))
     }
 
+    fn is_visited_before(&self, task: TaskId) -> bool {
+        let task = &self.tasks[task.0 as usize];
+        self.visited.get(&task.place).is_some_and(|first| *first < task.source)
+    }
+
     fn judging(&self, task: TaskId) -> (String, String) {
         let judging = &self.shared.task(self.tasks[task.0 as usize].source).judging;
         (judging.failing(), judging.ending())

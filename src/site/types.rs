@@ -229,6 +229,11 @@ pub trait Prepare: Send + Sync {
     /// Whether this host has no part in the task: the play has ended for it, or it includes another file.
     fn is_out(&self, task: TaskId, registered: &Registered) -> bool;
 
+    /// Whether a task that stands before this one may act for another host where this one acts.
+    fn is_visited_before(&self, _task: TaskId) -> bool {
+        false
+    }
+
     /// The text of `failed_when`, then that of `until`.
     fn judging(&self, task: TaskId) -> (String, String);
 

@@ -155,7 +155,7 @@ impl HostTasks {
                     let texts = texts_of(traced.params.as_ref().and_then(|params| change.made(params)))?;
                     let kept = |(at, (own, _)): (usize, &(Vec<String>, Written))| -> Vec<usize> {
                         let other = texts.get(at).map(|(_, text)| split(text)).unwrap_or_default();
-                        alike(own, &other).into_iter().map(|(own, _)| own).collect()
+                        alike(&told_apart(own), &told_apart(&other)).into_iter().map(|(own, _)| own).collect()
                     };
                     Some(files.iter().enumerate().map(kept).collect())
                 });
@@ -163,7 +163,8 @@ impl HostTasks {
             }
             for (at, (own, file)) in files.iter_mut().enumerate() {
                 let other = others.get(at).map(|(_, text)| split(text)).unwrap_or_default();
-                let kept: Vec<usize> = alike(own, &other).into_iter().map(|(own, _)| own).collect();
+                let kept = alike(&told_apart(own), &told_apart(&other));
+                let kept: Vec<usize> = kept.into_iter().map(|(own, _)| own).collect();
                 let staying: Vec<&Vec<usize>> = around.iter().filter_map(|kept| kept.get(at)).collect();
                 for (at, line) in file.lines.iter_mut().enumerate() {
                     let stays = |kept: &&Vec<usize>| kept.contains(&at);
@@ -219,6 +220,21 @@ fn texts(prepared: &dyn Prepared) -> Vec<(String, String)> {
         _ => None,
     };
     change.ops.iter().filter_map(text).collect()
+}
+
+/// The lines, each bracket that closes with what it closes, and none with the comma that the next one asks for.
+fn told_apart(lines: &[String]) -> Vec<String> {
+    let mut open: Vec<String> = vec![];
+    let mut told = |line: &String| {
+        let line = line.trim_end().trim_end_matches(',');
+        let closes = line.trim_start().starts_with(['}', ']']);
+        let of = if closes { open.pop() } else { None }.unwrap_or_default();
+        if line.ends_with(['{', '[']) {
+            open.push(format!("{}{line}", open.last().map(String::as_str).unwrap_or_default()));
+        }
+        format!("{line}{of}")
+    };
+    lines.iter().map(&mut told).collect()
 }
 
 /// The lines that both have, in order: where each stands in the one and in the other.

@@ -51,8 +51,9 @@ pub(super) fn spans(from: usize, text: &str, reads: Vec<Arc<Read>>, plain: bool,
     let mut found = split(all(vec![one.of(vec![])]), from, &lines);
     for part in &one.parts {
         let range = part.range.start + from..(part.range.end + from).min(from + text.len());
-        // Its own line is one of another text.
-        let part = Span { range, reads: vec![one.of(part.reads.clone())], at: None, ..part.clone() };
+        // Its own line is one of another text: it stays with what was read from there.
+        let reads = part.placed().map(|(read, _)| read).collect();
+        let part = Span { range, reads: vec![one.of(reads)], at: None, ..part.clone() };
         found.extend(split(part, from, &lines));
     }
     found

@@ -30,6 +30,7 @@ mod includes;
 mod inventory;
 mod judging;
 mod keywords;
+mod lacking;
 mod late;
 mod lints;
 mod moved;

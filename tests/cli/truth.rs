@@ -7,7 +7,10 @@
 mod packages;
 mod playbooks;
 
-use crate::project::{Project, Tree};
+use crate::{
+    project::{Project, Tree},
+    sshd::run,
+};
 use playbooks::{Part, Playbook, Thing, part, rest, things};
 use proptest::{
     prelude::*,
@@ -16,7 +19,7 @@ use proptest::{
 };
 use regex::Regex;
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, os::unix::fs::symlink, sync::LazyLock};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink, process::Command, sync::LazyLock};
 
 /// How a task came out.
 #[derive(Debug)]
@@ -77,7 +80,7 @@ fn lay(project: &Project, things: &[Thing]) {
     for thing in things {
         let (at, is_made) = match thing {
             Thing::File(at, ..) | Thing::Link(at, _) => (path(at), false),
-            Thing::Folder(at) => (path(at), true),
+            Thing::Folder(at) | Thing::Giving(at, _) => (path(at), true),
             Thing::Rest(without, text) => {
                 let (folders, files) = rest(*without);
                 // Something else may be in the way.
@@ -99,6 +102,13 @@ fn lay(project: &Project, things: &[Thing]) {
                 fs::set_permissions(&at, std::os::unix::fs::PermissionsExt::from_mode(*mode)).unwrap();
             }
             Thing::Link(_, to) => symlink(path(to), &at).unwrap(),
+            Thing::Giving(_, list) => {
+                std::os::unix::fs::chown(&at, None, Some(2)).unwrap();
+                fs::set_permissions(&at, std::os::unix::fs::PermissionsExt::from_mode(0o2775)).unwrap();
+                if *list {
+                    run(Command::new("setfacl").args(["-m", "default:user:daemon:rwx"]).arg(&at));
+                }
+            }
             Thing::Folder(_) | Thing::Rest(..) => {}
         }
     }
@@ -197,6 +207,11 @@ fn law(
     let lost = done.iter().find(|(task, it)| {
         it.status == "failed" && shown.get(task).is_some_and(|shown| shown.status == "deferred")
     });
+    // Who would have notified it was blocked by a failure that only showed in the run.
+    let any_blocked = done.values().any(|it| it.status == "blocked");
+    let is_unheard = |now: &Came| {
+        any_blocked && now.status == "skipped" && ["after", "more", "last"].contains(&now.name.as_str())
+    };
     let lacks = |task: u64, now: &Came| now.lacks() && lost.is_some_and(|(lost, _)| task > *lost);
     // What fails in the plan keeps the run from beginning.
     for (task, shown) in shown.iter().filter(|_| may_act) {
@@ -205,6 +220,7 @@ fn law(
             || now.is_some_and(|now| {
                 // What it waits for failed, which only showed in the run.
                 now.status == "blocked" && any_failed
+                    || is_unheard(now)
                     || now.status == "failed" && (may_fail(now) || lacks(*task, now))
                     || brings_less(*task, now)
                     || is_after(&failed, *task, now)

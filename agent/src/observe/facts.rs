@@ -164,11 +164,12 @@ fn time(tree: &Tree) -> Time {
 fn login(passwd: &str) -> Login {
     let uid = rustix::process::geteuid().as_raw();
     let gid = rustix::process::getegid().as_raw();
-    let name = Names::default().owner(uid);
+    let mut names = Names::default();
+    let (name, group) = (names.owner(uid), names.owning_group(gid));
     let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid.to_string()));
     let field =
         |column: usize| line.and_then(|line| line.split(':').nth(column)).unwrap_or_default().to_string();
-    Login { name, uid, gid, home: field(5), shell: field(6) }
+    Login { name, uid, gid, group, home: field(5), shell: field(6) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Number of the form that the facts have; another one has been kept by another version.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// What is known of a host without asking it anything. Nothing is started to find it out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
@@ -279,6 +279,8 @@ pub struct Login {
     pub uid: u32,
     /// Number of its group.
     pub gid: u32,
+    /// Name of its group, or the number where it has none.
+    pub group: String,
     /// Home folder.
     pub home: String,
     /// Login shell.

@@ -1,25 +1,48 @@
 //! Access control lists: what another change of a file does to its list, and a list to the mode of its file.
 
-use super::Overlay;
+use super::{Overlay, list::List};
 use crate::{model::path_within, resource::Look};
-use agent::wire::{Answer, AttributeProbe, Kind, Probe, Query};
+use agent::wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Probe, Query};
 
 /// The bit of a folder that gives its group to what is made in it.
 const SETGID: u32 = 0o2000;
 
+fn list_of(path: &str, recursive: bool) -> Query {
+    Query::Run(Probe::Attribute(AttributeProbe::Acl { path: path.into(), recursive }))
+}
+
 impl Overlay {
-    /// Takes note of a list that is set: with entries of accounts, the group's bits of the mode are its mask. That of a folder hardly
-    /// anybody asks for, and whoever puts something into it asks for the folder.
+    /// Takes note of a list that is set: what it is then, and the mode that goes with it. Where that cannot be told, a file's mode is not known;
+    /// that of a folder hardly anybody asks for, and whoever puts something into it asks for the folder.
     pub(super) fn note_acl(
         &mut self,
         task: &str,
         path: &str,
+        entries: &[String],
         recursive: bool,
         real: &dyn Fn(&Query) -> Option<Answer>,
     ) {
+        if entries.iter().any(|entry| entry.starts_with("default:")) {
+            self.giving.push((path.into(), task.into(), self.seq));
+        }
         let meta = self.look_or(&Query::File { path: path.into() }, real);
-        let list = AttributeProbe::Acl { path: path.into(), recursive };
-        let is_file = match (meta, real(&Query::Run(Probe::Attribute(list)))) {
+        let own = list_of(path, false);
+        let list = match &meta {
+            Look::Known(Answer::Meta(Some(meta))) if !recursive => self.list_after(meta, &own, entries, real),
+            _ => None,
+        };
+        self.listed.push((path.into(), task.into(), self.seq, recursive));
+        if let (Look::Known(Answer::Meta(Some(meta))), Some(list)) = (&meta, list) {
+            let mode = meta.mode & !0o777 | list.mode();
+            if mode != meta.mode {
+                let (attrs, content) =
+                    (Attrs { mode: Some(mode), ..Attrs::default() }, self.content(path, real));
+                self.set(path, meta.kind.clone(), content, &attrs, mode, real);
+            }
+            self.answers.insert(own, (list.told(path), self.seq));
+            return;
+        }
+        let is_file = match (meta, real(&list_of(path, recursive))) {
             (Look::Known(Answer::Meta(Some(meta))), _) => matches!(meta.kind, Kind::File { .. }),
             (_, Some(Answer::Output(told))) => told.stdout.bytes().starts_with(b"f\t"),
             _ => false,
@@ -32,6 +55,56 @@ impl Overlay {
         }
     }
 
+    /// A list once these entries are set in it, or taken out, which have no rights then.
+    fn list_after(
+        &self,
+        meta: &Meta,
+        own: &Query,
+        entries: &[String],
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) -> Option<List> {
+        let mut list = match self.look_or(own, real) {
+            Look::Known(Answer::Output(told)) => match std::str::from_utf8(told.stdout.bytes()).ok()? {
+                "" => List::of_mode(meta),
+                text => List::read(text)?,
+            },
+            _ => return None,
+        };
+        for is_default in [false, true] {
+            let mut changed = vec![];
+            for entry in entries {
+                let (entry, default) =
+                    entry.strip_prefix("default:").map_or((&**entry, false), |entry| (entry, true));
+                if default != is_default {
+                    continue;
+                }
+                let (tag, rest) = entry.split_once(':')?;
+                let (who, rights) =
+                    rest.split_once(':').map_or((rest, None), |(who, rights)| (who, Some(rights)));
+                changed.push((format!("{tag}:{}:", self.number(tag, who, real)?), rights));
+            }
+            if !changed.is_empty() {
+                list.set(is_default, &changed);
+            }
+        }
+        Some(list)
+    }
+
+    fn number(&self, tag: &str, who: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<String> {
+        if who.is_empty() || who.parse::<u32>().is_ok() {
+            return Some(who.into());
+        }
+        let name = who.to_string();
+        let query = if tag == "user" { Query::User { name } } else { Query::Group { name } };
+        let number = match self.look_or(&query, real) {
+            Look::Known(Answer::User(Some(user))) => user.uid,
+            Look::Known(Answer::Group(Some(group))) => group.gid,
+            _ => return None,
+        };
+        // That of an account which is made before nobody knows.
+        Some(number).filter(|number| *number != u32::MAX).map(|number| number.to_string())
+    }
+
     /// Why it is not known what list, or which extended attribute, is at a path by then: a file that is there is written anew, or gets
     /// another mode.
     pub(super) fn unclear_attribute(&self, query: &Query, known_at: usize) -> Option<String> {
@@ -41,6 +114,21 @@ impl Overlay {
             _ => return None,
         };
         let concerns = |changed: &str| changed == path || recursive && path_within(changed, path);
+        if matches!(query, Query::Run(Probe::Attribute(AttributeProbe::Acl { .. }))) {
+            let sets = |(at, _, seq, below): &&(String, String, usize, bool)| {
+                *seq > known_at && (concerns(at) || *below && path_within(path, at))
+            };
+            if let Some((at, task, ..)) = self.listed.iter().find(sets) {
+                return Some(format!("`{task}` sets the access control list of {at}"));
+            }
+            let made = self.files.get(path).filter(|file| file.meta.is_some() && file.was.is_none());
+            let gives = |(folder, _, seq): &&(String, String, usize)| {
+                path != folder && path_within(path, folder) && made.is_some_and(|made| made.seq > *seq)
+            };
+            if let Some((folder, task, _)) = self.giving.iter().find(gives) {
+                return Some(format!("`{task}` gives what is made in {folder} a list"));
+            }
+        }
         let changed = |(at, file): &(&String, &super::Predicted)| {
             concerns(at.as_str()) && file.was.is_some() && file.seq > known_at
         };
@@ -66,10 +154,10 @@ impl Overlay {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tree::output, *};
     use agent::{
         secret::Content,
-        wire::{Attrs, Meta, Op, Output},
+        wire::{Op, Output},
     };
 
     fn meta(kind: Kind, mode: u32) -> Answer {
@@ -142,6 +230,32 @@ mod tests {
         // Whoever puts something into a folder asks for it.
         let overlay = after(&[set("/d")]);
         assert!(!is_unclear(&overlay, &stat("/d")) && !is_unclear(&overlay, &stat("/d/f")));
+    }
+
+    #[test]
+    fn a_mode_is_told_where_the_list_is_known() {
+        let real = |query: &Query| match query {
+            Query::Run(_) => Some(output("f\t1\tuser::rw-,group::r--,other::r--\t-\t/d/f\n")),
+            query => real(query),
+        };
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", &[set("/d/f")], &[], &[], &real);
+        let mode = |overlay: &Overlay| match overlay.look(&Query::File { path: "/d/f".into() }, &[]) {
+            Some(Look::Known(Answer::Meta(Some(meta)))) => meta.mode,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(mode(&overlay), 0o664);
+        let wider = Op::SetAcl {
+            path: "/d/f".into(),
+            entries: vec!["user:2:rwx".into()],
+            remove: false,
+            recursive: false,
+        };
+        overlay.add("u", &[wider], &[], &[], &real);
+        assert_eq!(mode(&overlay), 0o674);
+        let expected =
+            output("f\t1\tuser::rw-,user:1:rw-,user:2:rwx,group::r--,mask::rwx,other::r--\t-\t/d/f\n");
+        assert!(matches!(overlay.look(&list("/d/f"), &[]), Some(Look::Known(told)) if told == expected));
     }
 
     #[test]

@@ -59,6 +59,26 @@ impl Overlay {
         nearest.filter(|(_, file)| is_link(file)).map(|(link, _)| link)
     }
 
+    pub(super) fn put(
+        &mut self,
+        path: &str,
+        meta: Option<Meta>,
+        content: Option<Content>,
+        made: Option<usize>,
+        real: &dyn Fn(&Query) -> Option<Answer>,
+    ) {
+        let was = self.was(path, real);
+        self.files.insert(path.into(), Predicted { meta, content, seq: self.seq, was, made });
+    }
+
+    pub(super) fn was(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<Meta> {
+        match (self.files.get(path), real(&Query::File { path: path.into() })) {
+            (Some(known), _) => known.was.clone(),
+            (None, Some(Answer::Meta(meta))) => meta,
+            _ => None,
+        }
+    }
+
     /// What a file will hold, as far as that is known.
     pub(super) fn content(&self, path: &str, real: &dyn Fn(&Query) -> Option<Answer>) -> Option<Content> {
         match self.look_or(&Query::Read { path: path.into(), limit: 1 << 20, secret: false }, real) {

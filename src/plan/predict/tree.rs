@@ -9,7 +9,7 @@ use agent::{
 };
 use std::collections::BTreeMap;
 
-fn output(text: &str) -> Answer {
+pub(super) fn output(text: &str) -> Answer {
     Answer::Output(Output { code: 0, stdout: Content::from(text), stderr: Content::from("") })
 }
 

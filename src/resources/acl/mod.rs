@@ -6,9 +6,9 @@ use self::entry::{Entry, Rights, Tag};
 use super::shared::{HostPath, Presence};
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic},
+    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State, Topic},
 };
-use agent::wire::{AttributeProbe, Kind, Op, Probe, Query};
+use agent::wire::{Answer, AttributeProbe, Kind, Op, Probe, Query};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -293,6 +293,9 @@ acl:
             let output = seen.run(spec.probe())?;
             let text = String::from_utf8_lossy(output.stdout.bytes()).into_owned();
             all.extend(text.lines().filter_map(Alike::read));
+            if all.is_empty() {
+                all.push(of_new(spec, seen)?);
+            }
         }
         let mut state = IndexMap::new();
         for entry in &entries {
@@ -341,6 +344,48 @@ acl:
     fn effects(_: &Spec, _: &AclState, _: &AclState, _: &[Op]) -> Vec<Effect> {
         vec![]
     }
+}
+
+/// The list that a file has which an earlier task makes: that of its mode, unless the folder has one for what is made in it.
+fn of_new(spec: &Spec, seen: &Seen) -> Observe<Alike> {
+    let path = &*spec.path;
+    let meta = seen.meta(path)?;
+    let mode = meta.as_ref().map_or(0, |meta| meta.mode);
+    let folder = meta.is_some_and(|meta| meta.kind == Kind::Folder);
+    let above = path.match_indices('/').map(|(at, _)| &path[..at.max(1)]).rev();
+    let list = |path: &str| {
+        let (path, recursive) = (path.to_string(), false);
+        Query::Run(Probe::Attribute(AttributeProbe::Acl { path, recursive }))
+    };
+    let below = Query::List { path: path.into() };
+    if folder && spec.recursive && matches!(seen.get(below)?, Answer::Names(Some(names)) if !names.is_empty())
+    {
+        return Err(Pause::NotYet(format!("what is in {path} is made before")));
+    }
+    let above: Vec<Query> = above.map(list).collect();
+    let lists = seen.each(above.clone())?;
+    // Some of the folders may be made before as well.
+    above.iter().for_each(|query| seen.leave_open(query));
+    for answer in lists {
+        let Answer::Output(output) = answer else { continue };
+        let text = String::from_utf8_lossy(output.stdout.bytes()).into_owned();
+        // The nearest that is there counts.
+        let Some(nearest) = text.lines().find_map(Alike::read) else { continue };
+        if nearest.default.is_empty() {
+            break;
+        }
+        let why = format!("{path} takes over the list that {} has for what is made in it", nearest.first);
+        return Err(Pause::NotYet(why));
+    }
+    let rights = |shift: u32| -> String {
+        [(4, 'r'), (2, 'w'), (1, 'x')]
+            .iter()
+            .map(|(bit, letter)| if mode >> shift & bit != 0 { *letter } else { '-' })
+            .collect()
+    };
+    let access =
+        [("user", 6), ("group", 3), ("other", 0)].map(|(of, shift)| format!("{of}::{}", rights(shift)));
+    Ok(Alike { folder, count: 1, access: access.into(), default: vec![], first: path.into() })
 }
 
 fn wanted(entries: &[Entry]) -> IndexMap<String, String> {

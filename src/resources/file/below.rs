@@ -123,14 +123,14 @@ impl Spec {
             whole += alike.count;
             let mut moves = false;
             if let Some(wanted) = &want.owner {
-                let number = || Ok(seen.user(&alike.owner)?.map(|user| user.uid));
+                let number = |name: &str| Ok(seen.user(name)?.map(|user| user.uid));
                 if same_owner(wanted, &alike.owner, number)? != *wanted {
                     owners.add(&alike.owner, alike);
                     moves = true;
                 }
             }
             if let Some(wanted) = &want.group {
-                let number = || Ok(seen.group(&alike.group)?.map(|group| group.gid));
+                let number = |name: &str| Ok(seen.group(name)?.map(|group| group.gid));
                 if same_owner(wanted, &alike.group, number)? != *wanted {
                     groups.add(&alike.group, alike);
                     moves = true;

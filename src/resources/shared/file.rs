@@ -154,13 +154,13 @@ pub fn observe_entry(path: &HostPath, named: &Attrs, seen: &Seen) -> Observe<(Fi
 pub fn owners_of(meta: &Meta, named: &Attrs, seen: &Seen) -> Observe<(Option<String>, Option<String>)> {
     let owner = match &named.owner {
         Some(wanted) => {
-            Some(same_owner(wanted, &meta.owner, || Ok(seen.user(&meta.owner)?.map(|user| user.uid)))?)
+            Some(same_owner(wanted, &meta.owner, |name| Ok(seen.user(name)?.map(|user| user.uid)))?)
         }
         None => None,
     };
     let group = match &named.group {
         Some(wanted) => {
-            Some(same_owner(wanted, &meta.group, || Ok(seen.group(&meta.group)?.map(|group| group.gid)))?)
+            Some(same_owner(wanted, &meta.group, |name| Ok(seen.group(name)?.map(|group| group.gid)))?)
         }
         None => None,
     };
@@ -181,20 +181,23 @@ pub fn link_ops(path: &HostPath, from: &FileState, to: &FileState) -> Vec<Op> {
     }
 }
 
-/// What is found, as a number where a number is wanted and the host says the name of the same.
+/// What is found, as it is wanted where one is a number and the other the name of the same: a host says the name, an earlier task may have
+/// given the number.
 ///
 /// # Errors
-/// Those of `number`, which tells that of the name.
+/// Those of `number`, which tells that of a name.
 pub fn same_owner(
     wanted: &str,
     found: &str,
-    number: impl FnOnce() -> Observe<Option<u32>>,
+    number: impl FnOnce(&str) -> Observe<Option<u32>>,
 ) -> Observe<String> {
-    let numeric = |text: &str| text.parse::<u32>().is_ok();
-    if wanted == found || !numeric(wanted) || numeric(found) {
-        return Ok(found.into());
-    }
-    Ok(number()?.filter(|n| n.to_string() == wanted).map_or_else(|| found.into(), |n| n.to_string()))
+    let (name, id) = match (wanted.parse::<u32>(), found.parse::<u32>()) {
+        (Ok(id), Err(_)) => (found, id),
+        (Err(_), Ok(id)) => (wanted, id),
+        _ => return Ok(found.into()),
+    };
+    let is_same = number(name)? == Some(id);
+    Ok(if is_same { wanted } else { found }.into())
 }
 
 /// The folder that will hold a new entry. Fine when an earlier task may make it.

@@ -253,6 +253,11 @@ impl<C: CommandLine> Params<C> {
         }
     }
 
+    /// The command, when it has to run and does not only look.
+    pub fn runs(&self) -> Option<Op> {
+        self.ops(&Act::default()).pop().filter(|_| self.changes)
+    }
+
     /// The command as a question, when it only looks.
     pub fn look(&self) -> Option<Query> {
         let argv = self.argv().ok().filter(|_| !self.changes)?;

@@ -97,19 +97,59 @@ fn what_is_merged_from_a_mapping_is_said_where_it_stands() {
     );
 }
 
+/// A bracket closes what was opened, and goes with that alone.
+#[test]
+fn a_bracket_is_there_for_what_it_closes() {
+    let values = "{one: \"{{xs}}\", two: \"{{ys}}\", three: [\"{{zs}}\"]}";
+    let project = Project::tasks(&format!(
+        "    - {{name: merged, json_merge: {{path: \"{{{{home}}}}/merged.json\", values: {values}}}}}\n"
+    ));
+    project.write("group_vars/all.yml", "xs: {a: 1, b: 2}\nys: {a: 2, in: {b: 3}}\nzs: {c: 4}\n");
+    let ran = explain(&project, "merged.json");
+    let mut shown: Vec<(String, String)> = vec![];
+    for line in ran.exits(0).out.lines().map(str::trim) {
+        match line.strip_prefix("+ ") {
+            Some(text) => shown.push((text.trim().into(), String::new())),
+            None => {
+                let name = line.strip_prefix("if ").unwrap_or(line).split_whitespace().next();
+                let of = shown.last_mut().filter(|_| line.contains("group_vars"));
+                of.into_iter().for_each(|(_, of)| *of += name.unwrap_or_default());
+            }
+        }
+    }
+    let shown: Vec<(&str, &str)> = shown.iter().map(|(text, of)| (&**text, &**of)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("\"a\": 1,", "xs"),
+            ("\"b\": 2", "xs"),
+            ("\"a\": 2,", "ys"),
+            ("\"in\": {", "ys"),
+            ("\"b\": 3", "ys"),
+            ("}", "ys"),
+            ("{", "zs"),
+            ("\"c\": 4", "zs"),
+            ("}", "zs"),
+        ],
+        "{}",
+        ran.out
+    );
+}
+
 /// A text of many lines is changed in the line that is named.
 #[test]
 fn a_line_of_a_block_names_its_own_line() {
     let project = Project::tasks(
         "    - {name: text, copy: {dest: \"{{home}}/text\", content: \"{{text}}\"}}\n    \
          - {name: within, template: {src: within, dest: \"{{home}}/within\"}}\n    \
+         - {name: other, copy: {dest: \"{{home}}/other\", content: \"{{other}}\"}}\n    \
          - {name: folded, copy: {dest: \"{{home}}/folded\", content: \"{{folded}}\"}}\n",
     );
     project.write("templates/within", "begin\n{{text}}\nend\n");
     project.write(
         "group_vars/all.yml",
         "zone: z\nxs: [1, 2]\ntext: |\n  first\n\n    second {{zone}}\n  {{#each xs}}\n  x{{this}} !\n  {{/each}}\n  {{#if zone}}\n  \
-         third\n  {{/if}}\n  last\nfolded: >\n  a\n  b\n\n  c\n",
+         third\n  {{/if}}\n  last\nfolded: >\n  a\n  b\n\n  c\nother: \"{{text}}\"\n",
     );
     let own = |line: usize| format!("text group_vars/all.yml:{line} a text of 7 lines");
     for (name, before) in [("text", 0), ("within", 1)] {
@@ -122,6 +162,13 @@ fn a_line_of_a_block_names_its_own_line() {
         assert_eq!(of(4, "x1 !")[0], own(8));
         assert_eq!(of(5, "x2 !")[0], own(8));
         assert_eq!(of(6, "third")[0], own(11));
+    }
+    // Also where it comes by another variable.
+    for (line, text, at) in [(1, "first", 4), (3, "second z", 6), (5, "x2 !", 8)] {
+        let ran = explain(&project, &format!("other:{line}"));
+        let of = below(&ran.exits(0).out, text);
+        assert_eq!(of[0], "other group_vars/all.yml:19 a text of 7 lines");
+        assert!(of[1].split(' ').take(3).eq(["<-", "text", &*format!("group_vars/all.yml:{at}")]), "{of:?}");
     }
     // What is folded has no lines of its own: its beginning is named.
     let folded = explain(&project, "folded");

@@ -11,6 +11,8 @@ use proptest::{prelude::*, sample::select};
 pub enum Thing {
     File(&'static str, &'static str, u32),
     Folder(&'static str),
+    /// That gives its group and, maybe, a list to what is made in it.
+    Giving(&'static str, bool),
     Link(&'static str, &'static str),
     /// The folders, and nearly all files that may be asked for, where nothing else is: which are left out, and what is in them.
     Rest(u32, &'static str),
@@ -63,6 +65,7 @@ fn thing() -> impl Strategy<Value = Thing> {
         8 => (select(&FILES[..]), select(&TEXTS[..]), select(vec![0o644, 0o600, 0o755]))
             .prop_map(|(path, text, mode)| Thing::File(path, text, mode)),
         2 => select(&FOLDERS[..]).prop_map(Thing::Folder),
+        1 => (select(&FOLDERS[..]), any::<bool>()).prop_map(|(path, list)| Thing::Giving(path, list)),
         1 => (select(&FILES[..]), select(&FILES[..])).prop_map(|(path, to)| Thing::Link(path, to)),
     ]
 }
@@ -110,6 +113,16 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
     let octal = || select(&MODES[..3]);
     let word = || select(vec!["one", "two", "k", "x=1", "A=2", "new line"]);
     let of = |text: &str| text.to_owned();
+    // Names and numbers of the same, among others.
+    let owner = || select(vec!["daemon", "\"1\"", "root", "\"64321\""]);
+    let group = || select(vec!["bin", "\"2\"", "daemon", "root"]);
+    let owned = move || {
+        (proptest::option::of(owner()), proptest::option::of(group())).prop_map(|(owner, group)| {
+            let owner = owner.map(|owner| format!(", owner: {owner}")).unwrap_or_default();
+            owner + &group.map(|group| format!(", group: {group}")).unwrap_or_default()
+        })
+    };
+    let entry = || select(vec!["user:daemon:rX", "user:daemon:rw", "group:2:rwX", "mask::r", "user::rw"]);
     let of_file = prop_oneof![
         4 => (text(), proptest::option::of(octal())).prop_map(|(text, mode)| {
             let mode = mode.map(|mode| format!(", mode: \"{mode}\"")).unwrap_or_default();
@@ -118,6 +131,14 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
         2 => mode().prop_map(|mode| format!("file: {{path: \"@\", mode: \"{mode}\"}}")),
         1 => Just(of("file: {path: \"@\", state: absent, recursive: true}")),
         1 => Just(of("file: {path: \"@\", state: touch}")),
+        3 => (select(vec!["file: {path: \"@\"", "copy: {dest: \"@\", content: x", "file: {path: \"@\", mode: \"4755\""]), owned())
+            .prop_map(|(what, owned)| format!("{what}{owned}}}")),
+        2 => (entry(), any::<bool>()).prop_map(|(entry, absent)| match entry.split(':').collect::<Vec<_>>()[..] {
+            [kind, who, _] if absent && !who.is_empty() => {
+                format!("acl: {{path: \"@\", entries: [\"{kind}:{who}\"], state: absent}}")
+            }
+            _ => format!("acl: {{path: \"@\", entries: [\"{entry}\"]}}"),
+        }),
         1 => file().prop_map(|from| format!("copy: {{src: \"{{{{home}}}}/{from}\", dest: \"@\", remote_src: true}}")),
         1 => file().prop_map(|from| format!("file: {{src: \"{{{{home}}}}/{from}\", path: \"@.hard\", state: hard}}")),
         3 => (word(), any::<bool>())
@@ -159,6 +180,15 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
         }),
         1 => Just(of("file: {path: \"@\", state: absent, recursive: true}")),
         1 => Just(of("file: {path: \"@\", state: directory, recurse: true, mode: \"u=rwX,go=\"}")),
+        2 => (owned(), any::<bool>(), proptest::option::of(select(vec!["2775", "0755"]))).prop_map(|(owned, below, mode)| {
+            let below = if below { ", recurse: true" } else { "" };
+            let mode = mode.filter(|_| below.is_empty()).map(|mode| format!(", mode: \"{mode}\"")).unwrap_or_default();
+            format!("file: {{path: \"@\", state: directory{below}{owned}{mode}}}")
+        }),
+        2 => (entry(), any::<bool>(), any::<bool>()).prop_map(|(entry, default, below)| {
+            let default = if default { "default:" } else { "" };
+            format!("acl: {{path: \"@\", entries: [\"{default}{entry}\"], recursive: {below}}}")
+        }),
     ];
     prop_oneof![
         24 => (of_file, file()),
