@@ -108,24 +108,7 @@ fn look(spec: &Spec, password: Option<&Password>, seen: &Seen) -> Observe<Shadow
 impl Resource for User {
     const NAME: &'static str = "user";
     const TOPIC: Topic = Topic::System;
-    const FACETS: &'static [&'static str] = &[
-        "user",
-        "uid",
-        "group",
-        "groups",
-        "home",
-        "home files",
-        "shell",
-        "comment",
-        "password",
-        "password lock",
-        "password expire max",
-        "password expire min",
-        "password expire warn",
-        "password expire disable",
-        "expires",
-        "confirmed",
-    ];
+    const FACETS: &'static [&'static str] = spec::FACETS;
     const UNTOLD: &'static [Untold] = &[Untold::Home];
     const EXAMPLE: &'static str =
         "name: The account for deployments\nuser:\n  name: deploy\n  shell: /bin/bash\n  groups: [sudo]\n";

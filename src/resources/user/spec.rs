@@ -11,6 +11,26 @@ use agent::wire::PasswordAge;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// What a diff may show.
+pub const FACETS: &[&str] = &[
+    "user",
+    "uid",
+    "group",
+    "groups",
+    "home",
+    "home files",
+    "shell",
+    "comment",
+    "password",
+    "password lock",
+    "password expire max",
+    "password expire min",
+    "password expire warn",
+    "password expire disable",
+    "expires",
+    "confirmed",
+];
+
 /// Makes sure that an account exists, with the properties that are named, or does not exist.
 ///
 /// What is not named stays as it is. A new account can log in with a key only, unless `password` is given. Removing an account leaves its
