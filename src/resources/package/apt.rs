@@ -19,10 +19,9 @@ pub fn text(output: &Output) -> String {
 }
 
 pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
-    if let Some(file) = named.iter().filter(|_| spec.deb.is_none()).find_map(|one| one.file.as_ref()) {
-        return Err(Fault::new(format!("{file} is for hosts with dnf"))
-            .hint("`deb` is for a `.deb` file")
-            .into());
+    if spec.rpm.is_some() {
+        let fault = Fault::new("`rpm` is for hosts with dnf");
+        return Err(fault.hint("for apt: `deb`, with the path of a `.deb` file").into());
     }
     let named = &super::file::read(named.to_vec(), Manager::Apt, seen)?;
     let answers = seen.each(named.iter().map(|one| status_query(&one.name)))?;

@@ -20,7 +20,7 @@ pub fn observe(spec: &Spec, named: &[Named], seen: &Seen) -> Observe<Packages> {
     for (given, key, instead) in [
         (spec.hold.is_some(), "hold", "name a version, or write `exclude` in /etc/dnf/dnf.conf"),
         (spec.default_release.is_some(), "default_release", "name a version"),
-        (spec.deb.is_some(), "deb", "the path of an `.rpm` file stands in `name`"),
+        (spec.deb.is_some(), "deb", "for dnf: `rpm`, with the path of an `.rpm` file"),
     ] {
         if given {
             return Err(Fault::new(format!("`{key}` is for hosts with apt")).hint(instead).into());

@@ -11,11 +11,11 @@ use crate::{
 };
 use agent::wire::{Kind, PackageTool, Probe};
 
-/// The path of a file, when a name is one.
+/// Refuses a name that is meant as a file.
 ///
 /// # Errors
-/// A fault that says what to write instead of what is no file of dnf's.
-pub fn in_name(word: &str) -> Result<Option<HostPath>, Fault> {
+/// A fault that says where it stands.
+pub fn no_name(word: &str) -> Result<(), Fault> {
     if word.contains("://") {
         let fault = Fault::new(format!("`{}` is a URL", word.escape_debug()));
         return Err(
@@ -23,17 +23,11 @@ pub fn in_name(word: &str) -> Result<Option<HostPath>, Fault> {
         );
     }
     if !word.starts_with('/') {
-        return Ok(None);
+        return Ok(());
     }
-    let path = HostPath::new(word).map_err(|why| match why.split_once("\nhint: ") {
-        Some((why, hint)) => Fault::new(why).hint(hint),
-        None => Fault::new(why),
-    })?;
-    if path.ends_with(".deb") {
-        return Err(Fault::new(format!("`{path}` is no name")).hint(format!("for apt: `deb: {path}`")));
-    }
-    check(&path, ".rpm")?;
-    Ok(Some(path))
+    let parameter = if word.ends_with(".deb") { "deb" } else { "rpm" };
+    Err(Fault::new(format!("`{}` is a path and no name", word.escape_debug()))
+        .hint(format!("a file of the host stands in `{parameter}`")))
 }
 
 /// Refuses what apt and dnf would not take for a file, or for several.
@@ -57,18 +51,11 @@ pub fn check(path: &HostPath, ending: &str) -> Result<(), Fault> {
 
 /// The packages by their names, with the versions that are in files.
 pub fn read(named: Vec<Named>, manager: Manager, seen: &Seen) -> Observe<Vec<Named>> {
-    let mut all: Vec<Named> = vec![];
-    for one in named {
-        let one = match one.file.clone() {
-            Some(file) => ask(file, manager, seen)?,
-            None => one,
-        };
-        if all.iter().any(|other| other.name == one.name) {
-            return Err(Fault::new(format!("`{}` is named twice", one.name)).hint("name it once").into());
-        }
-        all.push(one);
-    }
-    Ok(all)
+    let read = |one: Named| match one.file.clone() {
+        Some(file) => ask(file, manager, seen),
+        None => Ok(one),
+    };
+    named.into_iter().map(read).collect()
 }
 
 fn ask(file: HostPath, manager: Manager, seen: &Seen) -> Observe<Named> {
@@ -101,9 +88,8 @@ fn ask(file: HostPath, manager: Manager, seen: &Seen) -> Observe<Named> {
 }
 
 impl Spec {
-    /// The files that packages are installed from.
-    pub fn files(&self) -> impl Iterator<Item = HostPath> {
-        let in_names = self.name.0.iter().filter_map(|word| in_name(word).ok()?);
-        self.deb.iter().cloned().chain(in_names)
+    /// The file that a package is installed from.
+    pub fn file(&self) -> Option<&HostPath> {
+        self.deb.as_ref().or(self.rpm.as_ref())
     }
 }

@@ -30,26 +30,28 @@ impl Resource for Package {
     const EXAMPLE: &'static str =
         "name: What every host needs\npackage:\n  name: [ca-certificates, nftables]\n  state: present\n";
     const FREE: Option<&'static str> = Some("name");
-    const CONTENT: &'static [&'static str] = &["version", "default_release"];
+    const CONTENT: &'static [&'static str] = &["name", "version", "default_release"];
     type Spec = spec::Spec;
     type State = Packages;
 
     fn address(spec: &Self::Spec) -> Option<Address> {
         // A list of several is nobody's alone: overlapping lists that agree are common.
         let [name] = spec.name.0.as_slice() else { return None };
-        // Which package is in a file, the host has to tell.
-        (!name.starts_with('/')).then(|| owned(name.split('=').next().unwrap_or(name)))
+        Some(owned(name.split('=').next().unwrap_or(name)))
     }
 
     fn also_known_as(spec: &Self::Spec, seen: &Seen) -> Observe<Vec<Address>> {
         let named = spec.named()?;
-        let ([_], Some(_)) = (named.as_slice(), spec.files().next()) else { return Ok(vec![]) };
+        // Which package is in a file, the host has to tell.
+        if spec.file().is_none() {
+            return Ok(vec![]);
+        }
         let named = file::read(named.clone(), manager(spec, &named, seen)?, seen)?;
         Ok(named.iter().map(|one| owned(&one.name)).collect())
     }
 
     fn footprint(spec: &Self::Spec) -> Footprint {
-        Footprint::writes(package_areas()).and_reads(spec.files().map(|file| file.area()))
+        Footprint::writes(package_areas()).and_reads(spec.file().map(|file| file.area()))
     }
 
     fn observe(spec: &Self::Spec, seen: &Seen) -> Observe<Packages> {

@@ -23,13 +23,14 @@ const DAY: u32 = 24 * 3600;
 pub struct Spec {
     /// One name or a list of names, each with a version if wanted: `nginx`, `nginx=1.22.*`. A name that only others provide
     /// (`mail-transport-agent`, with dnf `smtp-server`) counts as installed where one of them is; `latest` and `hold` are then about that one,
-    /// and with dnf `absent` about each of them. With dnf also the path of an `.rpm` file on the host, as `deb` is for apt.
-    /// Needed, but in a task with `deb`, `upgrade` or `update_cache`.
+    /// and with dnf `absent` about each of them. Needed, but in a task with `deb`, `rpm`, `upgrade` or `update_cache`.
     #[serde(default)]
     pub name: OneOrMany<String>,
     /// The path of a `.deb` file on the host, in place of `name`: `copy` or `get_url` brings it in a task before. It is installed in the
     /// version that it holds, with what it needs. For apt. Default: none.
     pub deb: Option<HostPath>,
+    /// The path of an `.rpm` file on the host, as `deb` is for apt. For dnf. Default: none.
+    pub rpm: Option<HostPath>,
     /// The version of the only name; `*` and `?` stand for any text and any letter, of what fits the newest is taken. One that is lower than the installed
     /// one is refused without `allow_downgrade`. Default: any that is installed, else the newest.
     pub version: Option<String>,
@@ -121,7 +122,7 @@ impl Spec {
     }
 
     fn names_nothing(&self) -> bool {
-        self.name.0.is_empty() && self.deb.is_none()
+        self.name.0.is_empty() && self.file().is_none()
     }
 
     /// After how many seconds the lists are old, where their age matters whether or not something is installed.
@@ -137,15 +138,13 @@ impl Spec {
     /// The packages, when nothing contradicts.
     pub fn named(&self) -> Result<Vec<Named>, Fault> {
         let mut named: Vec<Named> = vec![];
-        if let Some(deb) = &self.deb {
-            file::check(deb, ".deb")?;
-            named.push(Named { name: deb.to_string(), version: None, file: Some(deb.clone()) });
+        for (file, ending) in [(&self.deb, ".deb"), (&self.rpm, ".rpm")] {
+            let Some(file) = file else { continue };
+            file::check(file, ending)?;
+            named.push(Named { name: file.to_string(), version: None, file: Some(file.clone()) });
         }
         for word in &self.name.0 {
-            if let Some(file) = file::in_name(word)? {
-                named.push(Named { name: file.to_string(), version: None, file: Some(file) });
-                continue;
-            }
+            file::no_name(word)?;
             let (name, version) = word.split_once('=').map_or((word.as_str(), None), |(n, v)| (n, Some(v)));
             check_name(name)?;
             named.push(Named { name: name.into(), version: version.map(Into::into), file: None });
@@ -155,11 +154,14 @@ impl Spec {
                 return Err(Fault::new(format!("`{}` is named twice", one.name)).hint("name it once"));
             }
         }
-        let in_file = named.iter().any(|one| one.file.is_some());
-        if self.deb.is_some() && !self.name.0.is_empty() {
-            return Err(Fault::new("`deb` and `name` exclude each other").hint("write two tasks"));
+        let given =
+            [("deb", self.deb.is_some()), ("rpm", self.rpm.is_some()), ("name", !self.name.0.is_empty())];
+        let given: Vec<_> = given.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+        if let [one, other, ..] = given[..] {
+            let fault = Fault::new(format!("`{one}` and `{other}` exclude each other"));
+            return Err(fault.hint("write two tasks"));
         }
-        if in_file && (self.version.is_some() || self.state != Wanted::Present) {
+        if self.file().is_some() && (self.version.is_some() || self.state != Wanted::Present) {
             let fault = Fault::new("a file holds one version, and is installed by `state: present`");
             return Err(fault.hint("for anything else name the package, not the file"));
         }
@@ -184,7 +186,9 @@ impl Spec {
             || self.cache_valid_time.is_some();
         if named.is_empty() && !acts {
             let fault = Fault::new("`name` is missing");
-            return Err(fault.hint("or write `deb`, `upgrade`, `autoremove`, `update_cache` or `repair`"));
+            return Err(
+                fault.hint("or write `deb`, `rpm`, `upgrade`, `autoremove`, `update_cache` or `repair`")
+            );
         }
         let moves = |one: &Named| one.version.is_some() || one.file.is_some() || self.state == Wanted::Latest;
         if self.only_upgrade && (named.is_empty() || !named.iter().all(moves)) {
