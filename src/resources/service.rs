@@ -93,8 +93,10 @@ pub struct ServiceState {
     masked: Option<&'static str>,
     /// The definition, where the task is about it.
     definition: Option<&'static str>,
-    /// The connection came by it, and it is to be stopped or started anew.
+    /// The connection came by it, and it is to be stopped or started anew; or it may take that over.
     ours: bool,
+    /// The way back leaves it running.
+    stays: bool,
 }
 
 /// Whether the connection stands on the unit and the task takes it away or starts it anew. Refuses what leaves no way in.
@@ -104,10 +106,10 @@ fn ours(spec: &Spec, name: &str, now: &Unit, seen: &Seen) -> Observe<bool> {
         disables: spec.enabled == Some(false) && now.boot_word() == "enabled",
         masks: spec.masked == Some(true) && now.masked_word() == "no",
     };
-    // One that starts may take the interface from who looks after it.
-    let starts = spec.state == Some(Wanted::Started) && !now.runs() && way_in::is_of_the_network(name);
-    let acts = Service::acts(spec) || starts;
-    Ok(way_in::guard(name, loss, seen)? || acts && way_in::is_ours(name, seen)?)
+    let starts = spec.state == Some(Wanted::Started) && !now.runs();
+    Ok(way_in::guard(name, loss, seen)?
+        || Service::acts(spec) && way_in::is_ours(name, seen)?
+        || starts && way_in::takes_over(name, seen)?)
 }
 
 impl State for ServiceState {
@@ -172,6 +174,7 @@ impl Resource for Service {
             return Err(fault.hint(hint).into());
         }
         let ours = ours(spec, &name, &unit, seen)?;
+        let stays = unit.runs() || ours && spec.starts() && !way_in::may_be_stopped(&name, seen)?;
         // Whatever brings the unit may also start it, and enable it, as packages of Debian do. What is not there neither runs nor starts.
         let wants_it = spec.starts() || spec.enabled == Some(true);
         let wants_none = spec.state == Some(Wanted::Stopped) || spec.enabled == Some(false);
@@ -185,7 +188,7 @@ impl Resource for Service {
         let definition =
             spec.daemon_reload.then_some(if unit.needs_reload { "changed on disk" } else { "loaded" });
         let masked = spec.masked.map(|_| unit.masked_word());
-        Ok(ServiceState { name, unit, run, boot, masked, definition, ours })
+        Ok(ServiceState { name, unit, run, boot, masked, definition, ours, stays })
     }
 
     fn desired(spec: &Spec, observed: &ServiceState) -> Result<ServiceState, Fault> {
@@ -233,6 +236,7 @@ impl Resource for Service {
             definition: spec.daemon_reload.then_some("loaded"),
             unit: after,
             ours: observed.ours,
+            stays: observed.stays,
         })
     }
 
@@ -242,12 +246,14 @@ impl Resource for Service {
         if from.ours && from.run != to.run {
             let revert = match spec.state {
                 Some(Wanted::Stopped) => vec![systemctl("start", name)],
-                _ => way_in::as_before(&from.name, from.unit.runs()),
+                _ => way_in::as_before(&from.name, from.stays),
             };
             // Nor may it start at the next boot.
             let enables = from.boot != to.boot && spec.enabled == Some(true) && !from.unit.runs();
             let disable = enables.then(|| systemctl("disable", name));
-            let revert = disable.into_iter().chain(revert).collect();
+            let unmasks = from.masked != to.masked && spec.masked == Some(false);
+            let mask = unmasks.then(|| systemctl("mask", name));
+            let revert = disable.into_iter().chain(mask).chain(revert).collect();
             let token = way_in::token(&from.name);
             ops.push(Op::Arm { token, seconds: spec.confirm_within, revert });
         }

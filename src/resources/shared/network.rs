@@ -62,9 +62,30 @@ pub fn others(name: &str) -> impl Iterator<Item = &'static str> {
     MANAGERS.into_iter().map(|(manager, _)| manager).filter(move |manager| *manager != name)
 }
 
-/// What starts a unit again with the next word from the kernel.
-pub fn with_it(name: &str) -> Option<&'static str> {
-    (name == "systemd-networkd.service").then_some("systemd-networkd.socket")
+/// A socket and the unit that it starts with the next word from the kernel.
+const SOCKET: (&str, &str) = ("systemd-networkd.socket", MANAGERS[1].0);
+
+/// The unit of the network that runs once this one is started.
+pub fn started_by(name: &str) -> Option<&'static str> {
+    if name == SOCKET.0 { Some(SOCKET.1) } else { manager(name) }
+}
+
+/// What would start a unit again.
+pub fn socket_of(manager: &str) -> Option<&'static str> {
+    (manager == SOCKET.1).then_some(SOCKET.0)
+}
+
+/// Whether it takes down the interface that the connection came by when it stops, although it does not run: ifupdown takes down what it has
+/// brought up, also where it has failed or udev had it do so.
+///
+/// # Errors
+/// The question.
+pub fn takes_down(manager: &str, seen: &Seen) -> Observe<bool> {
+    if manager != MANAGERS[0].0 {
+        return Ok(false);
+    }
+    let said = seen.run(Probe::Carriers)?;
+    Ok(String::from_utf8_lossy(said.stdout.bytes()).lines().any(|carrier| carrier == manager))
 }
 
 /// The other units, and what they say.

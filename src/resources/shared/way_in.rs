@@ -70,9 +70,25 @@ pub fn is_one(name: &str) -> bool {
     !beside(name).is_empty() || network::manager(name).is_some()
 }
 
-/// Whether it makes the network.
-pub fn is_of_the_network(name: &str) -> bool {
-    network::manager(name).is_some()
+/// Whether a unit that does not run may take the interface from who looks after it, once it is started, and the connection came by ssh.
+///
+/// # Errors
+/// Questions.
+pub fn takes_over(name: &str, seen: &Seen) -> Observe<bool> {
+    let Some(manager) = network::started_by(name) else { return Ok(false) };
+    // A socket beside its service, which runs, takes nothing.
+    Ok(armed::by_ssh(seen)? && (manager == name || !unit(seen, manager)?.runs()))
+}
+
+/// Whether the way back may stop a unit that does not run.
+///
+/// # Errors
+/// The question.
+pub fn may_be_stopped(name: &str, seen: &Seen) -> Observe<bool> {
+    Ok(match network::started_by(name) {
+        Some(manager) => !network::takes_down(manager, seen)?,
+        None => true,
+    })
 }
 
 /// Whether it is such a unit, and the connection came by ssh.
@@ -145,7 +161,7 @@ fn family(name: &str) -> Vec<String> {
 /// Brings back all of how a server of ssh lets in, or a unit of the network makes it, that nobody has confirmed.
 pub fn earlier(name: &str) -> Op {
     let owned = |paths: &[&str]| paths.iter().map(ToString::to_string).collect();
-    Op::Earlier(match network::manager(name) {
+    Op::Earlier(match network::started_by(name) {
         Some(_) => {
             Earlier::Files { below: owned(network::CONFIGURATION), units: vec![name.into()], login: false }
         }
@@ -153,15 +169,17 @@ pub fn earlier(name: &str) -> Op {
     })
 }
 
-/// What takes back all of that, and starts it as it was before.
-pub fn as_before(name: &str, runs: bool) -> Vec<Op> {
+/// What takes back all of that, and starts it as it was before; `stays`: it ran, or must not be stopped.
+pub fn as_before(name: &str, stays: bool) -> Vec<Op> {
     let mut back = vec![earlier(name), systemctl("daemon-reload", None)];
-    match network::manager(name) {
+    match network::started_by(name) {
         // A second one that was not at work would go on with what it has taken, and who had it does not take it back by itself.
-        Some(_) if !runs => {
-            back.extend(network::with_it(name).map(|socket| systemctl("stop", Some(socket))));
-            back.push(systemctl("stop", Some(name)));
-            back.extend(network::others(name).map(|other| systemctl("try-restart", Some(other))));
+        Some(manager) if !stays => {
+            back.extend(network::socket_of(manager).map(|socket| systemctl("stop", Some(socket))));
+            // `ifup@eth0` is a part of its manager, a socket only what starts it.
+            let own = if network::manager(name).is_some() { name } else { manager };
+            back.push(systemctl("stop", Some(own)));
+            back.extend(network::others(own).map(|other| systemctl("try-restart", Some(other))));
         }
         _ => back.extend(started(name)),
     }
@@ -184,7 +202,7 @@ pub fn token(name: &str) -> String {
 
 /// What else a task for such a unit looks at, so that it comes behind those before it that start or stop this.
 pub fn reads(name: &str) -> Vec<Area> {
-    match network::manager(name) {
+    match network::started_by(name) {
         Some(_) => network::reads(name),
         None => family(name).into_iter().filter(|unit| unit != name).map(Area::Unit).collect(),
     }
@@ -192,7 +210,7 @@ pub fn reads(name: &str) -> Vec<Area> {
 
 /// Where such a unit says what it looks after.
 pub fn writes(name: &str) -> Option<Area> {
-    network::manager(name).map(network::state)
+    network::started_by(name).map(network::state)
 }
 
 #[cfg(test)]
