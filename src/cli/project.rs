@@ -135,6 +135,19 @@ impl Project {
         Ok(printed)
     }
 
+    /// What opens the vaults; asked for once.
+    ///
+    /// # Errors
+    /// Each source that gives none.
+    pub(super) fn opened(&self) -> Result<Arc<Passwords>, Diagnostics> {
+        if let Some(passwords) = self.passwords.get() {
+            return Ok(passwords.clone());
+        }
+        let mut passwords = self.vault.passwords()?;
+        passwords.inputs.clone_from(&self.inputs);
+        Ok(self.passwords.get_or_init(|| Arc::new(passwords)).clone())
+    }
+
     /// What opened the vaults.
     pub(super) fn passwords(&self) -> Arc<Passwords> {
         self.passwords.get().cloned().unwrap_or_default()
@@ -147,10 +160,7 @@ impl Project {
     }
 
     fn read_with(&self, playbook: PathBuf, only_hosts: bool) -> Result<(Site, Diagnostics), Diagnostics> {
-        let mut passwords = self.vault.passwords()?;
-        passwords.inputs.clone_from(&self.inputs);
-        let passwords = Arc::new(passwords);
-        let _ = self.passwords.set(passwords.clone());
+        let passwords = self.opened()?;
         if !self.inventory.exists() {
             return Err(self.no_inventory());
         }

@@ -2,6 +2,8 @@
 //!
 //! Everything here is pure; `cli` reads, writes and locks.
 
+mod seal;
+
 use super::{
     Counts, HostPlan, TaskPlan,
     lint::{self, Found},
@@ -41,26 +43,45 @@ pub struct SavedPlan {
     /// A fingerprint of all the rest, under the same key.
     #[serde(default)]
     pub seal: String,
+    /// What it has to be of, of a plan that was read.
+    #[serde(skip)]
+    digest: [u8; 32],
 }
 
 impl SavedPlan {
+    /// A new one, sealed under its key.
+    pub fn new(
+        made: Made,
+        selection: Selection,
+        inputs: Vec<Input>,
+        key: (Locked, &[u8; 32]),
+        hosts: Vec<SavedHost>,
+    ) -> Self {
+        let (kind, (locked, open)) = (KIND.into(), key);
+        let (seal, digest) = (String::new(), [0; 32]);
+        Self { kind, schema: FORM, made, selection, inputs, key: locked, hosts, seal, digest }.sealed(open)
+    }
+
+    /// One that somebody has written.
+    ///
+    /// # Errors
+    /// What is no plan.
+    pub fn read(plan: serde_json::Value) -> serde_json::Result<Self> {
+        let digest = seal::digest(&plan);
+        Ok(Self { digest, ..serde_json::from_value(plan)? })
+    }
+
     /// Seals it under its key.
     #[must_use]
     pub fn sealed(mut self, key: &[u8; 32]) -> Self {
-        self.seal = self.seal_under(key);
+        self.digest = seal::digest(&serde_json::to_value(&self).expect("texts are JSON"));
+        self.seal = seal::seal(&self.digest, key);
         self
     }
 
     /// Whether it is as it was when it was sealed under this key.
     pub fn is_whole(&self, key: &[u8; 32]) -> bool {
-        self.seal == self.seal_under(key)
-    }
-
-    fn seal_under(&self, key: &[u8; 32]) -> String {
-        let open = Self { seal: String::new(), ..self.clone() };
-        let text = serde_json::to_vec(&open).expect("texts are JSON");
-        let key = blake3::keyed_hash(key, b"seal of a plan");
-        blake3::keyed_hash(key.as_bytes(), &text).to_hex().to_string()
+        self.seal == seal::seal(&self.digest, key)
     }
 }
 

@@ -65,7 +65,7 @@ fn what_was_planned_is_what_is_done() {
     nowhere.exits(20).has(&["there is no such directory", "mkdir -p no"]).lacks(&["asks"]);
 }
 
-/// Whoever reads a plan in a pull request reads what was saved.
+/// Whoever reads a plan in a pull request reads what was saved, and nothing of it is followed before that is clear.
 #[test]
 fn a_plan_that_somebody_wrote_over_is_refused() {
     let project = Project::tasks(TASKS);
@@ -73,48 +73,67 @@ fn a_plan_that_somebody_wrote_over_is_refused() {
     let run = |verb: &[&str]| project.run(&[verb, &["--vault-password-file", "words"]].concat());
     run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10);
     let plan = saved(&project, "p.plan");
-    let leaves = |value: &Value| {
-        let mut found = vec![];
-        let mut open = vec![(String::new(), value)];
-        while let Some((at, value)) = open.pop() {
-            match value {
-                Value::Object(map) => {
-                    open.extend(map.iter().map(|(key, value)| (format!("{at}/{key}"), value)))
-                }
-                Value::Array(list) => {
-                    open.extend(list.iter().enumerate().map(|(n, it)| (format!("{at}/{n}"), it)))
-                }
-                _ => found.push(at),
+    let said = "the plan is not as it was saved";
+    let (mut open, mut tried) = (vec![(String::new(), &plan)], 0);
+    while let Some((at, value)) = open.pop() {
+        let edits = match value {
+            Value::Object(map) => {
+                open.extend(map.iter().map(|(key, value)| (format!("{at}/{key}"), value)));
+                let more = map.clone().into_iter().chain([("reviewed_by".into(), "ann".into())]);
+                vec![Value::Object(more.collect())]
+            }
+            Value::Array(list) => {
+                open.extend(list.iter().enumerate().map(|(number, it)| (format!("{at}/{number}"), it)));
+                vec![
+                    Value::Array(list.iter().skip(1).cloned().collect()),
+                    [&list[..], &list[..]].concat().into(),
+                ]
+            }
+            Value::String(text) => vec![format!("{text}x").into()],
+            Value::Number(number) => vec![(number.as_u64().unwrap() + 1).into()],
+            Value::Bool(is) => vec![(!is).into()],
+            Value::Null => vec!["x".into()],
+        };
+        // Those have errors of their own.
+        let own = ["/kind", "/schema", "/key", "/made/program", "/made/agents"];
+        for edit in edits.iter().filter(|edit| *edit != value && !own.iter().any(|own| at.starts_with(own))) {
+            let mut edited = plan.clone();
+            *edited.pointer_mut(&at).unwrap() = edit.clone();
+            // Words of which there are but some make it no plan at all.
+            if serde_json::from_value::<SavedPlan>(edited.clone()).is_ok() {
+                project.write("q.plan", &edited.to_string());
+                run(&["apply", "q.plan", "--check"]).exits(20).has(&[said]);
+                tried += 1;
             }
         }
-        found
-    };
-    // What is read before the plan is opened has errors of its own.
-    let own = |at: &String| {
-        ["/inputs", "/kind", "/schema", "/key", "/selection", "/made/program", "/made/agents"]
-            .iter()
-            .any(|own| at.starts_with(own))
-    };
-    let texts: Vec<String> =
-        leaves(&plan).into_iter().filter(|at| !own(at) && plan.pointer(at).unwrap().is_string()).collect();
-    let mut tried = vec![];
-    for at in texts {
-        let mut edited = plan.clone();
-        let leaf = edited.pointer_mut(&at).unwrap();
-        *leaf = format!("{}x", leaf.as_str().unwrap()).into();
-        // Words of which there are but some make it no plan at all.
-        if serde_json::from_value::<SavedPlan>(edited.clone()).is_ok() {
-            project.write("q.plan", &edited.to_string());
-            run(&["apply", "q.plan", "--check"]).exits(20).has(&["the plan is not as it was saved"]);
-            tried.push(at);
-        }
     }
-    assert!(tried.iter().any(|at| at.ends_with("/place")) && tried.len() > 30, "{tried:?}");
+    assert!(tried > 100, "{tried}");
+    for (at, value) in [("/seal", ""), ("/key/text", "x"), ("/made/program", "9")] {
+        let mut edited = plan.clone();
+        *edited.pointer_mut(at).unwrap() = value.into();
+        project.write("q.plan", &edited.to_string());
+        run(&["apply", "q.plan"]).exits(20);
+    }
     let mut bare = plan.clone();
     bare.as_object_mut().unwrap().remove("seal");
     project.write("q.plan", &bare.to_string());
-    run(&["apply", "q.plan"]).exits(20).has(&["the plan is not as it was saved"]);
-    // Written otherwise it is the same.
+    run(&["apply", "q.plan"]).exits(20).has(&[said]);
+    // A program that it names as the inventory is not begun with, and it is not made anew either.
+    project.write("program", "#!/bin/sh\ntouch ran\n");
+    fs::set_permissions(project.path("program"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut edited = plan.clone();
+    edited["selection"]["inventory"] = "./program".into();
+    project.write("q.plan", &edited.to_string());
+    run(&["apply", "q.plan"]).exits(20).has(&[said]);
+    run(&["plan", "--refresh", "q.plan"]).exits(20).has(&[said]);
+    assert!(!project.has("ran") && saved(&project, "q.plan") == edited);
+    // Who has not the password makes one without.
+    project.run(&["plan", "inventory.yml", "-o", "forged.plan"]).exits(10);
+    for verb in [&["apply", "forged.plan"][..], &["plan", "--refresh", "forged.plan"]] {
+        run(verb).exits(20).has(&["is not locked as this project locks it", "a vault password is given"]);
+    }
+    assert!(!project.has("h/a/etc"));
+    // Laid out otherwise it is the same.
     project.write("q.plan", &plan.to_string());
     run(&["apply", "q.plan"]).exits(0);
 }

@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<(SavedPlan, Vec<u8>), Diagnostics> {
         }
         None => return Err(none("it does not say of which version it is".into())),
     }
-    let plan = serde_json::from_value(json).map_err(|error| none(error.to_string()))?;
+    let plan = SavedPlan::read(json).map_err(|error| none(error.to_string()))?;
     Ok((plan, text.into_bytes()))
 }
 

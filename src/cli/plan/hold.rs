@@ -10,7 +10,7 @@ use crate::{
     model::Origin,
     plan::{
         compared::{By, compare},
-        saved::{FORM, KIND, Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
+        saved::{Locked, Made, Planned, Printer, SavedHost, SavedPlan, Selection, With},
     },
     report::Reporter,
     site::{Site, extra_vars},
@@ -89,13 +89,22 @@ impl Plans {
         reporter: &Reporter,
     ) -> Result<Self, Diagnostics> {
         let (passwords, secrets) = (project.passwords(), site.secrets());
-        let old = to.refreshed.as_ref().map(|plan| &plan.key);
-        // With the same key secrets can be compared; one that does not open, since they have changed, is left.
+        let (fresh, old) = (key::lock(&key, &passwords, &project.inventory, &secrets), to.refreshed.as_ref());
+        // With the same key secrets can be compared. One that does not open, since they have changed, is left, and so is one that is locked
+        // otherwise than a new one, or for recipients, as anybody can lock one.
+        let is_kept =
+            |old: &Locked| old.with != With::Age && fresh.as_ref().is_ok_and(|fresh| fresh.with == old.with);
+        let kept = old.filter(|old| is_kept(&old.key)).map(|old| &old.key);
         let kept =
-            old.and_then(|old| Some((key::open(old, &to.out, &passwords, &secrets).ok()?, old.clone())));
-        let (key, locked) = match kept.filter(|(_, old)| secrets.is_empty() || old.with != With::Nothing) {
+            kept.and_then(|old| Some((key::open(old, &to.out, &passwords, &secrets).ok()?, old.clone())));
+        if let (Some((key, _)), Some(old)) = (&kept, old)
+            && !old.is_whole(key)
+        {
+            return Err(key::written_over(&to.out).into());
+        }
+        let (key, locked) = match kept {
             Some(kept) => kept,
-            None => (key, key::lock(&key, &passwords, &project.inventory, &secrets)?),
+            None => (key, fresh?),
         };
         let way = Way::Save { to, locked, hosts: Mutex::default() };
         Ok(Self { key, reporter: reporter.clone(), site: site.clone(), began: Instant::now(), way })
@@ -112,13 +121,8 @@ impl Plans {
         site: &Site,
         reporter: &Reporter,
     ) -> Result<Self, Diagnostics> {
-        let passwords = project.passwords();
-        let key = key::open(&plan.key, file, &passwords, &site.secrets())?;
-        if !plan.is_whole(&key) {
-            let error = Diagnostic::error("the plan is not as it was saved: somebody has changed it since");
-            let error = error.at(&Origin::named(&file.display().to_string()));
-            return Err(error.hint("plan again, and look at what the new one does").into());
-        }
+        let (passwords, secrets) = (project.passwords(), site.secrets());
+        let key = key::of_whole(&plan, file, &passwords, &secrets)?;
         if let Some(now) = &passwords.inputs {
             inputs::same(&plan, now, &Printer::new(&key))?;
         }
@@ -204,24 +208,15 @@ impl Plans {
         }
         let passwords = project.passwords();
         let read = passwords.inputs.as_deref().map(|read| inputs::all(read, &Printer::new(&self.key)));
-        let plan = SavedPlan {
-            kind: KIND.into(),
-            schema: FORM,
-            made: Made {
-                run,
-                who: about.who.split(" (").next().unwrap_or_default().into(),
-                at: project.clock(),
-                millis: self.began.elapsed().as_millis() as u64,
-                program: about.program.clone(),
-                agents: connection::digests().map(|(arch, own)| (arch.into(), own.into())).collect(),
-            },
-            selection,
-            inputs: read.unwrap_or_default(),
-            key: locked,
-            hosts,
-            seal: String::new(),
-        }
-        .sealed(&self.key);
+        let made = Made {
+            run,
+            who: about.who.split(" (").next().unwrap_or_default().into(),
+            at: project.clock(),
+            millis: self.began.elapsed().as_millis() as u64,
+            program: about.program.clone(),
+            agents: connection::digests().map(|(arch, own)| (arch.into(), own.into())).collect(),
+        };
+        let plan = SavedPlan::new(made, selection, read.unwrap_or_default(), (locked, &self.key), hosts);
         let text = file::text(&plan);
         let signature = sign.map(|key| trust::sign(text.as_bytes(), &key)).transpose()?;
         file::write(&out, &text, signature.as_deref())?;

@@ -5,7 +5,7 @@ use crate::{
     cli::vault::RecipientArgs,
     diag::{Diagnostic, Diagnostics, Exit},
     model::Origin,
-    plan::saved::{Locked, With},
+    plan::saved::{Locked, SavedPlan, With},
     vault::{Key, Password, Passwords, Sealed, VaultError},
 };
 use agent::secret::Secret;
@@ -84,6 +84,51 @@ pub fn open(
     blake3::Hash::from_hex(text)
         .map(Into::into)
         .map_err(|_| Diagnostic::error("the key of this plan is damaged").at(&place).hint("plan again"))
+}
+
+/// Opens the key of a plan that is as it was saved.
+///
+/// # Errors
+/// As [`open`]; a plan that somebody has written over, or whose key anybody may have made.
+pub fn of_whole(
+    plan: &SavedPlan,
+    file: &Path,
+    passwords: &Passwords,
+    secrets: &[Secret],
+) -> Result<[u8; 32], Diagnostic> {
+    let anybodys = |cause: &str| {
+        let what =
+            "the key of this plan is not locked as this project locks it: anybody may have made the plan";
+        Err(refused(what, file).cause(cause))
+    };
+    if !passwords.list().is_empty() && plan.key.with != With::Vault {
+        return anybodys("a vault password is given, and it does not lock the key");
+    }
+    if plan.key.with == With::Nothing && !secrets.is_empty() {
+        return anybodys("the project has secrets, and nothing locks the key");
+    }
+    let key = open(&plan.key, file, passwords, secrets)?;
+    if plan.is_whole(&key) { Ok(key) } else { Err(written_over(file)) }
+}
+
+/// That a plan is not as it was saved.
+pub fn written_over(file: &Path) -> Diagnostic {
+    refused("the plan is not as it was saved: somebody has changed it since", file)
+}
+
+fn refused(what: &str, file: &Path) -> Diagnostic {
+    let error = Diagnostic::error(what).at(&Origin::named(&file.display().to_string()));
+    error.hint("plan again, and look at what the new one does")
+}
+
+/// Looks whether a plan is as it was saved before a word of it is taken, as far as that can be told before the project is read: not where
+/// only its secrets open the key.
+///
+/// # Errors
+/// As [`of_whole`].
+pub fn whole_so_far(plan: &SavedPlan, file: &Path, passwords: &Passwords) -> Result<(), Diagnostic> {
+    let is_of_secrets = plan.key.with == With::Secrets && passwords.list().is_empty();
+    if is_of_secrets { Ok(()) } else { of_whole(plan, file, passwords, &[]).map(drop) }
 }
 
 /// All secrets as one password; none where they are too short. Who wants to guess one has to guess all.

@@ -84,7 +84,13 @@ impl Plan {
             file::read(path).map(|(plan, _)| Box::new(plan))
         });
         let refreshed = refreshed.transpose()?;
-        if let Some(plan) = &refreshed {
+        if let (Some(plan), Some(path)) = (&refreshed, &self.refresh) {
+            apply.project.inputs = Some(Default::default());
+            // One whose key no longer opens, since secrets have changed, is made anew all the same.
+            let passwords = apply.project.opened()?;
+            if key::open(&plan.key, path, &passwords, &[]).is_ok() {
+                key::whole_so_far(plan, path, &passwords)?;
+            }
             saved::take(&mut apply.project, &plan.selection)?;
         }
         if self.sign.is_some() && self.out.is_none() && self.refresh.is_none() {
@@ -95,7 +101,7 @@ impl Plan {
         let saving = out.map(|out| Saving { out, sign: self.sign, refreshed });
         if let Some(saving) = &saving {
             saving.check(&apply.project.inventory)?;
-            apply.project.inputs = Some(Default::default());
+            apply.project.inputs.get_or_insert_default();
         }
         let site = apply.site(color)?;
         apply.carry_out(site, color, Aim::Plan(saving))

@@ -1,6 +1,6 @@
 //! `apply FILE` of a saved plan.
 
-use super::{file, inputs};
+use super::{file, inputs, key};
 use crate::{
     cli::{
         Color,
@@ -24,6 +24,8 @@ impl Apply {
         let (plan, bytes) = file::read(&path)?;
         self.trust.check(&plan, &path, &bytes)?;
         made_by_this(&plan, &path)?;
+        self.project.inputs = Some(Default::default());
+        key::whole_so_far(&plan, &path, &*self.project.opened()?)?;
         take(&mut self.project, &plan.selection)?;
         self.project.set_clock(plan.made.at);
         inputs::unchanged(&plan, &path)?;
@@ -76,6 +78,5 @@ pub fn take(project: &mut Project, selection: &Selection) -> Result<(), Diagnost
     project.skip_tags.clone_from(&selection.skip_tags);
     project.start_at_task.clone_from(&selection.start_at_task);
     project.extra_vars.clone_from(&selection.extra_vars);
-    project.inputs = Some(Default::default());
     Ok(())
 }

@@ -168,7 +168,7 @@ fn what_is_no_plan_of_this_program_is_refused() {
     project.run(&["apply", "p.plan"]).exits(20).has(&["inventory.yml has changed since the plan was made"]);
     project.write("inventory.yml", &inventory);
     // Written over by hand: no word of it may be another one. By one who has the key: what is shown is held against the host as well.
-    let mut edits = 0;
+    let mut edits = vec![];
     for (from, to) in [("+b=2", ""), ("b=2", "b=9"), ("\"scalar\": \"0644\"", "\"scalar\": \"0600\"")] {
         let edited = text.replace(from, to);
         if edited != text {
@@ -180,10 +180,10 @@ fn what_is_no_plan_of_this_program_is_refused() {
             ]);
             project.write("q.plan", &resealed(&serde_json::from_str(&edited).unwrap()));
             project.run(&["apply", "q.plan"]).exits(41);
-            edits += 1;
+            edits.push(from);
         }
     }
-    assert!(edits > 0);
+    assert_eq!(edits.len(), 2, "{edits:?}");
     // What would deceive whoever looks at it is spelled out.
     project.write(
         "q.plan",
