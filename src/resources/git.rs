@@ -26,8 +26,9 @@ pub struct Spec {
     repo: String,
     /// The folder on the host.
     dest: HostPath,
-    /// A branch, a tag or a commit: all of its digits, or the first seven or more, when no other commit begins so. Default: the branch that the repository says.
-    #[serde(default = "head")]
+    /// A branch, a tag or a commit: all of its digits, or the first seven or more, when no other commit begins so. In quotes, if it is all
+    /// digits, or digits with a point or an `e`: `"1e10"`. Default: the branch that the repository says.
+    #[serde(default = "head", deserialize_with = "remote::version")]
     version: String,
     /// Fetches only so many of the last commits. Default: all of them.
     depth: Option<u32>,
