@@ -3,6 +3,7 @@
 mod moved;
 mod remove;
 mod shadow;
+mod skeleton;
 mod spec;
 
 use super::shared::{HostPath, Names, account, armed, unit::run};
@@ -12,7 +13,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Earlier, Exec, Kind as FileKind, Op, PasswordAge, Probe, Query, User as Known},
+    wire::{Answer, Earlier, Exec, Op, PasswordAge, Probe, Query, User as Known},
 };
 use shadow::{Kind, Password, Shadow};
 use spec::{Spec, Update};
@@ -174,11 +175,8 @@ impl Resource for User {
             Some(user) => moved::look(spec, user, ours, seen)?,
             None => None,
         };
-        if let Some(skeleton) = spec.skeleton.as_ref().filter(|_| user.is_none() && !spec.is_absent())
-            && !matches!(seen.meta(skeleton)?.map(|meta| meta.kind), Some(FileKind::Folder))
-        {
-            // Without it the home would be made empty.
-            seen.presume(&[skeleton.area()], format!("there is no directory {skeleton}"))?;
+        if let Some(skeleton) = spec.skeleton.as_ref().filter(|_| user.is_none() && !spec.is_absent()) {
+            skeleton::look(skeleton, seen)?;
         }
         let confirmed = if ours { armed::confirmed(&token(&spec.name), seen)? } else { None };
         let mut password = spec.password()?;

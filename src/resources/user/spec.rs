@@ -62,7 +62,7 @@ pub struct Spec {
     pub move_home: bool,
     /// Whether a new account's home is made. Default: true, for a system account false.
     pub create_home: Option<bool>,
-    /// The folder on the host whose files a home that is made begins with. Default: `/etc/skel`.
+    /// The folder on the host whose files a home that is made begins with, itself and no link to it. Default: `/etc/skel`.
     pub skeleton: Option<HostPath>,
     /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`. Default: as it is.
     pub shell: Option<HostPath>,
