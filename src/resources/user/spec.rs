@@ -57,7 +57,8 @@ pub struct Spec {
     /// The home folder. Default for a new account: `/home/NAME`.
     pub home: Option<HostPath>,
     /// What is in the old home goes along to another `home`, where nothing may be yet. Of homes below `/home`, `/srv`, `/opt` and `/export/home`
-    /// that are the account's own, without links on the way, where nothing is mounted. Nothing may run as the account, nor log in as it.
+    /// that are the account's own, without links on the way, where nothing is mounted. Nothing may log in as the account, nor run as it: usermod
+    /// refuses that, and moves nothing. Where a move fails, the account keeps its old home; a home that is nowhere is an error.
     #[serde(default)]
     pub move_home: bool,
     /// Whether a new account's home is made. Default: true, for a system account false.
