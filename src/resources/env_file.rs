@@ -215,7 +215,7 @@ env_file:
         let content = Content::new(spec.text(&old.unwrap_or_default()), true);
         let values = spec.values.iter();
         Ok(EnvState {
-            file: observed.file.with_content(&content, &spec.attrs()),
+            file: observed.file.with_edited(&spec.path, &content, &spec.attrs())?,
             comment: spec.comment(),
             keys: values
                 .map(|(key, value)| (key.clone(), spec.facet(key, &String::from_utf8_lossy(value.bytes()))))

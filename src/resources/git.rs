@@ -17,8 +17,8 @@ pub struct Git;
 /// Clones a repository, and keeps its work tree at a branch, a tag or a commit.
 ///
 /// What the branch or tag is at is asked of the repository before anything is done, also under `--check`. A work tree with local changes
-/// to files of the repository is refused, and so is losing commits that are only there, unless `force` says otherwise. Files that git
-/// does not know stay. Nobody is asked for a password: a key or a credential helper has to do.
+/// to files of the repository is refused, and so is losing commits that are only there, unless `force` says otherwise: what a tag of the
+/// work tree holds stays with it. Files that git does not know stay. Nobody is asked for a password: a key or a credential helper has to do.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -26,8 +26,9 @@ pub struct Spec {
     repo: String,
     /// The folder on the host.
     dest: HostPath,
-    /// A branch, a tag or a commit: all of its digits, or the first seven or more, when no other commit begins so. Default: the branch that the repository says.
-    #[serde(default = "head")]
+    /// A branch, a tag or a commit: all of its digits, or the first seven or more, when no other commit begins so. In quotes, if it is all
+    /// digits, or digits with a point or an `e`: `"1e10"`. Default: the branch that the repository says.
+    #[serde(default = "head", deserialize_with = "remote::version")]
     version: String,
     /// Fetches only so many of the last commits. Default: all of them.
     depth: Option<u32>,
@@ -66,6 +67,8 @@ pub struct Tree {
     origin: Option<String>,
     changed: u64,
     unpushed: u64,
+    /// Commits that would be lost with the tag that `version` names.
+    in_tag: u64,
     /// Submodules that are not at the commit that is recorded.
     submodules: Vec<String>,
     files: Vec<String>,
@@ -105,6 +108,7 @@ impl Tree {
                 "origin" => tree.origin = Some(value.into()),
                 "changed" => tree.changed = value.parse().unwrap_or(0),
                 "unpushed" => tree.unpushed = value.parse().unwrap_or(0),
+                "own-tag" => tree.in_tag = value.parse().unwrap_or(0),
                 "submodule" => tree.submodules.push(value.into()),
                 "file" => tree.files.push(value.into()),
                 _ => {}
@@ -357,20 +361,27 @@ git:
         // What another commit has for its name is a tag.
         let is_commit =
             spec.commit().is_some() || spec.short_commit().is_some_and(|short| commit.starts_with(&short));
-        let refspec = match (&to.branch, is_commit, spec.depth) {
-            (Some(branch), ..) => format!("+refs/heads/{branch}:refs/remotes/origin/{branch}"),
-            (None, true, None) => "+refs/heads/*:refs/remotes/origin/*".into(),
-            (None, true, Some(_)) => format!("+{commit}:refs/remotes/origin/pinned"),
-            (None, false, _) if spec.version == "HEAD" => "+HEAD:refs/remotes/origin/HEAD".into(),
-            (None, false, _) => format!("+{tag}:{tag}"),
+        // Tags of the repository have a place apart: one of the work tree may be all that holds a commit.
+        let refspecs = match (&to.branch, is_commit, spec.depth) {
+            (Some(branch), ..) => vec![format!("+refs/heads/{branch}:refs/remotes/origin/{branch}")],
+            // A commit of which the first digits are known may be a tag's alone.
+            (None, true, None) => {
+                let tags = spec.commit().is_none().then(|| "+refs/tags/*:refs/remotes/origin-tags/*".into());
+                ["+refs/heads/*:refs/remotes/origin/*".into()].into_iter().chain(tags).collect()
+            }
+            (None, true, Some(_)) => vec![format!("+{commit}:refs/remotes/origin/pinned")],
+            (None, false, _) if spec.version == "HEAD" => vec!["+HEAD:refs/remotes/origin/HEAD".into()],
+            (None, false, _) => {
+                let moves = (from.in_tag == 0 || spec.force).then(|| format!("+{tag}:{tag}"));
+                let apart = format!("+{tag}:refs/remotes/origin-tags/{}", spec.version);
+                moves.into_iter().chain([apart]).collect()
+            }
         };
         let depth = spec.depth.map(|depth| format!("--depth={depth}"));
         let mut fetch = vec!["fetch", "--quiet"];
         fetch.extend(depth.as_deref());
-        fetch.extend(["origin", &refspec]);
-        // It may be a tag's alone.
-        let tags = is_commit && spec.commit().is_none() && spec.depth.is_none();
-        fetch.extend(tags.then_some("+refs/tags/*:refs/tags/*"));
+        fetch.push("origin");
+        fetch.extend(refspecs.iter().map(String::as_str));
         ops.push(spec.git(&fetch));
         let mut checkout = vec!["checkout", "--quiet"];
         checkout.extend(spec.force.then_some("--force"));

@@ -118,7 +118,7 @@ json_merge:
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
         let mut map = spec.read(observed.read().map_or(&b""[..], Content::bytes))?;
         merge(&mut map, &spec.values);
-        Ok(observed.with_content(&spec.pretty(&map, observed.holds_secret()), &spec.attrs()))
+        observed.with_edited(&spec.path, &spec.pretty(&map, observed.holds_secret()), &spec.attrs())
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {

@@ -162,7 +162,7 @@ replace:
             let fault = Fault::new("`regexp` matches again what was put in: each run would change the file");
             return Err(fault.hint("write a `regexp` that does not match the text once it is changed, e.g. `^(?:# ?)*(line)$` for `# \\1`"));
         }
-        Ok(Replaced(spec.file().with(observed, after)))
+        spec.file().with(observed, after).map(Replaced)
     }
 
     fn ops(spec: &Spec, Replaced(from): &Replaced, Replaced(to): &Replaced) -> Vec<Op> {

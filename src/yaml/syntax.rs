@@ -94,6 +94,7 @@ const TOLD: &[(&str, &str, &str)] = &[
         "this line is indented less than the text it belongs to",
         "indent all lines of the text alike",
     ),
+    ("non-finite", "a number is too large", "a text that looks like a number must be quoted"),
     ("tab", "a tab stands where only spaces may be", "replace it with spaces"),
     (
         "did not find expected comment or line break",

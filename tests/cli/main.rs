@@ -31,6 +31,7 @@ mod inventory;
 mod judging;
 mod keywords;
 mod lacking;
+mod large;
 mod late;
 mod lints;
 mod moved;

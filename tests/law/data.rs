@@ -6,6 +6,8 @@ use super::{
     host::{Tree, tree},
     system::run,
 };
+use agent::wire::Response;
+use lustores_provision::resource::Outcome;
 use std::{
     io::{BufRead, BufReader},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -139,4 +141,29 @@ fn each_type_keeps_the_law_of_its_data() {
     });
     let broken = broken.into_inner().unwrap();
     assert!(broken.is_empty(), "the law is broken, see above: {}", broken.join(", "));
+}
+
+#[test]
+fn a_home_that_cannot_go_along_stays_the_home() {
+    let host = Host::new();
+    host.sh("useradd --create-home lawfull; head -c 200000 /dev/zero > /home/lawfull/big
+             mkdir /srv/small; mount -t tmpfs -o size=64k none /srv/small");
+    let tree = || host.tree();
+    let task = "{name: lawfull, home: /srv/small/lawfull, move_home: true, comment: moved}";
+    let mut law = Law::new(&host.place, &tree, "user", task);
+    let plan = |law: &mut Law| match law.writer.plan(&*super::task("user", task)) {
+        Outcome::Change(change) => change,
+        other => panic!("no change: {other:?}"),
+    };
+    let change = plan(&mut law);
+    let failed = law.writer.apply(&change);
+    assert!(matches!(failed, Response::OpFailed { index: 0, .. }), "{failed:?}");
+    host.sh(r#"test "$(getent passwd lawfull | cut -d: -f5,6)" = :/home/lawfull
+               test "$(stat -c %s /home/lawfull/big)" = 200000 && ! test -e /srv/small/lawfull"#);
+    assert_eq!(plan(&mut law).diff, change.diff, "the next run tries again");
+    host.sh("mount -o remount,size=1m /srv/small");
+    let done = law.writer.apply(&change);
+    assert!(matches!(done, Response::Applied { .. }), "{done:?}");
+    host.sh(r#"test "$(getent passwd lawfull | cut -d: -f5,6)" = moved:/srv/small/lawfull
+               test "$(stat -c %s /srv/small/lawfull/big)" = 200000 && ! test -e /home/lawfull"#);
 }

@@ -99,8 +99,8 @@ pub enum Probe {
     /// to decompress it is missing, 1 when it is refused; stderr says why.
     Unpacked(Unpack),
     /// A work tree of git. Stdout: lines `commit HEX`, `branch NAME` and `origin ADDRESS` where there is one, `unpushed N` (commits of what is
-    /// checked out and of `branch`, if it is not empty, that no remote branch and no tag has), `submodule PATH` for each that is not at the
-    /// commit that is recorded, `changed N` and `file NAME` for the first of the files that differ from the commit. Exit 1 when there is nothing or an empty folder, 2 when there is something else, 127 without git.
+    /// checked out and of `branch`, if it is not empty, that nothing fetched and no tag has), `own-tag N` (commits that only the tag of the
+    /// name `branch` has, where there is one), `submodule PATH` for each that is not at the commit that is recorded, `changed N` and `file NAME` for the first of the files that differ from the commit. Exit 1 when there is nothing or an empty folder, 2 when there is something else, 127 without git.
     GitTree { path: String, branch: String },
     /// `git ls-remote --symref`: lines of the refs that have just this name.
     GitRemote(GitRemote),

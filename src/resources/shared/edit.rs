@@ -102,15 +102,18 @@ impl Edited<'_> {
     }
 
     /// The file with this text.
-    pub fn with(&self, observed: &FileState, text: String) -> FileState {
+    ///
+    /// # Errors
+    /// As [`FileState::with_edited`].
+    pub fn with(&self, observed: &FileState, text: String) -> Result<FileState, Fault> {
         let secret = self.secret || observed.holds_secret();
-        observed.with_content(&Content::new(text, secret), &self.attrs)
+        observed.with_edited(self.path, &Content::new(text, secret), &self.attrs)
     }
 
     /// The file with the edited text. Where there is none, one that `only_removes` leaves it so.
     ///
     /// # Errors
-    /// That it is no text, or what `edit` refuses.
+    /// That it is no text, what `edit` refuses, or as [`Self::with`].
     pub fn edited(
         &self,
         observed: &FileState,
@@ -120,7 +123,7 @@ impl Edited<'_> {
         if observed.what.is_none() && only_removes {
             return Ok(FileState::default());
         }
-        Ok(self.with(observed, edit(self.text(observed)?)?))
+        self.with(observed, edit(self.text(observed)?)?)
     }
 
     /// What is to be told of the file, for the lint of plans.

@@ -90,6 +90,20 @@ impl FileState {
         Self { content: Some(Facet::content(content)), ..self.with_attrs(What::File, attrs, new_mode) }
     }
 
+    /// As [`Self::with_content`], of a file that is edited.
+    ///
+    /// # Errors
+    /// That nobody could edit it again, since it would become too large.
+    pub fn with_edited(&self, path: &HostPath, content: &Content, attrs: &Attrs) -> Result<Self, Fault> {
+        let state = self.with_content(content, attrs);
+        let size = content.bytes().len();
+        if size as u64 > EDIT_LIMIT && state.content != self.content {
+            let fault = Fault::new(format!("{path} would have {size} bytes: {}", too_large(EDIT_LIMIT)));
+            return Err(fault.hint("put in less, or keep it in several files"));
+        }
+        Ok(state)
+    }
+
     pub fn attrs(&self) -> Attrs {
         Attrs { mode: self.mode, owner: self.owner.clone(), group: self.group.clone() }
     }
@@ -275,8 +289,7 @@ fn observe_up_to(
     let [_, content] = seen.all([Query::File { path: path.to_string() }, read])?;
     let (mut state, meta) = observe_entry(path, named, seen)?;
     if let Some(size) = meta.as_ref().map(|meta| meta.size).filter(|size| *size > limit) {
-        let most = limit >> 20;
-        let message = format!("{path} has {size} bytes: a file of more than {most} MiB is not edited");
+        let message = format!("{path} has {size} bytes: {}", too_large(limit));
         let hint = "a task of `command` that runs sed, with `unless`, edits it in its place";
         return Err(Fault::new(message).hint(hint).into());
     }
@@ -294,6 +307,10 @@ fn observe_up_to(
         Some(_) => return Err(Fault::new(format!("{path} is not a file")).into()),
     }
     Ok(state)
+}
+
+fn too_large(limit: u64) -> String {
+    format!("a file of more than {} MiB is not edited", limit >> 20)
 }
 
 fn unreadable(path: &HostPath) -> Pause {

@@ -2,6 +2,8 @@
 
 use crate::model::Area;
 use agent::wire::GitRemote;
+use serde::{Deserializer, de};
+use std::fmt;
 
 /// The path on the host, if a repository is one.
 fn path(repo: &str) -> Option<&str> {
@@ -27,6 +29,31 @@ pub fn areas(remote: &GitRemote) -> Vec<Area> {
         ["/etc/ssh", "/root/.ssh"].into_iter().for_each(&mut add);
     }
     areas
+}
+
+/// The name of a branch, a tag or a commit.
+///
+/// # Errors
+/// That YAML has made another text of it: `1e10` would be `10000000000`, and `1.10` would be `1.1`.
+pub fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Version;
+    impl de::Visitor<'_> for Version {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.into())
+        }
+        fn visit_i64<E>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<String, E> {
+            let found = "found a number with a point or an exponent";
+            Err(E::custom(format!("expected a string, {found}\nhint: write it in quotes where it is set")))
+        }
+    }
+    deserializer.deserialize_any(Version)
 }
 
 #[cfg(test)]

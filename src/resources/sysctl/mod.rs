@@ -200,7 +200,7 @@ impl Resource for Sysctl {
         let file = match value {
             None if after == before => observed.file.clone(),
             None if after.trim().is_empty() => FileState::default(),
-            _ => edited.with(&observed.file, after),
+            _ => edited.with(&observed.file, after)?,
         };
         Ok(SysctlState { live: value, file, ..observed.clone() })
     }

@@ -3,6 +3,7 @@
 mod moved;
 mod remove;
 mod shadow;
+mod skeleton;
 mod spec;
 
 use super::shared::{HostPath, Names, account, armed, unit::run};
@@ -12,7 +13,7 @@ use crate::{
 };
 use agent::{
     secret::Content,
-    wire::{Answer, Earlier, Exec, Kind as FileKind, Op, PasswordAge, Probe, Query, User as Known},
+    wire::{Answer, Earlier, Exec, Op, PasswordAge, Probe, Query, User as Known},
 };
 use shadow::{Kind, Password, Shadow};
 use spec::{Spec, Update};
@@ -174,11 +175,8 @@ impl Resource for User {
             Some(user) => moved::look(spec, user, ours, seen)?,
             None => None,
         };
-        if let Some(skeleton) = spec.skeleton.as_ref().filter(|_| user.is_none() && !spec.is_absent())
-            && !matches!(seen.meta(skeleton)?.map(|meta| meta.kind), Some(FileKind::Folder))
-        {
-            // Without it the home would be made empty.
-            seen.presume(&[skeleton.area()], format!("there is no directory {skeleton}"))?;
+        if let Some(skeleton) = spec.skeleton.as_ref().filter(|_| user.is_none() && !spec.is_absent()) {
+            skeleton::look(skeleton, seen)?;
         }
         let confirmed = if ours { armed::confirmed(&token(&spec.name), seen)? } else { None };
         let mut password = spec.password()?;
@@ -265,6 +263,9 @@ impl Resource for User {
                 ops.push(Op::Arm { token, seconds, revert: back });
             }
         }
+        if let (Some(before), Some(_)) = (&from.user, &from.moves) {
+            ops.push(moved::op(&spec.name, &before.home, &user.home));
+        }
         ops.extend(account_ops(spec, from, user));
         ops.extend(shadow_ops(from, to));
         ops
@@ -308,7 +309,7 @@ fn account_ops(spec: &Spec, from: &UserState, user: &Known) -> Option<Op> {
     let groups = before.as_ref().map(|b| &b.groups) != Some(&user.groups);
     option("--groups", spec.groups.is_some(), user.groups.join(","), groups);
     let home = if before.is_some() { "--home" } else { "--home-dir" };
-    option(home, spec.home.is_some(), user.home.clone(), differs(|u| &u.home));
+    option(home, spec.home.is_some() && from.moves.is_none(), user.home.clone(), differs(|u| &u.home));
     option("--shell", spec.shell.is_some(), user.shell.clone(), differs(|u| &u.shell));
     option("--comment", spec.comment.is_some(), user.comment.clone(), differs(|u| &u.comment));
     let skeleton = spec.skeleton.as_deref().unwrap_or_default();
@@ -317,7 +318,7 @@ fn account_ops(spec: &Spec, from: &UserState, user: &Known) -> Option<Op> {
         if options.is_empty() {
             return None;
         }
-        [vec!["usermod"], if from.moves.is_some() { vec!["--move-home"] } else { vec![] }].concat()
+        vec!["usermod"]
     } else {
         let home = if spec.makes_home() { "--create-home" } else { "--no-create-home" };
         [vec!["useradd", home], if spec.system { vec!["--system"] } else { vec![] }].concat()

@@ -57,12 +57,13 @@ pub struct Spec {
     /// The home folder. Default for a new account: `/home/NAME`.
     pub home: Option<HostPath>,
     /// What is in the old home goes along to another `home`, where nothing may be yet. Of homes below `/home`, `/srv`, `/opt` and `/export/home`
-    /// that are the account's own, without links on the way, where nothing is mounted. Nothing may run as the account, nor log in as it.
+    /// that are the account's own, without links on the way, where nothing is mounted. Nothing may log in as the account, nor run as it: usermod
+    /// refuses that, and moves nothing. Where a move fails, the account keeps its old home; a home that is nowhere is an error.
     #[serde(default)]
     pub move_home: bool,
     /// Whether a new account's home is made. Default: true, for a system account false.
     pub create_home: Option<bool>,
-    /// The folder on the host whose files a home that is made begins with. Default: `/etc/skel`.
+    /// The folder on the host whose files a home that is made begins with, itself and no link to it. Default: `/etc/skel`.
     pub skeleton: Option<HostPath>,
     /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`. Default: as it is.
     pub shell: Option<HostPath>,

@@ -150,7 +150,7 @@ yaml_merge:
 
     fn desired(spec: &Spec, observed: &FileState) -> Result<FileState, Fault> {
         let text = spec.file().text(observed)?;
-        Ok(spec.file().with(observed, spec.edit(text)?))
+        spec.file().with(observed, spec.edit(text)?)
     }
 
     fn ops(spec: &Spec, from: &FileState, to: &FileState) -> Vec<Op> {

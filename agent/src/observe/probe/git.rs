@@ -66,6 +66,11 @@ pub fn tree(path: &str, branch: &str) -> Output {
     }
     let refs: Vec<&str> = refs.iter().map(String::as_str).collect();
     line("unpushed", &at(&[&["rev-list", "--count"], &refs[..], &["--not", "--remotes", "--tags"]].concat()));
+    let tag = format!("refs/tags/{branch}");
+    if !branch.is_empty() && at(&["rev-parse", "--verify", "--quiet", &tag]).code == 0 {
+        let others = format!("--exclude={branch}");
+        line("own-tag", &at(&["rev-list", "--count", &tag, "--not", "--remotes", &others, "--tags"]));
+    }
     if folder.join(".gitmodules").exists() {
         // `-` is not there, `+` is at another commit, `U` is in conflict.
         let submodules = at(&["submodule", "status", "--recursive"]);
@@ -177,6 +182,11 @@ mod tests {
         let told = said(&tree(&at("down"), "main"));
         assert!(told.contains("unpushed 1") && !told.contains("branch "), "{told}");
         assert!(said(&tree(&at("down"), "other")).contains("unpushed 0"));
+        // The tag of a clone has no commit of its own, until somebody moves it.
+        assert!(said(&tree(&at("down"), "v1")).contains("\nown-tag 0\n"));
+        sh(folder.path(), "cd down; git commit -q --allow-empty -m three; git tag -f v1");
+        let told = said(&tree(&at("down"), "v1"));
+        assert!(told.contains("\nunpushed 0\nown-tag 1\n"), "{told}");
     }
 
     #[test]
