@@ -5,7 +5,10 @@ use super::{
     spec::{Spec, Wanted},
     state::{Along, Item, Packages},
 };
-use crate::resource::{AptAhead, Fault, Observe, PackagesAhead, Pause, Seen};
+use crate::{
+    model::Area,
+    resource::{AptAhead, Fault, Observe, PackagesAhead, Pause, Seen},
+};
 use agent::wire::{Answer, AptPlan, Probe, Query};
 use std::collections::BTreeSet;
 
@@ -19,7 +22,17 @@ pub fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()>
         true => return Ok(()),
         false => AptPlan::Remove { names: names.clone(), purge, auto: spec.autoremove },
     };
-    let (along, essential) = steps(&simulate(seen, plan)?);
+    let said = match simulate(seen, plan) {
+        // It is only said to be there by then, and no list has it: it comes from a file.
+        Err(Pause::Fault(fault)) if fault.message.contains("Unable to locate package ") => {
+            return Err(match seen.lacks(&[Area::Packages], BEHIND_INSTALLS) {
+                Pause::Fault(_) => fault.into(),
+                not_yet => not_yet,
+            });
+        }
+        said => said?,
+    };
+    let (along, essential) = steps(&said);
     let bare = |name: &str| name.split(':').next().unwrap_or_default().to_string();
     let goes = |item: &&Item| along.iter().any(|step| bare(&step.name) == bare(&item.name));
     // Only an earlier task will have installed it: what needs it by then, apt cannot say now.
