@@ -74,6 +74,8 @@ pub struct AptAhead {
     pub names: Vec<String>,
     /// The options of the last installation.
     pub options: Vec<String>,
+    /// The lists, or what is held, are others by then.
+    pub moves: bool,
 }
 
 impl AptAhead {

@@ -138,3 +138,28 @@ fn a_package_comes_from_a_file_that_an_earlier_task_brings() {
     let project = Project::ssh(&sshd, &tasks("1"));
     project.go().exits(40).has(&["`tool` is 2 on this host: 1 is lower"]);
 }
+
+/// What apt refuses is known before, but not where a task before makes a difference; what goes is told in the run where only a file has it.
+#[test]
+fn what_apt_says_of_a_file_is_told_before() {
+    let sshd = host(&format!(
+        "{TOOL} add lib 1\n{TOOL} add old 1\n{TOOL} add tool 1 'Depends: nonexistent'\n{TOOL} add new 1 'Conflicts: old'\n{TOOL} end\n\
+         mkdir /srv/kept; mv /srv/repo/tool_1.deb /srv/repo/new_1.deb /srv/kept; {TOOL} end; apt-get -qq -y install old"
+    ));
+    let task =
+        |name: &str, what: &str| format!("    - {{name: {name}, package: {{{what}}}, become: true}}\n");
+    let refused = |what: &str, words: &[&str]| {
+        let tool = Project::ssh(&sshd, &task("refused", what));
+        tool.check().exits(40).has(words);
+        let behind = task("before", "name: lib") + &task("refused", what);
+        Project::ssh(&sshd, &behind).check().exits(10).lacks(words);
+    };
+    refused("deb: /srv/kept/tool_1.deb", &["tool : Depends: nonexistent but it is not installable"]);
+    refused("deb: /srv/kept/new_1.deb", &["The following packages will be REMOVED", "  old"]);
+    let gone = task("gone", "name: old, state: absent") + &task("new", "deb: /srv/kept/new_1.deb");
+    let both = gone + &task("both", "name: [new, lib], state: absent");
+    let project = Project::ssh(&sshd, &both);
+    project.check().exits(10).has(&["? both", "shows when what is installed before is there"]);
+    project.go().exits(0);
+    assert!(!status(&sshd).contains("Package: new\nStatus: install"));
+}

@@ -12,7 +12,7 @@
 //!   test /bin/sh -c 'test -e /x': {code: 1}
 //!   job 0123: {code: -1}                   # a job in the background that has not ended
 //!   ports 10.0.0.1: [22, 80]
-//!   apt ahead: [perl=5.36.0]              # what earlier tasks install; `apt ahead options: [--no-remove]`
+//!   apt ahead: [perl=5.36.0]              # what earlier tasks install; `apt ahead options: [--no-remove]`; `apt moves:` new lists
 //!   failed /etc/shadow: permission denied  # the host could not say
 //!   unknown /srv/x: task `make it`         # an earlier task makes it unknowable
 //! ```
@@ -155,7 +155,8 @@ impl Lookup for Answers {
             list.map(|list| list.iter().map(string).collect()).unwrap_or_default()
         };
         let is_asked = self.given.keys().any(|key| key.starts_with("output apt-simulate install"));
-        let ahead = || AptAhead { names: texts("ahead"), options: texts("ahead options") };
+        let moves = self.given("apt", "moves").is_some();
+        let ahead = || AptAhead { names: texts("ahead"), options: texts("ahead options"), moves };
         if is_asked { PackagesAhead::Apt(ahead()) } else { PackagesAhead::Unasked }
     }
 }

@@ -1,4 +1,5 @@
-//! Each parameter of each type is given in some fixture, law or example, and each word of one that takes one of some.
+//! Each parameter of each type is given in some fixture or law that comes to something, and each word of one that takes one of some, as well
+//! as what turns one round that is on or off.
 
 use super::{cases, parse};
 use lustores_provision::{resource::is_internal, resources::TABLE, schema::plainly, yaml::Node};
@@ -10,7 +11,12 @@ use std::{
 };
 
 /// What none gives, and why.
-const NEVER_GIVEN: &[(&str, &str, &str)] = &[];
+const NEVER_GIVEN: &[(&str, &str, &str)] = &[
+    ("fail", "msg", "it fails each time"),
+    ("shell", "argv", "refused: it is for `command`"),
+    ("stat", "get_attributes: true", "refused: they are not told"),
+    ("stat", "get_mime: true", "refused: it is not told"),
+];
 
 /// The parameters of a schema, those inside of others with dots, and the words of those that take one of some: `state: absent`. One that
 /// holds without being given needs not be.
@@ -27,6 +33,7 @@ fn declared(schema: &Json, path: &str, found: &mut BTreeSet<String>) {
             let words = words.filter(|word| word.is_string() && **word != property["default"]);
             found.extend(words.filter_map(|word| Some(format!("{path}: {}", word.as_str()?))));
         }
+        found.extend(property["default"].as_bool().map(|default| format!("{path}: {}", !default)));
         found.insert(path);
     }
 }
@@ -42,6 +49,7 @@ fn given(value: &Json, path: &str, found: &mut BTreeSet<String>) {
             }
         }
         Json::Array(items) => items.iter().for_each(|item| given(item, path, found)),
+        Json::Bool(is) => _ = found.insert(format!("{}: {is}", path.trim_end_matches('.'))),
         Json::String(word) => _ = found.insert(format!("{}: {word}", path.trim_end_matches('.'))),
         _ => {}
     }
@@ -51,13 +59,19 @@ fn read(path: &PathBuf) -> Node {
     parse(&path.to_string_lossy(), &fs::read_to_string(path).unwrap())
 }
 
-/// The tasks of all types by type: those of fixtures, of laws, and the examples.
+/// The task of a fixture, where something comes of it.
+fn good(case: &PathBuf) -> Option<Node> {
+    let case = read(case);
+    let outcome = case.get("outcome").and_then(|node| node.as_str());
+    case.get("task").filter(|_| !matches!(outcome, Some("refused" | "fault"))).cloned()
+}
+
+/// The tasks of all types by type: those of fixtures and of laws.
 fn tasks() -> BTreeMap<String, Vec<Node>> {
     let mut tasks: BTreeMap<String, Vec<Node>> = BTreeMap::new();
     for row in TABLE {
         let of = tasks.entry(row.name.into()).or_default();
-        of.extend(cases(row).iter().filter_map(|case| read(case).get("task").cloned()));
-        of.extend(parse("example", row.example).get(row.name).cloned());
+        of.extend(cases(row).iter().filter_map(good));
     }
     let laws = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/law")).unwrap();
     for path in laws.map(|entry| entry.unwrap().path()) {

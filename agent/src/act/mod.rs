@@ -4,6 +4,7 @@ pub mod arm;
 mod attributes;
 mod download;
 mod file;
+mod follow;
 mod healthy;
 mod http;
 pub mod job;

@@ -1,12 +1,11 @@
 //! Waiting: a question repeated until it is answered as wanted.
 
-use super::{Failed, healthy, http};
-use crate::pattern::Pattern;
+use super::{Failed, follow::Follow, healthy, http};
+use crate::pattern::{Pattern, Search};
 use crate::secret::Content;
 use crate::wire::{Output, Until, Wait};
 use crate::{child, observe::ports, reason};
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -37,10 +36,11 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<Option<Out
     let deadline = Instant::now() + Duration::from_secs(wait.timeout_s.into());
     let interval = Duration::from_millis(wait.interval_ms.clamp(50, 60_000).into());
     let mut last = String::new();
+    let mut follow = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let began = Instant::now();
-        let NotYet { why, output, hopeless } = match look(&wait.until, left) {
+        let NotYet { why, output, hopeless } = match look(&wait.until, left, &mut follow) {
             Ok(output) => return Ok(output),
             Err(not_yet) => not_yet,
         };
@@ -53,7 +53,7 @@ pub fn wait(wait: &Wait, progress: &mut dyn FnMut(Content)) -> Result<Option<Out
         if Instant::now() + pause >= deadline {
             // The last look may have been long ago; one more would be too late.
             std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-            let NotYet { why, output, .. } = match look(&wait.until, Duration::from_secs(1)) {
+            let NotYet { why, output, .. } = match look(&wait.until, Duration::from_secs(1), &mut follow) {
                 Ok(output) => return Ok(output),
                 Err(late) if late.output.is_none() => NotYet { output, ..late },
                 Err(late) => late,
@@ -106,7 +106,11 @@ pub fn explain(until: &Until) -> String {
     }
 }
 
-fn look(until: &Until, left: Duration) -> Result<Option<Output>, NotYet> {
+fn look<'a>(
+    until: &'a Until,
+    left: Duration,
+    follow: &mut Option<Follow<'a>>,
+) -> Result<Option<Output>, NotYet> {
     let exists = |path: &str| match rustix::fs::lstat(path) {
         Ok(_) => Ok(true),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(false),
@@ -126,7 +130,10 @@ fn look(until: &Until, left: Duration) -> Result<Option<Output>, NotYet> {
             true => Err("it is there".to_string().into()),
             false => Ok(()),
         },
-        Until::FileHolds { path, pattern } => Ok(holds(path, pattern)?),
+        Until::FileHolds { path, pattern } => {
+            let follow = follow.get_or_insert_with(|| Follow::new(path, pattern));
+            Ok(follow.look(Instant::now() + left)?)
+        }
         Until::PortSays { host, port, pattern } => Ok(says(host, *port, pattern, left)?),
         Until::Ports { host, open, closed, timeout_ms } => Ok(probe(host, open, closed, *timeout_ms)?),
         Until::Succeeds(exec) => {
@@ -170,44 +177,30 @@ fn probe(host: &str, open: &[u16], closed: &[(u16, u16)], timeout_ms: u32) -> Re
     if stray.is_empty() { all_answer() } else { Err(format!("open but should be closed: {}", list(stray))) }
 }
 
-fn holds(path: &str, pattern: &Pattern) -> Result<(), String> {
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.is_file() => {}
-        Ok(_) => return Err("it is not a file".into()),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Err("it is not there".into());
-        }
-        Err(error) => return Err(reason(error)),
-    }
-    let file = File::open(path).map_err(reason)?;
-    match pattern.finds(BufReader::new(file).bytes()).map_err(reason)? {
-        true => Ok(()),
-        false => Err("it is not in it".into()),
-    }
-}
-
 /// What came until then counts as all there is, so that `$` need not wait for more.
 fn says(host: &str, port: u16, pattern: &Pattern, left: Duration) -> Result<(), String> {
     let until = Instant::now() + left.clamp(Duration::from_millis(200), LISTEN);
     let mut stream = connect(host, port, left)?;
-    let (mut said, mut buffer) = (vec![], [0; 4096]);
+    let (mut search, mut said, mut buffer) = (Search::new(pattern), 0, [0; 4096]);
     let why = loop {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || said.len() >= SAID {
+        if left.is_zero() || said >= SAID {
             break String::new();
         }
         stream.set_read_timeout(Some(left)).map_err(reason)?;
         match stream.read(&mut buffer) {
             Ok(0) => break ", and has closed the connection".into(),
-            Ok(count) => said.extend_from_slice(&buffer[..count]),
+            Ok(count) => {
+                said += count;
+                if search.read(&buffer[..count]) || search.ends() {
+                    return Ok(());
+                }
+            }
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => continue,
             Err(error) => break format!(": {}", reason(error)),
         }
-        if pattern.finds(said.iter().copied().map(Ok)).map_err(reason)? {
-            return Ok(());
-        }
     };
-    Err(match said.is_empty() {
+    Err(match said == 0 {
         true => format!("it has said nothing{why}"),
         false => format!("it says something else{why}"),
     })

@@ -71,6 +71,7 @@ impl Overlay {
             self.apt = Some(AptAhead { options, ..ahead });
         }
         let Some(ahead) = &mut self.apt else { return };
+        ahead.moves |= ops.iter().any(|op| matches!(op, Op::Packages { .. }));
         let came = effects.iter().filter_map(|effect| match effect {
             Effect::Answer(query @ Query::Run(Probe::DpkgStatus { names }), answer) => {
                 // Apt would take the newest of what is there already, were it named.
@@ -155,6 +156,13 @@ mod tests {
             effect("gone", "rc \t1"),
         ];
         assert_eq!(told(&[install()], &effects), is("git=2 there perl", "--no-remove"));
+        let moves = |ops: &[Op]| {
+            let mut overlay = Overlay::new("root");
+            overlay.add("t", ops, &[], &[], &there);
+            matches!(overlay.packages_ahead(), PackagesAhead::Apt(AptAhead { moves: true, .. }))
+        };
+        assert!(moves(&[packages(AptGet, &["update"])]) && moves(&[packages(AptMark, &["unhold", "x"])]));
+        assert!(!moves(&[Op::Remove { path: "/srv/x".into(), recursive: false }]));
         // Once apt would add what it left out before, or something goes, nobody can tell.
         let bare = || packages(AptGet, &["install", "--no-remove", "--no-install-recommends", "vim"]);
         assert_eq!(

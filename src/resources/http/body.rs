@@ -67,7 +67,8 @@ fn scalar(node: &Node) -> Result<String, Fault> {
     match &node.value {
         Value::Str(text) => Ok(text.to_string()),
         Value::Int(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
+        // As in JSON: `1.0` is not `1`.
+        Value::Float(_) => Ok(node.to_json().to_string()),
         Value::Bool(truth) => Ok(truth.to_string()),
         other => {
             let fault = Fault::new(format!("`body` holds {} where a text must stand", other.kind()));

@@ -2,12 +2,18 @@
 
 use super::{
     apt::{argument, is_unknown, options, text},
-    spec::{Spec, Wanted},
+    spec::{SOON, Spec, Wanted},
     state::{Along, Item, Packages},
 };
-use crate::resource::{AptAhead, Fault, Observe, PackagesAhead, Pause, Seen};
-use agent::wire::{Answer, AptPlan, Probe, Query};
+use crate::{
+    model::Area,
+    resource::{AptAhead, Fault, Observe, PackagesAhead, Pause, Seen},
+};
+use agent::wire::{Answer, AptPlan, Output, PackageTool, Probe, Query};
 use std::collections::BTreeSet;
+
+/// By which apt ends when it refuses.
+const REFUSED: i32 = 100;
 
 /// What is removed along with what is named, and afterwards because nobody needs it.
 pub fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()> {
@@ -19,7 +25,17 @@ pub fn removal(spec: &Spec, packages: &mut Packages, seen: &Seen) -> Observe<()>
         true => return Ok(()),
         false => AptPlan::Remove { names: names.clone(), purge, auto: spec.autoremove },
     };
-    let (along, essential) = steps(&simulate(seen, plan)?);
+    let said = match simulate(seen, plan) {
+        // It is only said to be there by then, and no list has it: it comes from a file.
+        Err(Pause::Fault(fault)) if fault.message.contains("Unable to locate package ") => {
+            return Err(match seen.lacks(&[Area::Packages], BEHIND_INSTALLS) {
+                Pause::Fault(_) => fault.into(),
+                not_yet => not_yet,
+            });
+        }
+        said => said?,
+    };
+    let (along, essential) = steps(&said);
     let bare = |name: &str| name.split(':').next().unwrap_or_default().to_string();
     let goes = |item: &&Item| along.iter().any(|step| bare(&step.name) == bare(&item.name));
     // Only an earlier task will have installed it: what needs it by then, apt cannot say now.
@@ -71,7 +87,7 @@ pub fn behind_installs(spec: &Spec, removed: &[String], packages: &mut Packages,
 }
 
 /// What comes along with an installation, once those of earlier tasks are done. Nobody knows where lists do not know a package yet, or apt
-/// refuses.
+/// refuses what new lists may allow.
 pub fn needs(spec: &Spec, packages: &Packages, ahead: AptAhead, seen: &Seen) -> Observe<Vec<Along>> {
     let Ok(to) = packages.desired(spec) else { return Ok(vec![]) };
     let options = [vec!["--no-remove".into()], options(spec)].concat();
@@ -88,10 +104,40 @@ pub fn needs(spec: &Spec, packages: &Packages, ahead: AptAhead, seen: &Seen) -> 
     let is_named = |name: &str| packages.items.iter().any(|item| item.name == name);
     let is_known = |step: &Along| ahead.names.iter().any(|name| unversioned(name) == step.name);
     let is_new = |step: &Along| !is_named(&step.name) && !is_known(step);
-    Ok(match said {
-        Answer::Output(said) if said.code == 0 => steps(&text(&said)).0.into_iter().filter(is_new).collect(),
-        _ => vec![],
-    })
+    match said {
+        Answer::Output(said) if said.code == 0 => {
+            return Ok(steps(&text(&said)).0.into_iter().filter(is_new).collect());
+        }
+        Answer::Output(said) if ahead == AptAhead::default() => refuse(spec, &said, seen)?,
+        _ => {}
+    }
+    Ok(vec![])
+}
+
+/// Where apt refuses a file as it is, nothing that the task does itself makes a difference.
+fn refuse(spec: &Spec, said: &Output, seen: &Seen) -> Observe<()> {
+    if spec.file().is_none() || spec.repair || said.code != REFUSED {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
+    // It is not tried once more with new lists where apt knows a way that is not allowed.
+    if spec.update_cache.is_none() && !words.contains("remove is disabled") {
+        let older_than_s = spec.cache_valid_time.unwrap_or(SOON);
+        let lists = Probe::PackageLists { tool: PackageTool::AptGet, older_than_s };
+        let are_old = super::are_old(PackageTool::AptGet, older_than_s, seen)?;
+        seen.leave_open(&Query::Run(lists));
+        if are_old {
+            return Ok(());
+        }
+    }
+    match seen.lacks(&[Area::Packages], format!("apt would refuse the file: {words}")) {
+        Pause::Fault(fault) => {
+            let hint = "what it needs must be in the host's lists, or be installed by a task before; what it conflicts with, be removed by one";
+            Err(fault.hint(hint).into())
+        }
+        // Something before may mend it, which is shown when it is run.
+        _ => Ok(()),
+    }
 }
 
 /// A package as apt names it, where it was told a version.

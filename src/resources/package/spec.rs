@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Seconds after which lists that were asked for with `update_cache: true` count as old.
-const SOON: u32 = 600;
+pub(super) const SOON: u32 = 600;
 const DAY: u32 = 24 * 3600;
 
 /// Makes sure that packages are installed, in a version, or are not; or brings the whole system up to date.

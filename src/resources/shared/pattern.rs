@@ -7,6 +7,7 @@ use regex_automata::{
     nfa::thompson::{self, NFA, WhichCaptures},
     util::{look::Look, primitives::StateID, syntax},
 };
+use regex_syntax::hir::{Class, HirKind};
 
 /// A pattern for one line.
 ///
@@ -57,7 +58,15 @@ pub fn pattern_to_send(parameter: &str, text: &str) -> Result<Pattern, Fault> {
         fault.hint("fewer or smaller repetitions (`{1,1000}`), or `(?-u:...)` around classes such as `\\w`")
     })?;
     let states = nfa.states().iter().map(state).collect();
-    Ok(Pattern { text: text.into(), start: nfa.start_unanchored().as_u32(), states })
+    let words = if nfa.look_set_any().contains_word_unicode() { words() } else { vec![] };
+    Ok(Pattern { text: text.into(), start: nfa.start_unanchored().as_u32(), states, words })
+}
+
+/// What `\w` is beyond ASCII.
+fn words() -> Vec<(u32, u32)> {
+    let class = regex_syntax::parse(r"[\w&&[^\x00-\x7f]]").map(|class| class.into_kind());
+    let Ok(HirKind::Class(Class::Unicode(class))) = class else { return vec![] };
+    class.iter().map(|range| (range.start().into(), range.end().into())).collect()
 }
 
 fn state(state: &thompson::State) -> State {
@@ -89,6 +98,8 @@ fn state(state: &thompson::State) -> State {
 
 fn holds(look: Look, before: Kind, after: Kind) -> bool {
     let (of_word, goes_on) = (before == Kind::Word, after == Kind::Word);
+    let (of_letters, letters) = (of_word || before == Kind::Letter, goes_on || after == Kind::Letter);
+    let (begun, whole) = (before != Kind::Broken, after != Kind::Broken);
     match look {
         Look::Start => before == Kind::Edge,
         Look::End => after == Kind::Edge,
@@ -100,12 +111,19 @@ fn holds(look: Look, before: Kind, after: Kind) -> bool {
         Look::EndCRLF => {
             matches!(after, Kind::Edge | Kind::Return) || after == Kind::LineFeed && before != Kind::Return
         }
-        Look::WordAscii | Look::WordUnicode => of_word != goes_on,
-        Look::WordAsciiNegate | Look::WordUnicodeNegate => of_word == goes_on,
-        Look::WordStartAscii | Look::WordStartUnicode => !of_word && goes_on,
-        Look::WordEndAscii | Look::WordEndUnicode => of_word && !goes_on,
-        Look::WordStartHalfAscii | Look::WordStartHalfUnicode => !of_word,
-        Look::WordEndHalfAscii | Look::WordEndHalfUnicode => !goes_on,
+        Look::WordAscii => of_word != goes_on,
+        Look::WordAsciiNegate => of_word == goes_on,
+        Look::WordStartAscii => !of_word && goes_on,
+        Look::WordEndAscii => of_word && !goes_on,
+        Look::WordStartHalfAscii => !of_word,
+        Look::WordEndHalfAscii => !goes_on,
+        Look::WordUnicode => of_letters != letters,
+        // What only says that no word is here holds between characters alone.
+        Look::WordUnicodeNegate => begun && whole && of_letters == letters,
+        Look::WordStartUnicode => !of_letters && letters,
+        Look::WordEndUnicode => of_letters && !letters,
+        Look::WordStartHalfUnicode => begun && !of_letters,
+        Look::WordEndHalfUnicode => whole && !letters,
     }
 }
 
@@ -238,6 +256,13 @@ mod tests {
             "foo\r\nbar\r\n",
             "a_b",
             "1234567",
+            "\u{201c}au\u{201d} lait",
+            "\u{2026}au\u{2014}",
+            "e\u{301}au",
+            "\u{1d400}au\u{200d}",
+            "\u{bd}a\u{b2}",
+            "\u{201d}",
+            "\u{65e5}\u{672c}",
         ];
         for written in [
             "",
@@ -247,6 +272,15 @@ mod tests {
             "(a|b)+ ",
             r"\bau\b",
             r"a\B",
+            r"\Bau",
+            r"\B.\B",
+            r"\b.\b",
+            r"(?-u:\b)au\b",
+            r"a(?-u:\B)",
+            r"^\B",
+            r"\b{start-half}au",
+            r"\b{end}\W",
+            r"\b{start}\w\b{end}",
             "^220 .*SMTP",
             "^ready$",
             r"in \d+ s",
@@ -271,7 +305,7 @@ mod tests {
             let engine = regex::bytes::RegexBuilder::new(written).multi_line(true).build().unwrap();
             let sent = pattern_to_send("p", written).unwrap();
             for text in texts {
-                let found = sent.finds(text.bytes().map(Ok)).unwrap();
+                let found = sent.finds(text.as_bytes());
                 assert_eq!(found, engine.is_match(text.as_bytes()), "{written:?} in {text:?}");
             }
         }

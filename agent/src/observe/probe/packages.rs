@@ -177,10 +177,32 @@ fn simulate(plan: &AptPlan) -> Output {
     argv.push("--");
     argv.extend(named.iter().map(String::as_str));
     let said = probe(&argv, None, LONG);
-    let text = steps(&String::from_utf8_lossy(said.stdout.bytes()));
+    let text = String::from_utf8_lossy(said.stdout.bytes()).into_owned();
     // Warnings come and go.
-    let stderr = if said.code == 0 { Content::from("") } else { said.stderr };
-    Output { code: said.code, stdout: Content::Clear(text.into_bytes().into()), stderr }
+    let stderr = match said.code {
+        0 => String::new(),
+        _ => reasons(&text) + &String::from_utf8_lossy(said.stderr.bytes()),
+    };
+    let text = steps(&text);
+    Output {
+        code: said.code,
+        stdout: Content::Clear(text.into_bytes().into()),
+        stderr: Content::Clear(stderr.into_bytes().into()),
+    }
+}
+
+/// Why apt refuses, which it says elsewhere than that it does: what is unmet, and what it would remove.
+fn reasons(text: &str) -> String {
+    let is_reason = |line: &str| line.contains("unmet dependencies:") || line.contains("will be REMOVED:");
+    let mut kept = String::new();
+    let mut is_kept = false;
+    for line in text.lines() {
+        is_kept = is_reason(line) || is_kept && line.starts_with(' ');
+        if is_kept {
+            kept += &format!("{line}\n");
+        }
+    }
+    kept
 }
 
 /// The steps that apt would take, and the essential packages among what it would remove.
@@ -275,6 +297,15 @@ mod tests {
         let upgrade = "The following packages will be upgraded:\n  tool\n1 upgraded\n\
                        Inst tool [1.0] (2.0 localhost [all])\nConf tool (2.0 localhost [all])\nRemv top [1]\nPurg lib [1]\n";
         assert_eq!(steps(upgrade), "Inst tool [1.0] (2.0 localhost [all])\nRemv top [1]\nPurg lib [1]\n");
+    }
+
+    #[test]
+    fn why_apt_refuses_is_told_from_its_words() {
+        let unmet = "Reading package lists...\nSome packages could not be installed. This may mean that you have\n\n\
+                     The following packages have unmet dependencies:\n tool : Depends: lib but it is not installable\n";
+        assert_eq!(reasons(unmet), unmet.split_once("\n\n").unwrap().1);
+        let removal = "The following packages will be REMOVED:\n  old\nThe following NEW packages will be installed:\n  new\n";
+        assert_eq!(reasons(removal), "The following packages will be REMOVED:\n  old\n");
     }
 
     #[test]
