@@ -40,6 +40,8 @@ pub struct Overlay {
     seq: usize,
     /// Where changes may bring more than is laid down here.
     brings: Vec<Area>,
+    /// Where they may make what is there fit to be run, or to be reached.
+    opens: Vec<Area>,
     /// A task waits for what is in no plan: anything may be there by then.
     pub waits: bool,
     /// What apt is told beside the next installation; `None` once it cannot tell any more what comes along with one.
