@@ -196,7 +196,11 @@ impl Running {
             return Err(Failure::Other("the command is empty".into()));
         };
         let by_itself = placed.as_ref().is_some_and(|placed| placed.path == name);
-        let program = if by_itself { Some(name.to_string()) } else { which(name) };
+        let folder = exec.cwd.as_deref().unwrap_or("/");
+        // As a shell that stands there would find it.
+        let there = std::path::Path::new(folder).join(name);
+        let wanted = if name.contains('/') { there.to_str().unwrap_or(name) } else { name };
+        let program = if by_itself { Some(name.to_string()) } else { which(wanted) };
         let program = program.ok_or_else(|| Failure::Missing(name.to_string()))?;
         let other = |error: std::io::Error| match (by_itself, error.raw_os_error()) {
             (true, Some(libc::ENOEXEC)) => Failure::Other(
@@ -215,7 +219,7 @@ impl Running {
         for (key, value) in &exec.env {
             command.env(key, std::ffi::OsStr::new(&*String::from_utf8_lossy(value.bytes())));
         }
-        command.current_dir(exec.cwd.as_deref().unwrap_or("/"));
+        command.current_dir(folder);
         command.stdin(match (streams.stdin, &exec.stdin) {
             (Some(file), _) => file.into(),
             (None, Some(content)) => memory(content.bytes()).map_err(other)?.into(),

@@ -10,6 +10,7 @@ mod failure;
 mod items;
 mod judge;
 mod late;
+mod links;
 pub mod lint;
 mod nodes;
 mod owed;

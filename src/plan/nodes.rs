@@ -1,6 +1,6 @@
 //! What the graph is told of tasks: what each reads and writes, before and after the host was asked.
 
-use super::{Planner, late::MAKERS, planner::index_of};
+use super::{Planner, late::MAKERS, planner::index_of, programs};
 use crate::{
     diag::Diagnostics,
     graph::Node as GraphNode,
@@ -84,6 +84,9 @@ fn footprint(task: &HostTask, preparation: &Preparation, home: &str) -> Footprin
         }
         Preparation::NotYet(_, footprint) => footprint.clone(),
     };
+    if let Preparation::Ready(prepared) = preparation {
+        footprint.reads.extend(programs::reads(&**prepared, &footprint));
+    }
     footprint.writes.extend(task.touches.iter().cloned());
     let user = task.become_user.as_deref();
     footprint.reads = footprint.reads.into_iter().flat_map(|area| at_home(area, user, home)).collect();

@@ -4,10 +4,14 @@ mod acl;
 mod brings;
 mod file;
 mod list;
+mod owned;
 mod packages;
 mod tree;
 
-use self::file::Predicted;
+use self::{
+    file::Predicted,
+    owned::{group_of, user_of},
+};
 use super::areas_of;
 use crate::{
     model::{Area, path_within},
@@ -40,6 +44,8 @@ pub struct Overlay {
     seq: usize,
     /// Where changes may bring more than is laid down here.
     brings: Vec<Area>,
+    /// Where they may make what is there fit to be run, or to be reached.
+    opens: Vec<Area>,
     /// A task waits for what is in no plan: anything may be there by then.
     pub waits: bool,
     /// What apt is told beside the next installation; `None` once it cannot tell any more what comes along with one.
@@ -193,14 +199,13 @@ impl Overlay {
         let same_kind = before.filter(|m| std::mem::discriminant(&m.kind) == std::mem::discriminant(&kind));
         let size =
             content.as_ref().map_or(same_kind.as_ref().map_or(0, |m| m.size), |c| c.bytes().len() as u64);
-        let owner = |named: &Option<String>, before: Option<String>, own: &String| {
-            named.clone().or(before).unwrap_or_else(|| own.clone())
-        };
+        let owner = same_kind.as_ref().map_or_else(|| self.user.clone(), |m| m.owner.clone());
         let group = same_kind.as_ref().map(|m| m.group.clone()).or_else(|| self.group_within(path, real));
+        let group = group.unwrap_or_else(|| self.group.clone());
         let meta = Meta {
             mode: attrs.mode.or(same_kind.as_ref().map(|m| m.mode)).unwrap_or(default_mode),
-            owner: owner(&attrs.owner, same_kind.as_ref().map(|m| m.owner.clone()), &self.user),
-            group: owner(&attrs.group, group, &self.group),
+            owner: self.owned_by(attrs.owner.as_ref(), owner, user_of, real),
+            group: self.owned_by(attrs.group.as_ref(), group, group_of, real),
             size,
             kind,
         };

@@ -46,7 +46,11 @@ impl Lookup for View<'_> {
     }
 
     fn may_come(&self, missing: &[Area]) -> bool {
-        self.lets_come || !self.all_told || self.overlay.may_bring(missing)
+        self.lets_come || !self.all_told || self.overlay.may_let_run(missing)
+    }
+
+    fn may_come_at(&self, path: &str, real: &dyn Fn(&str) -> Option<String>) -> bool {
+        self.lets_come || !self.all_told || self.overlay.may_lay(path, real)
     }
 
     fn packages_ahead(&self) -> PackagesAhead {

@@ -101,7 +101,7 @@ impl Walk<'_> {
                 return;
             }
             Verdict::Open => return,
-            Verdict::Wrong(failure) => return self.faults.push((id, failure)),
+            Verdict::Wrong(failure) => return self.wrong(task, behind, failure),
         };
         if let (TaskPlan::Unchanged { .. }, Preparation::Sets(values)) = (&plan, &self.preparations[at]) {
             self.registered.set(values);
@@ -110,8 +110,16 @@ impl Walk<'_> {
         match self.judge(task, &behind, plan, counts) {
             Ok(Some((plan, counts))) => self.keep(task, behind, plan, counts),
             Ok(None) => {}
-            Err(failure) => self.faults.push((id, failure)),
+            Err(failure) => self.wrong(task, behind, failure),
         }
+    }
+
+    /// It cannot be done as it is. What it would have brought is not missed a second time by those behind it.
+    fn wrong(&mut self, task: &HostTask, behind: Behind, failure: Failure) {
+        let plan = TaskPlan::Deferred { why: failure.message.clone(), after: behind.all.clone() };
+        let counts = counts_by_type(&self.preparations[task.id.0 as usize]);
+        self.faults.push((task.id, failure));
+        self.keep(task, behind, plan, counts);
     }
 
     fn behind(&self, id: TaskId, matters: fn(&Why) -> bool) -> Vec<TaskId> {

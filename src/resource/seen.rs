@@ -26,6 +26,11 @@ pub trait Lookup {
         true
     }
 
+    /// The same of one path that is free of links. `real` makes such paths of those that earlier tasks name, where it can.
+    fn may_come_at(&self, _path: &str, _real: &dyn Fn(&str) -> Option<String>) -> bool {
+        true
+    }
+
     /// What earlier tasks install.
     fn packages_ahead(&self) -> PackagesAhead {
         PackagesAhead::Unasked

@@ -62,7 +62,7 @@ pub struct Spec {
     poll_s: Option<u32>,
     /// What the script changes. Left out: it may change anything, so it runs alone, in its place in the file.
     touches: Option<Vec<Touch>>,
-    /// What the script looks at, if `touches` is given. Default: nothing else.
+    /// What the script looks at besides what runs it, if `touches` is given. Default: nothing.
     #[serde(default)]
     reads: Vec<Touch>,
     /// Every exit code is as good as 0; a registered result has it in `rc`. A task with `failed_when` needs not say so.

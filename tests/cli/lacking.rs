@@ -1,6 +1,10 @@
 //! What a task lacks, and who may bring it.
 
 use crate::project::Project;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
 /// Accounts that tasks of other hosts make where one acts, or that a task names which does nothing.
 #[test]
@@ -63,10 +67,16 @@ fn what_a_command_lacks_is_told_before_anything_is_done() {
         project("", ", when: false").go().exits(0);
         project("", ", ignore_errors: true").go().exits(0);
         // Something before it may bring it.
-        project("    - {name: brings, shell: {cmd: \":\"}}\n", "").check().lacks(&[said]);
+        project("    - {name: brings, shell: {cmd: \":\"}}\n", "").check().exits(10).lacks(&[said]);
     }
-    let installed = "    - {name: brings, package: {name: hello}}\n    - {name: runs, command: {cmd: nosuch, touches: [nothing]}}\n";
-    Project::tasks(installed).check().lacks(&["no program"]);
+    // A program comes with packages, or with what starts.
+    for area in ["packages", "unit:x", "docker", "compose:x"] {
+        let brings = format!("shell: {{cmd: \":\", touches: [\"{area}\"]}}");
+        let tasks = format!(
+            "    - {{name: brings, {brings}}}\n    - {{name: runs, command: {{cmd: nosuch, touches: [nothing]}}}}\n"
+        );
+        Project::tasks(&tasks).check().exits(10).has(&["runs  [a]"]);
+    }
     let settled = "    - {name: settled, command: {cmd: nosuch, creates: \"{{home}}\", chdir: /nowhere}}\n";
     Project::tasks(settled).go().exits(0);
     let brought = "    - {name: folder, file: {path: \"{{home}}/folder\", state: directory}}\n    \
@@ -78,4 +88,127 @@ fn what_a_command_lacks_is_told_before_anything_is_done() {
     project.check().exits(10).has(&["runs  [a]", "behind  [a]"]);
     project.go().exits(0);
     assert!(project.read("h/a/folder/x").ends_with("/folder\n"));
+}
+
+/// A task that says that it is `first` or `last`.
+fn named(name: &str, task: &str) -> String {
+    format!("    - {{name: {name}, {task}}}\n")
+}
+
+const SCRIPT: &str = "content: \"#!/bin/sh\\n\", mode: \"0755\"";
+
+/// Whatever is brought is there in time, by whichever name it is called.
+#[test]
+fn what_comes_by_another_name_is_not_missed() {
+    let copy = |path: &str| format!("copy: {{dest: \"{{{{home}}}}/{path}\", {SCRIPT}}}");
+    let folder = |path: &str| format!("file: {{path: \"{{{{home}}}}/{path}\", state: directory}}");
+    let run = |path: &str| format!("command: {{cmd: \"{{{{home}}}}/{path}\"}}");
+    let stand = |path: &str| format!("command: {{cmd: \"true\", chdir: \"{{{{home}}}}/{path}\"}}");
+    for (brings, needs) in [
+        (copy("x"), run("/x")),
+        (copy("x"), run("./x")),
+        (copy("x"), run("real/../x")),
+        (copy("real/x"), run("link/x")),
+        (copy("link/x"), run("real/x")),
+        (copy("real/x"), run("link/../real//x")),
+        (copy("real/far/x"), run("it")),
+        (folder("link/app"), stand("real/app")),
+        (folder("real/app"), stand("link/app")),
+        (copy("x"), "command: {cmd: ./x, chdir: \"{{home}}\"}".into()),
+        (copy("real/x"), "command: {cmd: link/x, chdir: \"{{home}}\"}".into()),
+        (
+            "file: {path: \"{{home}}/closed\", state: directory, recurse: true, mode: \"0755\"}".into(),
+            run("closed/x"),
+        ),
+        ("file: {path: \"{{home}}/closed/x\", mode: \"0755\"}".into(), run("closed/x")),
+    ] {
+        let project = |needs: &str| {
+            let project = Project::tasks(&(named("first", &brings) + &named("last", needs)));
+            let home = project.home("a");
+            fs::create_dir_all(home.join("real/far")).unwrap();
+            symlink("real", home.join("link")).unwrap();
+            symlink("link/far/x", home.join("it")).unwrap();
+            project.write("h/a/closed/x", "#!/bin/sh\n");
+            project
+        };
+        let brought = project(&needs);
+        brought.check().exits(10).has(&["first  [a]", "last  [a]"]);
+        brought.go().exits(0);
+        let needs = needs.replace("/app", "/nosuch").replace("/x", "/nosuch").replace("/it", "/nosuch");
+        if !brings.contains("closed") {
+            project(&needs).check().exits(40).has(&["no earlier task", "site.yml:4:"]);
+        }
+    }
+}
+
+/// A command that says what it touches still comes behind what brings its program.
+#[test]
+fn a_program_is_waited_for() {
+    let brings =
+        "shell: {cmd: \"sleep 0.3; cp /bin/true {{home}}/x\", creates: \"{{home}}/x\", touches: [nothing]}";
+    for runs in ["cmd: \"{{home}}//x\"", "cmd: ./x, chdir: \"{{home}}\"", "argv: [\"{{home}}/x\"]"] {
+        let runs = format!("command: {{{runs}, touches: [nothing]}}");
+        let project = Project::tasks(&(named("brings", brings) + &named("runs", &runs)));
+        project.check().exits(10).has(&["brings  [a]", "runs  [a]"]);
+        project.go().exits(0);
+    }
+}
+
+/// A program is looked for in the folder to run in, which has to be one.
+#[test]
+fn a_program_in_the_folder_to_run_in() {
+    let project = |cmd: &str, chdir: &str| {
+        let runs =
+            format!("command: {{cmd: \"{cmd}\", chdir: \"{{{{home}}}}/{chdir}\", touches: [nothing]}}");
+        let project = Project::tasks(&named("runs", &runs));
+        project.write("h/a/in/it", "#!/bin/sh\npwd > {{x\n".replace("{{", "").as_str());
+        use std::os::unix::fs::PermissionsExt;
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(project.path("h/a/in/it"), executable).unwrap();
+        project
+    };
+    for (cmd, chdir) in [("./it", "in"), ("in/it", "."), (".//in/../in/it", "")] {
+        let project = project(cmd, chdir);
+        project.check().exits(10);
+        project.go().exits(0);
+        let at = if chdir == "in" { "h/a/in/x" } else { "h/a/x" };
+        assert_eq!(project.read(at).trim_end(), project.path(at).parent().unwrap().display().to_string());
+    }
+    for (cmd, chdir, said) in [
+        ("./nosuch", "in", "there is no program `./nosuch`"),
+        ("./it", ".", "there is no program `./it`"),
+        ("true", "in/it", "h/a/in/it is not a directory"),
+    ] {
+        let project = project(cmd, chdir);
+        project.check().exits(40).has(&[said, "site.yml:3:"]);
+        project.go().exits(40).has(&[said]);
+    }
+}
+
+/// Whoever waits for what cannot come is not told a second time that it is missing.
+#[test]
+fn only_the_root_of_what_is_missing_is_told() {
+    let copy = "copy: {dest: \"{{home}}/no/x\", content: x}";
+    let git = "git: {repo: \"{{home}}/nowhere\", dest: \"{{home}}/g\"}";
+    let page = "get_url: {url: \"http://127.0.0.1:1/x\", checksum: \"sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03\", dest: \"{{home}}/no/x\"}";
+    for (brings, said, needs) in [
+        (copy, "/no does not exist", "command: {cmd: \"{{home}}/no/x\"}"),
+        (copy, "/no does not exist", "command: {cmd: \"{{home}}/no/x\", touches: [nothing]}"),
+        (copy, "/no does not exist", "lineinfile: {path: \"{{home}}/no/x\", line: y}"),
+        (page, "/no does not exist", "command: {cmd: \"{{home}}/no/x\"}"),
+        (git, "nowhere", "command: {cmd: ./x, chdir: \"{{home}}/g\"}"),
+        (git, "nowhere", "copy: {dest: \"{{home}}/g/x\", content: x}"),
+    ] {
+        let project = Project::tasks(&(named("first", brings) + &named("last", needs)));
+        project.check().exits(40).has(&[said, "site.yml:3:"]).lacks(&["there is no program", "site.yml:4:"]);
+    }
+    // What has nothing to do with it is.
+    let other = "copy: {dest: \"{{home}}/other/y\", content: x}";
+    let both = Project::tasks(&(named("first", copy) + &named("last", other)));
+    both.check().exits(40).has(&[
+        "/no does not exist",
+        "site.yml:3:",
+        "/other does not exist",
+        "site.yml:4:",
+    ]);
 }

@@ -140,3 +140,29 @@ fn over_ssh_with_what_the_user_may_not_read() {
     project.go().exits(0);
     assert_eq!(fs::read_to_string(sshd.home("alice").join("work/told")).unwrap(), "false root false");
 }
+
+/// The host tells owners by name, whoever is named by number.
+#[test]
+fn an_owner_by_number_is_told_as_the_host_tells_it() {
+    let tasks = |path: &str, owner: &str| {
+        format!(
+            "    - {{name: owned, copy: {{dest: \"{{{{home}}}}/{path}\", content: x, owner: \"{owner}\", group: \"{owner}\"}}}}\n    \
+             - {{name: look, stat: {{path: \"{{{{home}}}}/{path}\"}}, register: r}}\n    \
+             - {{name: told, copy: {{dest: \"{{{{home}}}}/told\", content: \"{{{{r.stat.pw_name}}}} {{{{r.stat.gr_name}}}}\"}}}}\n"
+        )
+    };
+    for (path, owner, name) in [
+        ("x", "1", "daemon"),
+        ("x", "64321", "64321"),
+        ("of", "1", "daemon"),
+        ("x", "0", "root"),
+        ("x", "daemon", "daemon"),
+    ] {
+        let project = Project::tasks(&tasks(path, owner));
+        fs::write(project.home("a").join("of"), "").unwrap();
+        std::os::unix::fs::chown(project.home("a").join("of"), Some(1), Some(1)).unwrap();
+        project.run(&["plan", "inventory.yml", "-o", "p.plan"]).exits(10);
+        project.run(&["apply", "p.plan"]).exits(0);
+        assert_eq!(project.read("h/a/told"), format!("{name} {name}"), "{path} {owner}");
+    }
+}

@@ -46,6 +46,22 @@ fn failures_of_commands_are_told() {
 }
 
 #[test]
+fn a_program_is_looked_for_in_the_folder_to_run_in() {
+    let (folder, mut agent) = session();
+    let here = folder.path().join("here");
+    std::fs::create_dir_all(here.join("in")).unwrap();
+    std::os::unix::fs::symlink("/bin/pwd", here.join("in/it")).unwrap();
+    let here = here.display().to_string();
+    for program in ["in/it", "./in/it", "in/../in//it"] {
+        let exec = Exec { cwd: Some(here.clone()), ..Exec::new([program]) };
+        let Answer::Output(output) = agent.observe(Query::Test(exec)) else { panic!() };
+        assert_eq!((output.code, stdout(&output)), (0, format!("{here}\n")), "{program}");
+        let elsewhere = Op::Exec { exec: Exec::new([program]), ok: vec![] };
+        assert_eq!(agent.fails(elsewhere), format!("program `{program}` not found"));
+    }
+}
+
+#[test]
 fn a_command_out_of_time_is_ended_with_its_group() {
     let (folder, mut agent) = session();
     let pid_file = folder.path().join("pid");

@@ -42,6 +42,11 @@ impl Overlay {
                 Op::Exec { .. } | Op::Job { .. } | Op::Steps(_) | Op::Unpack(_) => {
                     self.brings.extend(writes.iter().cloned());
                 }
+                // What is there may be run, or reached, from then on.
+                Op::SetTree(wish) => self.opens.push(Area::Path(wish.path.clone())),
+                Op::SetAttrs { path, .. } | Op::SetAcl { path, .. } => {
+                    self.opens.push(Area::Path(path.clone()));
+                }
                 // Ops on files say all.
                 _ => {}
             }
@@ -58,6 +63,30 @@ impl Overlay {
         missing
             .iter()
             .any(|missing| self.brings.iter().any(|area| brings(area, missing)) || self.lays_down(missing))
+    }
+
+    /// The same of a program that is to run, or of a folder to run in: something may make it as it starts, and what is there already may be
+    /// closed to whoever runs it.
+    pub fn may_let_run(&self, missing: &[Area]) -> bool {
+        use Area::{Compose, Docker, DockerPart, Packages, Unit};
+        let starts = |area: &Area| matches!(area, Unit(_) | Docker | DockerPart(_) | Compose(_));
+        self.may_bring(missing)
+            || missing.contains(&Packages) && self.brings.iter().any(starts)
+            || missing.iter().any(|missing| self.opens.iter().any(|area| brings(area, missing)))
+    }
+
+    /// The same of one path, when those that are known here are made what `real` says.
+    pub fn may_lay(&self, path: &str, real: &dyn Fn(&str) -> Option<String>) -> bool {
+        let real = |named: &String| real(named).unwrap_or_else(|| named.clone());
+        let laid = self.files.iter().filter(|(_, file)| file.meta.is_some());
+        let brought = self.brings.iter().chain(&self.opens).filter_map(|area| match area {
+            Area::Path(path) => Some(path),
+            _ => None,
+        });
+        // Each of them: what is not known yet of one is asked for with the others.
+        let laid = laid.filter(|(named, _)| path_within(&real(named), path)).count();
+        let brought = brought.map(real).filter(|area| path_within(area, path) || path_within(path, area));
+        laid + brought.count() > 0
     }
 
     /// Whether a package that is installed may bring what is at a path: where no task has said anything of it since. A folder that is made
@@ -217,5 +246,68 @@ mod tests {
         assert!(after(&[run()], &[path("/srv")]).may_bring(&[path("/srv/b")]));
         let compose = after(&[run()], &[Area::Compose("db".into())]);
         assert!(compose.may_bring(&[Area::Postgres("db/role/app".into())]));
+    }
+
+    #[test]
+    fn a_program_may_also_be_made_by_what_starts_or_be_opened() {
+        let program = [Area::Packages];
+        for (area, expected) in [
+            (Area::Unit("nginx.service".into()), true),
+            (Area::Docker, true),
+            (Area::DockerPart("network edge".into()), true),
+            (Area::Compose("shop".into()), true),
+            (Area::Accounts, false),
+            (path("/etc/nginx"), false),
+        ] {
+            assert_eq!(
+                after(&[run()], std::slice::from_ref(&area)).may_let_run(&program),
+                expected,
+                "{area}"
+            );
+        }
+        let attrs = |path: &str| Op::SetAttrs { path: path.into(), attrs: Attrs::default() };
+        let list = |path: &str| {
+            let path = path.into();
+            Op::SetAcl { path, entries: vec!["user:1:rwx".into()], remove: false, recursive: false }
+        };
+        let tree = |path: &str| {
+            let (folders, files, owner, group) = (None, None, None, None);
+            Op::SetTree(agent::wire::TreeAttrs { path: path.into(), folders, files, owner, group })
+        };
+        for op in [attrs, list, tree] {
+            let opened = after(&[op("/srv/a")], &[]);
+            assert!(opened.may_let_run(&[path("/srv/a/x")]) && !opened.may_let_run(&[path("/srv/b/x")]));
+            // Nothing else comes by that.
+            assert!(!opened.may_bring(&[path("/srv/a/x")]) && !opened.may_let_run(&program));
+            assert!(after(&[op("/usr/local/bin/x")], &[]).may_let_run(&program));
+        }
+    }
+
+    #[test]
+    fn what_is_laid_down_by_another_name_is_there() {
+        let write = |path: &str| Op::WriteFile {
+            path: path.into(),
+            content: Content::from(""),
+            attrs: Attrs::default(),
+            check: None,
+        };
+        let folder = |path: &str| Op::MakeFolder { path: path.into(), attrs: Attrs::default() };
+        // `/lib` is a link to `/usr/lib`; of what is in `/far` nothing is known.
+        let real = |path: &str| match path.strip_prefix("/lib/") {
+            Some(rest) => Some(format!("/usr/lib/{rest}")),
+            None => (!path.starts_with("/far")).then(|| path.to_string()),
+        };
+        for (ops, writes, expected) in [
+            (vec![write("/lib/x/it")], vec![], true),
+            (vec![folder("/lib/x/it")], vec![], true),
+            (vec![folder("/lib/x")], vec![], false),
+            (vec![write("/lib/y/it")], vec![], false),
+            (vec![run()], vec![path("/lib/x")], true),
+            (vec![run()], vec![path("/lib/y"), path("/far/x")], false),
+            (vec![run()], vec![Area::Accounts], false),
+        ] {
+            let overlay = after(&ops, &writes);
+            assert_eq!(overlay.may_lay("/usr/lib/x/it", &real), expected, "{ops:?} {writes:?}");
+        }
     }
 }

@@ -55,12 +55,13 @@ impl List {
 
     /// As `setfacl` does it, which lets all entries have their rights unless a mask is named.
     pub fn set(&mut self, is_default: bool, changed: &[(String, Option<&str>)]) {
-        let is_executable = self.is_folder || self.access.iter().any(|entry| entry.ends_with('x'));
         let mut list = if is_default { self.default.clone() } else { self.access.clone() };
         if is_default && list.is_empty() && changed.iter().any(|(_, rights)| rights.is_some()) {
             list.extend(self.access.iter().filter(|entry| [0, 2, 5].contains(&place(entry).0)).cloned());
         }
         for (key, rights) in changed {
+            // By what the entries before it have made of the list.
+            let is_executable = self.is_folder || list.iter().any(|entry| entry.ends_with('x'));
             list.retain(|entry| !entry.starts_with(&**key));
             let x = if is_executable { "x" } else { "-" };
             list.extend(rights.map(|rights| format!("{key}{}", rights.replace('X', x))));
@@ -143,6 +144,33 @@ mod tests {
             ),
         ] {
             assert_eq!(told(kind, mode, &changes), expected, "{changes:?}");
+        }
+    }
+
+    /// Several at once, each by what those before it have made of the list. As `setfacl` itself has done it.
+    #[test]
+    fn what_is_executable_is_seen_at_each_entry() {
+        for (mode, changes, expected) in [
+            (0o644, "user::rwx,other::r-X", "745 user::rwx,group::r--,other::r-x"),
+            (0o644, "other::r-X,user::rwx", "744 user::rwx,group::r--,other::r--"),
+            (0o744, "user::rw-,other::r-X", "644 user::rw-,group::r--,other::r--"),
+            (0o744, "user::r-X", "544 user::r-x,group::r--,other::r--"),
+            (0o755, "user::rw-,group::r--,other::r-X", "645 user::rw-,group::r--,other::r-x"),
+            (
+                0o644,
+                "user:1:rwX,user:2:rwx,group::r-X",
+                "674 user::rw-,user:1:rw-,user:2:rwx,group::r-x,mask::rwx,other::r--",
+            ),
+        ] {
+            let kind = Kind::File { digest: None };
+            let mut list =
+                List::of_mode(&Meta { mode, owner: String::new(), group: String::new(), size: 0, kind });
+            let entry = |entry: &'static str| {
+                let (key, rights) = entry.rsplit_once(':').unwrap();
+                (format!("{key}:"), Some(rights))
+            };
+            list.set(false, &changes.split(',').map(entry).collect::<Vec<_>>());
+            assert_eq!(format!("{:o} {}", list.mode(), list.access.join(",")), expected, "{changes}");
         }
     }
 }

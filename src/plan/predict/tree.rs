@@ -166,6 +166,11 @@ impl Overlay {
         if let Some(why) = self.unclear_mode(path, known_at) {
             return Some(why);
         }
+        if matches!(query, Query::Stat { .. })
+            && let Some(why) = self.unclear_owner(path)
+        {
+            return Some(why);
+        }
         let above = |(set, ..): &&(String, String, usize)| path != set && path_within(path, set);
         let (set, task, _) = self.trees.iter().filter(above).find(|(.., seq)| *seq > known_at)?;
         Some(format!("`{task}` sets mode and owner of all in {set}"))

@@ -40,7 +40,7 @@ pub struct Params<C> {
     pub cmd: Option<C>,
     /// `command` only: the program and its arguments as a list, instead of `cmd`.
     pub argv: Option<Vec<String>>,
-    /// The folder to run in. Default: `/`.
+    /// The folder to run in; a program that is named by a relative path (`./x`) is looked for there. Default: `/`.
     pub chdir: Option<HostPath>,
     /// Runs only while this path does not exist. Left out: no such condition.
     pub creates: Option<HostPath>,
@@ -70,7 +70,7 @@ pub struct Params<C> {
     pub poll_s: Option<u32>,
     /// What the command changes. Left out: it may change anything, so it runs alone, in its place in the file.
     pub touches: Option<Vec<Touch>>,
-    /// What the command looks at, if `touches` is given. Default: nothing else.
+    /// What the command looks at besides its program, if `touches` is given. Default: nothing.
     #[serde(default)]
     pub reads: Vec<Touch>,
     /// `false`: the command only looks. It runs also under `--check`, and counts as no change.

@@ -86,6 +86,8 @@ enum Beside {
     Changed,
     /// Of a `stat` what it found, of a command what it printed.
     Found,
+    /// Of a `stat` whose it is.
+    Owned,
     /// What the last command that changes something printed.
     Said,
     Skipped,
@@ -208,6 +210,7 @@ pub fn task() -> impl Strategy<Value = Task> {
         4 => Just(Nothing),
         2 => Just(Changed),
         2 => Just(Found),
+        1 => Just(Owned),
         1 => Just(Said),
         1 => Just(Skipped),
         2 => Just(Notify),

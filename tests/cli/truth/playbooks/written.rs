@@ -172,6 +172,14 @@ impl Playbook {
                 }
                 _ => {}
             },
+            Beside::Owned
+                if last.is_some_and(|it| it.repeat == Repeat::Once && it.what.starts_with("stat")) =>
+            {
+                lines.push(
+                    "when: and (not before.skipped) before.stat.exists (eq before.stat.pw_name \"daemon\")"
+                        .into(),
+                );
+            }
             Beside::Said if self.said => lines.push(format!("when: eq ({SAID}) \"said\"")),
             Beside::Notify if !is_meta && !is_fact => lines.push("notify: after".into()),
             Beside::ChangedWhen if is_command => lines.push("changed_when: false".into()),
