@@ -1,7 +1,7 @@
 //! `copy`: a file with this content.
 
 use super::shared::{
-    FileState, HostPath, READ_LIMIT, What, Words, attrs, content_ops, file_claims, file_path,
+    FileState, HostPath, READ_LIMIT, Validate, What, attrs, content_ops, file_claims, file_path,
     no_file_to_preserve, nothing_comes, observe_content, observe_entry, owners, parent_there, secret_claim,
 };
 use crate::{
@@ -47,8 +47,8 @@ pub struct Spec {
     owner: Option<String>,
     /// Name or number of the group. Default: as it is.
     group: Option<String>,
-    /// A command that must succeed on the new content before it takes effect; `{}` is its file: `nginx -t -c {}`. Default: none.
-    validate: Option<Words>,
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `nginx -t -c %s`. Default: none.
+    validate: Option<Validate>,
     /// `false`: writes only where nothing is; what is there stays as it is, mode and owner too.
     #[serde(default = "yes")]
     force: bool,

@@ -1,7 +1,7 @@
 //! `template`: a file whose content is rendered from a template.
 
 use super::shared::{
-    FileState, HostPath, Words, attrs, content_ops, file_claims, file_path, no_file_to_preserve,
+    FileState, HostPath, Validate, attrs, content_ops, file_claims, file_path, no_file_to_preserve,
     nothing_comes, observe_content, observe_entry, owners,
 };
 use crate::{
@@ -34,8 +34,8 @@ pub struct Spec {
     owner: Option<String>,
     /// Name or number of the group. Default: as it is.
     group: Option<String>,
-    /// A command that must succeed on the new content before it takes effect; `{}` is its file: `nginx -t -c {}`. Default: none.
-    validate: Option<Words>,
+    /// A command that must succeed on the new content before it takes effect; `%s` is its file: `nginx -t -c %s`. Default: none.
+    validate: Option<Validate>,
     /// `false`: writes only where nothing is; what is there stays as it is, mode and owner too.
     #[serde(default = "yes")]
     force: bool,
@@ -79,7 +79,7 @@ template:
   src: nginx.conf.hbs
   dest: /etc/nginx/nginx.conf
   mode: \"0644\"
-  validate: nginx -t -c {}
+  validate: nginx -t -c %s
 ";
     const SOURCES: &'static [SourceParam] =
         &[SourceParam { key: "src", folder: "templates", render: true, into: "content" }];

@@ -29,7 +29,7 @@ pub enum Presence {
 
 /// A command that must succeed on a new content before it takes effect; `%s` or `{}` stands for the file that holds it.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(inline, with = "String")]
+#[schemars(inline, with = "Words")]
 pub struct Validate(Vec<String>);
 
 impl Deref for Validate {
@@ -41,7 +41,7 @@ impl Deref for Validate {
 
 impl<'de> Deserialize<'de> for Validate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let words = Words::split(&String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+        let words = Words::deserialize(deserializer)?;
         let words: Vec<_> = words.iter().map(|word| word.replace("%s", "{}")).collect();
         if !words.iter().any(|word| word.contains("{}")) {
             let message = "the command says nowhere which file it checks\nhint: write `%s` where the file's name belongs: `visudo -cf %s`";
