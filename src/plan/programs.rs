@@ -66,7 +66,7 @@ pub(super) fn reads(prepared: &dyn Prepared, footprint: &Footprint) -> Vec<Area>
     // Packages own what is in `/usr` anyway, of which these two may be other names.
     let is_of_packages = ["/bin", "/sbin"].iter().any(|folder| path_within(&program.paths[0], folder));
     let packages = (is_of_packages || !program.name.contains('/')).then_some(Area::Packages);
-    program.paths.into_iter().map(Area::Path).chain(packages).collect()
+    packages.into_iter().chain(program.paths.into_iter().map(Area::Path)).collect()
 }
 
 fn needed(op: &Op) -> Vec<Needed> {
@@ -188,12 +188,12 @@ mod tests {
             let areas = reads(&*prepared, &prepared.footprint());
             areas.iter().map(Area::to_string).collect::<Vec<_>>().join(" ")
         };
-        let everywhere = "/usr/local/sbin/x /usr/local/bin/x /usr/sbin/x /usr/bin/x /sbin/x /bin/x packages";
+        let everywhere = "packages /usr/local/sbin/x /usr/local/bin/x /usr/sbin/x /usr/bin/x /sbin/x /bin/x";
         for (name, text, expected) in [
             ("command", "{cmd: x, touches: [nothing]}", everywhere),
             ("command", "{cmd: x, touches: [nothing], changes: false}", everywhere),
             ("command", "{cmd: //srv/./a//x --b /c, touches: [/d]}", "/srv/a/x"),
-            ("command", "{argv: [/bin/x], touches: [/d]}", "/bin/x packages"),
+            ("command", "{argv: [/bin/x], touches: [/d]}", "packages /bin/x"),
             ("command", "{cmd: ./b/x, chdir: /srv/a, touches: [/d]}", "/srv/a/b/x"),
             ("command", "{cmd: b/x, touches: [/d]}", "/b/x"),
             // It comes behind all anyway.

@@ -145,8 +145,9 @@ impl Reporter {
     /// Shows what happens now.
     pub fn show(&self, event: Event) {
         let mut inner = self.inner.lock().expect("no panic holds it");
-        let began = *inner.began.get_or_insert_with(Instant::now);
-        inner.take(Recorded { at: began.elapsed().as_millis() as u64, event });
+        let now = Instant::now();
+        let began = *inner.began.get_or_insert(now);
+        inner.take(Recorded { at: now.duration_since(began).as_millis() as u64, event });
     }
 
     /// Shows what happened at another time.
