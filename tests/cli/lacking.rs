@@ -1,10 +1,7 @@
 //! What a task lacks, and who may bring it.
 
 use crate::project::Project;
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-};
+use std::{fs, os::unix::fs::symlink};
 
 /// Accounts that tasks of other hosts make where one acts, or that a task names which does nothing.
 #[test]
