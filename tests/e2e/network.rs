@@ -126,6 +126,18 @@ pub fn network(program: &Program, guest: &Guest) {
     assert_eq!(unit("NetworkManager"), "active\nenabled\n", "{run}");
     assert_eq!(unit("systemd-networkd"), "inactive\ndisabled\n", "{run}");
     refused("NetworkManager");
+
+    // One that starts with a file that leads nowhere is stopped again, also for the next boot, and who had the interface takes it back.
+    let run = apply(&[
+        file(OURS, "0644", &networkd("192.0.2.7/24"), ""),
+        service("systemd-networkd", &format!("{UP}, confirm_within: 15")),
+    ])
+    .expect(40);
+    assert!(said.iter().any(|said| run.to_string().contains(said)), "{run}");
+    assert_eq!(guest.sh(&format!("cat {OURS}")), before);
+    assert_eq!(unit("systemd-networkd"), "inactive\ndisabled\n", "{run}");
+    assert_eq!(unit("NetworkManager"), "active\nenabled\n", "{run}");
+
     let run = apply(&[service("systemd-networkd", UP), service("NetworkManager", DOWN)]).expect(0);
     assert_eq!(unit("systemd-networkd"), "active\nenabled\n", "{run}");
     assert_eq!(unit("NetworkManager"), "inactive\ndisabled\n", "{run}");
