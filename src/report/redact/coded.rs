@@ -23,12 +23,13 @@ impl Coding {
         };
         // Only a space is written so.
         let is_meant = |part: &&Vec<u8>| !matches!(self, Self::Form) || part.contains(&b' ');
+        // Most texts have no such sign: nothing else may be done for them.
+        if !text.contains(sign) || !said.iter().any(|part| is_meant(&part)) {
+            return None;
+        }
         let mut by_first: Vec<Vec<&Vec<u8>>> = vec![vec![]; 256];
         for part in said.iter().filter(is_meant) {
             part.first().into_iter().for_each(|first| by_first[usize::from(*first)].push(part));
-        }
-        if by_first.iter().all(Vec::is_empty) || !text.contains(sign) {
-            return None;
         }
         let (bytes, starts) = self.decoded(text);
         let mut out = String::with_capacity(text.len());
