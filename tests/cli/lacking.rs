@@ -1,7 +1,10 @@
 //! What a task lacks, and who may bring it.
 
 use crate::project::Project;
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
 /// Accounts that tasks of other hosts make where one acts, or that a task names which does nothing.
 #[test]
@@ -158,10 +161,8 @@ fn a_program_in_the_folder_to_run_in() {
         let runs =
             format!("command: {{cmd: \"{cmd}\", chdir: \"{{{{home}}}}/{chdir}\", touches: [nothing]}}");
         let project = Project::tasks(&named("runs", &runs));
-        project.write("h/a/in/it", "#!/bin/sh\npwd > {{x\n".replace("{{", "").as_str());
-        use std::os::unix::fs::PermissionsExt;
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(project.path("h/a/in/it"), executable).unwrap();
+        project.write("h/a/in/it", "#!/bin/sh\npwd > x\n");
+        fs::set_permissions(project.path("h/a/in/it"), fs::Permissions::from_mode(0o755)).unwrap();
         project
     };
     for (cmd, chdir) in [("./it", "in"), ("in/it", "."), (".//in/../in/it", "")] {
