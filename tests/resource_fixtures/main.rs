@@ -19,15 +19,18 @@
 //! ```
 //!
 //! Each type has `bare.yml`, `converged.yml` (nothing to do), a `hostile*.yml`, and for each kind of facet that it
-//! declares one in which exactly that is disturbed; one of them says its `footprint`. What cannot be has its reason below.
+//! declares one in which exactly that is disturbed; one of them says its `footprint`. What cannot be has its reason in `excuses.rs`.
 
 mod answers;
 mod content;
+mod excuses;
 mod parameters;
 mod text;
+mod until;
 mod untold;
 
 use answers::Answers;
+use excuses::{NEVER_ALONE, NEVER_CONVERGED};
 use lustores_provision::{
     diag,
     model::{Area, Origin, Source},
@@ -67,69 +70,6 @@ fn shown(node: &Node) -> Json {
         _ => node.to_json(),
     }
 }
-
-/// Types without `converged`, and why.
-const NEVER_CONVERGED: &[(&str, &str)] = &[
-    ("assert", "it is as wanted or fails: `bare` is unchanged"),
-    ("async_status", "it only looks: `bare` is unchanged"),
-    ("debug", "it says its words each time"),
-    ("fail", "it fails each time"),
-    ("http", "it asks each time"),
-    ("meta", "it touches nothing on the host: `bare` is unchanged"),
-    ("pause", "it waits each time"),
-    ("port_probe", "it looks each time"),
-    ("set_fact", "it touches nothing on the host: `bare` is unchanged"),
-    ("stat", "it only looks: `bare` is unchanged"),
-    ("wait_for", "it waits each time"),
-];
-
-/// Types and facets that never change alone, and why.
-const NEVER_ALONE: &[(&str, &str, &str)] = &[
-    ("assemble", "target", "a link gives way to a file: its type changes as well"),
-    ("assemble", "type", "what is made has a mode and a content"),
-    ("authorized_key", "type", "what is made has a mode and a content"),
-    ("blockinfile", "type", "what is made has a mode and a content"),
-    ("certificate", "fingerprint", "another certificate has other bytes: its chain changes as well"),
-    ("copy", "target", "a link gives way to a file: its type changes as well"),
-    ("copy", "type", "what is made has a mode and a content"),
-    ("cron", "type", "what is made has a mode and an entry"),
-    ("docker_daemon", "mode", "of a new file, which has a content as well"),
-    ("docker_daemon", "type", "what is made has a mode and a content"),
-    ("docker_image", "digest", "another image has another id"),
-    ("docker_volume", "driver", "a volume is never made anew: refused"),
-    ("docker_volume", "driver_opts", "a volume is never made anew: refused"),
-    ("docker_volume", "labels", "a volume is never made anew: refused"),
-    ("env_file", "type", "what is made has a mode and values"),
-    ("filesystem", "uuid", "one that is there keeps its own"),
-    ("get_url", "target", "a link gives way to a file: its type changes as well"),
-    ("get_url", "type", "what is made has a mode and a checksum"),
-    ("git", "local commits", "the commit that is checked out goes back with them"),
-    ("hosts_entry", "mode", "it has one of its own only where it is made"),
-    ("hosts_entry", "type", "what is made has a mode and a content"),
-    ("ini", "type", "what is made has a mode and a content"),
-    ("json_merge", "type", "what is made has a mode and a content"),
-    ("limits", "type", "what is made has a mode and a value"),
-    ("lineinfile", "type", "what is made has a mode and a content"),
-    ("link", "type", "a link has a target"),
-    ("logrotate", "target", "a link gives way to a file: its type changes as well"),
-    ("logrotate", "type", "what is made has a mode and a content"),
-    ("postgres_db", "contents", "what is in a database goes with it"),
-    ("postgres_db", "encoding", "of a database that is there it cannot be changed: refused"),
-    ("postgres_db", "lc_collate", "of a database that is there it cannot be changed: refused"),
-    ("postgres_db", "lc_ctype", "of a database that is there it cannot be changed: refused"),
-    ("postgres_role", "role", "a new one has its attributes with it"),
-    ("sshd_config", "effective", "it follows from the content"),
-    ("sshd_config", "type", "what is made has a mode and a content"),
-    ("sudoers", "target", "a link gives way to a file: its type changes as well"),
-    ("sudoers", "type", "what is made has a mode and a content"),
-    ("synchronize", "more", "it counts what differs beside the first, which is shown"),
-    ("template", "target", "a link gives way to a file: its type changes as well"),
-    ("template", "type", "what is made has a mode and a content"),
-    ("unarchive", "more", "it counts what is new or differs beside the first, which are shown"),
-    ("unattended_upgrades", "effective", "it follows from the files"),
-    ("user", "home files", "they go along with the home"),
-    ("yaml_merge", "type", "what is made has a mode and a content"),
-];
 
 /// What a case came to.
 #[derive(Default)]
