@@ -34,7 +34,7 @@ pub struct SystemdUnit;
 ///
 /// Where it is the unit that ssh comes in by (`ssh.service`, `ssh.socket`, `ssh@.service`, ...) and the connection came by ssh, the old file comes
 /// back by itself unless a new connection could be made. It is neither stopped nor disabled where nothing would listen in its place. So it is
-/// with the units of the network (`docs/way-back.md`).
+/// with the units of the network, also with one that is started (`docs/way-back.md`).
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -102,8 +102,10 @@ pub struct UnitFile {
     unit: Unit,
     boot: Option<String>,
     run: Option<String>,
-    /// The connection may have come by it.
+    /// The connection may have come by it, or it may take that over as it starts.
     ours: bool,
+    /// The way back leaves it running.
+    stays: bool,
     /// Whether the last change was confirmed; `None` when there is no doubt.
     confirmed: Option<bool>,
 }
@@ -207,6 +209,10 @@ impl Resource for SystemdUnit {
                 ours |= self::unit(seen, beside)?.runs();
             }
         }
+        let starts = spec.state == Wanted::Present && spec.started == Some(true) && !unit.runs();
+        let takes = starts && way_in::takes_over(&spec.name, seen)?;
+        let stays = unit.runs() || takes && !way_in::may_be_stopped(&spec.name, seen)?;
+        let ours = ours || takes;
         Ok(UnitFile {
             attrs: meta.as_ref().map_or(String::new(), written_attrs),
             content,
@@ -216,6 +222,7 @@ impl Resource for SystemdUnit {
             unit,
             confirmed: if ours { armed::confirmed(&spec.token(), seen)? } else { None },
             ours,
+            stays,
         })
     }
 
@@ -289,8 +296,8 @@ impl Resource for SystemdUnit {
         let digest = |state: &UnitFile| state.content.as_ref().map(Content::digest);
         let written = digest(from) != digest(to);
         let redefined = written || from.unit.needs_reload;
-        let stops = from.unit.runs() && !to.unit.runs();
-        let mut ops: Vec<Op> = arm(spec, from, to, redefined || stops).into_iter().collect();
+        let turns = from.unit.runs() != to.unit.runs();
+        let mut ops: Vec<Op> = arm(spec, from, to, redefined || turns).into_iter().collect();
         if written || from.attrs != to.attrs {
             let owner = Some("root".to_string());
             let attrs = Attrs { mode: Some(mode(content)), owner: owner.clone(), group: owner };
@@ -336,7 +343,13 @@ fn arm(spec: &Spec, from: &UnitFile, to: &UnitFile, changes: bool) -> Option<Op>
     let disabled = from.unit.boot_word() == "enabled" && to.unit.boot_word() != "enabled";
     let enable = disabled.then(|| systemctl("enable", Some(&spec.name)));
     let file = FileState { content: from.content.as_ref().map(Facet::content), ..FileState::default() };
-    let then = way_in::as_before(&spec.name, from.unit.runs()).into_iter().chain(enable);
+    let then = way_in::as_before(&spec.name, from.stays).into_iter().chain(enable);
     let path = path(spec);
-    Some(armed::arm(&spec.token(), spec.confirm_within, &path, &file, from.meta.as_ref(), then))
+    let mut arm = armed::arm(&spec.token(), spec.confirm_within, &path, &file, from.meta.as_ref(), then);
+    // Nor may it start at the next boot. As long as there is its file: of none, systemd knows not what to take away.
+    let enables = from.boot != to.boot && spec.enabled == Some(true) && !from.unit.runs();
+    if let Op::Arm { revert, .. } = &mut arm {
+        revert.splice(0..0, enables.then(|| systemctl("disable", Some(&spec.name))));
+    }
+    Some(arm)
 }
