@@ -4,14 +4,17 @@ use super::shared::{
     FileState, HostPath, What, attrs,
     checksum::{self, shown},
     file_path, observe_entry, owners, parent_there,
-    url::{check_headers, check_no_login, check_url},
+    url::{self, check_no_login, check_url},
 };
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold},
     yaml::{Mode, Text},
 };
-use agent::wire::{Algorithm, Answer, Attrs, Digest, Download, Kind, Op, Probe, Query};
+use agent::{
+    secret::Content,
+    wire::{Algorithm, Answer, Attrs, Digest, Download, Kind, Op, Probe, Query},
+};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,7 +30,7 @@ pub struct GetUrl;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Where it is fetched from. A password does not belong here: it goes into `headers`.
+    /// Where it is fetched from. A password does not belong here: it is `url_password`.
     url: String,
     /// The file on the host. Its folder must be there.
     #[serde(deserialize_with = "file_path")]
@@ -44,6 +47,10 @@ pub struct Spec {
     /// sent there too. Where the host has wget and no curl, redirects are not followed with headers or from HTTPS. Default: none.
     #[serde(default)]
     headers: IndexMap<String, Text>,
+    /// The name of a login, which is sent with the first request (basic authentication), and to no other host. Default: none.
+    url_username: Option<Text>,
+    /// The password of the login. Always secret. Default: an empty one.
+    url_password: Option<Text>,
     /// Seconds that the server may be silent: while connecting, and later.
     #[serde(default = "half_a_minute")]
     timeout: u32,
@@ -66,6 +73,10 @@ impl Spec {
 
     fn wanted(&self) -> Result<Digest, Fault> {
         checksum::read(&self.checksum)
+    }
+
+    fn headers(&self) -> Result<Vec<(String, Content)>, Fault> {
+        url::headers(&self.headers, self.url_username.as_ref(), self.url_password.as_ref())
     }
 
     fn probe(&self, algorithm: Algorithm) -> Query {
@@ -99,7 +110,8 @@ get_url:
   dest: /opt/exporter-1.8.2.tar.gz
   checksum: sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
 ";
-    const CONTENT: &'static [&'static str] = &["url", "checksum", "headers", "env", "mode"];
+    const CONTENT: &'static [&'static str] =
+        &["url", "checksum", "headers", "url_username", "url_password", "env", "mode"];
 
     type Spec = Spec;
     type State = Fetched;
@@ -119,7 +131,7 @@ get_url:
         let wanted = spec.wanted()?;
         check_no_login(&spec.url)?;
         check_url(&spec.url)?;
-        check_headers(&spec.headers)?;
+        spec.headers()?;
         let file = Query::File { path: spec.dest.to_string() };
         // Together, so that they are answered in one round.
         let [_, sum] = seen.all([file, spec.probe(wanted.algorithm)])?;
@@ -165,22 +177,19 @@ get_url:
 
     fn ops(spec: &Spec, from: &Fetched, to: &Fetched) -> Vec<Op> {
         let path = spec.dest.to_string();
-        let Ok(checksum) = spec.wanted() else { return vec![] };
+        let (Ok(checksum), Ok(headers)) = (spec.wanted(), spec.headers()) else { return vec![] };
         if from.facets() == to.facets() {
             return vec![];
         }
         if from.file.what == to.file.what && from.checksum == to.checksum {
             return vec![Op::SetAttrs { path, attrs: to.file.attrs() }];
         }
-        let pairs = |map: &IndexMap<String, Text>| {
-            map.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect()
-        };
         vec![Op::Download(Download {
             url: spec.url.clone(),
             path,
             checksum,
-            headers: pairs(&spec.headers),
-            env: pairs(&spec.env),
+            headers,
+            env: spec.env.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect(),
             attrs: to.file.attrs(),
             silence_s: spec.timeout,
             timeout_s: LONGEST,

@@ -5,7 +5,7 @@ mod body;
 use self::body::Format;
 use super::shared::{
     Act, HostPath, OneOrMany, entries,
-    url::{check_headers, check_url, is_token},
+    url::{self, check_url, is_token},
 };
 use crate::{
     model::{Address, Area, Footprint, Origin},
@@ -16,7 +16,6 @@ use agent::{
     secret::Content,
     wire::{self, Follow, Op, Output, Until, Wait},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -99,31 +98,10 @@ enum Redirects {
 impl Spec {
     /// The headers that are sent: with those that other parameters stand for.
     fn headers(&self) -> Result<Vec<(String, Content)>, Fault> {
-        check_headers(&self.headers)?;
-        let mut all: Vec<_> =
-            self.headers.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect();
-        let given = |name: &str| self.headers.keys().any(|given| given.eq_ignore_ascii_case(name));
-        if let Some(kind) = self.body_format.content_type().filter(|_| self.body.is_some())
-            && !given("Content-Type")
-        {
-            all.push(("Content-Type".into(), kind.into()));
-        }
-        let Some(user) = &self.url_username else {
-            return match self.url_password {
-                Some(_) => Err(Fault::new("`url_password` has no `url_username`").hint("a login needs both")),
-                None => Ok(all),
-            };
-        };
-        if given("Authorization") {
-            let fault = Fault::new("`url_username` and the header `Authorization` are two logins");
-            return Err(fault.hint("leave one of them out"));
-        }
-        if user.bytes().contains(&b':') {
-            return Err(Fault::new("`url_username` holds a colon").hint("the password is `url_password`"));
-        }
-        let password = self.url_password.as_ref().map(Text::bytes).unwrap_or_default();
-        let login = STANDARD.encode([user.bytes(), b":", password].concat());
-        all.push(("Authorization".into(), Content::new(format!("Basic {login}"), true)));
+        let mut all = url::headers(&self.headers, self.url_username.as_ref(), self.url_password.as_ref())?;
+        let is_given = self.headers.keys().any(|given| given.eq_ignore_ascii_case("Content-Type"));
+        let kind = self.body_format.content_type().filter(|_| self.body.is_some() && !is_given);
+        all.extend(kind.map(|kind| ("Content-Type".into(), kind.into())));
         Ok(all)
     }
 

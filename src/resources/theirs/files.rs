@@ -95,11 +95,14 @@ pub const GET_URL: Names = &[
     ),
     ("follow_redirects", Not("leave it out: redirects are followed, from HTTPS to HTTPS only")),
     ("force", Not("leave it out: `checksum` says what the content is to be")),
-    ("force_basic_auth", Not("a header: `headers: {Authorization: ...}`")),
+    (
+        "force_basic_auth",
+        Not("leave it out: `url_username` and `url_password` are sent with the first request"),
+    ),
+    ("password", Is("url_password")),
     ("tmp_dest", Not("leave it out: it is written beside its place, which it takes at once")),
-    ("url_password", Not("a header: `headers: {Authorization: ...}`")),
-    ("url_username", Not("a header: `headers: {Authorization: ...}`")),
     ("use_proxy", Not("`environment` of the task, with the variables of the proxy")),
+    ("username", Is("url_username")),
     ("validate_certs", Not("leave it out: `checksum` protects the content")),
 ];
 

@@ -18,9 +18,11 @@ enum Turn {
     /// All of it, whatever is asked.
     NoRanges,
     Missing,
+    /// To the server at that port, by another name of the machine.
+    LedTo(u16),
 }
 
-/// The `Range` and the `X-Token` of a request.
+/// The `Range` of a request, and its `X-Token` or `Authorization`.
 type Asked = (Option<usize>, Option<String>);
 
 struct Server {
@@ -52,7 +54,9 @@ fn answer(mut stream: TcpStream, turn: Turn) -> Asked {
         if let Some(range) = line.strip_prefix("range: bytes=") {
             from = range.trim_end_matches('-').parse().ok();
         }
-        token = token.or(line.strip_prefix("x-token: ").map(String::from));
+        for name in ["x-token: ", "authorization: "] {
+            token = token.or(line.strip_prefix(name).map(String::from));
+        }
     }
     let all = BODY.len();
     let (head, body) = match (turn, from) {
@@ -61,6 +65,9 @@ fn answer(mut stream: TcpStream, turn: Turn) -> Asked {
             let left = all - from;
             let range = format!("Content-Range: bytes {from}-{}/{all}", all - 1);
             (format!("206 Partial Content\r\nContent-Length: {left}\r\n{range}"), &BODY[from..])
+        }
+        (Turn::LedTo(port), _) => {
+            (format!("302 Found\r\nContent-Length: 0\r\nLocation: http://localhost:{port}/it"), &BODY[..0])
         }
         (Turn::Missing, _) => ("404 Not Found\r\nContent-Length: 0".to_string(), &BODY[..0]),
         _ => (format!("200 OK\r\nContent-Length: {all}"), BODY),
@@ -192,4 +199,24 @@ fn wget_does_it_where_there_is_no_curl() {
     assert_eq!(std::fs::read(folder.path().join("out")).unwrap(), BODY);
     let token = Some("hunter\"2\\".to_string());
     assert_eq!(*server.asked.lock().unwrap(), [(None, token.clone()), (Some(8), token)]);
+}
+
+#[test]
+fn a_login_is_not_sent_to_another_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = serve(vec![Turn::Well]);
+    let port = other.url.split([':', '/']).nth(4).unwrap().parse().unwrap();
+    let server = serve(vec![Turn::LedTo(port), Turn::LedTo(port)]);
+    let mut wish = wish(&server.url, &folder.path().join("it"));
+    wish.headers = vec![("Authorization".into(), Content::new("basic dTpw", true))];
+    fetch_it(&wish).unwrap();
+    let login = (None, Some("basic dtpw".to_string()));
+    assert_eq!(*server.asked.lock().unwrap(), [login.clone()]);
+    assert_eq!(*other.asked.lock().unwrap(), [(None, None)]);
+    // What wget is told it would tell there as well: it does not go.
+    let out = tempfile::tempfile().unwrap();
+    let output = run(&wish, wget(&wish, 0), &out, &mut |_| {}).map_err(|failed| failed.message).unwrap();
+    assert_ne!(output.code, 0);
+    assert_eq!(*server.asked.lock().unwrap(), [login.clone(), login]);
+    assert_eq!(other.asked.lock().unwrap().len(), 1);
 }
