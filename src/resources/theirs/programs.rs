@@ -164,10 +164,6 @@ pub const GIT: Names = &[
     ("gpg_allowlist", Not(BY_GIT)),
     ("gpg_whitelist", Not(BY_GIT)),
     ("reference", Not("leave it out; `depth` makes the clone small")),
-    (
-        "refspec",
-        Not("`version` takes a branch, a tag or a commit; what else there is, by a task of `command`"),
-    ),
     ("remote", Not("leave it out: it is always called origin")),
     ("separate_git_dir", Not(BY_GIT)),
     ("single_branch", Not("leave it out; `depth` makes the clone small")),

@@ -94,6 +94,7 @@ pub fn tree(path: &str, branch: &str) -> Output {
 pub fn remote(of: &GitRemote) -> Output {
     let wanted: Vec<String> = match of.version.as_str() {
         "HEAD" => vec!["HEAD".into()],
+        whole if whole.starts_with("refs/") => vec![whole.into(), format!("{whole}^{{}}")],
         name => ["refs/heads/NAME", "refs/tags/NAME", "refs/tags/NAME^{}"]
             .map(|form| form.replace("NAME", name))
             .into(),
@@ -225,6 +226,11 @@ mod tests {
             tag.ends_with(&format!("\n{commit}\trefs/tags/v1^{{}}")) && tag.lines().count() == 2,
             "{tag}"
         );
+        sh(
+            folder.path(),
+            "git update-ref refs/pull/1/head HEAD; git update-ref refs/x/refs/pull/1/head HEAD",
+        );
+        assert_eq!(said(&ask("refs/pull/1/head")), format!("{commit}\trefs/pull/1/head"));
         assert_eq!((said(&ask("none")), ask("none").code), (String::new(), 0));
         let gone = GitRemote { repo: "/nowhere".into(), ..GitRemote::default() };
         assert_eq!(remote(&gone).code, 128);

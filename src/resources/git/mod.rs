@@ -1,63 +1,17 @@
 //! `git`: a work tree at a branch, a tag or a commit.
 
-use super::shared::{HostPath, remote};
+mod refspec;
+mod spec;
+
+use self::spec::Spec;
+use super::shared::remote;
 use crate::{
     model::{Address, Area, Footprint},
     resource::{Facets, Fault, Observe, Pause, Resource, Seen, State, Topic, Untold},
 };
-use agent::{
-    secret::Content,
-    wire::{Exec, GitRemote, Op, Output, Probe},
-};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use agent::wire::{Exec, GitRemote, Op, Output, Probe};
 
 pub struct Git;
-
-/// Clones a repository, and keeps its work tree at a branch, a tag or a commit.
-///
-/// What the branch or tag is at is asked of the repository before anything is done, also under `--check`. A work tree with local changes
-/// to files of the repository is refused, and so is losing commits that are only there, unless `force` says otherwise: what a tag of the
-/// work tree holds stays with it. Files that git does not know stay. Nobody is asked for a password: a key or a credential helper has to do.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// Address of the repository: HTTPS, ssh or a path on the host. A password does not belong here.
-    repo: String,
-    /// The folder on the host.
-    dest: HostPath,
-    /// A branch, a tag or a commit: all of its digits, or the first seven or more, when no other commit begins so. In quotes, if it is all
-    /// digits, or digits with a point or an `e`: `"1e10"`. Default: the branch that the repository says.
-    #[serde(default = "head", deserialize_with = "remote::version")]
-    version: String,
-    /// Fetches only so many of the last commits. Default: all of them.
-    depth: Option<u32>,
-    /// Throws local changes and local commits away.
-    #[serde(default)]
-    force: bool,
-    /// `false`: leaves out the submodules, which are at the commits that the repository says otherwise.
-    #[serde(default = "yes")]
-    recursive: bool,
-    /// `false`: does nothing where there is no work tree yet.
-    #[serde(default = "yes")]
-    clone: bool,
-    /// `false`: leaves a work tree that is there as it is.
-    #[serde(default = "yes")]
-    update: bool,
-    /// The private key for ssh, on the host. Default: that of the account's ssh.
-    key_file: Option<HostPath>,
-    /// Takes the key of an ssh server that is not known yet.
-    #[serde(default)]
-    accept_hostkey: bool,
-}
-
-fn head() -> String {
-    "HEAD".into()
-}
-
-fn yes() -> bool {
-    true
-}
 
 /// What is checked out, or to be.
 #[derive(Clone, Default)]
@@ -80,6 +34,14 @@ pub struct Tree {
 struct Wanted {
     commit: String,
     branch: Option<String>,
+    /// `refspec` brings it: neither a branch nor a tag has to be fetched.
+    by_refspec: bool,
+}
+
+impl Wanted {
+    fn new(commit: impl Into<String>, branch: Option<&str>) -> Self {
+        Self { commit: commit.into(), branch: branch.map(Into::into), by_refspec: false }
+    }
 }
 
 impl State for Tree {
@@ -119,89 +81,54 @@ impl Tree {
 }
 
 impl Spec {
-    fn check(&self) -> Result<(), Fault> {
-        let repo = self.repo.escape_debug();
-        if self.repo.is_empty() || self.repo.starts_with('-') || self.repo.chars().any(char::is_control) {
-            return Err(Fault::new(format!("`{repo}` is no repository")).hint("an address or a path"));
+    /// What the repository says of a name.
+    fn ask(&self, source: GitRemote, seen: &Seen) -> Observe<String> {
+        let what = format!("cannot ask {} for `{}`", self.repo, source.version);
+        let said = seen.run(Probe::GitRemote(source))?;
+        if said.code != 0 {
+            return Err(not_told(&said, &what, seen));
         }
-        let has_password =
-            self.repo.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
-        if has_password.is_some_and(|(user, _)| user.contains(':')) {
-            let fault = Fault::new("`repo` holds a password, which all on the host could see");
-            return Err(fault.hint("use a key (`key_file`) or a credential helper of git"));
-        }
-        let version = &self.version;
-        let is_bad = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
-        if version.is_empty()
-            || version.starts_with(['-', '/', '.'])
-            || version.contains("..")
-            || version.contains(is_bad)
-        {
-            let fault = Fault::new(format!(
-                "`{}` is neither a branch nor a tag nor a commit",
-                version.escape_debug()
-            ));
-            return Err(fault.hint("write its name alone: `main`, `v1.2`, or the digits of a commit"));
-        }
-        if self.depth == Some(0) {
-            return Err(Fault::new("`depth` is 0").hint("1 is the least; leave it out for everything"));
-        }
-        Ok(())
+        Ok(output_text(&said))
     }
 
-    fn source(&self) -> GitRemote {
-        GitRemote {
-            repo: self.repo.clone(),
-            version: self.version.clone(),
-            key_file: self.key_file.as_ref().map(ToString::to_string),
-            accept_hostkey: self.accept_hostkey,
-        }
-    }
-
-    fn commit(&self) -> Option<&str> {
-        let is_hex = self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (is_hex && matches!(self.version.len(), 40 | 64)).then_some(&self.version)
-    }
-
-    /// The first digits of a commit, if it is not the name of a branch or tag.
-    fn short_commit(&self) -> Option<String> {
-        let is_hex = self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (is_hex && (7..64).contains(&self.version.len()) && self.commit().is_none())
-            .then(|| self.version.to_lowercase())
+    /// The commit of what is neither a branch nor a tag there.
+    fn at(&self, name: &str, seen: &Seen) -> Observe<String> {
+        let text = self.ask(GitRemote { version: name.into(), ..self.source() }, seen)?;
+        listed(&text, &format!("{name}^{{}}")).or_else(|| listed(&text, name)).ok_or_else(|| {
+            let what = format!("`{name}`, where `refspec` has `{}` from", self.version);
+            let fault = Fault::new(format!("{} has no {what}", self.repo));
+            fault.hint("`git ls-remote REPO` lists what a repository has").into()
+        })
     }
 
     /// Where the repository says that it should be; `there`: the commit that is checked out.
     fn wanted(&self, there: Option<&str>, seen: &Seen) -> Observe<Wanted> {
         if let Some(commit) = self.commit() {
-            return Ok(Wanted { commit: commit.to_lowercase(), branch: None });
+            return Ok(Wanted::new(commit.to_lowercase(), None));
         }
-        let said = seen.run(Probe::GitRemote(self.source()))?;
-        if said.code != 0 {
-            return Err(not_told(&said, &format!("cannot ask {} for `{}`", self.repo, self.version), seen));
-        }
-        let text = output_text(&said);
-        let of = |name: &str| {
-            text.lines().find_map(|line| {
-                line.split_once('\t').filter(|(_, n)| *n == name).map(|(c, _)| c.to_string())
-            })
-        };
+        let text = self.ask(self.source(), seen)?;
+        let of = |name: &str| listed(&text, name);
         if self.version == "HEAD" {
             let branch =
                 text.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
             let commit =
                 text.lines().find(|line| !line.starts_with("ref: ")).and_then(|line| line.split('\t').next());
             return match commit {
-                Some(commit) => Ok(Wanted { commit: commit.into(), branch: branch.map(Into::into) }),
+                Some(commit) => Ok(Wanted::new(commit, branch)),
                 None => Err(Fault::new(format!("the repository {} is empty", self.repo)).into()),
             };
         }
         if let Some(commit) = of(&format!("refs/heads/{}", self.version)) {
-            return Ok(Wanted { commit, branch: Some(self.version.clone()) });
+            return Ok(Wanted::new(commit, Some(&self.version)));
         }
         let tag = of(&format!("refs/tags/{}^{{}}", self.version))
             .or_else(|| of(&format!("refs/tags/{}", self.version)));
         if let Some(commit) = tag {
-            return Ok(Wanted { commit, branch: None });
+            return Ok(Wanted::new(commit, None));
+        }
+        if let Some(source) = self.refspec()?.and_then(|refspec| refspec.source_of(&self.version)) {
+            let commit = self.at(&source, seen)?;
+            return Ok(Wanted { by_refspec: true, ..Wanted::new(commit, None) });
         }
         let none = format!("{} has no branch and no tag `{}`", self.repo, self.version);
         let Some(short) = self.short_commit() else {
@@ -213,22 +140,14 @@ impl Spec {
         }
         // Which one it is shows in what is fetched: git refuses what is not there, and what two commits begin with.
         let there = there.filter(|there| there.starts_with(&short));
-        Ok(Wanted { commit: there.map_or(short, Into::into), branch: None })
+        Ok(Wanted::new(there.map_or(short, Into::into), None))
     }
+}
 
-    fn git(&self, args: &[&str]) -> Op {
-        let mut exec = Exec::new(["git", "-C", &self.dest].iter().chain(args).copied());
-        let mut ssh = "ssh -o BatchMode=yes".to_string();
-        if self.accept_hostkey {
-            ssh.push_str(" -o StrictHostKeyChecking=accept-new");
-        }
-        if let Some(key) = &self.key_file {
-            ssh.push_str(&format!(" -o IdentitiesOnly=yes -i '{}'", key.replace('\'', r"'\''")));
-        }
-        let env = [("GIT_TERMINAL_PROMPT", "0"), ("GIT_SSH_COMMAND", &ssh)];
-        exec.env = env.map(|(name, value)| (name.into(), Content::from(value))).into();
-        Op::Exec { exec, ok: vec![] }
-    }
+/// The commit that a list of `git ls-remote` has for a name.
+fn listed(text: &str, name: &str) -> Option<String> {
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    lines.filter(|(_, of)| *of == name).map(|(commit, _)| commit.to_string()).next()
 }
 
 fn output_text(output: &Output) -> String {
@@ -362,7 +281,9 @@ git:
         let is_commit =
             spec.commit().is_some() || spec.short_commit().is_some_and(|short| commit.starts_with(&short));
         // Tags of the repository have a place apart: one of the work tree may be all that holds a commit.
-        let refspecs = match (&to.branch, is_commit, spec.depth) {
+        let by_refspec = from.wanted.as_ref().is_some_and(|wanted| wanted.by_refspec);
+        let mut refspecs = match (&to.branch, is_commit, spec.depth) {
+            _ if by_refspec => vec![],
             (Some(branch), ..) => vec![format!("+refs/heads/{branch}:refs/remotes/origin/{branch}")],
             // A commit of which the first digits are known may be a tag's alone.
             (None, true, None) => {
@@ -377,6 +298,7 @@ git:
                 moves.into_iter().chain([apart]).collect()
             }
         };
+        refspecs.extend(spec.refspec().ok().flatten().into_iter().flat_map(|refspec| refspec.fetched()));
         let depth = spec.depth.map(|depth| format!("--depth={depth}"));
         let mut fetch = vec!["fetch", "--quiet"];
         fetch.extend(depth.as_deref());
