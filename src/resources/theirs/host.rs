@@ -118,7 +118,6 @@ pub const USER: Names = &[
     ("ssh_key_type", Not(KEY)),
     ("uid_max", Not("`uid`, or /etc/login.defs")),
     ("uid_min", Not("`uid`, or /etc/login.defs")),
-    ("umask", Not("the mode of the home, by a task of `file` behind it")),
 ];
 
 pub const GROUP: Names = &[

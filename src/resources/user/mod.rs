@@ -312,8 +312,7 @@ fn account_ops(spec: &Spec, from: &UserState, user: &Known) -> Option<Op> {
     option(home, spec.home.is_some() && from.moves.is_none(), user.home.clone(), differs(|u| &u.home));
     option("--shell", spec.shell.is_some(), user.shell.clone(), differs(|u| &u.shell));
     option("--comment", spec.comment.is_some(), user.comment.clone(), differs(|u| &u.comment));
-    let skeleton = spec.skeleton.as_deref().unwrap_or_default();
-    option("--skel", spec.skeleton.is_some(), skeleton.into(), before.is_none());
+    options.extend(before.is_none().then(|| spec.new_home()).into_iter().flatten());
     let verb = if before.is_some() {
         if options.is_empty() {
             return None;

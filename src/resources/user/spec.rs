@@ -5,7 +5,7 @@ use crate::{
     model::Area,
     resource::Fault,
     resources::shared::{HostPath, Names, account},
-    yaml::Text,
+    yaml::{Mode, Text},
 };
 use agent::wire::PasswordAge;
 use schemars::JsonSchema;
@@ -65,6 +65,9 @@ pub struct Spec {
     pub create_home: Option<bool>,
     /// The folder on the host whose files a home that is made begins with, itself and no link to it. Default: `/etc/skel`.
     pub skeleton: Option<HostPath>,
+    /// The bits that a home that is made does not have, quoted: `"0027"`. Its files keep those of the skeleton. Default: what
+    /// `/etc/login.defs` says.
+    pub umask: Option<Mode>,
     /// Login shell, e.g. `/bin/bash`, `/usr/sbin/nologin`. Default: as it is.
     pub shell: Option<HostPath>,
     /// The name of the person, or what the account is for. Default: as it is.
@@ -150,9 +153,14 @@ impl Spec {
             let fault = Fault::new("`move_home` says not where the home goes");
             return Err(fault.hint("`home` names its new place"));
         }
-        if self.skeleton.is_some() && !self.makes_home() {
-            let fault = Fault::new("`skeleton` is for a home that is made");
+        let of_a_home = [("skeleton", self.skeleton.is_some()), ("umask", self.umask.is_some())];
+        if let Some((name, _)) = of_a_home.into_iter().find(|(_, is)| *is && !self.makes_home()) {
+            let fault = Fault::new(format!("`{name}` is for a home that is made"));
             return Err(fault.hint("`create_home: true` makes one, with a new account"));
+        }
+        if let Some(Mode(umask)) = self.umask.filter(|umask| umask.0 > 0o777) {
+            let fault = Fault::new(format!("the `umask` {umask:04o} has more than a umask takes away"));
+            return Err(fault.hint("the bits of owner, group and others: `\"0027\"`, `\"0077\"`"));
         }
         if self.remove && !self.is_absent() {
             let fault = Fault::new("`remove` takes away the home of an account that goes");
@@ -189,6 +197,14 @@ impl Spec {
     /// Whether a new account gets a home.
     pub fn makes_home(&self) -> bool {
         self.create_home.unwrap_or(!self.system)
+    }
+
+    /// What useradd is told of a home that it makes. `HOME_MODE` is what it looks at first, and a umask only without one.
+    pub fn new_home(&self) -> Vec<String> {
+        let skeleton = self.skeleton.iter().map(|path| ["--skel".to_string(), path.to_string()]);
+        let mode = self.umask.map(|umask| 0o777 & !umask.0);
+        let mode = mode.map(|mode| ["--key".to_string(), format!("HOME_MODE={mode:04o}")]);
+        skeleton.chain(mode).flatten().collect()
     }
 
     /// Before it is known where the home is.
