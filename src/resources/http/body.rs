@@ -1,5 +1,6 @@
 //! The body of a request, as its format wants it.
 
+use super::multipart::Multipart;
 use crate::{
     resource::Fault,
     yaml::{Node, Tree, Value},
@@ -20,26 +21,20 @@ pub enum Format {
     Json,
     /// The fields of a form, of a mapping or of a list of pairs.
     FormUrlencoded,
+    /// The parts of a form, of a mapping: each a text, or what a file would be, with `content`, `filename` and `mime_type`.
+    FormMultipart,
 }
 
 /// What a form leaves as it is; a space becomes `+`.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 impl Format {
-    /// The type that is sent with it, unless the headers say another one.
-    pub fn content_type(self) -> Option<&'static str> {
-        match self {
-            Self::Raw => None,
-            Self::Json => Some("application/json"),
-            Self::FormUrlencoded => Some("application/x-www-form-urlencoded"),
-        }
-    }
-
-    /// The body in this format. It is secret where a part of it is. A text is taken as written in it already.
+    /// The body in this format, and the type that is sent with it, unless the headers say another one. It is secret where a part of it is. A
+    /// text is taken as written in it already.
     ///
     /// # Errors
     /// What the format cannot hold.
-    pub fn write(self, Tree(body): &Tree) -> Result<Content, Fault> {
+    pub fn write(self, Tree(body): &Tree) -> Result<(Content, Option<String>), Fault> {
         let secret = body.holds_secret();
         let written = match (self, &body.value) {
             (Self::Json, Value::Str(text)) => {
@@ -49,7 +44,7 @@ impl Format {
                 }
                 text.as_bytes().to_vec()
             }
-            (_, Value::Str(text)) => text.as_bytes().to_vec(),
+            (Self::Raw | Self::FormUrlencoded, Value::Str(text)) => text.as_bytes().to_vec(),
             (Self::Raw, Value::Bytes(bytes)) => bytes.to_vec(),
             (Self::Raw, Value::Seq(_) | Value::Map(_)) => {
                 let fault = Fault::new(format!("`body` is {}, and no text", body.value.kind()));
@@ -58,12 +53,21 @@ impl Format {
             (Self::Raw, _) => scalar(body)?.into_bytes(),
             (Self::Json, _) => body.to_json().to_string().into_bytes(),
             (Self::FormUrlencoded, _) => form(body)?.into_bytes(),
+            (Self::FormMultipart, _) => {
+                let form = Multipart::read(body)?;
+                return Ok((Content::new(form.write(), secret), Some(form.content_type())));
+            }
         };
-        Ok(Content::new(written, secret))
+        let kind = match self {
+            Self::Json => Some("application/json"),
+            Self::FormUrlencoded => Some("application/x-www-form-urlencoded"),
+            Self::Raw | Self::FormMultipart => None,
+        };
+        Ok((Content::new(written, secret), kind.map(Into::into)))
     }
 }
 
-fn scalar(node: &Node) -> Result<String, Fault> {
+pub(super) fn scalar(node: &Node) -> Result<String, Fault> {
     match &node.value {
         Value::Str(text) => Ok(text.to_string()),
         Value::Int(number) => Ok(number.to_string()),

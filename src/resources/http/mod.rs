@@ -1,6 +1,7 @@
 //! `http`: a request that must be answered as wanted.
 
 mod body;
+mod multipart;
 
 use self::body::Format;
 use super::shared::{
@@ -44,7 +45,8 @@ pub struct Spec {
     /// The body of the request. The place for a secret. Default: none.
     body: Option<Tree>,
     /// How `body` is written. With `json` and `form-urlencoded` it is a mapping or a list, or a text that is written so already, and
-    /// `Content-Type` is set unless it is among the `headers`. Default: `raw`.
+    /// `Content-Type` is set unless it is among the `headers`; with `form-multipart` it is a mapping of texts, or of what files would be, with
+    /// `content`, `filename` and `mime_type`. Default: `raw`.
     #[serde(default)]
     body_format: Format,
     /// The name of a login, which is sent with the first request (basic authentication). Default: none.
@@ -96,24 +98,29 @@ enum Redirects {
 }
 
 impl Spec {
-    /// The headers that are sent: with those that other parameters stand for.
-    fn headers(&self) -> Result<Vec<(String, Content)>, Fault> {
+    /// The headers that are sent, with those that other parameters stand for; `kind`: the type of the body.
+    fn headers(&self, kind: Option<String>) -> Result<Vec<(String, Content)>, Fault> {
         let mut all = url::headers(&self.headers, self.url_username.as_ref(), self.url_password.as_ref())?;
         let is_given = self.headers.keys().any(|given| given.eq_ignore_ascii_case("Content-Type"));
-        let kind = self.body_format.content_type().filter(|_| self.body.is_some() && !is_given);
-        all.extend(kind.map(|kind| ("Content-Type".into(), kind.into())));
+        if is_given && self.body_format == Format::FormMultipart {
+            let fault = Fault::new("`form-multipart` and the header `Content-Type` are two types");
+            return Err(fault.hint("leave the header out: it says where parts begin"));
+        }
+        all.extend(kind.filter(|_| !is_given).map(|kind| ("Content-Type".into(), kind.as_str().into())));
         Ok(all)
     }
 
     fn request(&self) -> Result<wire::Http, Fault> {
         let method = self.method.to_uppercase();
+        let body = self.body.as_ref().map(|body| self.body_format.write(body)).transpose()?;
+        let (body, kind) = body.map_or((None, None), |(body, kind)| (Some(body), kind));
         Ok(wire::Http {
             url: self.url.clone(),
             repeat: self.repeat.unwrap_or(IDEMPOTENT.contains(&method.as_str())),
             method,
             connect_to: self.connect_to.clone(),
-            headers: self.headers()?,
-            body: self.body.as_ref().map(|body| self.body_format.write(body)).transpose()?,
+            headers: self.headers(kind)?,
+            body,
             status: self.status.0.clone(),
             contains: self.contains.clone(),
             content: self.return_content,

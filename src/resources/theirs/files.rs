@@ -160,7 +160,6 @@ pub const HTTP: Names = &[
     ("dest", Not("a file is fetched by `get_url`")),
     ("password", Is("url_password")),
     ("user", Is("url_username")),
-    ("body_format", Word("form-multipart", "a task of `command` that runs `curl --form`")),
     ("follow_redirects", Word("false", "`none`, which is the default")),
     ("follow_redirects", Word("no", "`none`, which is the default")),
     ("follow_redirects", Word("true", "`all`, or `safe` for `GET` and `HEAD` alone")),
