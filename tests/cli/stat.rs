@@ -166,3 +166,25 @@ fn an_owner_by_number_is_told_as_the_host_tells_it() {
         assert_eq!(project.read("h/a/told"), format!("{name} {name}"), "{path} {owner}");
     }
 }
+
+/// Each by its name or its number, as the host names it by then.
+#[test]
+fn who_owned_it_is_shown_before_as_in_the_run() {
+    for (first, then) in [("1", "64321"), ("1", "bin"), ("64321", "1"), ("daemon", "2"), ("2", "daemon")] {
+        let owned = |owner: &str| format!("owner: \"{owner}\", group: \"{owner}\"");
+        let (first, last) = (owned(first), owned(then));
+        let project = Project::tasks(&format!(
+            "    - {{name: first, copy: {{dest: \"{{{{home}}}}/d/x\", content: x, {first}}}}}\n    \
+             - {{name: then, file: {{path: \"{{{{home}}}}/d\", state: directory, recurse: true, {last}}}}}\n"
+        ));
+        fs::create_dir_all(project.home("a").join("d")).unwrap();
+        fs::write(project.home("a").join("d/y"), "").unwrap();
+        let shown = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(str::trim);
+            lines.filter(|line| line.contains("below")).map(Into::into).collect()
+        };
+        let (check, done) = (project.check(), project.go());
+        assert_eq!(shown(&check.exits(10).out), shown(&done.exits(0).out), "{first} {then}");
+        assert_eq!(shown(&check.out).len(), 2, "{}", check.out);
+    }
+}
