@@ -8,6 +8,7 @@ mod owned;
 mod packages;
 mod tree;
 
+pub(super) use self::acl::questions;
 use self::{file::Predicted, owned::Account};
 use super::areas_of;
 use crate::{

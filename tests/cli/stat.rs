@@ -188,3 +188,49 @@ fn who_owned_it_is_shown_before_as_in_the_run() {
         assert_eq!(shown(&check.out).len(), 2, "{}", check.out);
     }
 }
+
+/// A list of a folder shows in its mode, whether all below gets it as well or not.
+#[test]
+fn a_mode_behind_a_list_is_shown_before_as_in_the_run() {
+    for (below, before) in [(false, ""), (true, ""), (true, "new"), (true, "d/y")] {
+        let made = format!("copy: {{dest: \"{{{{home}}}}/{before}\", content: y}}");
+        let made = if before.is_empty() { "debug: {msg: none}".into() } else { made };
+        let list = |right: &str| {
+            format!(
+                "acl: {{path: \"{{{{home}}}}/d\", entries: [\"user:daemon:{right}\"], recursive: {below}}}"
+            )
+        };
+        let project = Project::tasks(&format!(
+            "    - {{name: before, {made}}}\n    - {{name: list, {}}}\n    \
+             - {{name: then, file: {{path: \"{{{{home}}}}/d\", state: directory, mode: \"0700\"}}}}\n",
+            list("rwX")
+        ));
+        fs::create_dir_all(project.home("a").join("d")).unwrap();
+        fs::write(project.home("a").join("d/x"), "").unwrap();
+        let shown =
+            |text: &str| text.lines().map(str::trim).find(|line| line.contains("0700")).map(String::from);
+        let (check, done) = (project.check(), project.go());
+        let (check, done) = (shown(&check.exits(10).out), shown(&done.exits(0).out));
+        assert!(done.as_ref().is_some_and(|line| line.contains("0775")), "{done:?}");
+        // Of what an earlier task brings below it, it shows in the run who has the entry.
+        assert_eq!(check, done.filter(|_| before != "d/y"), "{below} {before}");
+    }
+}
+
+/// What is new below a folder has no entry yet.
+#[test]
+fn a_list_of_all_below_is_about_what_is_new_there() {
+    let acl = "acl: {path: \"{{home}}/d\", entries: [\"user:daemon:rwX\"], recursive: true}";
+    let project = Project::tasks(&format!("    - {{name: list, {acl}}}\n"));
+    fs::create_dir_all(project.home("a").join("d")).unwrap();
+    project.go().exits(0);
+    project.check().exits(0);
+    let copy = "copy: {dest: \"{{home}}/d/y\", content: y}";
+    project.write(
+        "site.yml",
+        &crate::project::play(&format!("    - {{name: new, {copy}}}\n    - {{name: list, {acl}}}\n")),
+    );
+    project.check().exits(10).has(&["~ new  [a]", "? list  [a]"]);
+    project.go().exits(0).row("a 0 2 0 0 0 0");
+    project.check().exits(0);
+}
