@@ -61,6 +61,10 @@ pub enum Query {
     User { name: String },
     /// A group by name. Answer: [`Answer::Group`].
     Group { name: String },
+    /// The account that has a number, as the host names the owner of a file. Answer: [`Answer::User`].
+    UserOf { uid: u32 },
+    /// The group that has a number. Answer: [`Answer::Group`].
+    GroupOf { gid: u32 },
     /// A read-only command whose argv the agent builds. Answer: [`Answer::Output`]; `code` 127 when the program is missing.
     Run(Probe),
     /// Which of these TCP ports accept a connection. Answer: [`Answer::Ports`], sorted.

@@ -1,10 +1,10 @@
-//! Accounts that own what a task writes: one that is missing is told before anything is done.
+//! Accounts that own what a task writes: one that is missing is told before anything is done, and whose a number is.
 
 use crate::{
     model::Area,
     resource::{Change, Fault, Look, Lookup},
 };
-use agent::wire::{Answer, Attrs, Op, Query};
+use agent::wire::{Answer, Op, Query};
 use std::collections::BTreeSet;
 
 /// The questions that are open about the accounts that a change names.
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 /// One of them is not there, and no earlier task may make it.
 pub(super) fn open_questions(change: &Change, lookup: &dyn Lookup) -> Result<Vec<Query>, Fault> {
     let mut open = vec![];
-    for query in change.ops.iter().filter_map(attrs).flat_map(named).collect::<BTreeSet<_>>() {
+    for query in change.ops.iter().filter_map(owners).flat_map(asked_of).collect::<BTreeSet<_>>() {
         let missing = match (lookup.look(&query), &query) {
             (Look::NotAsked, _) => {
                 open.push(query);
@@ -41,21 +41,34 @@ fn sources() -> Vec<Area> {
     [Area::Accounts].into_iter().chain(services).chain(files).collect()
 }
 
-fn attrs(op: &Op) -> Option<&Attrs> {
-    match op {
-        Op::MakeFolder { attrs, .. } | Op::WriteFile { attrs, .. } | Op::SetAttrs { attrs, .. } => {
-            Some(attrs)
-        }
-        Op::CopyFile(copy) => Some(&copy.attrs),
-        Op::Download(download) => Some(&download.attrs),
-        _ => None,
-    }
+/// Whom an op makes the owner, and the group.
+fn owners(op: &Op) -> Option<[Option<&String>; 2]> {
+    let attrs = match op {
+        Op::MakeFolder { attrs, .. } | Op::WriteFile { attrs, .. } | Op::SetAttrs { attrs, .. } => attrs,
+        Op::CopyFile(copy) => &copy.attrs,
+        Op::Download(download) => &download.attrs,
+        Op::SetTree(wish) => return Some([wish.owner.as_ref(), wish.group.as_ref()]),
+        _ => return None,
+    };
+    Some([attrs.owner.as_ref(), attrs.group.as_ref()])
 }
 
-/// Numbers need no account, and root is everywhere.
-fn named(attrs: &Attrs) -> impl Iterator<Item = Query> {
-    let is_named = |name: &&String| *name != "root" && name.parse::<u32>().is_err();
-    let user = attrs.owner.as_ref().filter(is_named).map(|name| Query::User { name: name.clone() });
-    let group = attrs.group.as_ref().filter(is_named).map(|name| Query::Group { name: name.clone() });
-    user.into_iter().chain(group)
+/// A name has to be there. A number needs no account: the host tells it by its name where it has one, and so do the tasks behind. Root is
+/// everywhere.
+fn asked_of([owner, group]: [Option<&String>; 2]) -> impl Iterator<Item = Query> {
+    let user = owner.map(|name| match name.parse() {
+        Ok(uid) => Query::UserOf { uid },
+        Err(_) => Query::User { name: name.clone() },
+    });
+    let group = group.map(|name| match name.parse() {
+        Ok(gid) => Query::GroupOf { gid },
+        Err(_) => Query::Group { name: name.clone() },
+    });
+    let roots = [
+        Query::UserOf { uid: 0 },
+        Query::GroupOf { gid: 0 },
+        Query::User { name: "root".into() },
+        Query::Group { name: "root".into() },
+    ];
+    user.into_iter().chain(group).filter(move |query| !roots.contains(query))
 }

@@ -15,7 +15,9 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
         | Query::There { path: p }
         | Query::Stat { path: p, .. }
         | Query::List { path: p } => vec![path(p)],
-        Query::User { .. } | Query::Group { .. } => vec![Area::Accounts],
+        Query::User { .. } | Query::Group { .. } | Query::UserOf { .. } | Query::GroupOf { .. } => {
+            vec![Area::Accounts]
+        }
         Query::Ports { .. } => vec![Area::Network],
         Query::Record { .. } | Query::Owed { .. } => vec![],
         Query::Job { id } => vec![Area::Job(id.clone())],

@@ -1,6 +1,6 @@
 //! Tasks whose loop is about what an earlier task brought.
 
-use super::{Counts, TaskPlan, accounts, lint, programs, result, view::View};
+use super::{Counts, TaskPlan, accounts, lint, predict, programs, result, view::View};
 use crate::{
     model::{Address, Claim, Exposed},
     resource::{Fault, Look, Lookup, Mask, Outcome, Pause},
@@ -43,6 +43,8 @@ pub(super) fn outcome(
                 && !only_looks
             {
                 more.extend(accounts::open_questions(change, lookup)?);
+                let ahead = change.ops.iter().filter_map(predict::questions);
+                more.extend(ahead.filter(|query| matches!(lookup.look(query), Look::NotAsked)));
             }
             Ok(match outcome {
                 outcome if more.is_empty() => outcome,

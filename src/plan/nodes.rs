@@ -1,10 +1,11 @@
 //! What the graph is told of tasks: what each reads and writes, before and after the host was asked.
 
-use super::{Planner, late::MAKERS, planner::index_of, programs};
+use super::{Planner, late::MAKERS, planner::index_of};
 use crate::{
     diag::Diagnostics,
     graph::Node as GraphNode,
     model::{Area, Footprint},
+    resource::with_program,
     site::{HostTask, Place, Preparation, Prepare, Registered},
 };
 
@@ -68,7 +69,7 @@ fn footprint(task: &HostTask, preparation: &Preparation, home: &str) -> Footprin
         return Footprint::everything();
     }
     let mut footprint = match preparation {
-        Preparation::Ready(prepared) | Preparation::Awaits(_, prepared) => prepared.footprint(),
+        Preparation::Ready(prepared) | Preparation::Awaits(_, prepared) => with_program(&**prepared, false),
         Preparation::Items(items) => {
             let mut all = Footprint::default();
             for item in items.iter() {
@@ -84,9 +85,6 @@ fn footprint(task: &HostTask, preparation: &Preparation, home: &str) -> Footprin
         }
         Preparation::NotYet(_, footprint) => footprint.clone(),
     };
-    if let Preparation::Ready(prepared) = preparation {
-        footprint.reads.extend(programs::reads(&**prepared, &footprint));
-    }
     footprint.writes.extend(task.touches.iter().cloned());
     let user = task.become_user.as_deref();
     footprint.reads = footprint.reads.into_iter().flat_map(|area| at_home(area, user, home)).collect();

@@ -8,10 +8,8 @@ mod owned;
 mod packages;
 mod tree;
 
-use self::{
-    file::Predicted,
-    owned::{group_of, user_of},
-};
+pub(super) use self::acl::questions;
+use self::{file::Predicted, owned::Account};
 use super::areas_of;
 use crate::{
     model::{Area, path_within},
@@ -204,8 +202,8 @@ impl Overlay {
         let group = group.unwrap_or_else(|| self.group.clone());
         let meta = Meta {
             mode: attrs.mode.or(same_kind.as_ref().map(|m| m.mode)).unwrap_or(default_mode),
-            owner: self.owned_by(attrs.owner.as_ref(), owner, user_of, real),
-            group: self.owned_by(attrs.group.as_ref(), group, group_of, real),
+            owner: self.owned_by(attrs.owner.as_ref(), owner, Account::User, real),
+            group: self.owned_by(attrs.group.as_ref(), group, Account::Group, real),
             size,
             kind,
         };

@@ -2,13 +2,10 @@
 
 use super::links::Links;
 use crate::{
-    model::{Area, Footprint, path_within},
-    resource::{Fault, Look, Lookup, Prepared},
+    model::Area,
+    resource::{Fault, Look, Lookup, program_of},
 };
 use agent::wire::{Answer, Exec, Kind, Op, Probe, Query};
-
-/// Where the agent looks for a program by its bare name.
-const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Something that has to be there.
 struct Needed {
@@ -50,25 +47,6 @@ pub(super) fn check(op: &Op, lookup: &dyn Lookup) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a command that says what it touches looks at by being run: whatever brings its program comes before it.
-pub(super) fn reads(prepared: &dyn Prepared, footprint: &Footprint) -> Vec<Area> {
-    let all = [Area::Everything];
-    if !prepared.is_command() || footprint.writes == all || footprint.reads == all {
-        return vec![];
-    }
-    let program = match (prepared.runs(), prepared.look()) {
-        (Some(Op::Exec { exec, .. } | Op::Job { exec, .. }), _) | (_, Some(Query::Test(exec))) => {
-            program(&exec)
-        }
-        _ => None,
-    };
-    let Some(program) = program else { return vec![] };
-    // Packages own what is in `/usr` anyway, of which these two may be other names.
-    let is_of_packages = ["/bin", "/sbin"].iter().any(|folder| path_within(&program.paths[0], folder));
-    let packages = (is_of_packages || !program.name.contains('/')).then_some(Area::Packages);
-    packages.into_iter().chain(program.paths.into_iter().map(Area::Path)).collect()
-}
-
 fn needed(op: &Op) -> Vec<Needed> {
     let exec = match op {
         Op::Exec { exec, .. } => exec,
@@ -86,24 +64,9 @@ fn folder(exec: &Exec) -> Option<Needed> {
 }
 
 fn program(exec: &Exec) -> Option<Needed> {
-    // A script that says itself what runs it.
-    if exec.script.as_ref().is_some_and(|script| script.at == 0) {
-        return None;
-    }
-    let name = exec.argv.first().filter(|program| *program != "/bin/sh")?.clone();
-    let paths = match name.contains('/') {
-        true => vec![plain(exec.cwd.as_deref().unwrap_or("/"), &name)],
-        false => FOLDERS.iter().map(|folder| format!("{folder}/{name}")).collect(),
-    };
+    let (name, paths) = program_of(exec)?;
     let program = if name.contains('/') { paths[0].clone() } else { name.clone() };
     Some(Needed { name, query: Query::Run(Probe::Which { program }), paths, is_program: true })
-}
-
-/// A path as seen from a folder, without what says nothing. What `..` leads to, only the host tells.
-fn plain(folder: &str, path: &str) -> String {
-    let whole = if path.starts_with('/') { path.to_string() } else { format!("{folder}/{path}") };
-    let names = whole.split('/').filter(|name| !name.is_empty() && *name != ".");
-    names.map(|name| format!("/{name}")).collect()
 }
 
 impl Needed {
@@ -176,7 +139,7 @@ impl Needed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Source, resources::TABLE, yaml};
+    use crate::{model::Source, resource::with_program, resources::TABLE, yaml};
     use std::sync::Arc;
 
     #[test]
@@ -185,7 +148,7 @@ mod tests {
             let source = Arc::new(Source { path: "t.yml".into(), text: text.into(), secret: false });
             let row = TABLE.iter().find(|row| row.name == name).unwrap();
             let prepared = (row.prepare)(&yaml::parse(&source).unwrap()).unwrap();
-            let areas = reads(&*prepared, &prepared.footprint());
+            let areas = &with_program(&*prepared, false).reads[prepared.footprint().reads.len()..];
             areas.iter().map(Area::to_string).collect::<Vec<_>>().join(" ")
         };
         let everywhere = "packages /usr/local/sbin/x /usr/local/bin/x /usr/sbin/x /usr/bin/x /sbin/x /bin/x";

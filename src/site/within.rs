@@ -4,6 +4,7 @@ use super::{HostTasks, Preparation, Registered, kinds::TypeInfo};
 use crate::{
     diag::{Diagnostic, Diagnostics},
     model::{Footprint, Origin, TaskId},
+    resource::with_program,
     yaml::{Node, Value},
 };
 
@@ -59,7 +60,11 @@ fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Result<Option<Footprin
             }
         }
         match kind.prepare(&filled, hidden) {
-            Ok(prepared) => return Ok(Some(prepared.footprint())),
+            Ok(prepared) => {
+                let is_open =
+                    kind.name() == "command" && map.iter().any(|(name, entry)| is_program(name, &entry.node));
+                return Ok(Some(with_program(&*prepared, is_open)));
+            }
             // What is said of a stand-in, or since a list has nothing in it, is not said of what is to come.
             Err(errors) if is_empty || !errors.0.iter().all(is_told) => {}
             Err(errors) => {
@@ -76,6 +81,15 @@ fn known(kind: &TypeInfo, params: &Node, hidden: bool) -> Result<Option<Footprin
     let alone = kind.prepare(&told, hidden).err().unwrap_or_default();
     always.retain(|one| alone.0.iter().any(|other| same(one, other)));
     if always.is_empty() { Ok(None) } else { Err(Diagnostics(always)) }
+}
+
+/// Whether the program of a command is in a parameter, and not known.
+fn is_program(name: &str, node: &Node) -> bool {
+    let first = match &node.value {
+        Value::Seq(words) => words.first(),
+        _ => Some(node),
+    };
+    ["cmd", "argv"].contains(&name) && first.is_some_and(|word| word.unknown().is_some())
 }
 
 /// A value without what is not known of it.
@@ -133,7 +147,9 @@ fn fill_in(node: &mut Node, stand_in: &Value) {
 /// What a task touches of which it is not known whether it is done at all.
 pub(super) fn perhaps(preparation: &Result<Preparation, Diagnostics>) -> Footprint {
     match preparation {
-        Ok(Preparation::Ready(prepared) | Preparation::Awaits(_, prepared)) => prepared.footprint(),
+        Ok(Preparation::Ready(prepared) | Preparation::Awaits(_, prepared)) => {
+            with_program(&**prepared, false)
+        }
         Ok(Preparation::NotYet(_, footprint)) => footprint.clone(),
         Ok(Preparation::Sets(_)) => Footprint::default(),
         // What is wrong with it may be right by then.

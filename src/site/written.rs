@@ -41,8 +41,8 @@ impl Lookup for Bare {
             Query::There { .. } => Answer::There(false),
             Query::Stat { .. } => Answer::Stat(None),
             Query::List { .. } => Answer::Names(None),
-            Query::User { .. } => Answer::User(None),
-            Query::Group { .. } => Answer::Group(None),
+            Query::User { .. } | Query::UserOf { .. } => Answer::User(None),
+            Query::Group { .. } | Query::GroupOf { .. } => Answer::Group(None),
             Query::Ports { .. } => Answer::Ports(vec![]),
             Query::Owed { .. } => Answer::Owed(vec![]),
             // There is no such unit: that is an answer. Of all else no program says anything.

@@ -154,6 +154,37 @@ fn a_program_is_waited_for() {
     }
 }
 
+/// Also where what it runs, or whether it runs, waits for the result of another task.
+#[test]
+fn a_program_is_waited_for_that_a_result_tells() {
+    let says = named("says", "shell: {cmd: echo x, touches: [nothing]}, register: said");
+    let brings = |touches: &str| {
+        let cmd = "sleep 0.5; cp /bin/true {{home}}/x";
+        format!("shell: {{cmd: \"{cmd}\", creates: \"{{{{home}}}}/x\", touches: [{touches}]}}")
+    };
+    let when = "when: eq said.stdout \"x\"";
+    for (touches, runs) in [
+        ("packages", "command: {cmd: \"{{home}}/{{said.stdout}}\", touches: [nothing]}".to_owned()),
+        ("packages", "command: {argv: [\"{{home}}/{{said.stdout}}\"], touches: [nothing]}".into()),
+        ("\"/usr/local/bin/it\"", "command: {cmd: \"{{home}}/{{said.stdout}}\", touches: [nothing]}".into()),
+        ("nothing", "command: {argv: [\"{{home}}/x\", \"{{said.stdout}}\"], touches: [nothing]}".into()),
+        ("nothing", format!("command: {{cmd: \"{{{{home}}}}/x\", touches: [nothing]}}, {when}")),
+        (
+            "nothing",
+            format!("script: {{content: x, executable: \"{{{{home}}}}/x\", touches: [nothing]}}, {when}"),
+        ),
+    ] {
+        let project =
+            Project::tasks(&(says.clone() + &named("brings", &brings(touches)) + &named("runs", &runs)));
+        project.check().exits(10).has(&["brings  [a]", "runs  [a]"]);
+        project.go().exits(0);
+        // What comes later in the playbook brings it too late.
+        let project =
+            Project::tasks(&(says.clone() + &named("runs", &runs) + &named("brings", &brings(touches))));
+        project.go().exits(40).has(&["site.yml:4:"]);
+    }
+}
+
 /// A program is looked for in the folder to run in, which has to be one.
 #[test]
 fn a_program_in_the_folder_to_run_in() {

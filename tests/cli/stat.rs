@@ -166,3 +166,71 @@ fn an_owner_by_number_is_told_as_the_host_tells_it() {
         assert_eq!(project.read("h/a/told"), format!("{name} {name}"), "{path} {owner}");
     }
 }
+
+/// Each by its name or its number, as the host names it by then.
+#[test]
+fn who_owned_it_is_shown_before_as_in_the_run() {
+    for (first, then) in [("1", "64321"), ("1", "bin"), ("64321", "1"), ("daemon", "2"), ("2", "daemon")] {
+        let owned = |owner: &str| format!("owner: \"{owner}\", group: \"{owner}\"");
+        let (first, last) = (owned(first), owned(then));
+        let project = Project::tasks(&format!(
+            "    - {{name: first, copy: {{dest: \"{{{{home}}}}/d/x\", content: x, {first}}}}}\n    \
+             - {{name: then, file: {{path: \"{{{{home}}}}/d\", state: directory, recurse: true, {last}}}}}\n"
+        ));
+        fs::create_dir_all(project.home("a").join("d")).unwrap();
+        fs::write(project.home("a").join("d/y"), "").unwrap();
+        let shown = |text: &str| -> Vec<String> {
+            let lines = text.lines().map(str::trim);
+            lines.filter(|line| line.contains("below")).map(Into::into).collect()
+        };
+        let (check, done) = (project.check(), project.go());
+        assert_eq!(shown(&check.exits(10).out), shown(&done.exits(0).out), "{first} {then}");
+        assert_eq!(shown(&check.out).len(), 2, "{}", check.out);
+    }
+}
+
+/// A list of a folder shows in its mode, whether all below gets it as well or not.
+#[test]
+fn a_mode_behind_a_list_is_shown_before_as_in_the_run() {
+    for (below, before) in [(false, ""), (true, ""), (true, "new"), (true, "d/y")] {
+        let made = format!("copy: {{dest: \"{{{{home}}}}/{before}\", content: y}}");
+        let made = if before.is_empty() { "debug: {msg: none}".into() } else { made };
+        let list = |right: &str| {
+            format!(
+                "acl: {{path: \"{{{{home}}}}/d\", entries: [\"user:daemon:{right}\"], recursive: {below}}}"
+            )
+        };
+        let project = Project::tasks(&format!(
+            "    - {{name: before, {made}}}\n    - {{name: list, {}}}\n    \
+             - {{name: then, file: {{path: \"{{{{home}}}}/d\", state: directory, mode: \"0700\"}}}}\n",
+            list("rwX")
+        ));
+        fs::create_dir_all(project.home("a").join("d")).unwrap();
+        fs::write(project.home("a").join("d/x"), "").unwrap();
+        let shown =
+            |text: &str| text.lines().map(str::trim).find(|line| line.contains("0700")).map(String::from);
+        let (check, done) = (project.check(), project.go());
+        let (check, done) = (shown(&check.exits(10).out), shown(&done.exits(0).out));
+        assert!(done.as_ref().is_some_and(|line| line.contains("0775")), "{done:?}");
+        // Of what an earlier task brings below it, it shows in the run who has the entry.
+        assert_eq!(check, done.filter(|_| before != "d/y"), "{below} {before}");
+    }
+}
+
+/// What is new below a folder has no entry yet.
+#[test]
+fn a_list_of_all_below_is_about_what_is_new_there() {
+    let acl = "acl: {path: \"{{home}}/d\", entries: [\"user:daemon:rwX\"], recursive: true}";
+    let project = Project::tasks(&format!("    - {{name: list, {acl}}}\n"));
+    fs::create_dir_all(project.home("a").join("d")).unwrap();
+    project.go().exits(0);
+    project.check().exits(0);
+    let copy = "copy: {dest: \"{{home}}/d/y\", content: y}";
+    project.write(
+        "site.yml",
+        &crate::project::play(&format!("    - {{name: new, {copy}}}\n    - {{name: list, {acl}}}\n")),
+    );
+    project.check().exits(10).has(&["~ new  [a]", "? list  [a]"]);
+    project.go().exits(0).row("a 0 2 0 0 0 0");
+    project.check().exits(0);
+}

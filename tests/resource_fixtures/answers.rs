@@ -120,7 +120,7 @@ impl Answers {
             }
             Query::Run(probe) => Some(output(self.given("output", &text::probe(probe))?)),
             // Nothing of a type: the engine asks it.
-            Query::Record { .. } | Query::Owed { .. } => None,
+            Query::Record { .. } | Query::Owed { .. } | Query::UserOf { .. } | Query::GroupOf { .. } => None,
             Query::Job { id } => Some(output(self.given("job", id)?)),
             Query::Test(exec) => Some(output(self.given("test", &text::words(&exec.argv))?)),
         }

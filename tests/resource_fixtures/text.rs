@@ -172,6 +172,8 @@ pub fn query(query: &Query) -> String {
         Query::List { path } => format!("names {path}"),
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),
+        Query::UserOf { uid } => format!("user-of {uid}"),
+        Query::GroupOf { gid } => format!("group-of {gid}"),
         Query::Run(it) => format!("output {}", probe(it)),
         Query::Record { name, .. } => format!("record {name}"),
         Query::Owed { book } => format!("owed {book}"),

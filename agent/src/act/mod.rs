@@ -231,6 +231,8 @@ fn name(query: &Query) -> String {
         | Query::List { path } => path.clone(),
         Query::User { name } => format!("user {name}"),
         Query::Group { name } => format!("group {name}"),
+        Query::UserOf { uid } => format!("user {uid}"),
+        Query::GroupOf { gid } => format!("group {gid}"),
         Query::Ports { host, .. } => format!("ports of {host}"),
         Query::Job { id } => format!("job {id}"),
         Query::Record { name, .. } => format!("record {name}"),

@@ -122,6 +122,16 @@ impl Names {
         let gid = field(&line, 2).parse().map_err(|_| format!("the group entry of `{name}` is damaged"))?;
         Ok(Some(Group { name: name.to_string(), gid }))
     }
+
+    pub fn user_of(&mut self, uid: u32) -> Result<Option<User>, String> {
+        let line = self.line("passwd", &uid.to_string(), 2);
+        line.map_or(Ok(None), |line| self.user(field(&line, 0)))
+    }
+
+    pub fn group_of(&mut self, gid: u32) -> Result<Option<Group>, String> {
+        let line = self.line("group", &gid.to_string(), 2);
+        line.map_or(Ok(None), |line| self.group(field(&line, 0)))
+    }
 }
 
 /// Whether nsswitch.conf names a source of accounts other than the files: only then is `getent` worth a process.

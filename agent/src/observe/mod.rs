@@ -107,6 +107,8 @@ impl Observer {
             Query::List { path } => file::list(path).map(Answer::Names),
             Query::User { name } => self.names.user(name).map(Answer::User),
             Query::Group { name } => self.names.group(name).map(Answer::Group),
+            Query::UserOf { uid } => self.names.user_of(*uid).map(Answer::User),
+            Query::GroupOf { gid } => self.names.group_of(*gid).map(Answer::Group),
             Query::Run(probe) => probe::run(probe, &self.armed).map(Answer::Output),
             Query::Ports { host, ports, timeout_ms } => {
                 ports::scan(host, ports, *timeout_ms).map(Answer::Ports)

@@ -2,13 +2,21 @@
 
 use super::{Overlay, list::List};
 use crate::{model::path_within, resource::Look};
-use agent::wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Probe, Query};
+use agent::wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Op, Probe, Query};
 
 /// The bit of a folder that gives its group to what is made in it.
 const SETGID: u32 = 0o2000;
 
 fn list_of(path: &str, recursive: bool) -> Query {
     Query::Run(Probe::Attribute(AttributeProbe::Acl { path: path.into(), recursive }))
+}
+
+/// What has to be known to tell what becomes of the mode: of all that is below a folder, nobody has asked for that of the folder itself.
+pub(in crate::plan) fn questions(op: &Op) -> Option<Query> {
+    match op {
+        Op::SetAcl { path, recursive: true, .. } => Some(list_of(path, false)),
+        _ => None,
+    }
 }
 
 impl Overlay {
@@ -28,10 +36,14 @@ impl Overlay {
         let meta = self.look_or(&Query::File { path: path.into() }, real);
         let own = list_of(path, false);
         let list = match &meta {
-            Look::Known(Answer::Meta(Some(meta))) if !recursive => self.list_after(meta, &own, entries, real),
+            Look::Known(Answer::Meta(Some(meta))) => self.list_after(meta, &own, entries, real),
             _ => None,
         };
         self.listed.push((path.into(), task.into(), self.seq, recursive));
+        // In a new folder there is nothing else.
+        if recursive && self.known_below(path).is_none() {
+            self.trees.push((path.into(), task.into(), self.seq));
+        }
         if let (Look::Known(Answer::Meta(Some(meta))), Some(list)) = (&meta, list) {
             let mode = meta.mode & !0o777 | list.mode();
             if mode != meta.mode {
@@ -49,9 +61,6 @@ impl Overlay {
         };
         if is_file {
             self.masked.push((path.into(), task.into(), self.seq));
-        }
-        if recursive {
-            self.trees.push((path.into(), task.into(), self.seq));
         }
     }
 
@@ -105,8 +114,8 @@ impl Overlay {
         Some(number).filter(|number| *number != u32::MAX).map(|number| number.to_string())
     }
 
-    /// Why it is not known what list, or which extended attribute, is at a path by then: a file that is there is written anew, or gets
-    /// another mode.
+    /// Why it is not known what list, or which extended attribute, is at a path by then: a file that is there is written anew, gets
+    /// another mode, or is new below it.
     pub(super) fn unclear_attribute(&self, query: &Query, known_at: usize) -> Option<String> {
         let (path, recursive) = match query {
             Query::Run(Probe::Attribute(AttributeProbe::Acl { path, recursive })) => (path, *recursive),
@@ -130,7 +139,7 @@ impl Overlay {
             }
         }
         let changed = |(at, file): &(&String, &super::Predicted)| {
-            concerns(at.as_str()) && file.was.is_some() && file.seq > known_at
+            concerns(at.as_str()) && (file.was.is_some() || **at != *path) && file.seq > known_at
         };
         let (at, _) = self.files.iter().find(changed)?;
         Some(format!("{at} is changed before, and its attributes perhaps with it"))
@@ -155,10 +164,7 @@ impl Overlay {
 #[cfg(test)]
 mod tests {
     use super::{super::tree::output, *};
-    use agent::{
-        secret::Content,
-        wire::{Op, Output},
-    };
+    use agent::{secret::Content, wire::Output};
 
     fn meta(kind: Kind, mode: u32) -> Answer {
         let (owner, group) = ("root".into(), "adm".into());
@@ -211,14 +217,19 @@ mod tests {
             let below = AttributeProbe::Acl { path: "/d".into(), recursive: true };
             assert!(is_unclear(&overlay, &Query::Run(Probe::Attribute(below))));
         }
-        // A new file has none.
+        // A new file has none, and counts with all that is below.
         let made = Op::WriteFile {
             path: "/d/new".into(),
             content: Content::from(""),
             attrs: Attrs::default(),
             check: None,
         };
-        assert!(!is_unclear(&after(&[made]), &list("/d/new")));
+        let overlay = after(&[made]);
+        let below = AttributeProbe::Acl { path: "/d".into(), recursive: true };
+        assert!(
+            !is_unclear(&overlay, &list("/d/new"))
+                && is_unclear(&overlay, &Query::Run(Probe::Attribute(below)))
+        );
     }
 
     #[test]
@@ -256,6 +267,38 @@ mod tests {
         let expected =
             output("f\t1\tuser::rw-,user:1:rw-,user:2:rwx,group::r--,mask::rwx,other::r--\t-\t/d/f\n");
         assert!(matches!(overlay.look(&list("/d/f"), &[]), Some(Look::Known(told)) if told == expected));
+    }
+
+    #[test]
+    fn a_mode_is_told_of_a_folder_whose_list_is_set_with_all_below() {
+        let real = |query: &Query| match query {
+            Query::Run(Probe::Attribute(AttributeProbe::Acl { recursive: false, .. })) => {
+                Some(output("d\t1\tuser::rwx,group::r-x,other::r-x\t-\t/d\n"))
+            }
+            Query::File { path } if path == "/d" => Some(meta(Kind::Folder, 0o2755)),
+            query => real(query),
+        };
+        let below = Op::SetAcl {
+            path: "/d".into(),
+            entries: vec!["user:1:rwx".into()],
+            remove: false,
+            recursive: true,
+        };
+        assert_eq!(questions(&below), Some(list("/d")));
+        assert_eq!(questions(&set("/d")), None);
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", &[below], &[], &[], &real);
+        let Some(Look::Known(Answer::Meta(Some(meta)))) =
+            overlay.look(&Query::File { path: "/d".into() }, &[])
+        else {
+            panic!()
+        };
+        assert_eq!(meta.mode, 0o2775);
+        let told = output("d\t1\tuser::rwx,user:1:rwx,group::r-x,mask::rwx,other::r-x\t-\t/d\n");
+        assert!(matches!(overlay.look(&list("/d"), &[]), Some(Look::Known(list)) if list == told));
+        // What is below is another matter.
+        assert!(is_unclear(&overlay, &Query::File { path: "/d/f".into() }));
+        assert!(is_unclear(&overlay, &list("/d/f")));
     }
 
     #[test]

@@ -4,12 +4,27 @@ use super::{Overlay, Predicted};
 use crate::resource::Look;
 use agent::wire::{Answer, Query};
 
-pub(super) fn user_of(name: &str) -> Query {
-    Query::User { name: name.into() }
+#[derive(Clone, Copy)]
+pub(super) enum Account {
+    User,
+    Group,
 }
 
-pub(super) fn group_of(name: &str) -> Query {
-    Query::Group { name: name.into() }
+impl Account {
+    fn named(self, name: &str) -> Query {
+        let name = name.into();
+        match self {
+            Self::User => Query::User { name },
+            Self::Group => Query::Group { name },
+        }
+    }
+
+    fn of(self, number: u32) -> Query {
+        match self {
+            Self::User => Query::UserOf { uid: number },
+            Self::Group => Query::GroupOf { gid: number },
+        }
+    }
 }
 
 fn number_in(answer: &Answer) -> Option<u32> {
@@ -21,12 +36,12 @@ fn number_in(answer: &Answer) -> Option<u32> {
 }
 
 impl Overlay {
-    /// The owner as the host will tell it: `named`, else `before`. Of a number the name where that is known, else the number.
+    /// The owner as the host will tell it: `named`, else `before`. Of a number the name where it has one.
     pub(super) fn owned_by(
-        &self,
+        &mut self,
         named: Option<&String>,
         before: String,
-        account: fn(&str) -> Query,
+        account: Account,
         real: &dyn Fn(&Query) -> Option<Answer>,
     ) -> String {
         let Some(named) = named else { return before };
@@ -34,32 +49,57 @@ impl Overlay {
         if number == 0 {
             return "root".into();
         }
-        let has = |name: &str| match self.look_or(&account(name), real) {
-            Look::Known(answer) => number_in(&answer) == Some(number),
-            _ => false,
-        };
-        if has(&before) {
-            return before;
+        if let Some(name) = self.made(number, account) {
+            return name.clone();
         }
-        // One that a task makes.
+        let asked = account.of(number);
+        let found = match self.look_or(&asked, real) {
+            Look::Known(Answer::User(user)) => user.map(|user| user.name),
+            Look::Known(Answer::Group(group)) => group.map(|group| group.name),
+            _ => return named.clone(),
+        };
+        let has = |name: &String| match self.look(&account.named(name), &[]) {
+            Some(Look::Known(answer)) => number_in(&answer) == Some(number),
+            _ => true,
+        };
+        match found.filter(has) {
+            Some(name) => name,
+            None => {
+                let nobody = match account {
+                    Account::User => Answer::User(None),
+                    Account::Group => Answer::Group(None),
+                };
+                self.answers.insert(asked, (nobody, self.seq));
+                named.clone()
+            }
+        }
+    }
+
+    /// The account with this number that a task makes.
+    fn made(&self, number: u32, account: Account) -> Option<&String> {
         let made = self.answers.iter().filter_map(|(query, (answer, _))| match query {
             Query::User { name } | Query::Group { name } => {
-                (number_in(answer) == Some(number) && *query == account(name)).then_some(name)
+                (number_in(answer) == Some(number) && *query == account.named(name)).then_some(name)
             }
             _ => None,
         });
-        made.min().unwrap_or(named).clone()
+        made.min()
     }
 
     /// Why it is not known whom the host will name as the owner of what is at a path: a number may have a name.
     pub(super) fn unclear_owner(&self, path: &str) -> Option<String> {
         let Predicted { meta: Some(meta), was, .. } = self.files.get(path)? else { return None };
         let was = was.as_ref();
-        let owners = [(&meta.owner, was.map(|was| &was.owner)), (&meta.group, was.map(|was| &was.group))];
-        // The host has told it by its number itself.
-        let told =
-            |(now, was): &(&String, Option<&String>)| now.parse::<u32>().is_err() || *was == Some(*now);
-        let (number, _) = owners.into_iter().find(|owner| !told(owner))?;
+        let is_unclear = |now: &String, was: Option<&String>, account: Account| {
+            let Ok(number) = now.parse::<u32>() else { return false };
+            let has_none = || matches!(self.look(&account.of(number), &[]), Some(Look::Known(_)));
+            // The host may have told it by its number itself.
+            was != Some(now) && (self.made(number, account).is_some() || !has_none())
+        };
+        let owner = is_unclear(&meta.owner, was.map(|was| &was.owner), Account::User).then_some(&meta.owner);
+        let group =
+            || is_unclear(&meta.group, was.map(|was| &was.group), Account::Group).then_some(&meta.group);
+        let number = owner.or_else(group)?;
         Some(format!("whose number {number} is shows when {path} is theirs"))
     }
 }
@@ -69,7 +109,7 @@ mod tests {
     use super::*;
     use agent::wire::{Attrs, FileType, Kind, Meta, Op, User};
 
-    /// `/a` is of `daemon`, who has the number 1; of 2 nobody has asked.
+    /// `/a` is of `daemon`, who has the number 1; nobody has 64; of 2 nobody has asked.
     fn real(query: &Query) -> Option<Answer> {
         match query {
             Query::File { path } if path == "/a" => {
@@ -77,7 +117,8 @@ mod tests {
                 Some(Answer::Meta(Some(Meta { kind: Kind::Folder, mode: 0o755, owner, group, size: 0 })))
             }
             Query::File { .. } => Some(Answer::Meta(None)),
-            Query::User { name } if name == "daemon" => Some(user("daemon", 1)),
+            Query::UserOf { uid: 1 } => Some(user("daemon", 1)),
+            Query::UserOf { uid: 64 } => Some(Answer::User(None)),
             _ => None,
         }
     }
@@ -108,12 +149,34 @@ mod tests {
         for (path, named, expected) in [
             ("/a", "1", "daemon"),
             ("/a", "2", unknown),
-            ("/b", "1", "whose number 1 is shows when /b is theirs"),
+            ("/b", "1", "daemon"),
+            ("/b", "2", "whose number 2 is shows when /b is theirs"),
+            ("/a", "64", "64"),
+            ("/b", "64", "64"),
             ("/b", "0", "root"),
             ("/b", "3", "app"),
             ("/b", "app", "app"),
         ] {
             assert_eq!(owner(path, named), expected, "{path} {named}");
         }
+    }
+    #[test]
+    fn a_number_has_another_name_once_its_account_is_made_or_moved() {
+        let attrs = |owner: &str| Attrs { owner: Some(owner.into()), ..Attrs::default() };
+        let own = |owner: &str| Op::MakeFolder { path: "/b".into(), attrs: attrs(owner) };
+        let account = |name: &str, uid: u32| {
+            crate::resource::Effect::Answer(Query::User { name: name.into() }, user(name, uid))
+        };
+        let stat = Query::Stat { path: "/b".into(), checksum: None };
+        let mut overlay = Overlay::new("root");
+        overlay.add("t", &[own("64")], &[], &[], &real);
+        assert!(matches!(overlay.look(&stat, &[]), Some(Look::Known(_))));
+        overlay.add("account", &[], &[account("app", 64)], &[], &real);
+        assert!(matches!(overlay.look(&stat, &[]), Some(Look::Unknown(_))));
+        // Who has the number now has another one by then.
+        overlay.add("account", &[], &[account("daemon", 7)], &[], &real);
+        overlay.add("t", &[own("1")], &[], &[], &real);
+        let Some(Look::Known(Answer::Stat(Some(told)))) = overlay.look(&stat, &[]) else { panic!() };
+        assert_eq!(told.owner, "1");
     }
 }

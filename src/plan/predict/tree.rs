@@ -1,6 +1,6 @@
 //! What is below a folder once the changes are made, and whether two paths are one file then.
 
-use super::{Overlay, Predicted};
+use super::{Account, Overlay, Predicted};
 use crate::{model::path_within, resource::Look};
 use agent::{
     mode::kept,
@@ -179,6 +179,11 @@ impl Overlay {
     /// Mode and owner of all that is below a folder.
     pub(super) fn set_tree(&mut self, task: &str, wish: &TreeAttrs, real: &dyn Fn(&Query) -> Option<Answer>) {
         let query = Query::Run(Probe::Attribute(AttributeProbe::Tree { path: wish.path.clone() }));
+        let told_as = |overlay: &mut Self, named: &Option<String>, account| {
+            named.as_ref().map(|name| overlay.owned_by(Some(name), String::new(), account, real))
+        };
+        let owner = told_as(self, &wish.owner, Account::User);
+        let wish = &TreeAttrs { owner, group: told_as(self, &wish.group, Account::Group), ..wish.clone() };
         let told = match self.look(&query, &[]) {
             Some(Look::Known(answer)) => Some(answer),
             Some(_) => None,

@@ -44,8 +44,8 @@ impl Lookup for Nothing {
             Query::There { .. } => Answer::There(false),
             Query::Stat { .. } => Answer::Stat(None),
             Query::List { .. } => Answer::Names(None),
-            Query::User { .. } => Answer::User(None),
-            Query::Group { .. } => Answer::Group(None),
+            Query::User { .. } | Query::UserOf { .. } => Answer::User(None),
+            Query::Group { .. } | Query::GroupOf { .. } => Answer::Group(None),
             Query::Ports { .. } => Answer::Ports(vec![]),
             Query::Run(Probe::UnitState { .. }) => {
                 Answer::Output(Output { code: 0, stdout: empty(), stderr: empty() })

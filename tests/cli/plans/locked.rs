@@ -177,3 +177,56 @@ fn age_recipients_lock_a_plan() {
     project.run(&["apply", "p.plan", "--identity", "bob"]).exits(0);
     assert_eq!(project.read("h/a/conf"), "x1");
 }
+
+/// Of the locks that a plan may have, whoever carries it out takes the vault's where a vault password is given; without one an identity
+/// opens what is locked for it, and what nothing locks is nobody's where there are secrets.
+#[cfg(feature = "age")]
+#[test]
+fn which_lock_is_taken_where_an_identity_is_given() {
+    let project =
+        Project::tasks("    - {name: conf, copy: {dest: \"{{home}}/conf\", content: \"{{word}}\"}}\n");
+    keygen(&project, "ann");
+    fs::create_dir(project.path(".git")).unwrap();
+    project.write("vault-recipients", &project.read("ann.pub"));
+    project.write("words", "a vault password\n");
+    project.write("group_vars/all.yml", "word: a-word-that-is-long\n");
+    let (vault, identity) = (["--vault-password-file", "words"], ["--identity", "ann"]);
+    let both = [vault, identity].concat();
+    let plan = |flags: &[&str]| {
+        project.run(&[&["plan", "inventory.yml", "-o", "p.plan"], flags].concat()).exits(10);
+        saved(&project, "p.plan")["key"]["with"].as_str().unwrap().to_owned()
+    };
+    let apply = |flags: &[&str]| project.run(&[&["apply", "p.plan"], flags].concat());
+    // Nothing is secret yet, so that nothing locks it but what is given.
+    assert_eq!(plan(&[]), "nothing");
+    for flags in [&vault[..], &both] {
+        apply(flags).exits(20).has(&[
+            "anybody may have made the plan",
+            "a vault password is given",
+            "hint: plan again",
+        ]);
+    }
+    apply(&identity).exits(0);
+    fs::remove_file(project.path("h/a/conf")).unwrap();
+    let unlocked = project.read("p.plan");
+    project.run(&["vault", "encrypt", "group_vars/all.yml"]).exits(0);
+    // The first vault password before all recipients.
+    assert_eq!(plan(&both), "vault");
+    apply(&identity).exits(20).has(&["the fingerprints of the plan are locked as the project's secrets are"]);
+    assert_eq!(plan(&identity), "age");
+    for flags in [&both[..], &vault] {
+        let refused = apply(flags);
+        refused.exits(20).has(&["anybody may have made the plan", "it does not lock the key"]);
+        assert!(!project.has("h/a/conf"));
+    }
+    apply(&[]).exits(20).has(&["encrypted for age recipients", "--identity FILE"]);
+    apply(&identity).exits(0).lacks(&["a-word-that-is-long"]);
+    assert_eq!(project.read("h/a/conf"), "a-word-that-is-long");
+    // One whose lock was taken off is not taken, whoever opens the secrets.
+    let mut plan = saved(&project, "p.plan");
+    plan["key"] = serde_json::from_str::<serde_json::Value>(&unlocked).unwrap()["key"].clone();
+    project.write("p.plan", &super::resealed(&plan));
+    fs::remove_file(project.path("h/a/conf")).unwrap();
+    apply(&identity).exits(20).has(&["anybody may have made the plan", "nothing locks the key"]);
+    assert!(!project.has("h/a/conf"));
+}
