@@ -47,6 +47,14 @@ impl Rule {
         text.split(',').map(Change::parse).collect::<Option<Vec<_>>>().map(Self::Changes)
     }
 
+    /// The mode that it makes of every file, whatever that has: all classes are named with `=`, and nothing hangs on what is there (`X`).
+    pub fn constant(&self) -> Option<u32> {
+        let hangs = matches!(self, Self::Changes(changes) if changes.iter().any(|change| change.any_x));
+        // Each bit for itself: what is the same of all and of none is the same of any.
+        let (of_none, of_all) = (self.of(0, false), self.of(SPECIAL | ALL, false));
+        (!hangs && of_none == of_all).then_some(of_none)
+    }
+
     /// What becomes of a mode.
     pub fn of(&self, mode: u32, is_folder: bool) -> u32 {
         match self {
@@ -125,6 +133,23 @@ mod tests {
         }
         for mode in [0o644, 0o755, 0o444, 0o604, 0o2775] {
             assert!(!is_private(mode), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_says_all_is_a_mode_of_its_own() {
+        for (text, mode) in [
+            ("0640", Some(0o640)),
+            ("u=rw,g=r,o=r", Some(0o644)),
+            ("a=rx,u+w", Some(0o755)),
+            ("ug=rwx,o=", Some(0o770)),
+            ("u=rwxs,g=rx,o=rx", Some(0o4755)),
+            ("u=rw", None),
+            ("u=rw,g=r,o+r", None),
+            ("u=rwX,g=rX,o=rX", None),
+            ("a+r", None),
+        ] {
+            assert_eq!(Rule::parse(text).unwrap().constant(), mode, "{text}");
         }
     }
 

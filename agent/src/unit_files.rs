@@ -18,7 +18,8 @@ pub fn change(argv: &[String]) -> Option<RwLockWriteGuard<'static, ()>> {
 }
 
 fn changes(argv: &[String]) -> bool {
-    const VERBS: [&str; 7] = ["enable", "disable", "reenable", "preset", "mask", "unmask", "daemon-reload"];
+    const VERBS: [&str; 8] =
+        ["enable", "disable", "reenable", "preset", "link", "mask", "unmask", "daemon-reload"];
     let is_systemctl = argv.first().is_some_and(|program| program == "systemctl");
     // The verb, not the name of a unit.
     let verb = argv.iter().skip(1).find(|word| !word.starts_with('-'));

@@ -231,7 +231,7 @@ impl Editor {
         };
         let parameter = |(name, value): &(&str, String)| match *name {
             "warn" => Some(None),
-            "executable" => None,
+            "executable" if resource == "command" => None,
             "var" => {
                 let (text, left) = around("to_json", &format!("{{{{{value}}}}}"));
                 left.is_empty().then(|| Some(format!("msg: {}", quoted(&text))))
@@ -252,10 +252,11 @@ impl Editor {
         }
         let (name, _) = line.parameters[0];
         let message = format!("`{name}=` would be a part of the text here");
-        let hint = match line.parameters.iter().any(|(name, _)| *name == "executable") {
-            true => "another shell than /bin/sh is called as such: `command: {argv: [bash, -c, ...]}`",
-            false => "write each parameter on a line of its own: `creates: /x`, `cmd: ...`",
-        };
+        let hint =
+            match line.parameters.iter().any(|(name, _)| *name == "executable") && resource == "command" {
+                true => "only `shell` takes `executable`: a command runs without a shell",
+                false => "write each parameter on a line of its own: `creates: /x`, `cmd: ...`",
+            };
         self.report(&node.origin, message, hint);
         false
     }

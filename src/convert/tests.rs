@@ -283,6 +283,7 @@ fn parameters_in_a_line_become_a_mapping() {
     for (theirs, ours) in [
         ("command: make creates=/x chdir='/a b'", "command: {cmd: \"make\", creates: /x, chdir: \"/a b\"}"),
         ("shell: chdir={{ d }} a > b warn=no", "shell: {cmd: \"a > b\", chdir: \"{{d}}\"}"),
+        ("shell: a executable=/bin/bash", "shell: {cmd: \"a\", executable: /bin/bash}"),
         ("command: \"make {{ x | quote }} creates=/x\"", "command: {cmd: \"make {{quote x}}\", creates: /x}"),
         ("debug: msg=\"it is\"", "debug: {msg: \"it is\"}"),
         ("debug: var=a.b", "debug: {msg: \"{{to_json a.b}}\"}"),
@@ -292,7 +293,7 @@ fn parameters_in_a_line_become_a_mapping() {
         assert_eq!(turned(&format!("- {theirs}\n")), (format!("- {ours}\n"), String::new()));
     }
     for (theirs, part) in [
-        ("shell: a executable=/bin/bash", "called as such"),
+        ("command: a executable=/bin/bash", "only `shell` takes"),
         ("shell: |\n    a\n    creates=/x", "a line of its own: `creates: /x`"),
         ("command: a {{ b + c }} creates=/x", "`+` may add numbers"),
         ("set_fact: {a: 1, cacheable: true}", "remove it: what is set lasts for the run"),

@@ -163,6 +163,7 @@ mod tests {
             ("command", "cmd: x", ""),
             ("command", "{cmd: x, changes: false}", ""),
             ("shell", "{cmd: x, touches: [nothing]}", ""),
+            ("shell", "{cmd: x, executable: /bin/bash, touches: [nothing]}", "packages /bin/bash"),
             ("script", "{content: \"#!/bin/sh\", touches: [nothing]}", ""),
             ("script", "{content: x, executable: /srv/x -e, touches: [nothing]}", "/srv/x"),
             ("file", "{path: /srv/x}", ""),

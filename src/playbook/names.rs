@@ -127,7 +127,10 @@ const LATER: &[(&str, &str)] = &[
     ("delegate_facts", ""),
     ("action", "write the resource itself as the key"),
     ("local_action", "use `delegate_to: localhost`"),
-    ("args", "write the parameters below the resource, e.g. `command: {cmd: ..., chdir: ...}`"),
+    (
+        "args",
+        "write the parameters below the resource, e.g. `command: {cmd: ..., chdir: ...}`, `shell: {cmd: ..., executable: /bin/bash}`",
+    ),
     ("include_vars", "use `vars_files:` of the play"),
     ("include", "use `import_tasks`"),
 ];

@@ -329,6 +329,7 @@ impl Loader<'_> {
 fn pairs(resource: &str, text: &str) -> Option<String> {
     let pairs: Option<Vec<_>> = text.split_whitespace().map(|word| word.split_once('=')).collect();
     let pairs = pairs.filter(|pairs| !pairs.is_empty() && !text.contains(['\'', '"', '{']))?;
-    let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
-    Some(format!("{resource}: {{{}}}", pairs.join(", ")))
+    let pairs =
+        pairs.into_iter().map(|(key, value)| format!("{key}: {}", super::words::in_mapping(key, value)));
+    Some(format!("{resource}: {{{}}}", pairs.collect::<Vec<_>>().join(", ")))
 }

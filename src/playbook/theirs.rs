@@ -14,6 +14,8 @@ pub enum Theirs {
     Shown(&'static str),
     /// It is not there, or is something else: what to do instead.
     Not(&'static str),
+    /// The same where its value begins so; `{}` in it is the rest of that.
+    NotSo(&'static str, &'static str),
     /// The same of one value of a parameter that is there.
     Word(&'static str, &'static str),
     /// The same of all values that begin so.
@@ -47,6 +49,17 @@ impl OtherNames {
     pub fn instead(&self, name: &str) -> Option<&'static str> {
         self.all().find_map(|(theirs, what)| match what {
             Theirs::Not(hint) if *theirs == name => Some(*hint),
+            _ => None,
+        })
+    }
+
+    /// What to do instead of this value of it.
+    fn instead_of_value(&self, name: &str, node: &Node) -> Option<String> {
+        let text = node.as_str().filter(|_| !node.secret)?;
+        self.all().find_map(|(theirs, what)| match what {
+            Theirs::NotSo(start, hint) if *theirs == name => {
+                text.strip_prefix(start).map(|rest| hint.replacen("{}", rest.trim(), 1))
+            }
             _ => None,
         })
     }
@@ -119,8 +132,11 @@ impl OtherNames {
         let mut errors = vec![];
         for (name, entry) in node.as_map().into_iter().flatten() {
             if let Some(hint) = self.instead(name) {
-                let error = Diagnostic::error(format!("`{kind}` has no parameter `{name}`"));
-                errors.push(error.at(&entry.key).hint(hint));
+                let error = Diagnostic::error(format!("`{kind}` has no parameter `{name}`")).at(&entry.key);
+                errors.push(match self.instead_of_value(name, &entry.node) {
+                    Some(hint) => error.hint(hint),
+                    None => error.hint(hint),
+                });
             } else if let Some((what, hint)) = self.instead_of_word(name, &entry.node) {
                 let error = Diagnostic::error(format!("`{name}` of `{kind}` cannot {what}"));
                 errors.push(error.at(&entry.node.origin).hint(hint));

@@ -52,7 +52,9 @@ impl Line {
                 _ => format!("debug: {{msg: {}}}", quoted(value)),
             };
         }
-        let known = self.parameters.iter().filter(|(name, _)| !["executable", "warn"].contains(name));
+        // A command has no shell.
+        let is_known = |name: &str| name != "warn" && (name != "executable" || resource == "shell");
+        let known = self.parameters.iter().filter(|(name, _)| is_known(name));
         let known: String = known.map(|(name, value)| format!(", {name}: {}", quoted(value))).collect();
         format!("{resource}: {{cmd: {}{known}}}", quoted(&self.rest))
     }
@@ -73,10 +75,8 @@ pub(super) fn check(resource: &str, free: &str, entry: &Entry) -> Option<Diagnos
         false => format!("write `{}`", line.written(resource)),
     };
     let has = |wanted: &str| line.parameters.iter().any(|(name, _)| *name == wanted);
-    Some(match (has("executable"), has("warn")) {
-        (true, _) => error.hint(format!(
-            "{written}; another shell than /bin/sh is called as such: `command: {{argv: [bash, -c, ...]}}`"
-        )),
+    Some(match (has("executable") && resource == "command", has("warn")) {
+        (true, _) => error.hint(format!("{written}: only `shell` takes `executable`")),
         (_, true) => error.hint(format!("{written}: no command is warned of")),
         _ => error.hint(written),
     })
@@ -91,13 +91,8 @@ fn check_name(resource: &str, node: &Node) -> Option<Diagnostic> {
     if node.secret || node.origin.source.secret {
         return Some(error.hint("write them below it, one a line: `key: value`"));
     }
-    let value = |value: &str| match unquoted(value) {
-        plain if plain.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) && !plain.is_empty() => {
-            plain
-        }
-        other => quoted(&other),
-    };
-    let pairs: Vec<_> = pairs.into_iter().map(|(name, text)| format!("{name}: {}", value(text))).collect();
+    let pair = |(name, text): (&str, &str)| format!("{name}: {}", in_mapping(name, &unquoted(text)));
+    let pairs: Vec<_> = pairs.into_iter().map(pair).collect();
     Some(error.hint(format!("write `{resource}: {{{}}}`", pairs.join(", "))))
 }
 
@@ -128,6 +123,22 @@ fn unquoted(value: &str) -> String {
     inner.unwrap_or(value).to_owned()
 }
 
+/// The value of a parameter as a mapping has it: truth in the words of YAML, and in quotes what YAML would take for something else. Whole
+/// numbers are numbers where they are no mode.
+pub(super) fn in_mapping(key: &str, value: &str) -> String {
+    let is_digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = is_digits && (value == "0" || !value.starts_with('0')) && !key.ends_with("mode");
+    let is_word = value.starts_with(|c: char| c.is_alphabetic() || c == '/')
+        && value.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    match value.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" => "true".into(),
+        "no" | "false" | "off" => "false".into(),
+        "null" => quoted(value),
+        _ if is_number || is_word => value.to_owned(),
+        _ => quoted(value),
+    }
+}
+
 /// A string in YAML, in quotes where it might need them.
 pub(crate) fn quoted(text: &str) -> String {
     let plain = text.starts_with('/') && text.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
@@ -142,6 +153,28 @@ mod tests {
         let line = parameters_in(resource, text)?;
         let parameters: Vec<String> = line.parameters.iter().map(|(n, v)| format!("{n}={v}")).collect();
         Some((line.rest, parameters.join("|")))
+    }
+
+    #[test]
+    fn values_are_written_so_that_they_mean_the_same() {
+        for (key, value, written) in [
+            ("mode", "0755", "\"0755\""),
+            ("mode", "755", "\"755\""),
+            ("directory_mode", "750", "\"750\""),
+            ("mode", "u=rw,g=r", "\"u=rw,g=r\""),
+            ("port", "22", "22"),
+            ("timeout", "0", "0"),
+            ("version", "1.10", "\"1.10\""),
+            ("force", "no", "false"),
+            ("force", "True", "true"),
+            ("state", "null", "\"null\""),
+            ("name", "python3-apt", "python3-apt"),
+            ("name", "*", "\"*\""),
+            ("path", "/tmp/x", "/tmp/x"),
+            ("line", "", "\"\""),
+        ] {
+            assert_eq!(in_mapping(key, value), written, "{key}={value}");
+        }
     }
 
     #[test]

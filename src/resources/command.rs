@@ -35,6 +35,10 @@ command:
     type State = Act;
 
     fn check(spec: &Self::Spec) -> Result<(), Fault> {
+        if spec.executable.is_some() {
+            let fault = Fault::new("`executable` is for `shell`: a command runs without one");
+            return Err(fault.hint("write `shell` in place of `command`, or leave it out"));
+        }
         spec.check()?;
         shows_at_once::<Self>(spec)
     }

@@ -39,7 +39,7 @@ pub struct Spec {
     /// `command: {argv: [cp, -a, FROM, TO], creates: TO}`.
     #[serde(default)]
     remote_src: bool,
-    /// Permission bits, quoted: `"0644"`; or `preserve`: those that the file has in the project (a checkout of Git keeps only who may execute it),
+    /// Permission bits, quoted: `"0644"`, or `u=rw,g=r,o=r`; or `preserve`: those that the file has in the project (a checkout of Git keeps only who may execute it),
     /// or with `remote_src` on the host. Default: as it is; a new file has `0644`, or `0600` with `secret` content; with `remote_src` it is executable
     /// if it is so there, and its group and others get no right that `src` does not give them.
     mode: Option<FileMode>,

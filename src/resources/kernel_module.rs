@@ -174,6 +174,15 @@ fn edited(
     })
 }
 
+/// The module's own name: that of its file. modinfo also goes by others, and names several files where one stands for several modules.
+fn real_name(place: &str) -> Option<String> {
+    let mut names = place.lines().filter_map(|path| {
+        let (stem, _) = path.rsplit('/').next()?.split_once(".ko")?;
+        path.starts_with('/').then(|| stem.replace('-', "_"))
+    });
+    names.next().filter(|_| names.next().is_none())
+}
+
 fn content(path: &str, seen: &Seen) -> Observe<Option<Content>> {
     let state = observe_bytes(&HostPath::new(path).map_err(Fault::new)?, &Attrs::default(), false, seen)?;
     Ok(state.read().cloned())
@@ -210,6 +219,10 @@ impl Resource for KernelModule {
         seen.each([spec.live(), Query::Run(spec.info())].into_iter().chain(files))?;
         let info = seen.run(spec.info())?;
         let place = String::from_utf8_lossy(info.stdout.bytes()).trim().to_string();
+        if let Some(real) = real_name(&place).filter(|real| !spec.is_ours(real)) {
+            let fault = Fault::new(format!("`{}` is another name of `{real}`", spec.name));
+            return Err(fault.hint(format!("write `name: {real}`: by that name the kernel knows it")).into());
+        }
         let mut loaded = matches!(seen.get(spec.live())?, Answer::There(true));
         if place == "(builtin)" {
             if spec.state == Presence::Absent {

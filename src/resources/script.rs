@@ -89,6 +89,7 @@ impl Spec {
         Params {
             cmd: None,
             argv: Some(line),
+            executable: None,
             chdir: self.chdir.clone(),
             creates: self.creates.clone(),
             removes: self.removes.clone(),

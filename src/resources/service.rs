@@ -36,7 +36,9 @@ pub struct Spec {
     /// `started`, `stopped`, `restarted`, or `reloaded` (which restarts what cannot reload, and starts what does not run).
     /// Default: as it is.
     state: Option<Wanted>,
-    /// Whether it starts at boot. A unit without an install section (`static`) stays as it is. Default: as it is.
+    /// Whether it starts at boot. A unit without an install section (`static`) stays as it is; one whose section only names others (`Also=`)
+    /// is enabled when these are. A unit file that was linked into `/etc/systemd/system` stays linked when it is disabled. What is enabled
+    /// until the next boot alone counts as neither. Default: as it is.
     enabled: Option<bool>,
     /// `true`: nothing can start it, by hand, at boot or as what another unit needs, until `false` says that it may. It goes on running
     /// unless `state: stopped` stands beside it. The unit need not be there yet, so that a package does not start it.
@@ -216,7 +218,7 @@ impl Resource for Service {
             None => None,
         };
         let mut after = Unit { found: true, ..unit.clone() };
-        if let Some(boot) = &boot {
+        if let Some(boot) = boot.as_ref().filter(|_| boot != observed.boot) {
             after.file_state.clone_from(boot);
         }
         if spec.masked == Some(true) {
@@ -270,8 +272,7 @@ impl Resource for Service {
         }
         // What was enabled before it was masked is so again.
         if from.boot != to.boot || unmasks && spec.enabled == Some(false) {
-            let verb = if to.boot.as_deref() == Some("enabled") { "enable" } else { "disable" };
-            ops.push(systemctl(verb, name));
+            ops.extend(from.unit.boot_ops(&from.name, spec.enabled == Some(true)));
         }
         if from.run != to.run {
             if from.unit.active == "failed" {

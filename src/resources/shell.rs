@@ -1,11 +1,11 @@
-//! `shell`: a line for `/bin/sh -c`.
+//! `shell`: a line for a shell.
 
-use super::shared::{Act, CONTENT, CommandLine, GUARDS, LOOKS, Params};
+use super::shared::{Act, CONTENT, CommandLine, GUARDS, LOOKS, Params, words_of_bash};
 use crate::{
     model::{Address, Footprint},
     resource::{Fault, Manner, Observe, Resource, Seen, Topic, Untold, shows_at_once},
 };
-use agent::wire::{Op, Query};
+use agent::wire::{Op, Output, Query};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -80,6 +80,10 @@ shell:
 
     fn is_command(_: &Self::Spec) -> bool {
         true
+    }
+
+    fn remedy(spec: &Self::Spec, output: &Output) -> Option<String> {
+        words_of_bash(output).filter(|_| spec.executable.is_none())
     }
 
     fn look(spec: &Self::Spec) -> Option<Query> {

@@ -256,7 +256,11 @@ impl Resource for SystemdUnit {
                 .hint("it has no [Install] section: add one with `WantedBy=`"));
         }
         // A file that takes the place of a packaged one brings its own install section.
-        let known = Unit { file_state: observed.unit.file_state.replace("static", "disabled"), ..gone };
+        let known = match is_new {
+            true => observed.unit.state_with_own_file(),
+            false => observed.unit.file_state.replace("static", "disabled"),
+        };
+        let known = Unit { file_state: known, ..gone };
         let mut unit = Unit { found: true, needs_reload: false, ..observed.unit.clone() };
         let boot = match spec.enabled {
             Some(enabled) if installs => Some(known.boot_wanted(&spec.name, enabled)?.to_string()),
@@ -268,7 +272,7 @@ impl Resource for SystemdUnit {
             Some(false) if unit.runs() => Some("stopped".to_string()),
             _ => observed.run.clone(),
         };
-        if let Some(boot) = &boot {
+        if let Some(boot) = boot.as_ref().filter(|_| boot != observed.boot) {
             unit.file_state.clone_from(boot);
         }
         if run != observed.run {
@@ -311,8 +315,8 @@ impl Resource for SystemdUnit {
             ops.push(reload);
         }
         if from.boot != to.boot {
-            let verb = if spec.enabled == Some(true) { "enable" } else { "disable" };
-            ops.push(systemctl(verb, name));
+            let own = Unit { link: None, ..from.unit.clone() };
+            ops.extend(own.boot_ops(&spec.name, spec.enabled == Some(true)));
         }
         if from.run != to.run {
             if from.unit.active == "failed" {

@@ -12,6 +12,7 @@ use std::{
 
 /// What none gives, and why.
 const NEVER_GIVEN: &[(&str, &str, &str)] = &[
+    ("command", "executable", "refused: it is for `shell`"),
     ("fail", "msg", "it fails each time"),
     ("shell", "argv", "refused: it is for `command`"),
     ("stat", "get_attributes: true", "refused: they are not told"),

@@ -15,6 +15,7 @@ mod postgres;
 mod sshd;
 pub mod transfer;
 mod tree;
+mod units;
 
 pub use accounts::{login_home, old_password};
 
@@ -47,11 +48,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         | Probe::AptProviders { .. }
         | Probe::PackageFile { .. }
         | Probe::Dnf(_) => packages::run(question),
-        Probe::UnitState { unit } => {
-            let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
-            let _rest = crate::unit_files::rest();
-            probe(&["systemctl", "show", "-p", fields, "--", unit], None, LATER)
-        }
+        Probe::UnitState { unit } => units::state(unit),
         Probe::Machine(question) => machine::run(question)?,
         Probe::Sysctl { key } => probe(&["sysctl", "-n", "--", key], None, SOON),
         Probe::NftTable { family, name } => probe(&["nft", "-s", "list", "table", family, name], None, SOON),

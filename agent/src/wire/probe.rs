@@ -31,7 +31,9 @@ pub enum Probe {
     RpmStatus { names: Vec<String> },
     /// What dnf knows without fetching anything: lines `NAME EVR`.
     Dnf(DnfQuestion),
-    /// `systemctl show UNIT -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload`.
+    /// `systemctl show UNIT -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload`. Where that leaves open whether it starts at
+    /// boot, also `Installs=yes|no` (enabling it makes links to it), `Also=OTHER STATE` for each that is enabled along, `Link=PATH` (where its
+    /// file is that was linked to), and `SysV=STATE` of a script of System V.
     UnitState { unit: String },
     /// The machine itself. See [`MachineProbe`].
     Machine(MachineProbe),

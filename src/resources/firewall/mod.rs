@@ -297,6 +297,7 @@ impl Resource for Firewall {
                 active: "active".into(),
                 file_state: "enabled".into(),
                 needs_reload: false,
+                link: None,
             },
             table,
             listing: None,

@@ -39,6 +39,8 @@ struct Live {
     options: Option<Options>,
     /// A program is behind it.
     is_fuse: bool,
+    /// All options that the kernel shows.
+    words: String,
 }
 
 #[derive(Clone, Default)]
@@ -79,16 +81,23 @@ fn question(spec: &Spec) -> Probe {
 /// The options that nobody can see on a mount, where its entry says others of them now: they are set along.
 fn unseen_that_changed(spec: &Spec, from: &MountState, to: &MountState) -> Vec<String> {
     let is_fuse = from.live.as_ref().is_some_and(|live| live.is_fuse);
-    let (Some(before), Some(after)) = (&from.entry, &to.entry) else { return vec![] };
+    let Some(after) = &to.entry else { return vec![] };
     // Those of servers, and of what is laid over others, hardly ever change while it is mounted.
     let kind = from.live.as_ref().and_then(|live| live.kind.as_deref()).unwrap_or_default();
     let is_local = matches!(kind, "ext2" | "ext3" | "ext4" | "xfs" | "btrfs" | "f2fs" | "vfat" | "tmpfs");
     if !is_local || is_fuse || spec.bind() || spec.automount() {
         return vec![];
     }
-    let unseen = |entry: &Entry| options::unseen(&entry.options);
-    let is_same = unseen(before).into_iter().collect::<BTreeSet<_>>() == unseen(after).into_iter().collect();
-    if is_same { vec![] } else { unseen(after) }
+    let unseen = options::unseen(&after.options);
+    let live = from.live.as_ref().map(|live| live.words.as_str()).unwrap_or_default();
+    let is_same = match &from.entry {
+        Some(before) => {
+            options::unseen(&before.options).iter().collect::<BTreeSet<_>>() == unseen.iter().collect()
+        }
+        // Mounted by hand, or by systemd on its own.
+        None => unseen.iter().all(|word| live.split(',').any(|one| one == word)),
+    };
+    if is_same { vec![] } else { unseen }
 }
 
 fn is_ours(spec: &Spec) -> impl Fn(&Entry) -> bool {
@@ -122,6 +131,7 @@ fn live(spec: &Spec, told: &HashMap<&str, &str>) -> Option<Live> {
         kind: None,
         options: None,
         is_fuse: is_fuse(value("type")),
+        words: value("options").into(),
     };
     if value("type") == "autofs" && spec.automount() {
         // It is mounted as soon as somebody looks into it.
@@ -131,9 +141,10 @@ fn live(spec: &Spec, told: &HashMap<&str, &str>) -> Option<Live> {
         let found = value("type");
         let kind = |wanted| if is_type(wanted, found) { wanted } else { found };
         live.kind = spec.visible_type().map(|wanted| kind(wanted).into());
-        let options = Options::read(value("options")).where_named(&spec.visible());
-        live.options =
-            Some(if live.is_fuse { options.less_added(&spec.visible(), &spec.opts) } else { options });
+        let wanted = spec.visible();
+        let memory = value("memory").parse().ok();
+        let options = Options::read(value("options")).where_named(&wanted).of_memory(memory, &wanted);
+        live.options = Some(if live.is_fuse { options.less_added(&wanted, &spec.opts) } else { options });
     }
     if live.is_wanted && spec.is_wanted() {
         live.source = spec.src().into();
@@ -241,6 +252,7 @@ mount:
             kind: spec.visible_type().map(Into::into),
             options: Some(spec.visible()),
             is_fuse: from.live.as_ref().is_some_and(|live| live.is_fuse),
+            words: spec.opts.clone(),
         };
         let entry = (spec.is_kept() && spec.is_wanted()).then(|| spec.entry());
         Ok(MountState {
@@ -323,6 +335,10 @@ mount:
 
     fn notes(spec: &Spec, state: &MountState) -> Vec<String> {
         let covers = spec.state == Wanted::Mounted && spec.cover && state.folder == "filled";
-        covers.then(|| format!("what {} holds will be out of sight", spec.path)).into_iter().collect()
+        let covers = covers.then(|| format!("what {} holds will be out of sight", spec.path));
+        let live = state.live.as_ref().filter(|live| spec.is_wanted() && !must_go(spec, live));
+        let tmpfs = live.filter(|_| spec.fstype() == "tmpfs" && !spec.automount());
+        let later = tmpfs.map(|live| options::of_the_next_mount(&spec.opts, &live.words));
+        covers.into_iter().chain(later.into_iter().flatten()).collect()
     }
 }

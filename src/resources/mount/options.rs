@@ -10,8 +10,46 @@ pub struct Options {
     sync: bool,
     /// `noatime`, ...; `None`: nobody cares.
     atime: Option<String>,
-    /// KiB, of a tmpfs.
-    size: Option<u64>,
+    /// Of a tmpfs.
+    size: Option<Size>,
+    /// How many files a tmpfs takes; 0: any number.
+    inodes: Option<u64>,
+}
+
+/// The size of a tmpfs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Kib(u64),
+    /// Of the host's memory, in percent.
+    Share(u64),
+}
+
+impl Size {
+    fn read(text: &str) -> Option<Self> {
+        match text.strip_suffix('%') {
+            Some(share) => share.parse().ok().map(Self::Share),
+            None => kib(text).map(Self::Kib),
+        }
+    }
+
+    fn word(self) -> String {
+        match self {
+            Self::Kib(kib) => format!("size={kib}k"),
+            Self::Share(share) => format!("size={share}%"),
+        }
+    }
+
+    /// Whether that many KiB are this size, on a host with so many of memory. Which of that the kernel counts may differ a little from one
+    /// boot to the next, and on a VM that gives some back: a share is one to about half a percent of it.
+    fn is(self, found: u64, memory: u64) -> bool {
+        match self {
+            Self::Kib(kib) => kib == found,
+            Self::Share(share) => {
+                let wanted = (memory / 4).saturating_mul(share).div_ceil(100) * 4;
+                found.abs_diff(wanted) <= (wanted / 200).max(PAGE / 1024)
+            }
+        }
+    }
 }
 
 /// Bytes of a page: what the size of a tmpfs is rounded up to.
@@ -28,6 +66,7 @@ impl Options {
             sync: false,
             atime: None,
             size: None,
+            inodes: None,
         };
         for word in words.split(',') {
             match word {
@@ -47,7 +86,9 @@ impl Options {
                 "noatime" | "relatime" | "strictatime" => found.atime = Some(word.into()),
                 _ => {
                     if let Some(size) = word.strip_prefix("size=") {
-                        found.size = kib(size);
+                        found.size = Size::read(size);
+                    } else if let Some(count) = word.strip_prefix("nr_inodes=") {
+                        found.inodes = number(count);
                     }
                 }
             }
@@ -59,6 +100,21 @@ impl Options {
     pub fn where_named(mut self, wanted: &Self) -> Self {
         self.atime = wanted.atime.as_ref().map(|_| self.atime.unwrap_or_else(|| "strictatime".into()));
         self.size = self.size.filter(|_| wanted.size.is_some());
+        self.inodes = self.inodes.filter(|_| wanted.inodes.is_some());
+        self
+    }
+
+    /// Of a tmpfs on a host with so many KiB of memory: what the kernel does not show is half of it, and a page of it for each file; and a
+    /// size that is the share that is wanted is called that.
+    pub fn of_memory(mut self, memory: Option<u64>, wanted: &Self) -> Self {
+        let Some(memory) = memory else { return self };
+        let half = memory / 4 / 2;
+        if let Some(size) = wanted.size {
+            let found = self.size.unwrap_or(Size::Kib(half * 4));
+            let is_wanted = matches!(found, Size::Kib(kib) if size.is(kib, memory));
+            self.size = Some(if is_wanted { size } else { found });
+        }
+        self.inodes = self.inodes.or(wanted.inodes.map(|_| half));
         self
     }
 
@@ -86,7 +142,7 @@ impl Options {
 
     /// Of what is no tmpfs.
     pub fn without_size(mut self) -> Self {
-        self.size = None;
+        (self.size, self.inodes) = (None, None);
         self
     }
 
@@ -115,8 +171,9 @@ impl Options {
     }
 
     fn named(&self) -> impl Iterator<Item = String> {
-        let size = self.size.map(|kib| format!("size={kib}k"));
-        self.atime.clone().into_iter().chain(size)
+        let size = self.size.map(Size::word);
+        let inodes = self.inodes.map(|count| format!("nr_inodes={count}"));
+        self.atime.clone().into_iter().chain(size).chain(inodes)
     }
 }
 
@@ -133,7 +190,8 @@ pub fn unseen(words: &str) -> Vec<String> {
             || word.starts_with("comment=")
             // Of a journal, which stays as it is until the next mount.
             || word.starts_with("data=")
-            || word.strip_prefix("size=").is_some_and(|size| kib(size).is_some())
+            || word.strip_prefix("size=").is_some_and(|size| Size::read(size).is_some())
+            || word.strip_prefix("nr_inodes=").is_some_and(|count| number(count).is_some())
     };
     words.split(',').filter(|word| !is_seen(word)).map(Into::into).collect()
 }
@@ -147,16 +205,51 @@ fn names(words: &str, name: &str) -> bool {
     words.split(',').any(says)
 }
 
-/// KiB in whole pages. Parts of the memory, `50%`, are not known here.
-fn kib(size: &str) -> Option<u64> {
-    let (number, unit) = match size.char_indices().last()? {
-        (at, 'k' | 'K') => (&size[..at], 1 << 10),
-        (at, 'm' | 'M') => (&size[..at], 1 << 20),
-        (at, 'g' | 'G') => (&size[..at], 1 << 30),
-        _ => (size, 1),
+/// What a tmpfs is mounted with that cannot be set while it is, or that nobody can see: a note for each word that says so.
+pub fn of_the_next_mount(words: &str, found: &str) -> Vec<String> {
+    let note = |word: String| {
+        let has = |word: &str| found.split(',').any(|one| one == word);
+        let (key, value) = word.split_once('=').unwrap_or((&word, ""));
+        // What the kernel shows nothing of, it has by default.
+        let default = match key {
+            "mode" => 0o1777,
+            _ => 0,
+        };
+        let parse = |text: &str| match key {
+            "mode" => u32::from_str_radix(text, 8).ok(),
+            "uid" | "gid" => text.parse().ok(),
+            _ => None,
+        };
+        let live = found.split(',').find_map(|one| one.strip_prefix(key)?.strip_prefix('='));
+        match (parse(value), live.map_or(Some(default), parse)) {
+            _ if has(&word) => None,
+            (Some(wanted), Some(live)) if wanted == live => None,
+            (Some(_), Some(live)) => {
+                let live = if key == "mode" { format!("{live:o}") } else { live.to_string() };
+                Some(format!(
+                    "`{word}` takes effect when it is mounted next: it is mounted with `{key}={live}`"
+                ))
+            }
+            _ => Some(format!("`{word}` is not compared with what is mounted")),
+        }
     };
-    let bytes = number.parse::<u64>().ok()?.checked_mul(unit)?;
-    Some(bytes.div_ceil(PAGE) * PAGE / 1024).filter(|kib| *kib > 0)
+    unseen(words).into_iter().filter_map(note).collect()
+}
+
+/// A number with a unit of 1024, 1024² or 1024³.
+fn number(text: &str) -> Option<u64> {
+    let (number, unit) = match text.char_indices().last()? {
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// KiB in whole pages.
+fn kib(size: &str) -> Option<u64> {
+    Some(number(size)?.div_ceil(PAGE) * PAGE / 1024).filter(|kib| *kib > 0)
 }
 
 #[cfg(test)]
@@ -194,7 +287,48 @@ mod tests {
         assert_eq!(Options::read("rw,relatime,size=4k").where_named(&plain), plain);
         assert_eq!(Options::read("rw").where_named(&wanted).shown(), "rw,strictatime");
         assert_eq!(Options::read("user,exec").shown(), "rw,nosuid,nodev");
-        assert_eq!(Options::read("size=50%"), plain);
+        assert_eq!(Options::read("size=50%").shown(), "rw,size=50%");
         assert_eq!(Options::read("size=5000").shown(), "rw,size=8k");
+    }
+
+    #[test]
+    fn a_share_of_the_memory_is_what_the_kernel_makes_of_it() {
+        // As a kernel with this much memory showed them; of half of it nothing, where that comes out even.
+        const MEMORY: u64 = 24_684_092;
+        for (wanted, live, is_same) in [
+            ("size=25%", "rw,size=6171024k", true),
+            ("size=33%", "rw,size=8145752k", true),
+            ("size=10%", "rw,size=2468412k", true),
+            ("size=25%", "rw,size=6190000k", true),
+            ("size=50%", "rw", true),
+            ("size=50%", "rw,size=12342048k", true),
+            ("size=25%", "rw", false),
+            ("size=25%", "rw,size=12342048k", false),
+            ("size=26%", "rw,size=6171024k", false),
+            ("size=12342044k", "rw", true),
+            ("size=12342048k", "rw", false),
+            ("nr_inodes=10k", "rw,nr_inodes=10240", true),
+            ("nr_inodes=1m", "rw,nr_inodes=10240", false),
+            ("nr_inodes=0", "rw,nr_inodes=0", true),
+            ("nr_inodes=0", "rw", false),
+            ("nr_inodes=3085511", "rw", true),
+        ] {
+            let options = Options::read(wanted);
+            let found = Options::read(live).where_named(&options).of_memory(Some(MEMORY), &options);
+            assert_eq!(found == options, is_same, "{wanted}: {live}");
+        }
+    }
+
+    #[test]
+    fn what_no_remount_changes_is_said() {
+        let notes = |words: &str, found: &str| of_the_next_mount(words, found).join("; ");
+        assert_eq!(notes("size=1m,mode=1777,uid=0,nosuid,noswap", "rw,noswap"), "");
+        assert_eq!(notes("mode=0755,gid=5", "rw,mode=755,gid=5"), "");
+        assert_eq!(
+            notes("mode=0700,uid=5", "rw,mode=755"),
+            "`mode=0700` takes effect when it is mounted next: it is mounted with `mode=755`; \
+             `uid=5` takes effect when it is mounted next: it is mounted with `uid=0`"
+        );
+        assert_eq!(notes("uid=app", "rw"), "`uid=app` is not compared with what is mounted");
     }
 }

@@ -36,8 +36,9 @@ pub struct Spec {
     /// Type of the filesystem: `ext4`, `nfs`, `tmpfs`, `auto`. `none` with `opts: bind`, else needed wherever `src` is.
     pub fstype: Option<String>,
     /// Options as in `/etc/fstab`, with commas between them. On what is mounted already these are compared and set: `ro`, `nosuid`,
-    /// `nodev`, `noexec`, `sync` and their opposites, where named `noatime`, `relatime`, `strictatime`, and the `size` of a tmpfs; others
-    /// where the entry in `/etc/fstab` changes on a disk or a tmpfs (`data` and those of all else take effect when it is mounted next). What
+    /// `nodev`, `noexec`, `sync` and their opposites, where named `noatime`, `relatime`, `strictatime`, and `size` (also a share of the
+    /// memory, `25%`) and `nr_inodes` of a tmpfs; others where the entry in `/etc/fstab` is new or changes on a disk or a tmpfs (`data` and those
+    /// of all else take effect when it is mounted next; so do `mode`, `uid` and `gid` of a tmpfs, and a note says where they differ). What
     /// is added to a mount of FUSE that nobody asked for, `nosuid` and `nodev`, stays. Default: `defaults`.
     #[serde(default = "defaults")]
     pub opts: String,

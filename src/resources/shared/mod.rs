@@ -47,7 +47,7 @@ pub use list::{Names, OneOrMany};
 pub use merge::merge;
 pub use path::{HostPath, file_path};
 pub use pattern::{check_groups, expand, pattern, pattern_of_lines, pattern_to_send};
-pub use run::{CONTENT, CommandLine, GUARDS, LOOKS, Params};
+pub use run::{CONTENT, CommandLine, GUARDS, LOOKS, Params, words_of_bash};
 pub use touch::Touch;
 pub use words::{Words, join};
 

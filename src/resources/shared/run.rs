@@ -35,11 +35,13 @@ pub trait CommandLine {
 #[serde(deny_unknown_fields)]
 #[serde(bound = "C: serde::de::DeserializeOwned")]
 pub struct Params<C> {
-    /// The command line. `command` splits it into words by quotes, without a shell; `shell` gives it to `/bin/sh -c`.
+    /// The command line. `command` splits it into words by quotes, without a shell; `shell` gives it to a shell, `-c`.
     /// Needed unless `argv` is given.
     pub cmd: Option<C>,
     /// `command` only: the program and its arguments as a list, instead of `cmd`.
     pub argv: Option<Vec<String>>,
+    /// `shell` only: the shell that gets the line, and `unless` and `onlyif`, by its whole path, e.g. `/bin/bash`. Default: `/bin/sh`.
+    pub executable: Option<HostPath>,
     /// The folder to run in; a program that is named by a relative path (`./x`) is looked for there. Default: `/`.
     pub chdir: Option<HostPath>,
     /// Runs only while this path does not exist. Left out: no such condition.
@@ -92,7 +94,13 @@ fn yes() -> bool {
 impl<C: CommandLine> Params<C> {
     fn argv(&self) -> Result<Vec<String>, Fault> {
         match (&self.cmd, &self.argv) {
-            (Some(cmd), None) => Ok(cmd.argv()),
+            (Some(cmd), None) => {
+                let mut argv = cmd.argv();
+                if let (Some(shell), Some(first)) = (&self.executable, argv.first_mut()) {
+                    *first = shell.to_string();
+                }
+                Ok(argv)
+            }
             (None, Some(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => Ok(argv.clone()),
             (None, Some(_)) => {
                 Err(Fault::new("`argv` is empty").hint("write the program and its arguments: `[ls, /srv]`"))
@@ -138,8 +146,12 @@ impl<C: CommandLine> Params<C> {
 
     /// A guard of the user's, run in the command's folder and environment, without its standard input.
     fn test(&self, script: &str) -> Query {
-        let exec = self.exec(vec!["/bin/sh".into(), "-c".into(), script.into()]);
+        let exec = self.exec(vec![self.shell().into(), "-c".into(), script.into()]);
         Query::Test(Exec { stdin: None, ..exec })
+    }
+
+    fn shell(&self) -> &str {
+        self.executable.as_ref().map_or(SH, |shell| shell)
     }
 
     fn guarded(&self) -> bool {
@@ -221,7 +233,7 @@ impl<C: CommandLine> Params<C> {
             && !(self.any_code && CODES.contains(&output.code) && !ended_by_force(output.code))
         {
             let is_final = ended_by_force(output.code);
-            return Err(Fault { is_final, ..failed(&argv, &output) }.into());
+            return Err(Fault { is_final, ..failed(&argv, self.shell(), &output) }.into());
         }
         Ok(if needed && self.changes { Act::default() } else { Act::new("run", self.shown(&argv)) })
     }
@@ -267,7 +279,7 @@ impl<C: CommandLine> Params<C> {
     /// The line as a person would type it. Secrets cannot be in it: they are refused in `cmd` and `argv`.
     fn shown(&self, argv: &[String]) -> String {
         match argv {
-            [shell, flag, script] if shell == "/bin/sh" && flag == "-c" => script.clone(),
+            [shell, flag, script] if shell == self.shell() && flag == "-c" => script.clone(),
             words => join(words),
         }
     }
@@ -275,7 +287,24 @@ impl<C: CommandLine> Params<C> {
 
 const CODES: std::ops::RangeInclusive<i32> = 0..=255;
 
-fn failed(argv: &[String], output: &Output) -> Fault {
+const SH: &str = "/bin/sh";
+
+/// What helps where `/bin/sh` says that it does not know a word of bash: dash in its own words, and busybox.
+pub fn words_of_bash(output: &Output) -> Option<String> {
+    const SAID: [&str; 6] = [
+        "Illegal option -o pipefail",
+        "[[: not found",
+        "Syntax error: redirection unexpected",
+        "Syntax error: \"(\" unexpected",
+        "source: not found",
+        "Bad substitution",
+    ];
+    let said = String::from_utf8_lossy(output.stderr.bytes()).into_owned();
+    let is_one = SAID.iter().any(|words| said.contains(words));
+    is_one.then(|| "the host's /bin/sh is not bash: `executable: /bin/bash` of the task runs that".into())
+}
+
+fn failed(argv: &[String], sh: &str, output: &Output) -> Fault {
     // What a look printed to say why it failed is the message; a script of many lines would only bury it.
     let text = |printed: &Content| String::from_utf8_lossy(printed.bytes()).trim().to_string();
     let said = match (text(&output.stderr), text(&output.stdout)) {
@@ -283,14 +312,18 @@ fn failed(argv: &[String], output: &Output) -> Fault {
         (stderr, _) => (stderr, output.stderr.is_secret()),
     };
     let ended = match argv {
-        [shell, flag, _] if shell == "/bin/sh" && flag == "-c" => {
+        [shell, flag, _] if shell == sh && flag == "-c" => {
             format!("the command exited with {}", output.code)
         }
         _ => format!("`{}` exited with {}", join(argv), output.code),
     };
-    Fault::new(match said {
+    let fault = Fault::new(match said {
         (said, _) if said.is_empty() => ended,
         (_, true) => format!("{ended}: [secret]"),
         (said, false) => format!("{ended}: {said}"),
-    })
+    });
+    match words_of_bash(output).filter(|_| argv.first().is_some_and(|shell| shell == SH)) {
+        Some(remedy) => fault.hint(remedy),
+        None => fault,
+    }
 }

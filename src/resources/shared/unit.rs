@@ -16,8 +16,11 @@ pub struct Unit {
     pub found: bool,
     /// `active`, `inactive`, `failed`, ...
     pub active: String,
-    /// `UnitFileState`: `enabled`, `disabled`, `static`, `masked`, ...; empty when there is no unit file.
+    /// `UnitFileState`: `enabled`, `disabled`, `static`, `masked`, ...; empty when there is no unit file. Of what its own file does not
+    /// say (a script of System V, a file with nothing but `Also=`) what is asked for comes true by others, and this is their state.
     pub file_state: String,
+    /// Where its file is that was linked into `/etc/systemd/system`.
+    pub link: Option<String>,
     /// The files on disk are newer than what systemd has loaded.
     pub needs_reload: bool,
 }
@@ -85,9 +88,24 @@ pub fn unit(seen: &Seen, name: &str) -> Observe<Unit> {
     Ok(Unit {
         found: !matches!(value("LoadState").as_str(), "not-found" | ""),
         active: value("ActiveState"),
-        file_state: value("UnitFileState"),
+        file_state: file_state(&text, value("UnitFileState"), &value("Installs"), value("SysV")),
+        link: Some(value("Link")).filter(|path| !path.is_empty()),
         needs_reload: value("NeedDaemonReload") == "yes",
     })
+}
+
+/// What enabling changes: the unit's own state, or of a script of System V and of a file with nothing but `Also=` that of others.
+fn file_state(text: &str, own: String, installs: &str, sysv: String) -> String {
+    let also: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("Also=")).collect();
+    let is_on = |line: &&&str| !matches!(line.rsplit(' ').next(), Some("disabled" | "linked"));
+    match (own.as_str(), installs, also.iter().filter(is_on).count()) {
+        ("generated", ..) if !sysv.is_empty() => sysv,
+        ("linked" | "linked-runtime" | "indirect", "no", _) if also.is_empty() => "static".into(),
+        ("linked" | "linked-runtime" | "indirect", "no", 0) => "disabled".into(),
+        ("linked" | "linked-runtime" | "indirect", "no", on) if on == also.len() => "enabled".into(),
+        ("linked" | "linked-runtime" | "indirect", "no", _) => "enabled in part".into(),
+        _ => own,
+    }
 }
 
 impl Unit {
@@ -109,7 +127,8 @@ impl Unit {
     pub fn boot_word(&self) -> &str {
         match self.file_state.as_str() {
             "" | "disabled" => "disabled",
-            "enabled" | "enabled-runtime" => "enabled",
+            "enabled-runtime" => "enabled until the next boot",
+            "linked-runtime" => "linked until the next boot",
             other => other,
         }
     }
@@ -127,13 +146,43 @@ impl Unit {
     /// (`static`, `generated`, ...) is started by others: it stays as it is.
     ///
     /// # Errors
-    /// A fault when a masked unit is to be enabled.
+    /// A fault when a masked unit is to be enabled, or one that systemd cannot enable.
     pub fn boot_wanted(&self, name: &str, enabled: bool) -> Result<&str, Fault> {
-        match self.boot_word() {
-            "masked" | "masked-runtime" if enabled => Err(masked(name)),
-            "enabled" | "disabled" => Ok(if enabled { "enabled" } else { "disabled" }),
-            other => Ok(other),
+        let off = if self.link.is_some() { "linked" } else { "disabled" };
+        match (self.boot_word(), enabled) {
+            ("masked" | "masked-runtime", true) => Err(masked(name)),
+            ("bad", true) => Err(Fault::new(format!("systemd cannot read the file of unit `{name}`"))
+                .hint(format!("`systemd-analyze verify {name}` says why"))),
+            ("transient", true) => {
+                Err(Fault::new(format!("unit `{name}` has no file that could be enabled"))
+                    .hint("it goes with whatever has started it: `systemd_unit` writes one that stays"))
+            }
+            ("enabled" | "disabled" | "enabled in part" | "enabled until the next boot", true)
+            | ("linked" | "linked until the next boot" | "indirect", true) => Ok("enabled"),
+            ("enabled" | "enabled in part" | "enabled until the next boot", false) => Ok(off),
+            (other, _) => Ok(other),
         }
+    }
+
+    /// Its state when a file with an install section, in the administrator's folder, takes the place of a packaged, linked or generated one.
+    pub fn state_with_own_file(&self) -> String {
+        match self.file_state.as_str() {
+            "static" | "linked" | "linked-runtime" | "indirect" | "generated" => "disabled".into(),
+            other => other.into(),
+        }
+    }
+
+    /// What brings it from this state at boot to what is wanted.
+    pub fn boot_ops(&self, name: &str, enabled: bool) -> Vec<Op> {
+        if enabled {
+            return vec![systemctl("enable", Some(name))];
+        }
+        let until_reboot = self.file_state == "enabled-runtime";
+        let runtime = until_reboot.then(|| run(["systemctl", "--runtime", "disable", "--", name]));
+        // That takes the link to the file away as well.
+        let link = self.link.as_deref().map(|path| systemctl("link", Some(path)));
+        let disable = (!until_reboot).then(|| systemctl("disable", Some(name)));
+        runtime.into_iter().chain(disable).chain(link).collect()
     }
 
     /// What systemd will answer once the unit is in this state.

@@ -10,7 +10,9 @@ use super::shared::{
 };
 use crate::{
     model::{Address, Area, Footprint},
-    resource::{Effect, Facet, Facets, Fault, Observe, Resource, Seen, State, Topic, Untold, file_query},
+    resource::{
+        Effect, Facet, Facets, Fault, Observe, Pause, Resource, Seen, State, Topic, Untold, file_query,
+    },
 };
 use agent::{
     secret::Content,
@@ -20,6 +22,8 @@ use judged::Judged;
 use spec::{FOLDER, Spec};
 
 const TOKEN: &str = "sshd";
+/// What Debian's service makes as it starts.
+const PRIVATE: &str = "/run/sshd";
 /// Debian's unit, and what it is called elsewhere.
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
 /// Of Ubuntu from 24.04 on: it makes the socket listen on what sshd's own configuration says, whenever systemd reads its units again.
@@ -87,10 +91,27 @@ fn ask(spec: &Spec, seen: &Seen, content: Option<String>) -> Observe<Option<Judg
         127 => seen.presume(&[Area::Packages], "there is no sshd (package openssh-server)").map(|()| None),
         _ => {
             let words = String::from_utf8_lossy(said.stderr.bytes()).trim().to_string();
+            if words.contains("privilege separation directory") {
+                return not_started(&words, seen).map(|()| None);
+            }
             let fault = Fault::new(format!("sshd would not take this: {words}"));
             let hint = "keywords and values are in sshd_config(5); nothing was changed";
             Err(fault.hint(hint).into())
         }
+    }
+}
+
+/// sshd says nothing of a configuration where the folder is missing that its service makes as it starts.
+fn not_started(words: &str, seen: &Seen) -> Observe<()> {
+    let either = UNITS.map(|unit| Area::Unit(unit.into()));
+    let missing = [&[Area::Packages, Area::Path(PRIVATE.into())][..], &either].concat();
+    let why = format!("sshd judges no configuration before it was started: {words}");
+    match seen.presume(&missing, &why) {
+        Err(Pause::Fault(fault)) => Err(fault.hint(format!(
+            "start it before, `service: {{name: ssh, state: started}}`; or where it is not to run, as in an image, make the folder: \
+             `file: {{path: {PRIVATE}, state: directory, mode: \"0755\"}}`"
+        )).into()),
+        other => other,
     }
 }
 
@@ -202,6 +223,7 @@ sshd_config:
             Area::Path(GENERATOR.into()),
             Area::Path(OVERRIDES.into()),
             Area::Path("/etc/ssh".into()),
+            Area::Path(PRIVATE.into()),
             Area::Packages,
             Area::Accounts,
         ])

@@ -141,7 +141,7 @@ systemd_timer:
         let files = texts
             .map(|text| File { content: Some(Content::from(text.as_str())), attrs: "0644 root root".into() });
         // The file brings an install section, whatever was there before.
-        let known = Unit { file_state: observed.timer.file_state.replace("static", "disabled"), ..gone };
+        let known = Unit { file_state: observed.timer.state_with_own_file(), ..gone };
         let boot = known.boot_wanted(&spec.unit("timer"), spec.enabled)?.to_string();
         let runs = spec.state == Wanted::Started;
         let run = match (runs, observed.timer.runs()) {
@@ -154,6 +154,7 @@ systemd_timer:
             active: if runs { "active" } else { "inactive" }.into(),
             file_state: boot.clone(),
             needs_reload: false,
+            link: None,
         };
         Ok(Timer { files, timer, needs_reload: false, words: Some((boot, run.into())) })
     }
@@ -195,7 +196,8 @@ systemd_timer:
         }
         let before = from.words.as_ref();
         if before.map(|(boot, _)| boot) != Some(boot) {
-            ops.push(systemctl(if spec.enabled { "enable" } else { "disable" }, name));
+            let own = Unit { link: None, ..from.timer.clone() };
+            ops.extend(own.boot_ops(&timer, spec.enabled));
         }
         if before.map(|(_, run)| run) != Some(run) {
             if from.timer.active == "failed" {
@@ -216,6 +218,7 @@ systemd_timer:
             active: "inactive".into(),
             file_state: if found { "static".into() } else { String::new() },
             needs_reload: false,
+            link: None,
         };
         vec![to.timer.effect(&spec.unit("timer")), service.effect(&spec.unit("service"))]
     }

@@ -86,7 +86,14 @@ pub const INI: Names = &[
     ("section_has_values", Not("name the section in `section`: its name must be the only one")),
 ];
 
+const CERTIFICATE: &str =
+    "a task of `command` that runs curl with a certificate of its own: `curl --cert FILE --key FILE`";
+
 pub const GET_URL: Names = &[
+    ("client_cert", Not(CERTIFICATE)),
+    ("client_key", Not(CERTIFICATE)),
+    ("decompress", Not("leave it out: it is written as the server has it; `unarchive` unpacks it")),
+    ("http_agent", Not("a header: `headers: {User-Agent: ...}`")),
     (
         "checksum",
         Needed(
@@ -125,7 +132,23 @@ pub const UNARCHIVE: Names = &[
     ("validate_certs", Not("leave it out; what comes by a URL is fetched by `get_url` before it")),
 ];
 
+const CONNECTION: &str = "leave it out: files go by the connection of the run, as the inventory has it";
+const LINKS: &str = "leave it out: links stay links";
+
 pub const SYNCHRONIZE: Names = &[
+    ("checksum", Not("leave it out: files are always compared by their content")),
+    ("compress", Not("leave it out: only files that differ are sent")),
+    ("copy_links", Not("put the files themselves into the folder: links stay links")),
+    ("delay_updates", Not("leave it out: each file takes its place at once")),
+    ("dest_port", Not(CONNECTION)),
+    ("links", Not(LINKS)),
+    ("partial", Not("leave it out: only files that differ are sent")),
+    ("perms", Not("`mode` and `directory_mode` say what the files and folders get")),
+    ("private_key", Not(CONNECTION)),
+    ("set_remote_user", Not(CONNECTION)),
+    ("times", Not("leave it out: files are compared by their content, whatever their times are")),
+    ("use_ssh_args", Not(CONNECTION)),
+    ("verify_host", Not(CONNECTION)),
     ("archive", Not("leave it out; `mode`, `owner` and `group` say what the files get")),
     ("mode", Word("pull", "a file is brought here by `fetch`")),
     ("mode", Word("push", "leave it out: it is always from here to the host")),
@@ -143,7 +166,19 @@ pub const STAT: Names = &[
     ("mime", Is("get_mime")),
 ];
 
-pub const ACL: Names = &[("entry", Not("a list: `entries: [\"user:app:rwx\"]`"))];
+pub const XATTR: Names = &[("follow", Not(LINK_TARGET))];
+
+pub const ACL: Names = &[
+    ("follow", Not("leave it out; a link has no list: name the file that it points to")),
+    (
+        "recalculate_mask",
+        Not(
+            "leave it out: the mask lets all entries have their rights, unless one of the `entries` is a mask",
+        ),
+    ),
+    ("use_nfsv4_acls", Not("a task of `command` that runs nfs4_setfacl")),
+    ("entry", Not("a list: `entries: [\"user:app:rwx\"]`")),
+];
 
 pub const DEBUG: Names =
     &[("var", Shown("msg")), ("verbosity", Not("`when`, with a variable of the command line"))];
@@ -154,7 +189,19 @@ pub const ASSERT: Names = &[
     ("success_msg", Not("a task of `debug` behind it")),
 ];
 
+const PROXY: &str =
+    "leave it out: no proxy is asked; through one goes a task of `command` that runs `curl --proxy`";
+
 pub const HTTP: Names = &[
+    ("client_cert", Not(CERTIFICATE)),
+    ("client_key", Not(CERTIFICATE)),
+    ("creates", Not("`when`, by the result of a task of `stat` before it")),
+    ("removes", Not("`when`, by the result of a task of `stat` before it")),
+    ("force", Not("leave it out: nothing is kept of earlier answers")),
+    ("http_agent", Not("a header: `headers: {User-Agent: ...}`")),
+    ("src", Not("the text of the file: `body: \"{{file 'name.json'}}\"`")),
+    ("unix_socket", Not("a task of `command` that runs `curl --unix-socket`, with `changes: false`")),
+    ("use_proxy", Not(PROXY)),
     ("ca_path", Is("ca")),
     ("status_code", Is("status")),
     ("dest", Not("a file is fetched by `get_url`")),

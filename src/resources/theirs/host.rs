@@ -2,10 +2,13 @@
 
 use crate::playbook::{
     ParameterNames as Names,
-    Theirs::{Begins, Is, Needed, Not, Word},
+    Theirs::{Begins, Is, Needed, Not, NotSo, Word},
 };
 
 const REPOSITORY: &str = "the repository is left out or in by a file of its own: a task of `copy` before it";
+const UPGRADES: &str = "`unattended_upgrades` installs these by itself; with dnf a task of `command` that runs `dnf upgrade --security`";
+const DOWNLOAD: &str = "a task of `command` that runs `apt-get download` or `dnf download`, with `creates`";
+const RETRIES: &str = "`retries` and `delay` of the task";
 const CLEAN: &str = "`command: apt-get clean`, with `changed_when: \"false\"`";
 
 pub const PACKAGE: Names = &[
@@ -13,6 +16,33 @@ pub const PACKAGE: Names = &[
     ("pkg", Is("name")),
     ("allow_downgrades", Is("allow_downgrade")),
     ("update_only", Is("only_upgrade")),
+    ("install_weak_deps", Is("install_recommends")),
+    ("allow_change_held_packages", Not("`hold: false`, or `hold: true` where they are to be held again")),
+    (
+        "allowerasing",
+        Not(
+            "a task with `state: absent` before it removes what is in the way; `upgrade: full` may by itself",
+        ),
+    ),
+    ("bugfix", Not(UPGRADES)),
+    (
+        "disable_excludes",
+        Not("`hold: false` where the task has held it; else the line in dnf.conf, by `ini`"),
+    ),
+    ("download_dir", Not(DOWNLOAD)),
+    ("download_only", Not(DOWNLOAD)),
+    ("exclude", Not("`hold: true`, in a task before it, for what is to stay as it is")),
+    ("fail_on_autoremove", Not("leave it out: an installation that would remove another package fails")),
+    ("nobest", Not("`version` names one that can be installed")),
+    (
+        "policy_rc_d",
+        Not("`service: {name: NAME, masked: true}` before it keeps what a package brings from starting"),
+    ),
+    ("releasever", Not("a task of `command` that runs `dnf --releasever`")),
+    ("security", Not(UPGRADES)),
+    ("skip_broken", Not("name what can be installed: what cannot be is an error")),
+    ("update_cache_retries", Not(RETRIES)),
+    ("update_cache_retry_max_delay", Not(RETRIES)),
     ("allow_unauthenticated", Not("`apt_repository` with `key`, or with `trusted: true`")),
     ("autoclean", Not(CLEAN)),
     ("clean", Not(CLEAN)),
@@ -35,10 +65,29 @@ pub const PACKAGE: Names = &[
 const BY_URL: &str =
     "a key is fetched by `key_url`, with `key_checksum`; its text or its file are `key` and `key_src`";
 
+const OPTION: &str = "such an option is for all sources: `copy: {dest: /etc/apt/apt.conf.d/90sources, content: ...}`, with lines such as `Acquire::Languages \"none\";`";
+const UNSIGNED: &str = "`trusted: true` takes a source that nobody signs, with whatever it offers";
+
 pub const APT_REPOSITORY: Names = &[
+    ("allow_downgrade_to_insecure", Not(UNSIGNED)),
+    ("allow_insecure", Not(UNSIGNED)),
+    ("allow_weak", Not(UNSIGNED)),
+    ("by_hash", Not(OPTION)),
+    ("check_date", Not(OPTION)),
+    ("check_valid_until", Not(OPTION)),
+    ("languages", Not(OPTION)),
+    ("pdiffs", Not(OPTION)),
+    ("targets", Not(OPTION)),
     ("codename", Not("`suites`")),
     ("filename", Not("`name` is the name of the file too")),
     ("mode", Not("leave it out: the file gets 0644")),
+    (
+        "repo",
+        NotSo(
+            "ppa:",
+            "`uris: https://ppa.launchpadcontent.net/{}/ubuntu`, `suites` with the release's name (`{{facts.os.codename}}`) and `components: main`; its key, of which the PPA's page tells the fingerprint, comes by `key`",
+        ),
+    ),
     ("repo", Not("the line taken apart: `uris`, `suites` and `components`")),
     ("signed_by", Begins("-----BEGIN", "the text of a key stands in `key`")),
     ("signed_by", Begins("http://", BY_URL)),

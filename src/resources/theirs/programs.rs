@@ -22,6 +22,22 @@ pub const SHELL: Names = &[
     ("warn", Not("leave it out: no command is warned of")),
 ];
 
+const SOCKET: &str =
+    "leave it out: Docker is reached by its socket on the host; `delegate_to` makes that another host";
+
+/// Of all that talks to Docker.
+pub const DOCKER: Names = &[
+    ("api_version", Not("leave it out: the host's own docker knows it")),
+    ("ca_path", Not(SOCKET)),
+    ("client_cert", Not(SOCKET)),
+    ("client_key", Not(SOCKET)),
+    ("docker_host", Not(SOCKET)),
+    ("tls", Not(SOCKET)),
+    ("tls_hostname", Not(SOCKET)),
+    ("use_ssh_client", Not(SOCKET)),
+    ("validate_certs", Not(SOCKET)),
+];
+
 const VOLUME_GONE: &str =
     "volumes are data: a task of `docker_volume` with `state: absent` and `destroy: true` removes one";
 
@@ -57,6 +73,15 @@ pub const NETWORK: Names = &[
     ("driver_options", Is("options")),
     ("enable_ipv6", Is("ipv6")),
     ("network_name", Is("name")),
+    ("appends", Not("containers say in their Compose file which networks they are in")),
+    ("config_from", Not("leave it out: each network has its own properties")),
+    ("config_only", Not("leave it out: each network has its own properties")),
+    ("ipam_driver", Not("leave it out: Docker gives the addresses; `subnet` and `ip_range` say which")),
+    (
+        "ipam_driver_options",
+        Not("leave it out: Docker gives the addresses; `subnet` and `ip_range` say which"),
+    ),
+    ("scope", Not("leave it out: a network is this host's own")),
     ("connected", Not("containers say in their Compose file which networks they are in")),
     ("force", Not("`recreate: true`")),
     ("ipam_config", Not("`subnet`, `gateway` and `ip_range`")),
@@ -75,6 +100,9 @@ pub const VOLUME: Names = &[
 
 pub const IMAGE: Names = &[
     ("load_path", Is("archive")),
+    ("archive_path", Not("`command: {argv: [docker, save, -o, FILE, IMAGE], creates: FILE}`")),
+    ("platform", Not("the digest of the platform's own image, in `digest`")),
+    ("pull", Not("leave it out: what is missing is pulled; `force_pull: true` pulls each time")),
     (
         "build",
         Not(
@@ -115,6 +143,8 @@ const PASSWORD: &str = "leave it out: `login_user` needs no password on the serv
 const RIGHTS: &str =
     "rights are given by a task of `command` that runs psql, with `unless`; `postgres_query` only looks";
 
+const BY_PSQL: &str = "a task of `command` that runs psql behind it, with `unless`";
+
 /// Of all that talks to a server.
 pub const POSTGRES: Names = &[
     ("login_unix_socket", Is("socket")),
@@ -131,7 +161,13 @@ pub const ROLE: Names = &[
     ("expires", Is("valid_until")),
     ("role", Is("name")),
     ("user", Is("name")),
+    ("comment", Not(BY_PSQL)),
+    ("configuration", Not(BY_PSQL)),
     ("db", Not(RIGHTS)),
+    (
+        "groups",
+        Not("`member_of`: the roles that it is a member of; those that are not named there are taken away"),
+    ),
     ("encrypted", Not("leave it out: a password is never stored in clear")),
     ("no_password_changes", Not("leave `password` out")),
     ("priv", Not(RIGHTS)),
@@ -140,6 +176,11 @@ pub const ROLE: Names = &[
 
 pub const DATABASE: Names = &[
     ("db", Is("name")),
+    ("comment", Not(BY_PSQL)),
+    ("conn_limit", Not(BY_PSQL)),
+    ("icu_locale", Not("a `template` of that locale, made by a task of `command` that runs createdb")),
+    ("locale_provider", Not("a `template` of that locale, made by a task of `command` that runs createdb")),
+    ("tablespace", Not(BY_PSQL)),
     ("force", Not("`destroy: true` with `state: absent`")),
     ("state", Word("dump", "a task of `command` that runs pg_dump")),
     ("state", Word("restore", "a task of `command` that runs pg_restore")),

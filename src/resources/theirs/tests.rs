@@ -46,7 +46,10 @@ fn each_name_is_taken_or_refused_with_a_hint() {
         let mut seen = BTreeSet::new();
         for (theirs, what) in row.theirs.all() {
             let kind = row.name;
-            let word = if let Theirs::Word(word, _) | Theirs::Begins(word, _) = what { *word } else { "" };
+            let word = match what {
+                Theirs::Word(word, _) | Theirs::Begins(word, _) | Theirs::NotSo(word, _) => *word,
+                _ => "",
+            };
             assert!(seen.insert((*theirs, word)), "{kind}: `{theirs}` stands there twice");
             let refused = row.theirs.strangers(kind, &one(theirs));
             let taken = row.theirs.in_our_names(&one(theirs)).unwrap();
@@ -60,7 +63,7 @@ fn each_name_is_taken_or_refused_with_a_hint() {
                     let error = row.theirs.in_our_names(&both).unwrap_err();
                     assert!(error.message.contains("are the same parameter"), "{error}");
                 }
-                Theirs::Not(_) => assert!(refused.len() == 1, "{kind}: {theirs}"),
+                Theirs::Not(_) | Theirs::NotSo(..) => assert!(refused.len() == 1, "{kind}: {theirs}"),
                 Theirs::Word(..) | Theirs::Begins(..) | Theirs::Needed(_) => {
                     assert!(own.contains(*theirs), "{kind}: there is no `{theirs}`");
                     continue;
@@ -78,6 +81,7 @@ fn hints_name_what_there_is() {
         for (theirs, what) in row.theirs.all() {
             let hint = match what {
                 Theirs::Not(hint)
+                | Theirs::NotSo(_, hint)
                 | Theirs::Word(_, hint)
                 | Theirs::Begins(_, hint)
                 | Theirs::Needed(hint) => hint,

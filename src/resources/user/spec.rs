@@ -162,6 +162,10 @@ impl Spec {
             let fault = Fault::new(format!("the `umask` {umask:04o} has more than a umask takes away"));
             return Err(fault.hint("the bits of owner, group and others: `\"0027\"`, `\"0077\"`"));
         }
+        if let Some(Mode(umask)) = self.umask.filter(|umask| umask.0 & 0o700 != 0) {
+            let fault = Fault::new(format!("the `umask` {umask:04o} takes the home from its owner"));
+            return Err(fault.hint("it names what is taken away: `\"0027\"` makes a home `0750`"));
+        }
         if self.remove && !self.is_absent() {
             let fault = Fault::new("`remove` takes away the home of an account that goes");
             return Err(fault.hint("it goes with `state: absent`"));

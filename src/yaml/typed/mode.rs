@@ -6,17 +6,56 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 
-/// Permission bits, written as a quoted octal string (`"0644"`). A bare number is refused: YAML readers disagree on
-/// whether `0644` is octal, and `644` never is.
+/// Permission bits, written as a quoted octal string (`"0644"`), or in letters that say all of it (`u=rw,g=r,o=r`). A bare number is refused:
+/// YAML readers disagree on whether `0644` is octal, and `644` never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(pub u32);
 
 impl Mode {
-    const NONE: &str = "this is no mode\nhint: write three or four octal digits in quotes, such as \"0644\"";
-
     fn parse(text: &str) -> Option<Self> {
-        (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8).ok().map(Self)).flatten()
+        Rule::parse(text)?.constant().map(Self)
     }
+
+    /// What is wrong with a text that is none.
+    fn fault(text: &str) -> String {
+        let Some(rule) = Rule::parse(text) else {
+            let hint = match listed(text) {
+                Some(mode) => format!("write \"{mode:04o}\""),
+                None => {
+                    "write three or four octal digits in quotes, such as \"0644\", or `u=rw,g=r,o=r`".into()
+                }
+            };
+            return format!("this is no mode\nhint: {hint}");
+        };
+        // Where it only says too little, what is not named is nothing.
+        let whole = Rule::parse(&format!("a=,{text}")).and_then(|rule| rule.constant());
+        let sets = !text.contains(['+', '-']);
+        let hint = match whole.filter(|_| sets) {
+            Some(mode) => {
+                format!("name `u`, `g` and `o`: where the others may do nothing, write \"{mode:04o}\"")
+            }
+            None => format!(
+                "write all of it, such as \"{:04o}\" or `u=rw,g=r,o=r`: only `file` goes by the mode that is there",
+                rule.of(if text.contains('X') { 0 } else { 0o644 }, false)
+            ),
+        };
+        format!("this mode goes by the one that is there\nhint: {hint}")
+    }
+}
+
+/// Letters that may say all of a mode, as a pattern.
+const SAYS_ALL: &str = "[ugoa]+=[rwxst]*(,[ugoa]+[-+=][rwxst]*)*";
+
+/// A mode as `ls` prints it: `rw-r--r--`.
+fn listed(text: &str) -> Option<u32> {
+    let letters = text.strip_prefix(['-', 'd']).filter(|rest| rest.len() == 9).unwrap_or(text);
+    let bit = |(at, letter): (usize, char)| match letter {
+        '-' => Some(0),
+        letter if "rwx".as_bytes()[at % 3] == letter as u8 => Some(0o400_u32 >> at),
+        _ => None,
+    };
+    let bits = letters.chars().enumerate().map(bit).collect::<Option<Vec<_>>>()?;
+    (bits.len() == 9).then(|| bits.iter().sum())
 }
 
 impl JsonSchema for Mode {
@@ -29,7 +68,8 @@ impl JsonSchema for Mode {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^0?[0-7]{3,4}$" })
+        let pattern = format!("^(0?[0-7]{{3,4}}|{SAYS_ALL})$");
+        schemars::json_schema!({ "type": "string", "pattern": pattern })
     }
 }
 
@@ -42,7 +82,7 @@ impl<'de> Deserialize<'de> for Mode {
                 f.write_str("a quoted octal mode such as \"0644\"")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
-                Mode::parse(text).ok_or_else(|| E::custom(Mode::NONE))
+                Mode::parse(text).ok_or_else(|| E::custom(Mode::fault(text)))
             }
         }
         deserializer.deserialize_newtype_struct(MODE, ModeVisitor)
@@ -114,7 +154,8 @@ impl JsonSchema for FileMode {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^(0?[0-7]{3,4}|preserve)$" })
+        let pattern = format!("^(0?[0-7]{{3,4}}|{SAYS_ALL}|preserve)$");
+        schemars::json_schema!({ "type": "string", "pattern": pattern })
     }
 }
 
@@ -129,7 +170,7 @@ impl<'de> Deserialize<'de> for FileMode {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<FileMode, E> {
                 let bits = || Mode::parse(text).map(FileMode::Bits);
                 let mode = if text == PRESERVE { Some(FileMode::Preserve) } else { bits() };
-                mode.ok_or_else(|| E::custom(Mode::NONE))
+                mode.ok_or_else(|| E::custom(Mode::fault(text)))
             }
         }
         deserializer.deserialize_newtype_struct(MODE, FileModeVisitor)

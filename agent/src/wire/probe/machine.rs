@@ -6,7 +6,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub enum MachineProbe {
     /// What is mounted at `path`, and whether that is `source` (a device, `UUID=`, `LABEL=`, a file, a network's name; with `bind` a
     /// folder). Lines `KEY=VALUE`:
-    /// `mounted=yes|no`; of what is mounted `source`, `type`, `options` (its own, then the filesystem's), `is=wanted|other`;
+    /// `mounted=yes|no`; of what is mounted `source`, `type`, `options` (its own, then the filesystem's), `is=wanted|other`, and
+    /// where that is a tmpfs `memory`, the host's in KiB, of which its size may be a share;
     /// `there=yes|no`: whether that device, file or folder exists; `folder=missing|empty|filled|other`: what it would be mounted on
     /// (of what is mounted: `empty`).
     Mounted { path: String, source: String, bind: bool },

@@ -162,6 +162,12 @@ pub fn look(info: &str, path: &str, source: &str, bind: bool) -> String {
         let is = if is_wanted(mount, path, source, wanted.as_ref(), bind) { "wanted" } else { "other" };
         let (source, options) = (one_line(&mount.source), one_line(&mount.options.join(",")));
         text += &format!("source={source}\ntype={}\noptions={options}\nis={is}\n", mount.kind);
+        if mount.kind == "tmpfs" {
+            let facts = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+            let total =
+                facts.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+            text += &total.map(|kib| format!("memory={kib}\n")).unwrap_or_default();
+        }
     }
     let there = if wanted.is_some() { "yes" } else { "no" };
     text + &format!("there={there}\nfolder={folder}\n")
@@ -192,6 +198,11 @@ mod tests {
     #[test]
     fn what_is_mounted_here_is_told() {
         let info = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        for mount in all(&info).filter(|mount| mount.kind == "tmpfs" && mount.path == "/dev/shm") {
+            let told = look(&info, &mount.path, "tmpfs", false);
+            let memory = told.lines().find_map(|line| line.strip_prefix("memory=")?.parse::<u64>().ok());
+            assert!(memory.is_some_and(|kib| kib > 0), "{told}");
+        }
         let told = look(&info, "/proc", "proc", false);
         assert!(
             told.contains("mounted=yes\nsource=proc\ntype=proc\noptions=") && told.contains("is=wanted"),

@@ -1,5 +1,8 @@
 //! `locale`: the languages that programs can speak, and the one they do.
 
+mod lines;
+
+use self::lines::{edit_list, edit_variables, entry, plain, variable};
 use super::shared::{
     HostPath, OneOrMany, READ_LIMIT, observe_bytes,
     unit::{output, run},
@@ -7,7 +10,7 @@ use super::shared::{
 use crate::{
     diag::did_you_mean,
     model::{Address, Area, Footprint},
-    resource::{Effect, Facets, Fault, Observe, Resource, Seen, State, Topic, file_query},
+    resource::{Effect, Facets, Fault, Observe, Pause, Resource, Seen, State, Topic, file_query},
 };
 use agent::{
     secret::Content,
@@ -21,6 +24,8 @@ const LIST: &str = "/etc/locale.gen";
 const SUPPORTED: &str = "/usr/share/i18n/SUPPORTED";
 const GENERATED: &str = "/usr/lib/locale";
 const DEFAULTS: &str = "/etc/default/locale";
+/// systemd's own file, which alone counts on Fedora and its like.
+const CONF: &str = "/etc/locale.conf";
 /// What the C library brings along.
 const BUILT_IN: [&str; 3] = ["C", "POSIX", "C.UTF-8"];
 
@@ -37,18 +42,19 @@ enum Presence {
 
 /// Generates locales, and says which of them programs use.
 ///
-/// For Debian and what descends from it, with the package `locales`. Who is logged in sees new settings at the next login.
+/// For Debian and what descends from it, with the package `locales`. On Fedora and its like locales come with packages, `glibc-langpack-de`: the
+/// task tells which one is missing, and sets the variables. Who is logged in sees new settings at the next login.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Locales that are to be there, as `/usr/share/i18n/SUPPORTED` has them: `de_DE.UTF-8`. One or a list. Those that `lang` and
-    /// `variables` name need not be repeated. Others stay.
+    /// `variables` name need not be repeated. Others stay. On Fedora: that must be there.
     #[serde(default)]
     name: OneOrMany<String>,
     /// `present` (default), or `absent`: not in `/etc/locale.gen` and not generated.
     #[serde(default)]
     state: Presence,
-    /// The language of programs, `LANG` in `/etc/default/locale`. Default: stays as it is.
+    /// The language of programs, `LANG` in `/etc/default/locale`, or in `/etc/locale.conf` where only that is. Default: stays as it is.
     lang: Option<String>,
     /// More variables of that file: `LC_TIME: de_DE.UTF-8`, `LANGUAGE: "de:en"`; `null` removes one.
     #[serde(default)]
@@ -76,33 +82,6 @@ impl State for LocaleState {
         let lists = lists.map(|(facet, names)| (facet.to_string(), names.join(" ").into()));
         lists.chain(self.variables.iter().map(|(key, value)| (key.clone(), value.as_str().into()))).collect()
     }
-}
-
-/// As `locale -a` writes a name: `de_DE.utf8`.
-fn plain(name: &str) -> String {
-    let (name, variant) = name.split_once('@').map_or((name, None), |(name, at)| (name, Some(at)));
-    let (language, set) = name.split_once('.').map_or((name, None), |(name, set)| (name, Some(set)));
-    let set = set.map(|set| {
-        let letters = set.chars().filter(char::is_ascii_alphanumeric);
-        format!(".{}", letters.collect::<String>().to_ascii_lowercase())
-    });
-    let variant = variant.map(|variant| format!("@{variant}")).unwrap_or_default();
-    format!("{language}{}{variant}", set.unwrap_or_default())
-}
-
-/// Name and character set of a line, and whether it counts.
-fn entry(line: &str) -> Option<(&str, &str, bool)> {
-    let bare = line.trim_start_matches(['#', ' ', '\t']);
-    let mut words = bare.split_whitespace();
-    let (name, set) = (words.next()?, words.next()?);
-    words.next().is_none().then_some((name, set, !line.trim_start().starts_with('#')))
-}
-
-/// The variable that a line sets.
-fn variable(line: &str) -> Option<(&str, &str)> {
-    let (key, value) = line.trim().split_once('=')?;
-    let is_key = key.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    is_key.then(|| (key, value.trim().trim_matches(['"', '\''])))
 }
 
 impl Spec {
@@ -184,47 +163,6 @@ impl Spec {
     }
 }
 
-/// The list with these locales in it, or without them.
-fn edit_list(text: &str, sets: &[(String, String)], wanted: bool) -> String {
-    let mut lines: Vec<String> = text.lines().map(Into::into).collect();
-    for (name, set) in sets {
-        let is_it =
-            |line: &String| entry(line).is_some_and(|(known, other, _)| known == name && other == set);
-        let counts = |line: &String| entry(line).is_some_and(|(.., counts)| counts);
-        let line = format!("{name} {set}");
-        if !wanted {
-            for old in lines.iter_mut().filter(|line| is_it(line) && counts(line)) {
-                *old = format!("# {line}");
-            }
-        } else if !lines.iter().any(|line| is_it(line) && counts(line)) {
-            match lines.iter().position(is_it) {
-                Some(at) => lines[at] = line,
-                None => lines.push(line),
-            }
-        }
-    }
-    lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
-fn edit_variables(text: &str, wanted: &IndexMap<&str, Option<&str>>) -> String {
-    let mut left = wanted.clone();
-    let mut new = String::new();
-    for line in text.lines() {
-        match variable(line).filter(|(key, _)| wanted.contains_key(key)) {
-            Some((key, _)) => {
-                if let Some(Some(value)) = left.shift_remove(key) {
-                    new += &format!("{key}={value}\n");
-                }
-            }
-            None => new += &format!("{line}\n"),
-        }
-    }
-    for (key, value) in left.iter().filter_map(|(key, value)| Some((key, (*value)?))) {
-        new += &format!("{key}={value}\n");
-    }
-    new
-}
-
 fn question() -> Query {
     Query::Run(Probe::Machine(MachineProbe::Locales))
 }
@@ -237,9 +175,39 @@ fn text(content: Option<Content>) -> Option<String> {
     content.map(|content| String::from_utf8_lossy(content.bytes()).into_owned())
 }
 
+/// Whether the host has systemd's file of the variables alone.
+fn has_conf_alone(seen: &Seen) -> Observe<bool> {
+    Ok(seen.meta(DEFAULTS)?.is_none() && seen.meta(CONF)?.is_some())
+}
+
+/// The locales come with packages: those of the task must be there, and only `locale -a` says which are.
+fn from_packages(spec: &Spec, state: &LocaleState, seen: &Seen) -> Observe<()> {
+    for name in spec.locales() {
+        let language = name.split(['_', '.', '@']).next().unwrap_or(name);
+        let package = format!("glibc-langpack-{language}");
+        let is_there = state.all.contains(&plain(name));
+        let (what, hint) = match (spec.state, is_there) {
+            (Presence::Present, false) => (
+                format!("the host has no locale `{name}`"),
+                format!("`package: {{name: {package}}}` before it; on Debian `package: {{name: locales}}`"),
+            ),
+            (Presence::Absent, true) => (
+                format!("the locale `{name}` has come with a package"),
+                format!("`package: {{name: {package}, state: absent}}`"),
+            ),
+            _ => continue,
+        };
+        match seen.presume(&[Area::Packages], &what) {
+            Err(Pause::Fault(fault)) => return Err(fault.hint(hint).into()),
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
 /// The file of the variables: newer systems have a link there.
 fn defaults(seen: &Seen) -> Observe<(String, String)> {
-    let mut path = DEFAULTS.to_string();
+    let mut path = if has_conf_alone(seen)? { CONF } else { DEFAULTS }.to_string();
     if let Some(Kind::Link { target }) = seen.meta(DEFAULTS)?.map(|meta| meta.kind) {
         path = match target.strip_prefix("../") {
             Some(below) => format!("/etc/{below}"),
@@ -279,10 +247,10 @@ locale:
 
     fn footprint(spec: &Spec) -> Footprint {
         let path = |path: &str| Area::Path(path.into());
-        let variables = ["/etc/default/locale", "/etc/locale.conf"].map(path).into_iter();
+        let variables = [DEFAULTS, CONF].map(path).into_iter();
         let variables = variables.filter(|_| !spec.wanted().is_empty());
         Footprint::writes([path(LIST), path(GENERATED)].into_iter().chain(variables))
-            .and_reads([path(SUPPORTED)])
+            .and_reads([SUPPORTED, DEFAULTS, CONF].map(path))
     }
 
     fn observe(spec: &Spec, seen: &Seen) -> Observe<LocaleState> {
@@ -291,8 +259,14 @@ locale:
         seen.each([question(), read(LIST), read(SUPPORTED)].into_iter().chain(variables))?;
         let mut state = LocaleState::default();
         let supported = text(seen.content(SUPPORTED, READ_LIMIT, false)?);
+        state.list = text(seen.content(LIST, READ_LIMIT, false)?).unwrap_or_default();
+        let told = seen.run(Probe::Machine(MachineProbe::Locales))?;
+        state.all = String::from_utf8_lossy(told.stdout.bytes()).lines().map(plain).collect();
+        let generates = supported.is_some() || !state.list.is_empty();
         if let Some(supported) = &supported {
             state.sets = spec.sets(supported)?;
+        } else if !generates && !spec.locales().is_empty() && has_conf_alone(seen)? {
+            from_packages(spec, &state, seen)?;
         } else if !spec.locales().is_empty() {
             seen.presume(
                 &[Area::Packages, Area::Path(SUPPORTED.into())],
@@ -301,9 +275,6 @@ locale:
             let utf8 = |name: &&str| (name.to_string(), "UTF-8".to_string());
             state.sets = spec.locales().iter().map(utf8).collect();
         }
-        state.list = text(seen.content(LIST, READ_LIMIT, false)?).unwrap_or_default();
-        let told = seen.run(Probe::Machine(MachineProbe::Locales))?;
-        state.all = String::from_utf8_lossy(told.stdout.bytes()).lines().map(plain).collect();
         for (name, set) in &state.sets {
             let counts = |line: &str| entry(line) == Some((name, set, true));
             if state.list.lines().any(counts) {
