@@ -252,10 +252,10 @@ impl Resource for Service {
             };
             // Nor may it start at the next boot.
             let enables = from.boot != to.boot && spec.enabled == Some(true) && !from.unit.runs();
-            let disable = enables.then(|| systemctl("disable", name));
+            let disable = enables.then(|| from.unit.disable_ops(&from.name));
             let unmasks = from.masked != to.masked && spec.masked == Some(false);
             let mask = unmasks.then(|| systemctl("mask", name));
-            let revert = disable.into_iter().chain(mask).chain(revert).collect();
+            let revert = disable.into_iter().flatten().chain(mask).chain(revert).collect();
             let token = way_in::token(&from.name);
             ops.push(Op::Arm { token, seconds: spec.confirm_within, revert });
         }

@@ -100,7 +100,9 @@ fn file_state(text: &str, own: String, installs: &str, sysv: String) -> String {
     let is_on = |line: &&&str| !matches!(line.rsplit(' ').next(), Some("disabled" | "linked"));
     match (own.as_str(), installs, also.iter().filter(is_on).count()) {
         ("generated", ..) if !sysv.is_empty() => sysv,
-        ("linked" | "linked-runtime" | "indirect", "no", _) if also.is_empty() => "static".into(),
+        ("indirect", "yes", _) => "enabled by another name".into(),
+        ("linked" | "linked-runtime", "no", _) if also.is_empty() => "static".into(),
+        ("indirect", "no", _) if also.is_empty() => own,
         ("linked" | "linked-runtime" | "indirect", "no", 0) => "disabled".into(),
         ("linked" | "linked-runtime" | "indirect", "no", on) if on == also.len() => "enabled".into(),
         ("linked" | "linked-runtime" | "indirect", "no", _) => "enabled in part".into(),
@@ -158,7 +160,7 @@ impl Unit {
                     .hint("it goes with whatever has started it: `systemd_unit` writes one that stays"))
             }
             ("enabled" | "disabled" | "enabled in part" | "enabled until the next boot", true)
-            | ("linked" | "linked until the next boot" | "indirect", true) => Ok("enabled"),
+            | ("linked" | "linked until the next boot" | "enabled by another name", true) => Ok("enabled"),
             ("enabled" | "enabled in part" | "enabled until the next boot", false) => Ok(off),
             (other, _) => Ok(other),
         }
@@ -177,12 +179,17 @@ impl Unit {
         if enabled {
             return vec![systemctl("enable", Some(name))];
         }
-        let until_reboot = self.file_state == "enabled-runtime";
-        let runtime = until_reboot.then(|| run(["systemctl", "--runtime", "disable", "--", name]));
+        if self.file_state == "enabled-runtime" {
+            return vec![run(["systemctl", "--runtime", "disable", "--", name])];
+        }
+        self.disable_ops(name)
+    }
+
+    /// What takes back that it was enabled.
+    pub fn disable_ops(&self, name: &str) -> Vec<Op> {
         // That takes the link to the file away as well.
         let link = self.link.as_deref().map(|path| systemctl("link", Some(path)));
-        let disable = (!until_reboot).then(|| systemctl("disable", Some(name)));
-        runtime.into_iter().chain(disable).chain(link).collect()
+        [systemctl("disable", Some(name))].into_iter().chain(link).collect()
     }
 
     /// What systemd will answer once the unit is in this state.
@@ -193,8 +200,9 @@ impl Unit {
             _ => "masked",
         };
         let reload = if self.needs_reload { "yes" } else { "no" };
+        let link = self.link.as_ref().map(|path| format!("Link={path}\n")).unwrap_or_default();
         let text = format!(
-            "LoadState={load}\nActiveState={}\nSubState=\nUnitFileState={}\nNeedDaemonReload={reload}\n",
+            "LoadState={load}\nActiveState={}\nSubState=\nUnitFileState={}\nNeedDaemonReload={reload}\n{link}",
             self.active, self.file_state
         );
         Effect::Answer(unit_query(name), Answer::Output(output(0, &text)))
