@@ -143,7 +143,7 @@ const PASSWORD: &str = "leave it out: `login_user` needs no password on the serv
 const RIGHTS: &str =
     "rights are given by a task of `command` that runs psql, with `unless`; `postgres_query` only looks";
 
-const BY_PSQL: &str = "a task of `command` that runs psql behind it, with `unless`";
+const BY_PSQL: &str = "a task of `command` behind it that runs psql, with `unless`";
 
 /// Of all that talks to a server.
 pub const POSTGRES: Names = &[
