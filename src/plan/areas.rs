@@ -2,7 +2,7 @@
 
 use crate::{
     model::Area,
-    resources::{device, docker, network, postgres, remote},
+    resources::{device, docker, network, postgres, remote, unit},
 };
 use agent::wire::{AttributeProbe, MachineProbe, Probe, Query};
 
@@ -37,6 +37,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
             | Probe::RpmStatus { .. }
             | Probe::Dnf(_) => vec![Area::Packages],
             Probe::UnitState { unit } => vec![Area::Unit(unit.clone())],
+            Probe::UserUnit { unit } => vec![unit::of_a_user(unit), unit::lingering()],
             Probe::Sysctl { key } => vec![Area::Sysctl(key.clone())],
             Probe::NftTable { .. } | Probe::NftCheck { .. } | Probe::Unconfirmed { .. } => {
                 vec![Area::Firewall]

@@ -75,7 +75,7 @@ mod xattr;
 mod yaml_merge;
 
 pub use shared::HostPath;
-pub use shared::{Touch, device, docker, network, postgres, remote};
+pub use shared::{Touch, device, docker, network, postgres, remote, unit};
 
 use crate::resource::{ResourceType, row};
 
@@ -150,7 +150,7 @@ pub const TABLE: &[ResourceType] = &[
     row::<synchronize::Synchronize>().theirs(&[theirs::files::SYNCHRONIZE]),
     row::<sysctl::Sysctl>().theirs(&[theirs::host::SYSCTL, theirs::files::KEPT]),
     row::<systemd_timer::SystemdTimer>().theirs(&[theirs::files::KEPT]),
-    row::<systemd_unit::SystemdUnit>().theirs(&[theirs::files::KEPT]),
+    row::<systemd_unit::SystemdUnit>().theirs(&[theirs::files::KEPT, theirs::host::SYSTEMD_UNIT]),
     row::<template::Template>().theirs(&[theirs::files::TEMPLATE, theirs::files::FILES]),
     row::<timezone::Timezone>().theirs(&[theirs::host::TIMEZONE]),
     row::<unarchive::Unarchive>().theirs(&[theirs::files::UNARCHIVE, theirs::files::FILES]),

@@ -1,7 +1,7 @@
 //! `service`: whether a systemd unit runs, whether it starts at boot, and whether it may start at all.
 
 use super::shared::{
-    unit::{Unit, definitions, full_name, masked, missing, run, systemctl, unit, unit_query},
+    unit::{self, Account, Unit, definitions, full_name, masked, missing, run, unit, unit_query},
     way_in::{self, Loss},
 };
 use crate::{
@@ -33,6 +33,10 @@ pub struct Service;
 pub struct Spec {
     /// The unit; without a suffix `.service` is meant.
     name: String,
+    /// Whose unit it is: of the machine (`system`), or of the manager of whom the task runs as (`user`, with `become_user`). That manager
+    /// must run: while the account is logged in, or from boot on where it lingers (`loginctl enable-linger`). Default: `system`.
+    #[serde(default)]
+    scope: Scope,
     /// `started`, `stopped`, `restarted`, or `reloaded` (which restarts what cannot reload, and starts what does not run).
     /// Default: as it is.
     state: Option<Wanted>,
@@ -53,6 +57,15 @@ pub struct Spec {
     confirm_within: u32,
 }
 
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Scope {
+    #[default]
+    System,
+    User,
+}
+
 #[derive(Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Wanted {
@@ -63,6 +76,10 @@ enum Wanted {
 }
 
 impl Spec {
+    fn is_users(&self) -> bool {
+        self.scope == Scope::User
+    }
+
     fn starts(&self) -> bool {
         !matches!(self.state, None | Some(Wanted::Stopped))
     }
@@ -89,6 +106,8 @@ fn own_file(name: &str) -> String {
 pub struct ServiceState {
     name: String,
     unit: Unit,
+    /// With `scope: user`: whose it is.
+    account: Option<Account>,
     /// The word that is shown for the run state, where the task is about it.
     run: Option<String>,
     boot: Option<String>,
@@ -99,6 +118,19 @@ pub struct ServiceState {
     ours: bool,
     /// The way back leaves it running.
     stays: bool,
+}
+
+impl ServiceState {
+    /// `systemctl VERB [UNIT]`, told to the manager that has the unit; `options` come before.
+    fn ctl(&self, options: &[&str], verb: &str, unit: Option<&str>) -> Op {
+        let user = self.account.as_ref().map(|_| "--user");
+        let words = ["systemctl"].into_iter().chain(user).chain(options.iter().copied()).chain([verb]);
+        let mut op = run(words.chain(unit.map(|_| "--")).chain(unit));
+        if let (Op::Exec { exec, .. }, Some(account)) = (&mut op, &self.account) {
+            exec.env = vec![("XDG_RUNTIME_DIR".into(), format!("/run/user/{}", account.uid).as_str().into())];
+        }
+        op
+    }
 }
 
 /// Whether the connection stands on the unit and the task takes it away or starts it anew. Refuses what leaves no way in.
@@ -144,6 +176,8 @@ impl Resource for Service {
     fn address(spec: &Spec) -> Option<Address> {
         let name = full_name(&spec.name).ok()?;
         match spec.state {
+            // Of which account it is, the task does not say by itself.
+            _ if spec.is_users() => None,
             Some(Wanted::Started | Wanted::Stopped) => Some(Address(format!("service:{name}"))),
             _ => None,
         }
@@ -151,10 +185,17 @@ impl Resource for Service {
 
     fn footprint(spec: &Spec) -> Footprint {
         let name = full_name(&spec.name).unwrap_or_else(|_| spec.name.clone());
+        if spec.is_users() {
+            return Footprint::writes([unit::of_a_user(&name)])
+                .and_reads([Area::Accounts, unit::lingering()])
+                .and_reads(unit::missing_of_a_user(&name, "~"));
+        }
         // Docker is one that others see through: its daemon is not there while the unit does not run.
         let docker = matches!(name.as_str(), "docker.service" | "docker.socket").then_some(Area::Docker);
         let mask = spec.masked.map(|_| Area::Path(own_file(&name)));
-        let writes = [Area::Unit(name.clone())].into_iter().chain(docker).chain(mask);
+        // The manager of an account, which its units wait for.
+        let manager = name.starts_with("user@").then(unit::lingering);
+        let writes = [Area::Unit(name.clone())].into_iter().chain(docker).chain(mask).chain(manager);
         Footprint::writes(writes.chain(way_in::writes(&name)))
             .and_reads([Area::Packages])
             .and_reads(definitions(&name))
@@ -164,25 +205,36 @@ impl Resource for Service {
     fn observe(spec: &Spec, seen: &Seen) -> Observe<ServiceState> {
         spec.check()?;
         let name = full_name(&spec.name)?;
-        let own = own_file(&name);
-        let looks = (spec.masked == Some(true)).then(|| file_query(&own));
-        seen.each([unit_query(&name)].into_iter().chain(looks))?;
-        let unit = unit(seen, &name)?;
-        if spec.masked == Some(true)
-            && seen.meta(&own)?.is_some_and(|meta| matches!(meta.kind, Kind::File { .. }))
-        {
+        let masks = spec.masked == Some(true);
+        let (unit, account, own) = if spec.is_users() {
+            let (unit, account) = unit::users_unit(seen, &name)?;
+            let own = unit::own_file_of_a_user(&name, &account.home);
+            (unit, Some(account), own)
+        } else {
+            let own = own_file(&name);
+            seen.each([unit_query(&name)].into_iter().chain(masks.then(|| file_query(&own))))?;
+            (unit(seen, &name)?, None, own)
+        };
+        if masks && seen.meta(&own)?.is_some_and(|meta| matches!(meta.kind, Kind::File { .. })) {
             let fault = Fault::new(format!("unit `{name}` cannot be masked: its own file is at {own}"));
-            let hint = "the mask would be there: remove the file, `systemd_unit: {state: absent}`, or stop and disable the unit";
+            let remove = if spec.is_users() { "file" } else { "systemd_unit" };
+            let hint = format!(
+                "the mask would be there: remove the file, `{remove}: {{state: absent}}`, or stop and disable the unit"
+            );
             return Err(fault.hint(hint).into());
         }
-        let ours = ours(spec, &name, &unit, seen)?;
+        let ours = !spec.is_users() && ours(spec, &name, &unit, seen)?;
         let stays = unit.runs() || ours && spec.starts() && !way_in::may_be_stopped(&name, seen)?;
         // Whatever brings the unit may also start it, and enable it, as packages of Debian do. What is not there neither runs nor starts.
         let wants_it = spec.starts() || spec.enabled == Some(true);
         let wants_none = spec.state == Some(Wanted::Stopped) || spec.enabled == Some(false);
         let why = || format!("the host has no unit `{name}`");
-        if !unit.found && (wants_it || wants_none && seen.presume(&missing(&name), why()).is_ok()) {
-            return Err(seen.lacks(&missing(&name), why()));
+        let missing = match &account {
+            Some(account) => unit::missing_of_a_user(&name, &account.home),
+            None => missing(&name),
+        };
+        if !unit.found && (wants_it || wants_none && seen.presume(&missing, why()).is_ok()) {
+            return Err(seen.lacks(&missing, why()));
         }
         let run = spec.state.map(|_| unit.run_word().to_string());
         // Of what is masked, systemd does not say whether it is enabled besides.
@@ -190,7 +242,7 @@ impl Resource for Service {
         let definition =
             spec.daemon_reload.then_some(if unit.needs_reload { "changed on disk" } else { "loaded" });
         let masked = spec.masked.map(|_| unit.masked_word());
-        Ok(ServiceState { name, unit, run, boot, masked, definition, ours, stays })
+        Ok(ServiceState { name, unit, account, run, boot, masked, definition, ours, stays })
     }
 
     fn desired(spec: &Spec, observed: &ServiceState) -> Result<ServiceState, Fault> {
@@ -199,7 +251,9 @@ impl Resource for Service {
             match spec.masked {
                 // What it will be then is told by whether it was enabled before it was masked: nobody knows.
                 Some(false) => unit.file_state = "disabled".into(),
-                None if spec.starts() => return Err(masked(&observed.name)),
+                None if spec.starts() || spec.enabled == Some(true) => {
+                    return Err(masked(&observed.name, spec.is_users()));
+                }
                 _ => {}
             }
         }
@@ -232,6 +286,7 @@ impl Resource for Service {
         after.needs_reload &= !(spec.daemon_reload || after.active == "active");
         Ok(ServiceState {
             name: observed.name.clone(),
+            account: observed.account.clone(),
             run: run.map(Into::into),
             boot,
             masked: spec.masked.map(|masked| if masked { "yes" } else { "no" }),
@@ -244,6 +299,7 @@ impl Resource for Service {
 
     fn ops(spec: &Spec, from: &ServiceState, to: &ServiceState) -> Vec<Op> {
         let name = Some(from.name.as_str());
+        let systemctl = |verb: &str, unit: Option<&str>| from.ctl(&[], verb, unit);
         let mut ops = vec![];
         if from.ours && from.run != to.run {
             let revert = match spec.state {
@@ -262,7 +318,7 @@ impl Resource for Service {
         let unmasks = from.masked != to.masked && spec.masked == Some(false);
         if unmasks {
             ops.push(systemctl("unmask", name));
-            ops.push(run(["systemctl", "--runtime", "unmask", "--", from.name.as_str()]));
+            ops.push(from.ctl(&["--runtime"], "unmask", name));
         }
         if from.masked != to.masked && spec.masked == Some(true) {
             if spec.enabled == Some(false) && from.unit.boot_word() == "enabled" {
@@ -272,7 +328,8 @@ impl Resource for Service {
         }
         // What was enabled before it was masked is so again.
         if from.boot != to.boot || unmasks && spec.enabled == Some(false) {
-            ops.extend(from.unit.boot_ops(&from.name, spec.enabled == Some(true)));
+            let ctl = |options: &[&str], verb: &str, unit: &str| from.ctl(options, verb, Some(unit));
+            ops.extend(from.unit.boot_ops_by(&from.name, spec.enabled == Some(true), ctl));
         }
         if from.run != to.run {
             if from.unit.active == "failed" {
@@ -293,7 +350,11 @@ impl Resource for Service {
         ops
     }
 
-    fn effects(_: &Spec, from: &ServiceState, to: &ServiceState, _: &[Op]) -> Vec<Effect> {
+    fn effects(spec: &Spec, from: &ServiceState, to: &ServiceState, _: &[Op]) -> Vec<Effect> {
+        if spec.is_users() {
+            // An answer would be one for all accounts.
+            return vec![Effect::Unknown(unit::of_a_user(&to.name))];
+        }
         let mask = (from.masked != to.masked).then(|| Effect::Unknown(Area::Path(own_file(&to.name))));
         // What it looks after then, it says once it is started.
         let carried = way_in::writes(&to.name).filter(|_| from.run != to.run).map(Effect::Unknown);

@@ -46,7 +46,7 @@ impl Lookup for Bare {
             Query::Ports { .. } => Answer::Ports(vec![]),
             Query::Owed { .. } => Answer::Owed(vec![]),
             // There is no such unit: that is an answer. Of all else no program says anything.
-            Query::Run(Probe::UnitState { .. }) => {
+            Query::Run(Probe::UnitState { .. } | Probe::UserUnit { .. }) => {
                 Answer::Output(Output { code: 0, stdout: nothing(), stderr: nothing() })
             }
             Query::Run(_) | Query::Job { .. } | Query::Test(_) => {

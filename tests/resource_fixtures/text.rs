@@ -60,6 +60,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Dnf(DnfQuestion::RebootNeeded) => "dnf-reboot-needed".into(),
         Probe::Dnf(DnfQuestion::Unneeded) => "dnf-unneeded".into(),
         Probe::UnitState { unit } => format!("unit-state {unit}"),
+        Probe::UserUnit { unit } => format!("user-unit {unit}"),
         Probe::Sysctl { key } => format!("sysctl {key}"),
         Probe::NftTable { family, name } => format!("nft-table {family} {name}"),
         Probe::NftCheck { .. } => "nft-check".into(),

@@ -49,6 +49,7 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         | Probe::PackageFile { .. }
         | Probe::Dnf(_) => packages::run(question),
         Probe::UnitState { unit } => units::state(unit),
+        Probe::UserUnit { unit } => units::of_a_user(unit),
         Probe::Machine(question) => machine::run(question)?,
         Probe::Sysctl { key } => probe(&["sysctl", "-n", "--", key], None, SOON),
         Probe::NftTable { family, name } => probe(&["nft", "-s", "list", "table", family, name], None, SOON),

@@ -2,7 +2,7 @@
 
 use crate::{
     model::Area,
-    resource::{Effect, Fault, Observe, Seen},
+    resource::{Effect, Fault, Observe, Pause, Seen},
 };
 use agent::{
     secret::Content,
@@ -80,25 +80,79 @@ pub fn unit(seen: &Seen, name: &str) -> Observe<Unit> {
             if is_slow { fault } else { fault.hint("units need a host whose init is systemd") }.into()
         );
     }
+    Ok(Unit::read(&output))
+}
+
+/// A value that systemd told.
+fn told(output: &Output, key: &str) -> String {
     let text = String::from_utf8_lossy(output.stdout.bytes()).into_owned();
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        line.unwrap_or_default().trim().to_string()
-    };
-    Ok(Unit {
-        found: !matches!(value("LoadState").as_str(), "not-found" | ""),
-        active: value("ActiveState"),
-        file_state: file_state(&text, value("UnitFileState"), &value("Installs"), value("SysV")),
-        link: Some(value("Link")).filter(|path| !path.is_empty()),
-        needs_reload: value("NeedDaemonReload") == "yes",
-    })
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    line.unwrap_or_default().trim().to_string()
+}
+
+/// A unit of the manager of whom the task runs as.
+pub fn of_a_user(name: &str) -> Area {
+    Area::Unit(format!("{name} of a user"))
+}
+
+/// Where such a unit would be that is not there.
+pub fn missing_of_a_user(name: &str, home: &str) -> Vec<Area> {
+    let own = format!("{home}/.config");
+    let folders = [&own, "/etc", "/usr/lib", "/usr/share"];
+    let folders = folders.map(|top| Area::Path(format!("{top}/systemd/user")));
+    [of_a_user(name), Area::Packages].into_iter().chain(folders).collect()
+}
+
+/// Where such a unit's own file is, and its mask.
+pub fn own_file_of_a_user(name: &str, home: &str) -> String {
+    format!("{home}/.config/systemd/user/{name}")
+}
+
+/// Where it is kept whose manager runs though nobody of that name is logged in.
+pub fn lingering() -> Area {
+    Area::Path("/var/lib/systemd/linger".into())
+}
+
+/// Whose unit it is.
+#[derive(Clone)]
+pub struct Account {
+    pub uid: String,
+    pub home: String,
+}
+
+/// The state of a unit of whom the task runs as, and who that is.
+///
+/// # Errors
+/// As [`Seen::get`], and a fault where no manager of that account runs.
+pub fn users_unit(seen: &Seen, name: &str) -> Observe<(Unit, Account)> {
+    let output = seen.run(Probe::UserUnit { unit: name.into() })?;
+    let uid = told(&output, "Uid");
+    let said = String::from_utf8_lossy(output.stderr.bytes()).trim().to_string();
+    if matches!(output.code, 124 | 127) {
+        let why = if output.code == 127 { "there is no systemctl" } else { &said };
+        return Err(Fault::new(format!("systemd does not answer for `{name}`: {why}")).into());
+    }
+    if output.code != 0 {
+        let why = format!("no manager of units runs for the account with the number {uid}: {said}");
+        return Err(match seen.lacks(&[lingering()], why) {
+            Pause::Fault(fault) => {
+                let hint = "`command: {argv: [loginctl, enable-linger, NAME], creates: /var/lib/systemd/linger/NAME}`, as root, has it run \
+                    from boot on (lingering), and `service: {name: user@NUMBER, state: started}` now";
+                fault.hint(hint.replace("NUMBER", &uid)).into()
+            }
+            other => other,
+        });
+    }
+    Ok((Unit::read(&output), Account { uid, home: told(&output, "Home") }))
 }
 
 /// What enabling changes: the unit's own state, or of a script of System V and of a file with nothing but `Also=` that of others.
-fn file_state(text: &str, own: String, installs: &str, sysv: String) -> String {
+fn file_state(output: &Output) -> String {
+    let [own, installs, sysv] = ["UnitFileState", "Installs", "SysV"].map(|key| told(output, key));
+    let text = String::from_utf8_lossy(output.stdout.bytes());
     let also: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("Also=")).collect();
     let is_on = |line: &&&str| !matches!(line.rsplit(' ').next(), Some("disabled" | "linked"));
-    match (own.as_str(), installs, also.iter().filter(is_on).count()) {
+    match (own.as_str(), installs.as_str(), also.iter().filter(is_on).count()) {
         ("generated", ..) if !sysv.is_empty() => sysv,
         ("indirect", "yes", _) => "enabled by another name".into(),
         ("linked" | "linked-runtime", "no", _) if also.is_empty() => "static".into(),
@@ -111,6 +165,16 @@ fn file_state(text: &str, own: String, installs: &str, sysv: String) -> String {
 }
 
 impl Unit {
+    fn read(output: &Output) -> Self {
+        Self {
+            found: !matches!(told(output, "LoadState").as_str(), "not-found" | ""),
+            active: told(output, "ActiveState"),
+            file_state: file_state(output),
+            link: Some(told(output, "Link")).filter(|path| !path.is_empty()),
+            needs_reload: told(output, "NeedDaemonReload") == "yes",
+        }
+    }
+
     /// Running, or on the way there.
     pub fn runs(&self) -> bool {
         matches!(self.active.as_str(), "active" | "reloading" | "refreshing" | "activating")
@@ -152,7 +216,7 @@ impl Unit {
     pub fn boot_wanted(&self, name: &str, enabled: bool) -> Result<&str, Fault> {
         let off = if self.link.is_some() { "linked" } else { "disabled" };
         match (self.boot_word(), enabled) {
-            ("masked" | "masked-runtime", true) => Err(masked(name)),
+            ("masked" | "masked-runtime", true) => Err(masked(name, false)),
             ("bad", true) => Err(Fault::new(format!("systemd cannot read the file of unit `{name}`"))
                 .hint(format!("`systemd-analyze verify {name}` says why"))),
             ("transient", true) => {
@@ -176,20 +240,28 @@ impl Unit {
 
     /// What brings it from this state at boot to what is wanted.
     pub fn boot_ops(&self, name: &str, enabled: bool) -> Vec<Op> {
+        self.boot_ops_by(name, enabled, |options, verb, unit| {
+            run(["systemctl"].iter().chain(options).chain([&verb, &"--", &unit]).copied())
+        })
+    }
+
+    /// The same, told to the manager that has the unit.
+    pub fn boot_ops_by(&self, name: &str, enabled: bool, ctl: impl Fn(&[&str], &str, &str) -> Op) -> Vec<Op> {
         if enabled {
-            return vec![systemctl("enable", Some(name))];
+            return vec![ctl(&[], "enable", name)];
         }
         if self.file_state == "enabled-runtime" {
-            return vec![run(["systemctl", "--runtime", "disable", "--", name])];
+            return vec![ctl(&["--runtime"], "disable", name)];
         }
-        self.disable_ops(name)
+        // That takes the link to the file away as well.
+        let link = self.link.as_deref().map(|path| ctl(&[], "link", path));
+        [ctl(&[], "disable", name)].into_iter().chain(link).collect()
     }
 
     /// What takes back that it was enabled.
     pub fn disable_ops(&self, name: &str) -> Vec<Op> {
-        // That takes the link to the file away as well.
-        let link = self.link.as_deref().map(|path| systemctl("link", Some(path)));
-        [systemctl("disable", Some(name))].into_iter().chain(link).collect()
+        let now = Self { file_state: "enabled".into(), ..self.clone() };
+        now.boot_ops(name, false)
     }
 
     /// What systemd will answer once the unit is in this state.
@@ -210,8 +282,9 @@ impl Unit {
 }
 
 /// The fault of a unit that is to start, now or at boot, and is masked.
-pub fn masked(name: &str) -> Fault {
-    let hint = format!("`service: {{name: {name}, masked: false}}` lets it start again");
+pub fn masked(name: &str, is_users: bool) -> Fault {
+    let scope = if is_users { ", scope: user" } else { "" };
+    let hint = format!("`service: {{name: {name}{scope}, masked: false}}` lets it start again");
     Fault::new(format!("unit `{name}` is masked")).hint(hint)
 }
 

@@ -103,6 +103,13 @@ pub const DEBCONF: Names = &[
     ("setting", Is("question")),
 ];
 
+pub const SYSTEMD_UNIT: Names = &[(
+    "scope",
+    Not(
+        "a unit of a user: `copy` to `.config/systemd/user` of the home, and `service` with `scope: user` and `daemon_reload: true`",
+    ),
+)];
+
 pub const SERVICE: Names = &[
     ("daemon-reload", Is("daemon_reload")),
     ("service", Is("name")),
@@ -119,7 +126,13 @@ pub const SERVICE: Names = &[
     ("no_block", Not("`command: {argv: [systemctl, start, --no-block, NAME]}`")),
     ("pattern", Not("leave it out: systemd says whether it runs")),
     ("runlevel", Not("`enabled`")),
-    ("scope", Not("units of users: a task of `command` that runs `systemctl --user`, with `become_user`")),
+    (
+        "scope",
+        Word(
+            "global",
+            "`command: {argv: [systemctl, --global, enable, NAME]}`: it says what users' managers start",
+        ),
+    ),
     ("sleep", Not("two tasks, with a `pause` between them")),
     ("use", Not("leave it out: it is always systemd")),
 ];

@@ -47,7 +47,7 @@ impl Lookup for Nothing {
             Query::User { .. } | Query::UserOf { .. } => Answer::User(None),
             Query::Group { .. } | Query::GroupOf { .. } => Answer::Group(None),
             Query::Ports { .. } => Answer::Ports(vec![]),
-            Query::Run(Probe::UnitState { .. }) => {
+            Query::Run(Probe::UnitState { .. } | Probe::UserUnit { .. }) => {
                 Answer::Output(Output { code: 0, stdout: empty(), stderr: empty() })
             }
             _ => Answer::Output(Output { code: 1, stdout: empty(), stderr: empty() }),

@@ -1,16 +1,22 @@
 //! A unit of systemd, and what its state leaves open of whether it starts at boot.
 
 use super::{LATER, SOON};
-use crate::{child::probe, secret::Content, wire::Output};
+use crate::{
+    child::{self, probe},
+    secret::Content,
+    wire::{Exec, Output},
+};
 use std::{fs, path::Path};
 
 /// Where an administrator's units are.
 const FOLDER: &str = "/etc/systemd/system";
 
+/// What is asked of a unit.
+const FIELDS: &str = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
+
 pub fn state(unit: &str) -> Output {
-    let fields = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
     let _rest = crate::unit_files::rest();
-    let mut shown = probe(&["systemctl", "show", "-p", fields, "--", unit], None, LATER);
+    let mut shown = probe(&["systemctl", "show", "-p", FIELDS, "--", unit], None, LATER);
     let text = String::from_utf8_lossy(shown.stdout.bytes()).into_owned();
     let word = text.lines().find_map(|line| line.strip_prefix("UnitFileState=")).unwrap_or_default();
     let more = match word {
@@ -23,6 +29,19 @@ pub fn state(unit: &str) -> Output {
         shown.stdout = Content::new((text + &more).into_bytes(), false);
     }
     shown
+}
+
+/// The same of a unit of the manager of whoever asks, and who that is.
+pub fn of_a_user(unit: &str) -> Output {
+    let uid = rustix::process::geteuid().as_raw();
+    let mut exec = Exec::new(["systemctl", "--user", "show", "-p", FIELDS, "--", unit]);
+    // Who has become another one has no session that would say it.
+    exec.env = vec![("XDG_RUNTIME_DIR".into(), format!("/run/user/{uid}").as_str().into())];
+    exec.timeout_s = LATER.as_secs() as u32;
+    let said = child::output_or_code(child::run(&exec, &mut |_| {}), false);
+    let home = std::env::var("HOME").unwrap_or_default();
+    let told = [said.stdout.bytes(), format!("Uid={uid}\nHome={home}\n").as_bytes()].concat();
+    Output { stdout: Content::new(told, false), ..said }
 }
 
 /// What systemctl prints of whether this starts at boot; nothing of a unit that is not there.
