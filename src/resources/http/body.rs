@@ -21,7 +21,8 @@ pub enum Format {
     Json,
     /// The fields of a form, of a mapping or of a list of pairs.
     FormUrlencoded,
-    /// The parts of a form, of a mapping: each a text, or what a file would be, with `content`, `filename` and `mime_type`.
+    /// The parts of a form, of a mapping: each a text, or what a file would be, with `content`, `filename` (of a path, the last part) and
+    /// `mime_type` (`application/octet-stream` where there is a `filename` alone).
     FormMultipart,
 }
 

@@ -59,13 +59,21 @@ fn part(name: &str, node: &Node) -> Result<(String, Vec<u8>), Fault> {
         let fault = Fault::new(format!("the part `{name}` of `body` has no `{other}`"));
         return Err(fault.hint("a part has `content`, `filename` and `mime_type`, and is sent as it is"));
     }
-    let text = |key: &str| node.get(key).map(scalar).transpose();
+    let text = |key: &str| node.get(key).map(|node| field(name, node)).transpose();
     let Some(content) = node.get("content") else {
         let fault = Fault::new(format!("the part `{name}` of `body` has no `content`"));
         return Err(fault.hint("`content: \"{{file 'a.txt'}}\"` is that of a file of the project"));
     };
     let (file, kind) = (text("filename")?, text("mime_type")?);
     if let Some(file) = &file {
+        // Of a path, the name alone: where the file comes from is nothing to whoever receives it.
+        let file = file.rsplit('/').next().unwrap_or_default();
+        if file.is_empty() {
+            let fault = Fault::new(format!("the part `{name}` of `body` has a `filename` without a name"));
+            return Err(
+                fault.hint("what the file is called, such as `a.txt`; without `filename` it is a text")
+            );
+        }
         about += &format!("; filename=\"{}\"", quoted(file));
     }
     let of_a_file = file.map(|_| "application/octet-stream".to_string());
@@ -79,10 +87,18 @@ fn part(name: &str, node: &Node) -> Result<(String, Vec<u8>), Fault> {
     Ok((about + "\r\n", bytes(name, content)?))
 }
 
+fn field(name: &str, node: &Node) -> Result<String, Fault> {
+    scalar(node).map_err(|_| {
+        let kind = node.value.kind();
+        let fault = Fault::new(format!("the part `{name}` of `body` holds {kind} where a text must stand"));
+        fault.hint("a part is a text, or a mapping with `content`, `filename` and `mime_type`")
+    })
+}
+
 fn bytes(name: &str, node: &Node) -> Result<Vec<u8>, Fault> {
     let bytes = match &node.value {
         Value::Bytes(bytes) => bytes.to_vec(),
-        _ => scalar(node)?.into_bytes(),
+        _ => field(name, node)?.into_bytes(),
     };
     if bytes.contains(&0) {
         let fault = Fault::new(format!("the part `{name}` of `body` holds a zero byte"));

@@ -211,7 +211,7 @@ fn a_login_is_not_sent_to_another_host() {
     wish.headers = vec![("Authorization".into(), Content::new("basic dTpw", true))];
     fetch_it(&wish).unwrap();
     let login = (None, Some("basic dtpw".to_string()));
-    assert_eq!(*server.asked.lock().unwrap(), [login.clone()]);
+    assert_eq!(*server.asked.lock().unwrap(), *std::slice::from_ref(&login));
     assert_eq!(*other.asked.lock().unwrap(), [(None, None)]);
     // What wget is told it would tell there as well: it does not go.
     let out = tempfile::tempfile().unwrap();
