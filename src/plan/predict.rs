@@ -6,6 +6,7 @@ mod file;
 mod list;
 mod owned;
 mod packages;
+mod sums;
 mod tree;
 
 pub(super) use self::acl::questions;
@@ -264,7 +265,9 @@ impl Overlay {
                 Some(why) => Some(Look::Unknown(why)),
                 None => match query {
                     // The host only says what the file holds now.
-                    Query::Read { path, .. } if known.is_none() && known_at > 0 => {
+                    Query::Read { path, .. } | Query::Run(Probe::Checksum { path, .. })
+                        if known.is_none() && known_at > 0 =>
+                    {
                         Some(Look::Unknown(format!("what {path} holds by then is not known before")))
                     }
                     _ => known.map(Look::Known),
@@ -280,7 +283,10 @@ impl Overlay {
         if let Query::Run(Probe::Attribute(AttributeProbe::Same { path, other })) = query {
             return self.same(query, path, other);
         }
-        let laid = self.laid_down(query);
+        let laid = match query {
+            Query::Run(Probe::Checksum { path, algorithm }) => self.known_sum(path, *algorithm),
+            _ => self.laid_down(query),
+        };
         match self.answers.get(query) {
             Some((answer, seq)) if *seq >= laid.1 => (Some(answer.clone()), *seq),
             _ => laid,
@@ -315,19 +321,6 @@ impl Overlay {
             _ => return (None, 0),
         };
         (Some(answer), seq)
-    }
-
-    /// The path's own prediction, `None` where nothing will be since a folder above goes, or is made anew; and since when.
-    fn node(&self, path: &str) -> Option<(Option<&Predicted>, usize)> {
-        if let Some(file) = self.files.get(path) {
-            return Some((Some(file), file.seq));
-        }
-        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
-        let mut above = ends.filter_map(|at| self.files.get(&path[..at])).rev();
-        above.find_map(|file| match file.meta {
-            None => Some((None, file.seq)),
-            Some(_) => file.made.map(|made| (None, made)),
-        })
     }
 }
 

@@ -34,7 +34,7 @@ impl Lookup for View<'_> {
             return Look::Unknown(format!("its condition depends on what `{name}` changes"));
         }
         let known = self.answers.get(query).cloned();
-        known.map_or(Look::NotAsked, |answer| Look::Known(self.overlay.names(query, answer)))
+        known.map_or(Look::NotAsked, |answer| self.overlay.over(query, answer))
     }
 
     fn may_still_come(&self, missing: &[Area]) -> bool {

@@ -201,7 +201,7 @@ fn several_large_archives_and_files_go_over_one_link_at_once() {
 
 /// Answers every request with the same text, or with the part of it that is asked for; the first one as far as `cut` bytes. Sends
 /// what each asked for, by its first byte.
-fn serve(text: &'static str, cut: usize) -> (u16, mpsc::Receiver<usize>) {
+pub fn serve(text: &'static str, cut: usize) -> (u16, mpsc::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (told, asked) = mpsc::channel();
@@ -225,7 +225,7 @@ fn serve(text: &'static str, cut: usize) -> (u16, mpsc::Receiver<usize>) {
     (port, asked)
 }
 
-const HELLO: &str = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+pub const HELLO: &str = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
 
 #[test]
 fn a_file_is_fetched_by_the_host_or_by_this_machine_to_which_it_is_delegated() {
@@ -334,4 +334,53 @@ fn files_of_up_to_16_mebibytes_are_edited() {
         "/file has 16777236 bytes: a file of more than 16 MiB is not edited",
         "edits it in its place",
     ]);
+}
+
+/// What a file holds, and what is below a directory, is that of the tasks before.
+#[test]
+fn what_is_fetched_or_unpacked_meets_what_is_there_by_then() {
+    let (port, _asked) = serve("hello\n", 6);
+    let get = format!(
+        "get_url: {{url: \"http://127.0.0.1:{port}/x\", dest: \"{{{{home}}}}/x\", checksum: \"{HELLO}\"}}"
+    );
+    let line =
+        |path: &str| format!("lineinfile: {{path: \"{{{{home}}}}/{path}\", line: more, create: true}}");
+    let unpack = "unarchive: {src: t.tar, dest: \"{{home}}/d\"}";
+    // Another file than the one that is wanted; one that is as wanted, and is not by then; one that nobody has yet.
+    for (before, first, then, is_known) in [
+        ("x", line("x"), get.as_str(), true),
+        ("hello\n", line("x"), &get, true),
+        ("", line("x"), &get, true),
+        ("", line("d/other"), unpack, true),
+        ("", line("d/new"), unpack, false),
+        ("", line("d/old"), unpack, false),
+    ] {
+        let project =
+            Project::tasks(&format!("    - {{name: first, {first}}}\n    - {{name: then, {then}}}\n"));
+        project.write("files/old", "x");
+        project.write("files/new", "x");
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(project.path("files")).arg("-cf").arg(project.path("files/t.tar"));
+        crate::sshd::run(tar.args(["old", "new"]));
+        project.write("h/a/d/old", "x");
+        if !before.is_empty() {
+            project.write("h/a/x", before);
+        }
+        let shown = |text: &str| {
+            let then = text.find("~ then  [a]").unwrap_or_else(|| panic!("{text}"));
+            let lines = text[then..].lines().skip(1).take_while(|line| line.starts_with("    "));
+            lines.map(String::from).collect::<Vec<_>>()
+        };
+        let check = project.run(CHECK);
+        check.exits(10);
+        let again = project.run(&["plan", "inventory.yml", "-o", "p.plan"]);
+        again.exits(10);
+        if is_known {
+            assert!(!shown(&check.out).is_empty(), "{}", check.out);
+        } else {
+            check.has(&["? then  [a]", "changes before"]);
+        }
+        // A plan that is not what comes is not carried out.
+        project.run(&["apply", "p.plan"]).exits(0);
+    }
 }

@@ -34,6 +34,9 @@ struct Came {
 static TAG: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"\[secret [0-9a-f]+\]|"masked":"[0-9a-f]+""#).unwrap());
 
+/// Where `hello` is fetched from.
+static PORT: LazyLock<u16> = LazyLock::new(|| crate::transfer::serve("hello\n", 6).0);
+
 /// Which block a task is in, and in which part: `b2r 7`.
 static BLOCK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bb([0-9]+)([mra])\b").unwrap());
 
@@ -138,8 +141,16 @@ impl Count {
 
 fn holds(things: &[Thing], parts: &[Part], saved: bool) -> Result<Count, TestCaseError> {
     let book = Playbook::new(parts);
-    let project = Project::local(&["a"], "");
+    let project = Project::local(&["a", "b"], "");
     book.files.iter().for_each(|(name, text)| project.write(name, text));
+    let (away, files) = (project.home("b"), project.path("files"));
+    let vars = [("away", away.display()), ("files", files.display())]
+        .map(|(name, path)| format!("{name}: {path}\n"));
+    project.write("group_vars/all.yml", &format!("{}port: {}\n", vars.concat(), *PORT));
+    for folder in ["d/e", "g"] {
+        fs::create_dir_all(away.join(folder)).unwrap();
+    }
+    run(Command::new("tar").arg("-C").arg(&files).arg("-cf").arg(files.join("t.tar")).arg("site"));
     lay(&project, things);
     law(&project, &format!("{}\n{things:?}", book.text()), book.tasks, &|| project.tree("h"), saved)
 }

@@ -92,6 +92,19 @@ impl Overlay {
         let replaced = self.replaced.iter().filter(|(new, _)| path_within(path, new));
         replaced.map(|(_, seq)| *seq).max().unwrap_or(0)
     }
+
+    /// The path's own prediction, `None` where nothing will be since a folder above goes, or is made anew; and since when.
+    pub(super) fn node(&self, path: &str) -> Option<(Option<&Predicted>, usize)> {
+        if let Some(file) = self.files.get(path) {
+            return Some((Some(file), file.seq));
+        }
+        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+        let mut above = ends.filter_map(|at| self.files.get(&path[..at])).rev();
+        above.find_map(|file| match file.meta {
+            None => Some((None, file.seq)),
+            Some(_) => file.made.map(|made| (None, made)),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ fn wanted(
 }
 
 impl Overlay {
-    fn below(&self, path: &str) -> impl Iterator<Item = (&str, &Predicted)> {
+    pub(super) fn below(&self, path: &str) -> impl Iterator<Item = (&str, &Predicted)> {
         let prefix = format!("{}/", path.trim_end_matches('/'));
         self.files.iter().filter_map(move |(known, file)| Some((known.strip_prefix(&prefix)?, file)))
     }

@@ -4,6 +4,7 @@ mod written;
 
 pub use written::Playbook;
 
+use crate::transfer::HELLO;
 use proptest::{prelude::*, sample::select};
 
 /// What lies in the home before.
@@ -58,6 +59,10 @@ const TEXTS: [&str; 7] = [
     "{\"a\": {\"b\": 1}}\n",
     "A=1\nB='x y'\n",
 ];
+/// By what `lineinfile` finds its line, and where it puts a new one.
+const FOUND: [&str; 3] = ["", ", regexp: \"^%\"", ", search_string: \"%\""];
+const PLACES: [&str; 5] =
+    ["", ", insertafter: \"^one\"", ", insertbefore: \"o\"", ", insertafter: BOF", ", insertbefore: BOF"];
 const MODES: [&str; 4] = ["0644", "0600", "0755", "u=rw,go=r"];
 
 fn thing() -> impl Strategy<Value = Thing> {
@@ -70,7 +75,7 @@ fn thing() -> impl Strategy<Value = Thing> {
     ]
 }
 
-/// A task: what it does, as YAML in flow form in which `@` is the path that it is about, and how it hangs together with those before it.
+/// A task: what it does, as YAML in flow form in which `@` is the path that it is about and `§` the file of a `validate`, and how it hangs together with those before it.
 #[derive(Clone, Debug)]
 pub struct Task {
     what: String,
@@ -91,8 +96,11 @@ enum Beside {
     /// What the last command that changes something printed.
     Said,
     Skipped,
+    /// It is done on another host, in whose folder nothing else is about.
+    Away,
     Notify,
     ChangedWhen,
+    FailedWhen,
     IgnoreErrors,
     CheckMode,
 }
@@ -145,9 +153,41 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
         1 => file().prop_map(|from| format!("file: {{src: \"{{{{home}}}}/{from}\", path: \"@.hard\", state: hard}}")),
         3 => (word(), any::<bool>())
             .prop_map(|(word, create)| format!("lineinfile: {{path: \"@\", line: \"{word}\", create: {create}}}")),
+        2 => (word(), select(&FOUND[..]), select(&PLACES[..]), any::<bool>()).prop_map(|(word, found, place, first)| {
+            let found = found.replace('%', word);
+            let first = if first { ", firstmatch: true" } else { "" };
+            format!("lineinfile: {{path: \"@\", line: \"{word} = it\", create: true{found}{place}{first}}}")
+        }),
+        1 => (word(), any::<bool>()).prop_map(|(word, is_text)| {
+            let found = if is_text { "search_string: \"" } else { "regexp: \"" };
+            format!("lineinfile: {{path: \"@\", {found}{word}\", state: absent}}")
+        }),
         1 => word().prop_map(|word| format!("lineinfile: {{path: \"@\", regexp: \"^{word}\", state: absent}}")),
         2 => (word(), any::<bool>()).prop_map(|(word, create)| {
             format!("blockinfile: {{path: \"@\", block: \"{word}\\nmore\", create: {create}}}")
+        }),
+        1 => (word(), select(&PLACES[..])).prop_map(|(word, place)| {
+            format!("blockinfile: {{path: \"@\", marker: \"# {{mark}} {word}\", block: \"{word}\", create: true{place}}}")
+        }),
+        1 => Just(of("blockinfile: {path: \"@\", state: absent}")),
+        1 => (word(), word()).prop_map(|(from, to)| {
+            format!("replace: {{path: \"@\", regexp: \"{from}\", replace: \"{to}\", after: one, before: three}}")
+        }),
+        // From the host, and from the project.
+        1 => file().prop_map(|from| format!("copy: {{src: \"{{{{home}}}}/{from}\", dest: \"@\", remote_src: true, mode: preserve}}")),
+        1 => select(vec!["", ", mode: preserve", ", mode: \"0600\"", ", validate: test -s §"])
+            .prop_map(|more| format!("copy: {{src: f.txt, dest: \"@\"{more}}}")),
+        1 => Just(of("template: {src: t.hbs, dest: \"@\", mode: preserve}")),
+        1 => select(vec!["test -f §", "grep -q one §"])
+            .prop_map(|check| format!("copy: {{dest: \"@\", content: \"one\\n\", validate: \"{check}\"}}")),
+        1 => select(vec!["src: parts", "src: parts, delimiter: \"--\"", "src: \"{{home}}/d\", remote_src: true", "src: \"{{home}}/d\", remote_src: true, regexp: \"^[ab]$\""])
+            .prop_map(|from| format!("assemble: {{dest: \"@\", {from}}}")),
+        1 => Just(format!("get_url: {{url: \"http://127.0.0.1:{{{{port}}}}/x\", dest: \"@\", checksum: \"{HELLO}\"}}")),
+        // What a task has fetched to this machine.
+        1 => Just(of("copy: {src: fetched, dest: \"@\"}")),
+        2 => (word(), any::<bool>()).prop_map(|(word, absent)| {
+            let wanted = if absent { "state: absent".to_owned() } else { format!("value: \"{word}\"") };
+            format!("xattr: {{path: \"@\", key: law, {wanted}}}")
         }),
         2 => (word(), word())
             .prop_map(|(from, to)| format!("replace: {{path: \"@\", regexp: \"{from}\", replace: \"{to}\"}}")),
@@ -187,6 +227,13 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
             let mode = mode.filter(|_| below.is_empty()).map(|mode| format!(", mode: \"{mode}\"")).unwrap_or_default();
             format!("file: {{path: \"@\", state: directory{below}{owned}{mode}}}")
         }),
+        1 => (any::<bool>(), proptest::option::of(owner())).prop_map(|(delete, owner)| {
+            let owner = owner.map(|owner| format!(", owner: {owner}")).unwrap_or_default();
+            format!("synchronize: {{src: site, dest: \"@\", delete: {delete}{owner}}}")
+        }),
+        1 => (0..2, owned()).prop_map(|(strip, owned)| {
+            format!("unarchive: {{src: t.tar, dest: \"@\", strip_components: {strip}{owned}}}")
+        }),
         2 => (entry(), any::<bool>(), any::<bool>()).prop_map(|(entry, default, below)| {
             let default = if default { "default:" } else { "" };
             format!("acl: {{path: \"@\", entries: [\"{default}{entry}\"], recursive: {below}}}")
@@ -213,8 +260,9 @@ pub fn task() -> impl Strategy<Value = Task> {
         1 => Just(Owned),
         1 => Just(Said),
         1 => Just(Skipped),
+        1 => Just(Away),
         2 => Just(Notify),
-        1 => select(vec![ChangedWhen, IgnoreErrors, CheckMode]),
+        1 => select(vec![ChangedWhen, FailedWhen, IgnoreErrors, CheckMode]),
     ];
     let repeat = prop_oneof![
         9 => Just(Repeat::Once),

@@ -1,6 +1,7 @@
 //! A playbook as it is written down.
 
 use super::{Beside, FOLDERS, How, Part, Repeat, Task};
+use crate::transfer::HELLO;
 
 /// What the command before printed, as an expression in YAML.
 const SAID: &str = "default said.stdout 'none'";
@@ -13,6 +14,8 @@ pub struct Playbook {
     blocks: usize,
     /// A command has said something, which only shows in the run.
     said: bool,
+    /// A task takes along what another one fetches to this machine.
+    fetches: bool,
     /// The task before, as far as what stands beside the next one can be about it.
     last: Option<Last>,
 }
@@ -26,13 +29,28 @@ impl Playbook {
     pub fn new(parts: &[Part]) -> Self {
         let mut book = Self::default();
         let tasks: String = parts.iter().map(|part| book.part(part)).collect();
-        let head = "- hosts: all\n  vars: {told: nothing, list: [b, c]}\n  tasks:\n    \
+        let head = "- hosts: a\n  vars: {told: nothing, list: [b, c]}\n  tasks:\n    \
                     - {name: first, stat: {path: \"{{home}}/a\"}, register: before}\n";
+        let fetched = match book.fetches {
+            true => format!(
+                "    - {{name: fetched, get_url: {{url: \"http://127.0.0.1:{{{{port}}}}/x\", dest: \"{{{{files}}}}/fetched\", checksum: \"{HELLO}\"}}, delegate_to: localhost}}\n"
+            ),
+            false => String::new(),
+        };
         let handlers = "  handlers:\n    - name: after\n      copy: {dest: \"{{home}}/handled\", content: yes it is}\n      notify: last\n    \
                         - name: more\n      listen: after\n      file: {path: \"{{home}}/listens\", state: directory}\n    \
                         - name: last\n      lineinfile: {path: \"{{home}}/handled-last\", line: x, create: true}\n";
-        book.files.push(("site.yml".into(), format!("{head}{tasks}{handlers}")));
-        book.files.push(("templates/t.hbs".into(), "host {{host}}\n".into()));
+        book.files.push(("site.yml".into(), format!("{head}{fetched}{tasks}{handlers}")));
+        for (name, text) in [
+            ("templates/t.hbs", "host {{host}}\n"),
+            ("files/f.txt", "one\nof the project\n"),
+            ("files/parts/1", "one\n"),
+            ("files/parts/2", "A=1"),
+            ("files/site/a", "one\ntwo\n"),
+            ("files/site/e/b", "of the site\n"),
+        ] {
+            book.files.push((name.into(), text.into()));
+        }
         book
     }
 
@@ -116,6 +134,8 @@ impl Playbook {
         let space = " ".repeat(indent);
         // A command fails where there is no folder, which is not what this is about.
         let home = if task.what.starts_with("command") { "{{home}}" } else { home };
+        let is_away = task.beside == Beside::Away && home == "{{home}}" && !task.what.contains("{{home}}");
+        let home = if is_away { "{{away}}" } else { home };
         let mut path = format!("{home}/{}", task.path);
         let is_meta = task.what.starts_with("meta");
         let is_fact = task.what.starts_with("set_fact");
@@ -181,8 +201,10 @@ impl Playbook {
                 );
             }
             Beside::Said if self.said => lines.push(format!("when: eq ({SAID}) \"said\"")),
+            Beside::Away if is_away && !is_meta && !is_fact => lines.push("delegate_to: b".into()),
             Beside::Notify if !is_meta && !is_fact => lines.push("notify: after".into()),
             Beside::ChangedWhen if is_command => lines.push("changed_when: false".into()),
+            Beside::FailedWhen if is_command => lines.push("failed_when: false".into()),
             Beside::IgnoreErrors if !is_meta => lines.push("ignore_errors: true".into()),
             Beside::CheckMode if !is_meta && !is_fact && !is_command => lines.push("check_mode: true".into()),
             _ => {}
@@ -198,7 +220,8 @@ impl Playbook {
             let last = Last { what: task.what.clone(), repeat };
             self.last = Some(last).filter(|last| is_plain || last.repeat == Repeat::Once);
         }
-        let what = task.what.replace('@', &path).replace('%', &told);
+        self.fetches |= task.what.contains("src: fetched");
+        let what = task.what.replace('@', &path).replace('%', &told).replace('§', "%s");
         let more: String = lines.iter().map(|line| format!("{space}  {line}\n")).collect();
         format!("{space}- name: {kind} {number}\n{space}  {what}\n{more}")
     }
