@@ -55,6 +55,7 @@ mod set_fact;
 mod show;
 mod stat;
 mod terminal;
+mod told;
 mod transfer;
 mod truth;
 mod undo;

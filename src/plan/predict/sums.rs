@@ -1,4 +1,5 @@
-//! What earlier changes of files make of checksums, and of what an archive would bring.
+//! What earlier changes of files make of checksums, and of what a program of the host says of files: what an archive would bring, how a
+//! work tree of git stands, whether a certificate fits its key.
 
 use super::{Overlay, tree::output};
 use crate::{model::path_within, resource::Look};
@@ -37,6 +38,12 @@ impl Overlay {
             Query::Run(Probe::Unpacked(wish)) if self.moves_members(wish, &answer) => {
                 Look::Unknown(format!("what is in {} changes before", wish.dest))
             }
+            Query::Run(Probe::GitTree { path, .. }) if self.moves_tree(path, &answer) => {
+                Look::Unknown(format!("what is in {path} changes before"))
+            }
+            Query::Run(Probe::Certificate { path, key, .. }) if self.moves_pair(path, key, &answer) => {
+                Look::Unknown(format!("what {path} or {key} holds changes before"))
+            }
             _ => Look::Known(self.names(query, answer)),
         }
     }
@@ -56,6 +63,28 @@ impl Overlay {
                 Some(_) => file.meta != file.was,
                 None => file.meta.is_some() && told.iter().any(|told| told == name),
             })
+    }
+
+    /// Whether files of a work tree are otherwise by then. What is new is none of git's, unless one of its own is missing: it may be that one.
+    /// Into a folder that holds something git does not clone.
+    fn moves_tree(&self, path: &str, answer: &Answer) -> bool {
+        let Answer::Output(Output { code: code @ (0 | 1), stdout, .. }) = answer else { return false };
+        let text = String::from_utf8_lossy(stdout.bytes());
+        let is_clean = text.lines().all(|line| !line.starts_with("changed ") || line == "changed 0");
+        let is_there = *code == 0;
+        let mut below = self.below(path);
+        is_there && matches!(self.node(path), Some((None, _)))
+            || is_there && self.trees.iter().any(|(set, ..)| path_within(set, path) || path_within(path, set))
+            || below.any(|(_, file)| match &file.was {
+                Some(_) => file.meta != file.was,
+                None => file.meta.is_some() && !(is_there && is_clean),
+            })
+    }
+
+    /// Whether a certificate, or the key that is held against it, is another one by then. Where there is none nobody asks for its key.
+    fn moves_pair(&self, path: &str, key: &str, answer: &Answer) -> bool {
+        let is_there = matches!(answer, Answer::Output(Output { code: 0, .. }));
+        self.replaced_at(path) > 0 || is_there && self.replaced_at(key) > 0
     }
 }
 
@@ -131,5 +160,52 @@ mod tests {
             assert_eq!(is_known(write(path)), expected, "{path}");
         }
         assert!(!is_known(Op::Remove { path: "/d/old".into(), recursive: false }));
+    }
+
+    #[test]
+    fn how_a_work_tree_stands_is_told_where_none_of_its_files_is_otherwise_by_then() {
+        let told = |code: i32, text: &str| {
+            let (stdout, stderr) = (Content::from(text), Content::from(""));
+            Answer::Output(Output { code, stdout, stderr })
+        };
+        let tree = |text: &str| told(0, text);
+        let (clean, lacks) = (tree("commit 1\nchanged 0\n"), tree("commit 1\nchanged 1\nfile other\n"));
+        let gone = |path: &str| Op::Remove { path: path.into(), recursive: true };
+        let folder = |path: &str| Op::MakeFolder { path: path.into(), attrs: Attrs::default() };
+        for (op, said, expected) in [
+            (write("/e/f"), &clean, true),
+            (write("/d/other"), &clean, true),
+            (write("/d/other"), &lacks, false),
+            (write("/d/old"), &clean, false),
+            (gone("/d/old"), &clean, false),
+            // There is no work tree yet: its folder is to be empty.
+            (folder("/d"), &told(1, ""), true),
+            (write("/d/other"), &told(1, ""), false),
+            (write("/d/other"), &told(127, ""), true),
+        ] {
+            let query = Query::Run(Probe::GitTree { path: "/d".into(), branch: String::new() });
+            let look = after(std::slice::from_ref(&op)).over(&query, said.clone());
+            assert_eq!(matches!(look, Look::Known(_)), expected, "{op:?} {said:?}");
+        }
+        let query = Query::Run(Probe::GitTree { path: "/d/w".into(), branch: String::new() });
+        assert!(matches!(after(&[gone("/d")]).over(&query, clean), Look::Unknown(_)));
+        assert!(matches!(after(&[folder("/d")]).over(&query, told(1, "")), Look::Known(_)));
+    }
+
+    #[test]
+    fn a_certificate_is_held_against_the_key_that_will_be_there() {
+        for (op, code, expected) in [
+            (write("/d/other"), 0, true),
+            (write("/d/key"), 0, false),
+            (write("/d/key"), 1, true),
+            (write("/d/old"), 1, false),
+        ] {
+            let (path, key) = ("/d/old".into(), "/d/key".into());
+            let query = Query::Run(Probe::Certificate { path, key, expires_within_s: 1 });
+            let (stdout, stderr) = (Content::from(""), Content::from(""));
+            let look = after(std::slice::from_ref(&op))
+                .over(&query, Answer::Output(Output { code, stdout, stderr }));
+            assert_eq!(matches!(look, Look::Known(_)), expected, "{op:?} {code}");
+        }
     }
 }
