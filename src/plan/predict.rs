@@ -8,6 +8,7 @@ mod owned;
 mod packages;
 mod sums;
 mod tree;
+mod within;
 
 pub(super) use self::acl::questions;
 use self::{file::Predicted, owned::Account};
@@ -215,6 +216,9 @@ impl Overlay {
     pub fn names(&self, query: &Query, answer: Answer) -> Answer {
         if let Some(path) = tree::of_tree(query) {
             return self.with_below(path, answer);
+        }
+        if let Query::Run(Probe::Below { path }) = query {
+            return self.listed_below(path, answer);
         }
         let (Query::List { path }, Answer::Names(names)) = (query, &answer) else { return answer };
         let is_folder = matches!(self.files.get(path), Some(Predicted { meta: Some(_), .. }));

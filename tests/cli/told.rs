@@ -1,4 +1,5 @@
-//! What a program of the host says of files (`git`, `openssl`) is not what it will say once an earlier task has changed them.
+//! What the host says of files (by `git`, by `openssl`, of all that is in a folder) is not what it will say once an earlier task has
+//! changed them.
 
 use crate::{
     project::{Project, play},
@@ -6,7 +7,7 @@ use crate::{
 };
 use std::{fs, path::Path, process::Command};
 
-fn git(folder: &Path, words: &[&str]) {
+pub fn git(folder: &Path, words: &[&str]) {
     let known = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
     run(Command::new("git").arg("-C").arg(folder).args(known).args(words));
 }
@@ -83,4 +84,23 @@ fn a_certificate_is_held_against_the_key_that_will_be_there() {
     // It comes with a key of its own.
     project.write("site.yml", &play(cert));
     project.check().exits(0);
+}
+
+#[test]
+fn what_is_too_much_in_a_folder_is_what_is_there_by_then() {
+    let project = Project::tasks(
+        "    - {name: more, copy: {dest: \"{{home}}/site/more\", content: x}}\n    \
+         - {name: less, file: {path: \"{{home}}/site/old\", state: absent, recursive: true}}\n    \
+         - {name: site, synchronize: {src: site, dest: \"{{home}}/site\", delete: true}}\n",
+    );
+    project.write("files/site/a", "a\n");
+    project.write("h/a/site/a", "a\n");
+    project.write("h/a/site/old/b", "b\n");
+    let (check, ran) = (project.check(), project.go());
+    check.exits(10);
+    ran.exits(0);
+    let shown = "more: file -> absent\n";
+    check.has(&[shown]).lacks(&["old: directory", "old/b"]);
+    ran.has(&[shown]).lacks(&["old: directory", "old/b"]);
+    assert_eq!(project.tree("h/a/site").len(), 1);
 }
