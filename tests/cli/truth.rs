@@ -10,6 +10,7 @@ mod playbooks;
 use crate::{
     project::{Project, Tree},
     sshd::run,
+    told::git,
 };
 use playbooks::{Part, Playbook, Thing, part, rest, things};
 use proptest::{
@@ -139,6 +140,19 @@ impl Count {
     }
 }
 
+/// A repository with a tag and a commit behind it, and a work tree of it.
+fn work_tree(project: &Project) {
+    let (repo, home) = (project.path("files/repo"), project.home("a"));
+    project.write("files/repo/f", "one\n");
+    git(&repo, &["init", "--quiet", "-b", "main"]);
+    git(&repo, &["add", "."]);
+    git(&repo, &["commit", "--quiet", "-m", "x"]);
+    git(&repo, &["tag", "v1"]);
+    project.write("files/repo/f", "two\n");
+    git(&repo, &["commit", "--quiet", "-am", "y"]);
+    git(&home, &["clone", "--quiet", &repo.display().to_string(), "w"]);
+}
+
 fn holds(things: &[Thing], parts: &[Part], saved: bool) -> Result<Count, TestCaseError> {
     let book = Playbook::new(parts);
     let project = Project::local(&["a", "b"], "");
@@ -150,7 +164,13 @@ fn holds(things: &[Thing], parts: &[Part], saved: bool) -> Result<Count, TestCas
     for folder in ["d/e", "g"] {
         fs::create_dir_all(away.join(folder)).unwrap();
     }
-    run(Command::new("tar").arg("-C").arg(&files).arg("-cf").arg(files.join("t.tar")).arg("site"));
+    for (archive, folder) in [("t.tar", "site"), ("u.tar", "parts")] {
+        run(Command::new("tar").arg("-C").arg(&files).arg("-cf").arg(files.join(archive)).arg(folder));
+    }
+    fs::copy(files.join("t.tar"), project.path("h/a/a.tar")).unwrap();
+    if book.text().contains("git:") {
+        work_tree(&project);
+    }
     lay(&project, things);
     law(&project, &format!("{}\n{things:?}", book.text()), book.tasks, &|| project.tree("h"), saved)
 }

@@ -183,6 +183,7 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
         1 => select(vec!["src: parts", "src: parts, delimiter: \"--\"", "src: \"{{home}}/d\", remote_src: true", "src: \"{{home}}/d\", remote_src: true, regexp: \"^[ab]$\""])
             .prop_map(|from| format!("assemble: {{dest: \"@\", {from}}}")),
         1 => Just(format!("get_url: {{url: \"http://127.0.0.1:{{{{port}}}}/x\", dest: \"@\", checksum: \"{HELLO}\"}}")),
+        1 => select(vec!["t", "u"]).prop_map(|from| format!("copy: {{src: {from}.tar, dest: \"{{{{home}}}}/a.tar\"}}")),
         // What a task has fetched to this machine.
         1 => Just(of("copy: {src: fetched, dest: \"@\"}")),
         2 => (word(), any::<bool>()).prop_map(|(word, absent)| {
@@ -227,20 +228,32 @@ fn what() -> impl Strategy<Value = (String, &'static str)> {
             let mode = mode.filter(|_| below.is_empty()).map(|mode| format!(", mode: \"{mode}\"")).unwrap_or_default();
             format!("file: {{path: \"@\", state: directory{below}{owned}{mode}}}")
         }),
-        1 => (any::<bool>(), proptest::option::of(owner())).prop_map(|(delete, owner)| {
+        1 => (any::<bool>(), proptest::option::of(owner()), any::<bool>()).prop_map(|(delete, owner, exclude)| {
             let owner = owner.map(|owner| format!(", owner: {owner}")).unwrap_or_default();
-            format!("synchronize: {{src: site, dest: \"@\", delete: {delete}{owner}}}")
+            let exclude = if exclude { ", exclude: [\"e\", \"b*\"], mode: \"0640\", directory_mode: \"0750\"" } else { "" };
+            format!("synchronize: {{src: site, dest: \"@\", delete: {delete}{owner}{exclude}}}")
         }),
-        1 => (0..2, owned()).prop_map(|(strip, owned)| {
-            format!("unarchive: {{src: t.tar, dest: \"@\", strip_components: {strip}{owned}}}")
+        1 => (0..2, owned(), select(vec!["", ", include: \"site/e\"", ", exclude: [\"site/e/b\"]"])).prop_map(|(strip, owned, some)| {
+            format!("unarchive: {{src: t.tar, dest: \"@\", strip_components: {strip}{owned}{some}}}")
         }),
+        1 => select(vec!["", ", creates: \"@/site\""])
+            .prop_map(|more| format!("unarchive: {{src: \"{{{{home}}}}/a.tar\", remote_src: true, dest: \"@\"{more}}}")),
         2 => (entry(), any::<bool>(), any::<bool>()).prop_map(|(entry, default, below)| {
             let default = if default { "default:" } else { "" };
             format!("acl: {{path: \"@\", entries: [\"{default}{entry}\"], recursive: {below}}}")
         }),
     ];
+    let of_tree = prop_oneof![
+        3 => (select(vec![true, true, false]), select(vec!["main", "v1"])).prop_map(|(force, version)| {
+            (format!("git: {{repo: \"{{{{files}}}}/repo\", dest: \"@\", version: {version}, force: {force}}}"), "w")
+        }),
+        2 => (word(), select(vec!["w/f", "w/new"]))
+            .prop_map(|(word, path)| (format!("copy: {{dest: \"@\", content: \"{word}\\n\"}}"), path)),
+        1 => select(vec!["w/f", "w/new"]).prop_map(move |path| (of("file: {path: \"@\", state: absent}"), path)),
+    ];
     prop_oneof![
         24 => (of_file, file()),
+        3 => of_tree,
         5 => (of_folder, select(&FOLDERS[..])),
         2 => (file(), any::<bool>()).prop_flat_map(move |(path, force)| {
             let link = format!("{{{{home}}}}/l-{}", path.replace('/', "-"));

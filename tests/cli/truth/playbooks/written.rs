@@ -174,7 +174,7 @@ impl Playbook {
         if let Some(items) = items {
             lines.push(format!("loop: {items}"));
             // A file is in the way of a folder.
-            let of = if FOLDERS.contains(&task.path) { "of-" } else { "" };
+            let of = if FOLDERS.contains(&task.path) || task.path == "w" { "of-" } else { "" };
             path = format!("{home}/{of}{{{{{item}}}}}");
         }
         let is_command = task.what.starts_with("shell") || task.what.starts_with("command");
