@@ -72,9 +72,11 @@ impl Overlay {
         let text = String::from_utf8_lossy(stdout.bytes());
         let is_clean = text.lines().all(|line| !line.starts_with("changed ") || line == "changed 0");
         let is_there = *code == 0;
+        let is_gone = matches!(self.node(path), Some((None, _)));
+        let mut trees = self.trees.iter();
+        let is_set = trees.any(|(set, ..)| path_within(set, path) || path_within(path, set));
         let mut below = self.below(path);
-        is_there && matches!(self.node(path), Some((None, _)))
-            || is_there && self.trees.iter().any(|(set, ..)| path_within(set, path) || path_within(path, set))
+        is_there && (is_gone || is_set)
             || below.any(|(_, file)| match &file.was {
                 Some(_) => file.meta != file.was,
                 None => file.meta.is_some() && !(is_there && is_clean),
