@@ -14,37 +14,38 @@ use agent::wire::{Answer, Query};
 /// one by then. `only_looks`: nothing of it is done.
 pub(super) fn outcome(
     preparation: &Preparation,
-    lookup: &dyn Lookup,
+    view: &View,
     mask: &Mask,
     only_looks: bool,
 ) -> Result<Outcome, Fault> {
     match preparation {
         Preparation::Ready(prepared) => {
-            let outcome = prepared.plan(lookup, mask)?;
+            let outcome = prepared.plan(view, mask)?;
             // What the lint wants to know travels along.
-            let mut more = match prepared.claims(lookup) {
+            let mut more = match prepared.claims(view) {
                 Err(Pause::Need(queries)) => queries,
                 Err(_) => vec![],
                 Ok(claims) => {
                     let mut asked = lint::questions(&claims);
-                    asked.retain(|query| matches!(lookup.look(query), Look::NotAsked));
+                    asked.retain(|query| matches!(view.look(query), Look::NotAsked));
                     asked
                 }
             };
             if let Some(op) = prepared.runs().filter(|_| !only_looks)
                 && !matches!(outcome, Outcome::Unchanged { .. })
             {
-                if matches!(outcome, Outcome::Change(_)) {
-                    programs::check(&op, lookup)?;
+                match programs::open_questions(&op, view) {
+                    Ok(queries) => more.extend(queries),
+                    Err(fault) if matches!(outcome, Outcome::Change(_)) => return Err(fault),
+                    Err(_) => {}
                 }
-                more.extend(programs::open_questions(&op, lookup));
             }
             if let Outcome::Change(change) = &outcome
                 && !only_looks
             {
-                more.extend(accounts::open_questions(change, lookup)?);
+                more.extend(accounts::open_questions(change, view)?);
                 let ahead = change.ops.iter().filter_map(predict::questions);
-                more.extend(ahead.filter(|query| matches!(lookup.look(query), Look::NotAsked)));
+                more.extend(ahead.filter(|query| matches!(view.look(query), Look::NotAsked)));
             }
             Ok(match outcome {
                 outcome if more.is_empty() => outcome,
@@ -52,7 +53,7 @@ pub(super) fn outcome(
                 _ => Outcome::Need(more),
             })
         }
-        Preparation::Items(items) => of_items(items, lookup, mask, only_looks),
+        Preparation::Items(items) => of_items(items, view, mask, only_looks),
         Preparation::Sets(_) | Preparation::Skip(_) | Preparation::NotYet(..) | Preparation::Awaits(..) => {
             Ok(Outcome::Unchanged { asked: vec![], notes: vec![], held: vec![] })
         }
@@ -106,12 +107,7 @@ pub(super) fn said(preparation: &Preparation, lookup: &dyn Lookup) -> Said {
     }
 }
 
-fn of_items(
-    items: &[PreparedItem],
-    lookup: &dyn Lookup,
-    mask: &Mask,
-    only_looks: bool,
-) -> Result<Outcome, Fault> {
+fn of_items(items: &[PreparedItem], view: &View, mask: &Mask, only_looks: bool) -> Result<Outcome, Fault> {
     let (mut needs, mut all_asked, mut all_notes) = (vec![], vec![], vec![]);
     let (mut changes, mut not_yet) = (0, None);
     for item in items {
@@ -119,7 +115,7 @@ fn of_items(
             Preparation::NotYet(why, _) | Preparation::Awaits(why, _) => {
                 not_yet = not_yet.or(Some(why.clone()))
             }
-            preparation => match outcome(preparation, lookup, mask, only_looks)? {
+            preparation => match outcome(preparation, view, mask, only_looks)? {
                 Outcome::Need(queries) => needs.extend(queries),
                 Outcome::NotYet(why) => not_yet = not_yet.or(Some(why)),
                 Outcome::Change(_) => changes += 1,
@@ -196,4 +192,21 @@ fn of_item(item: &PreparedItem, view: &View) -> Node {
 /// The result of a loop for which nothing has to be done.
 pub(super) fn result(items: &[PreparedItem], view: &View) -> Node {
     result::items_node(items.iter().map(|item| Some(of_item(item, view))).collect())
+}
+
+/// Whether both are the same to the graph and to those who look.
+pub(super) fn same(a: &Preparation, b: &Preparation) -> bool {
+    match (a, b) {
+        (Preparation::Ready(a), Preparation::Ready(b)) => a.digest() == b.digest(),
+        (Preparation::Items(a), Preparation::Items(b)) => {
+            let mut pairs = a.iter().zip(b.iter());
+            a.len() == b.len() && pairs.all(|(a, b)| same(&a.preparation, &b.preparation))
+        }
+        // What is set is compared with the results.
+        (Preparation::Sets(_), Preparation::Sets(_)) => true,
+        (Preparation::Awaits(_, a), Preparation::Awaits(_, b)) => a.digest() == b.digest(),
+        (Preparation::Skip(_), Preparation::Skip(_)) => true,
+        (Preparation::NotYet(_, a), Preparation::NotYet(_, b)) => a == b,
+        _ => false,
+    }
 }

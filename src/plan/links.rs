@@ -23,17 +23,22 @@ impl<'a> Links<'a> {
         self.open.borrow().iter().cloned().collect()
     }
 
-    /// The path without links above it. `None` where that is not known.
-    pub fn real(&self, path: &str) -> Option<String> {
-        self.walk(path, false)
+    /// How many those are.
+    pub fn count(&self) -> usize {
+        self.open.borrow().len()
     }
 
-    /// The same of what is at the path, should that be a link itself.
-    pub fn follow(&self, path: &str) -> Option<String> {
+    /// The path without links above it. `None` where that is not known.
+    pub fn real(&self, path: &str) -> Option<String> {
+        self.walk(path, false).filter(|(_, is_sure)| *is_sure).map(|(real, _)| real)
+    }
+
+    /// The same of what is at the path, should that be a link itself. Or as far as that is known: then it is not sure.
+    pub fn leads(&self, path: &str) -> Option<(String, bool)> {
         self.walk(path, true)
     }
 
-    fn walk(&self, path: &str, follows: bool) -> Option<String> {
+    fn walk(&self, path: &str, follows: bool) -> Option<(String, bool)> {
         let names = |path: &str| -> Vec<String> {
             let names = path.split('/').filter(|name| !name.is_empty() && *name != ".");
             names.rev().map(str::to_string).collect()
@@ -46,7 +51,7 @@ impl<'a> Links<'a> {
             }
             let next = format!("{real}/{name}");
             if rest.is_empty() && !follows {
-                return Some(next);
+                return Some((next, true));
             }
             match self.lookup.look(&Query::File { path: next.clone() }) {
                 Look::NotAsked => {
@@ -64,10 +69,13 @@ impl<'a> Links<'a> {
                     rest.extend(names(&target));
                 }
                 Look::Known(_) => real = next,
-                Look::Unknown(_) => return None,
+                Look::Unknown(_) => {
+                    let rest = rest.iter().rev().map(|name| format!("/{name}"));
+                    return Some((rest.fold(next, |path, name| path + &name), false));
+                }
             }
         }
-        Some(if real.is_empty() { "/".into() } else { real })
+        Some((if real.is_empty() { "/".into() } else { real }, true))
     }
 
     /// All at once, for most paths have no link in them.
@@ -134,7 +142,7 @@ mod tests {
             ("/..", Some("/"), Some("/")),
         ] {
             assert_eq!(links.real(path).as_deref(), real, "{path}");
-            assert_eq!(links.follow(path).as_deref(), followed, "{path}");
+            assert_eq!(links.leads(path).as_ref().map(|(real, _)| &**real), followed, "{path}");
         }
         assert!(links.open().is_empty());
     }
@@ -148,7 +156,7 @@ mod tests {
         let links = Links::new(&host);
         assert_eq!(links.real("/a/b/c"), None);
         assert_eq!(links.open(), asked(&["/a", "/a/b"]));
-        assert_eq!(links.follow("/a/b/c"), None);
+        assert_eq!(links.leads("/a/b/c"), None);
         assert_eq!(links.open(), asked(&["/a", "/a/b", "/a/b/c"]));
         let host = Host { known: Some(asked(&["/var", "/var/run"])), ..host };
         let links = Links::new(&host);

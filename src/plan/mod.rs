@@ -9,6 +9,7 @@ pub mod compared;
 mod failure;
 mod items;
 mod judge;
+mod laid;
 mod late;
 mod links;
 pub mod lint;

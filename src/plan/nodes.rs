@@ -15,6 +15,7 @@ impl Planner {
             let at = task.id.0 as usize;
             let seat = self.seat_of[at];
             let mut node = graph_node(task, preparation, self.machine_of[at], &self.users[seat].home);
+            node.footprint.reads.extend(self.brought[at].iter().cloned().map(Area::Path));
             if self.absent.contains(&seat) {
                 node.footprint.reads.extend(MAKERS);
             }

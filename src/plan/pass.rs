@@ -34,6 +34,7 @@ impl Planner {
             after: vec![vec![]; tasks.len()],
             open: vec![false; tasks.len()],
             needs: vec![Default::default(); self.seats.len()],
+            laid: self.seats.iter().map(|_| Default::default()).collect(),
             registered: Registered::default(),
             results: vec![None; tasks.len()],
             also_known_as: vec![vec![]; tasks.len()],
@@ -56,13 +57,14 @@ impl Planner {
         let Walk { preparations, plans, needs, registered, results, also_known_as, .. } = walk;
         let (once, said, counts, settled, faults) =
             (walk.once, walk.said, walk.counts, walk.settled, walk.faults);
-        if !faults.is_empty() {
-            return Err(PlanError::Tasks(faults));
-        }
         let settled = settled && result::same(&known, &registered);
         self.registered = registered;
         let needs = needs.into_iter().enumerate().filter(|(_, n)| !n.is_empty());
         let needs: Vec<_> = needs.map(|(seat, n)| (seat, n.into_iter().collect())).collect();
+        // So that all that is wrong is told at once.
+        if needs.is_empty() && !faults.is_empty() {
+            return Err(PlanError::Tasks(faults));
+        }
         if !needs.is_empty() || !settled {
             return Ok(Pass::Need(needs));
         }

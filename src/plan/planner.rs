@@ -18,6 +18,7 @@ use crate::{
 };
 use agent::wire::{Answer, Query, facts::Login};
 use std::{
+    cell::RefCell,
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
@@ -68,6 +69,8 @@ pub struct Planner {
     pub(super) registered: Registered,
     /// What the tasks that read results came to in the last pass.
     pub(super) last: Vec<Option<Preparation>>,
+    /// The names by which what each task needs comes, besides those that it says itself.
+    pub(super) brought: Vec<BTreeSet<String>>,
     /// What other hosts are planned to set by tasks that they do for this one.
     pub(super) from_others: HashMap<OnceKey, Map>,
     /// What the host owes since earlier runs.
@@ -95,6 +98,7 @@ impl Planner {
             users: vec![Login::default(); seats.len()],
             prepared: vec![None; count],
             last: vec![None; count],
+            brought: vec![BTreeSet::new(); count],
             from_others: HashMap::new(),
             owing: Owing::default(),
             absent: BTreeSet::new(),
@@ -136,9 +140,9 @@ impl Planner {
             let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let (tasks, overlay) = (host.tasks(), &overlay);
-            let (is_open, all_told, lets_come) = (false, false, false);
-            let view =
-                View { answers, overlay, depends: &[], after: &[], tasks, is_open, all_told, lets_come };
+            let (is_open, all_told, lets_come, laid) = (false, false, false, &RefCell::default());
+            let (depends, after) = (&[], &[]);
+            let view = View { answers, overlay, depends, after, tasks, is_open, all_told, lets_come, laid };
             if let Ok(Outcome::Need(queries)) =
                 items::outcome(&Preparation::Ready(prepared), &view, &self.mask, task.only_looks)
             {

@@ -1,6 +1,6 @@
 //! What a command needs before it can run: its program and its folder. One that is missing is told before anything is done.
 
-use super::links::Links;
+use super::{links::Links, view::View};
 use crate::{
     model::Area,
     resource::{Fault, Look, Lookup, program_of},
@@ -25,26 +25,20 @@ enum Found {
     Lacks(Fault),
 }
 
-/// The questions that are open about what a command needs.
-pub(super) fn open_questions(op: &Op, lookup: &dyn Lookup) -> Vec<Query> {
-    let open = needed(op).into_iter().map(|needed| match needed.found(lookup) {
-        Found::Open(queries) => queries,
-        Found::Fine | Found::Lacks(_) => vec![],
-    });
-    open.flatten().collect()
-}
-
-/// Whether all is there that a command needs which is to run.
+/// The questions that are open about what a command needs which is to run.
 ///
 /// # Errors
-/// Something is not, and nothing before it may bring it.
-pub(super) fn check(op: &Op, lookup: &dyn Lookup) -> Result<(), Fault> {
+/// Something is not there, and nothing before it may bring it.
+pub(super) fn open_questions(op: &Op, view: &View) -> Result<Vec<Query>, Fault> {
+    let mut open = vec![];
     for needed in needed(op) {
-        if let Found::Lacks(fault) = needed.found(lookup) {
-            return Err(fault);
+        match needed.found(view) {
+            Found::Open(queries) => open.extend(queries),
+            Found::Fine => {}
+            Found::Lacks(fault) => return Err(fault),
         }
     }
-    Ok(())
+    Ok(open)
 }
 
 fn needed(op: &Op) -> Vec<Needed> {
@@ -70,28 +64,34 @@ fn program(exec: &Exec) -> Option<Needed> {
 }
 
 impl Needed {
-    fn found(&self, lookup: &dyn Lookup) -> Found {
-        let fault = match lookup.look(&self.query) {
+    fn found(&self, view: &View) -> Found {
+        let fault = match view.look(&self.query) {
             Look::NotAsked => return Found::Open(vec![self.query.clone()]),
             Look::Known(answer) => self.fault(&answer),
             Look::Unknown(_) => None,
         };
-        match fault {
-            Some(_) if lookup.may_come(&self.places()) || self.lies_behind_link(lookup) => Found::Fine,
-            Some(fault) => {
-                // One folder may have two names. Whether it does is only asked where it matters.
-                let links = Links::new(lookup);
-                let comes = self.paths.iter().any(|path| {
-                    let real = links.follow(path);
-                    real.is_none_or(|real| lookup.may_come_at(&real, &|path| links.real(path)))
-                });
-                match links.open() {
-                    open if !open.is_empty() => Found::Open(open),
-                    _ if comes => Found::Fine,
-                    _ => Found::Lacks(fault),
-                }
-            }
-            None => Found::Fine,
+        let comes =
+            || view.lets_come || view.overlay.may_let_run(&self.places()) || self.lies_behind_link(view);
+        let fault = fault.filter(|_| !comes());
+        // What a link leads to from now on may not be what is there now.
+        let there = |path: &String| Query::There { path: path.clone() };
+        let is_anew = self.paths.iter().any(|path| view.overlay.behind_link(&there(path)).is_some());
+        if fault.is_none() && !is_anew {
+            return Found::Fine;
+        }
+        // One folder may have two names. Whether it does is only asked where it matters, and of all who miss something at once.
+        let (links, mut laid) = (Links::new(view), view.laid.borrow_mut());
+        let mut comes = false;
+        for path in &self.paths {
+            comes |= match links.leads(path) {
+                Some((real, is_sure)) => laid.is_at(&real, view.overlay, &links, view.all_told) || !is_sure,
+                None => true,
+            };
+        }
+        match (links.open(), fault) {
+            (open, _) if !open.is_empty() => Found::Open(open),
+            (_, Some(fault)) if !comes && view.all_told => Found::Lacks(fault),
+            _ => Found::Fine,
         }
     }
 
@@ -130,8 +130,8 @@ impl Needed {
     }
 
     /// What is behind a link that is made before is not known.
-    fn lies_behind_link(&self, lookup: &dyn Lookup) -> bool {
-        let there = |path: &String| lookup.look(&Query::There { path: path.clone() });
+    fn lies_behind_link(&self, view: &View) -> bool {
+        let there = |path: &String| view.look(&Query::There { path: path.clone() });
         self.paths.iter().any(|path| matches!(there(path), Look::Unknown(_)))
     }
 }

@@ -1,13 +1,13 @@
 //! What a task sees when it is planned: the host's answers, under what the tasks before it will do.
 
-use super::{TaskPlan, predict::Overlay};
+use super::{TaskPlan, laid::Laid, predict::Overlay};
 use crate::{
     model::{Area, TaskId},
     resource::{Look, Lookup, PackagesAhead},
     site::{HostTask, Preparation},
 };
 use agent::wire::{Answer, Op, Query};
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 /// What a task sees: answers of its seat under the predictions for its machine.
 pub(super) struct View<'a> {
@@ -22,6 +22,7 @@ pub(super) struct View<'a> {
     pub all_told: bool,
     /// Whether what is missing may come though no task before it is known to bring it.
     pub lets_come: bool,
+    pub laid: &'a RefCell<Laid>,
 }
 
 impl Lookup for View<'_> {
@@ -43,14 +44,6 @@ impl Lookup for View<'_> {
 
     fn lets_come(&self) -> bool {
         self.lets_come
-    }
-
-    fn may_come(&self, missing: &[Area]) -> bool {
-        self.lets_come || !self.all_told || self.overlay.may_let_run(missing)
-    }
-
-    fn may_come_at(&self, path: &str, real: &dyn Fn(&str) -> Option<String>) -> bool {
-        self.lets_come || !self.all_told || self.overlay.may_lay(path, real)
     }
 
     fn packages_ahead(&self) -> PackagesAhead {

@@ -5,6 +5,7 @@ use super::{
     behind::behind,
     failure::task_failure,
     items,
+    laid::Laid,
     late::late,
     owed::Notified,
     pass::counts_by_type,
@@ -21,7 +22,10 @@ use crate::{
     yaml::{Map, Node},
 };
 use agent::wire::Query;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+};
 
 /// What is known on the way.
 pub(super) struct Walk<'a> {
@@ -48,6 +52,7 @@ pub(super) struct Walk<'a> {
     pub once: HashMap<OnceKey, Map>,
     /// By seat.
     pub needs: Vec<BTreeSet<Query>>,
+    pub laid: Vec<RefCell<Laid>>,
     /// Whether the tasks that read results are what they were in the last pass.
     pub settled: bool,
     pub faults: Vec<(TaskId, Failure)>,
@@ -81,19 +86,23 @@ impl Walk<'_> {
         self.open[at] = before.any(|(before, _)| self.open[before.0 as usize]);
         let on_host = |why: &Why| why.may_show() && !matches!(why, Why::Result(_));
         let (all, on_host) = (self.behind(id, Why::may_show), self.behind(id, on_host));
-        if self.any_register && !self.prepare_again(task) {
-            return;
+        let footprint = &self.nodes[at].footprint;
+        let areas = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
+        let behind = Behind { all, on_host, areas, lets_come: self.lets_come(task) };
+        if self.any_register
+            && let Err(failure) = self.prepare_again(task)
+        {
+            return self.wrong(task, behind, failure);
         }
         // Whatever stood under its name before is not what it comes to.
         result::register_unknown(&mut self.registered, task);
         if self.is_done_elsewhere(task) {
-            self.after[at] = all;
+            self.after[at] = behind.all;
             return;
         }
-        let footprint = &self.nodes[at].footprint;
-        let areas = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
-        let behind = Behind { all, on_host, areas, lets_come: self.lets_come(task) };
-        let plan = match self.verdict(task, &behind) {
+        let verdict = self.verdict(task, &behind);
+        self.comes_behind(task);
+        let plan = match verdict {
             Verdict::Plan(plan) => plan,
             Verdict::Need(queries) => {
                 self.needs[self.planner.seat_of[at]].extend(queries);
@@ -137,6 +146,7 @@ impl Walk<'_> {
             is_open: self.open[at],
             all_told: self.needs.iter().all(BTreeSet::is_empty),
             lets_come: behind.lets_come,
+            laid: &self.laid[self.planner.seat_of[at]],
         }
     }
 
@@ -144,24 +154,24 @@ impl Walk<'_> {
         usize::from(self.planner.machine_of[task.id.0 as usize])
     }
 
-    /// What it is with what was registered so far. False: it cannot be done as it is.
-    fn prepare_again(&mut self, task: &HostTask) -> bool {
+    /// What it is with what was registered so far.
+    ///
+    /// # Errors
+    /// It cannot be done as it is.
+    fn prepare_again(&mut self, task: &HostTask) -> Result<(), Failure> {
         let at = task.id.0 as usize;
         match self.planner.prepare(task, &self.registered) {
             Ok(again) => {
                 if !task.reads.is_empty() {
                     let last = self.planner.last[at].as_ref();
-                    self.settled &= last.is_some_and(|last| same_preparation(last, &again));
+                    self.settled &= last.is_some_and(|last| items::same(last, &again));
                     self.planner.last[at] = Some(again.clone());
                 }
                 self.preparations[at] = again;
-                true
+                Ok(())
             }
-            Err(_) if task.is_rescue() => true,
-            Err(failure) => {
-                self.faults.push((task.id, failure));
-                false
-            }
+            Err(_) if task.is_rescue() => Ok(()),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -373,22 +383,5 @@ impl Walk<'_> {
         self.counts[at] = counts;
         self.after[at] = behind.all;
         self.plans[at] = Some(plan);
-    }
-}
-
-/// Whether both are the same to the graph and to those who look.
-fn same_preparation(a: &Preparation, b: &Preparation) -> bool {
-    match (a, b) {
-        (Preparation::Ready(a), Preparation::Ready(b)) => a.digest() == b.digest(),
-        (Preparation::Items(a), Preparation::Items(b)) => {
-            let mut pairs = a.iter().zip(b.iter());
-            a.len() == b.len() && pairs.all(|(a, b)| same_preparation(&a.preparation, &b.preparation))
-        }
-        // What is set is compared with the results.
-        (Preparation::Sets(_), Preparation::Sets(_)) => true,
-        (Preparation::Awaits(_, a), Preparation::Awaits(_, b)) => a.digest() == b.digest(),
-        (Preparation::Skip(_), Preparation::Skip(_)) => true,
-        (Preparation::NotYet(_, a), Preparation::NotYet(_, b)) => a == b,
-        _ => false,
     }
 }

@@ -21,16 +21,6 @@ pub trait Lookup {
         false
     }
 
-    /// Whether anything before this task may bring what is missing, also where the task does not say that it depends on it.
-    fn may_come(&self, _missing: &[Area]) -> bool {
-        true
-    }
-
-    /// The same of one path that is free of links. `real` makes such paths of those that earlier tasks name, where it can.
-    fn may_come_at(&self, _path: &str, _real: &dyn Fn(&str) -> Option<String>) -> bool {
-        true
-    }
-
     /// What earlier tasks install.
     fn packages_ahead(&self) -> PackagesAhead {
         PackagesAhead::Unasked

@@ -241,3 +241,25 @@ fn only_the_root_of_what_is_missing_is_told() {
         "site.yml:4:",
     ]);
 }
+
+/// Of a host all that is wrong is told at once, by whichever questions it comes out.
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let runs = |at: usize| {
+        let (program, folder) =
+            ("command: {cmd: \"{{home}}/link/noN\"", "command: {cmd: \"true\", chdir: \"{{home}}/link/noN\"");
+        let task = if at % 2 == 0 { program } else { folder };
+        named(&format!("runs {at}"), &format!("{}, touches: [nothing]}}", task.replace('N', &at.to_string())))
+    };
+    let owned = "copy: {dest: \"{{home}}/x\", content: x, owner: nosuch}";
+    let grouped = "file: {path: \"{{home}}\", state: directory, group: nogroups}";
+    let before = named("owned", owned) + &named("grouped", grouped);
+    let project = Project::tasks(&(before + &(0..6).map(runs).collect::<String>()));
+    fs::create_dir_all(project.home("a").join("real")).unwrap();
+    symlink("real", project.home("a").join("link")).unwrap();
+    let told = project.check().exits(40);
+    told.has(&["there is no user `nosuch`", "there is no group `nogroups`"]);
+    for at in 0..6 {
+        told.has(&[&*format!("site.yml:{}:", 5 + at), &*format!("/link/no{at}")]);
+    }
+}

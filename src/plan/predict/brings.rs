@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     model::{Area, path_within},
+    plan::laid::{Named, Seen},
     resource::Effect,
 };
 use agent::wire::Op;
@@ -75,18 +76,22 @@ impl Overlay {
             || missing.iter().any(|missing| self.opens.iter().any(|area| brings(area, missing)))
     }
 
-    /// The same of one path, when those that are known here are made what `real` says.
-    pub fn may_lay(&self, path: &str, real: &dyn Fn(&str) -> Option<String>) -> bool {
-        let real = |named: &String| real(named).unwrap_or_else(|| named.clone());
-        let laid = self.files.iter().filter(|(_, file)| file.meta.is_some());
-        let brought = self.brings.iter().chain(&self.opens).filter_map(|area| match area {
-            Area::Path(path) => Some(path),
+    /// What tasks named that was laid down since, or that may bring something or open it, as they name it.
+    pub fn named_since(&self, seen: &mut Seen) -> Vec<Named> {
+        let files = self.files.iter().filter(|(_, file)| file.seq > seen.seq);
+        let places = self.brings[seen.brings..].iter().chain(&self.opens[seen.opens..]);
+        let places = places.filter_map(|area| match area {
+            Area::Path(path) => Some(Named::Place(path.clone())),
             _ => None,
         });
-        // Each of them: what is not known yet of one is asked for with the others.
-        let laid = laid.filter(|(named, _)| path_within(&real(named), path)).count();
-        let brought = brought.map(real).filter(|area| path_within(area, path) || path_within(path, area));
-        laid + brought.count() > 0
+        let named = files.map(|(path, _)| Named::File(path.clone())).chain(places).collect();
+        *seen = Seen { seq: self.seq, brings: self.brings.len(), opens: self.opens.len() };
+        named
+    }
+
+    /// Whether something is laid down under this name.
+    pub fn lays(&self, name: &str) -> bool {
+        self.files.get(name).is_some_and(|file| file.meta.is_some())
     }
 
     /// Whether a package that is installed may bring what is at a path: where no task has said anything of it since. A folder that is made
@@ -280,34 +285,6 @@ mod tests {
             // Nothing else comes by that.
             assert!(!opened.may_bring(&[path("/srv/a/x")]) && !opened.may_let_run(&program));
             assert!(after(&[op("/usr/local/bin/x")], &[]).may_let_run(&program));
-        }
-    }
-
-    #[test]
-    fn what_is_laid_down_by_another_name_is_there() {
-        let write = |path: &str| Op::WriteFile {
-            path: path.into(),
-            content: Content::from(""),
-            attrs: Attrs::default(),
-            check: None,
-        };
-        let folder = |path: &str| Op::MakeFolder { path: path.into(), attrs: Attrs::default() };
-        // `/lib` is a link to `/usr/lib`; of what is in `/far` nothing is known.
-        let real = |path: &str| match path.strip_prefix("/lib/") {
-            Some(rest) => Some(format!("/usr/lib/{rest}")),
-            None => (!path.starts_with("/far")).then(|| path.to_string()),
-        };
-        for (ops, writes, expected) in [
-            (vec![write("/lib/x/it")], vec![], true),
-            (vec![folder("/lib/x/it")], vec![], true),
-            (vec![folder("/lib/x")], vec![], false),
-            (vec![write("/lib/y/it")], vec![], false),
-            (vec![run()], vec![path("/lib/x")], true),
-            (vec![run()], vec![path("/lib/y"), path("/far/x")], false),
-            (vec![run()], vec![Area::Accounts], false),
-        ] {
-            let overlay = after(&ops, &writes);
-            assert_eq!(overlay.may_lay("/usr/lib/x/it", &real), expected, "{ops:?} {writes:?}");
         }
     }
 }

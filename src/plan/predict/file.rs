@@ -50,7 +50,7 @@ impl Predicted {
 
 impl Overlay {
     /// The link that a path leads through, where a task makes it and says nothing of the path itself.
-    pub(super) fn behind_link<'a>(&self, query: &'a Query) -> Option<&'a str> {
+    pub fn behind_link<'a>(&self, query: &'a Query) -> Option<&'a str> {
         let path = path_of(query)?;
         let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
         let mut above = ends.rev().filter(|_| !self.files.contains_key(path));
