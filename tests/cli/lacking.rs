@@ -154,6 +154,24 @@ fn a_program_is_waited_for() {
     }
 }
 
+/// Also behind what brings it by another name, or only makes it one that may be run.
+#[test]
+fn a_program_is_waited_for_that_comes_by_another_name() {
+    let lays = "shell: {cmd: \"sleep 0.5; cp /bin/true {{home}}/real/x\", creates: \"{{home}}/link/x\", touches: [nothing]}";
+    let opens = "file: {path: \"{{home}}/link/x\", mode: \"0755\"}";
+    let runs = "command: {cmd: \"{{home}}/real/x\", touches: [nothing]}";
+    for (brings, is_there) in [(lays, false), (opens, true)] {
+        let project = Project::tasks(&(named("brings", brings) + &named("runs", runs)));
+        fs::create_dir_all(project.home("a").join("real")).unwrap();
+        symlink("real", project.home("a").join("link")).unwrap();
+        if is_there {
+            project.write("h/a/real/x", "#!/bin/sh\n");
+        }
+        project.check().exits(10).has(&["brings  [a]", "runs  [a]"]);
+        project.run(&["apply", "inventory.yml", "--yes"]).exits(0);
+    }
+}
+
 /// Also where what it runs, or whether it runs, waits for the result of another task.
 #[test]
 fn a_program_is_waited_for_that_a_result_tells() {
@@ -252,12 +270,13 @@ fn all_that_is_missing_is_told_at_once() {
         named(&format!("runs {at}"), &format!("{}, touches: [nothing]}}", task.replace('N', &at.to_string())))
     };
     let owned = "copy: {dest: \"{{home}}/x\", content: x, owner: nosuch}";
-    let grouped = "file: {path: \"{{home}}\", state: directory, group: nogroups}";
+    let grouped = "file: {path: \"{{home}}/y\", state: directory, group: nogroups}";
     let before = named("owned", owned) + &named("grouped", grouped);
     let project = Project::tasks(&(before + &(0..6).map(runs).collect::<String>()));
     fs::create_dir_all(project.home("a").join("real")).unwrap();
     symlink("real", project.home("a").join("link")).unwrap();
-    let told = project.check().exits(40);
+    let checked = project.check();
+    let told = checked.exits(40);
     told.has(&["there is no user `nosuch`", "there is no group `nogroups`"]);
     for at in 0..6 {
         told.has(&[&*format!("site.yml:{}:", 5 + at), &*format!("/link/no{at}")]);
