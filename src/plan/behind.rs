@@ -11,7 +11,7 @@ use crate::{
 /// well.
 pub(super) fn behind(
     id: TaskId,
-    matters: fn(&Why) -> bool,
+    matters: impl Fn(TaskId, &Why) -> bool,
     graph: &TaskGraph,
     plans: &[Option<TaskPlan>],
     after: &[Vec<TaskId>],
@@ -19,7 +19,7 @@ pub(super) fn behind(
 ) -> Vec<TaskId> {
     const ENOUGH: usize = 4;
     let mut found: Vec<TaskId> = vec![];
-    let depends = graph.before(id).filter(|(_, why)| matters(why));
+    let depends = graph.before(id).filter(|(before, why)| matters(*before, why));
     for (before, _) in depends {
         let at = before.0 as usize;
         let changing = match &plans[at] {

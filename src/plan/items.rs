@@ -40,6 +40,9 @@ pub(super) fn outcome(
                     Err(_) => {}
                 }
             }
+            if matches!(outcome, Outcome::NotYet(_)) {
+                more.extend(programs::of_look(&**prepared).filter(|which| !view.answers.contains_key(which)));
+            }
             if let Outcome::Change(change) = &outcome
                 && !only_looks
             {
@@ -192,6 +195,15 @@ fn of_item(item: &PreparedItem, view: &View) -> Node {
 /// The result of a loop for which nothing has to be done.
 pub(super) fn result(items: &[PreparedItem], view: &View) -> Node {
     result::items_node(items.iter().map(|item| Some(of_item(item, view))).collect())
+}
+
+/// Whether a question is the task itself, which only looks.
+pub(super) fn looks_by(preparation: &Preparation, query: &Query) -> bool {
+    match preparation {
+        Preparation::Ready(prepared) => prepared.look().as_ref() == Some(query),
+        Preparation::Items(items) => items.iter().any(|item| looks_by(&item.preparation, query)),
+        _ => false,
+    }
 }
 
 /// Whether both are the same to the graph and to those who look.

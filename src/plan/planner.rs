@@ -137,14 +137,25 @@ impl Planner {
             if self.seat_of[at] != index {
                 continue;
             }
-            let Ok(Preparation::Ready(prepared)) = self.prepare(task, &none) else { continue };
+            let Ok(preparation @ Preparation::Ready(_)) = &self.prepare(task, &none) else { continue };
             let answers = &self.answers[index];
             let (tasks, overlay) = (host.tasks(), &overlay);
             let (is_open, all_told, lets_come, laid) = (false, false, false, &RefCell::default());
             let (depends, after) = (&[], &[]);
-            let view = View { answers, overlay, depends, after, tasks, is_open, all_told, lets_come, laid };
+            let view = View {
+                answers,
+                overlay,
+                depends,
+                after,
+                tasks,
+                is_open,
+                all_told,
+                lets_come,
+                laid,
+                preparation,
+            };
             if let Ok(Outcome::Need(queries)) =
-                items::outcome(&Preparation::Ready(prepared), &view, &self.mask, task.only_looks)
+                items::outcome(preparation, &view, &self.mask, task.only_looks)
             {
                 // What the user's own commands ask may depend on earlier tasks: not before the plan says so.
                 questions.extend(queries.into_iter().filter(|q| !matches!(q, Query::Test(_))));

@@ -1,9 +1,11 @@
 //! What a command needs before it can run: its program and its folder. One that is missing is told before anything is done.
 
-use super::{links::Links, view::View};
+use super::{links::Links, view::View, walk::Walk};
 use crate::{
-    model::Area,
-    resource::{Fault, Look, Lookup, program_of},
+    graph::{Node, Why},
+    model::{Area, Footprint},
+    resource::{Fault, Look, Lookup, Prepared, program_of, with_program},
+    site::{HostTask, Preparation},
 };
 use agent::wire::{Answer, Exec, Kind, Op, Probe, Query};
 
@@ -39,6 +41,56 @@ pub(super) fn open_questions(op: &Op, view: &View) -> Result<Vec<Query>, Fault> 
         }
     }
     Ok(open)
+}
+
+/// Whether the program of a task is there that only looks, as a question.
+pub(super) fn of_look(prepared: &dyn Prepared) -> Option<Query> {
+    let Some(Query::Test(exec)) = prepared.look() else { return None };
+    program(&exec).map(|needed| needed.query)
+}
+
+/// Where a task only looks for its program, which is there already: whoever changes something there comes before it, but shows in nothing
+/// that it asks. Nowhere when the program is to be another one by then.
+#[derive(Default)]
+pub(super) struct ProgramThere {
+    areas: Vec<Area>,
+    own: Footprint,
+}
+
+impl ProgramThere {
+    /// Whether the program alone is why a task comes behind the one of a node.
+    pub fn is_why(&self, why: &Why, before: &Node) -> bool {
+        let mut own = self.own.reads.iter().chain(&self.own.writes);
+        matches!(why, Why::Footprint(area) if self.areas.contains(area))
+            && !own.any(|own| before.footprint.writes.iter().any(|area| area.shows_in(own)))
+    }
+
+    /// Whether the program alone is looked for in an area.
+    pub fn is_at(&self, area: &Area) -> bool {
+        self.areas.contains(area) && !self.own.reads.contains(area) && !self.own.writes.contains(area)
+    }
+}
+
+impl Walk<'_> {
+    pub(super) fn program_there(&self, task: &HostTask) -> ProgramThere {
+        let at = task.id.0 as usize;
+        let Preparation::Ready(prepared) = &self.preparations[at] else { return Default::default() };
+        let exec = match (prepared.is_command(), prepared.runs(), prepared.look()) {
+            (true, Some(Op::Exec { exec, .. } | Op::Job { exec, .. }), _)
+            | (true, _, Some(Query::Test(exec))) => exec,
+            _ => return Default::default(),
+        };
+        let Some(program) = program(&exec) else { return Default::default() };
+        let answer = self.planner.answers[self.planner.seat_of[at]].get(&program.query);
+        let is_there = matches!(answer, Some(Answer::Output(found)) if found.code == 0);
+        if !is_there || self.overlays[self.machine(task)].replaces(&program.paths) {
+            return Default::default();
+        }
+        let mut own = prepared.footprint();
+        let areas = with_program(&**prepared, false).reads.split_off(own.reads.len());
+        own.writes.extend(task.touches.iter().cloned());
+        ProgramThere { areas, own }
+    }
 }
 
 fn needed(op: &Op) -> Vec<Needed> {
@@ -139,7 +191,7 @@ impl Needed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Source, resource::with_program, resources::TABLE, yaml};
+    use crate::{model::Source, resources::TABLE, yaml};
     use std::sync::Arc;
 
     #[test]

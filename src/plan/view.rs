@@ -1,6 +1,6 @@
 //! What a task sees when it is planned: the host's answers, under what the tasks before it will do.
 
-use super::{TaskPlan, laid::Laid, predict::Overlay};
+use super::{TaskPlan, items, laid::Laid, predict::Overlay};
 use crate::{
     model::{Area, TaskId},
     resource::{Look, Lookup, PackagesAhead},
@@ -23,6 +23,7 @@ pub(super) struct View<'a> {
     /// Whether what is missing may come though no task before it is known to bring it.
     pub lets_come: bool,
     pub laid: &'a RefCell<Laid>,
+    pub preparation: &'a Preparation,
 }
 
 impl Lookup for View<'_> {
@@ -32,7 +33,9 @@ impl Lookup for View<'_> {
         }
         if let (Query::Test(_), Some(first)) = (query, self.after.first()) {
             let name = &self.tasks[first.0 as usize].name;
-            return Look::Unknown(format!("its condition depends on what `{name}` changes"));
+            let what =
+                if items::looks_by(self.preparation, query) { "what it says" } else { "its condition" };
+            return Look::Unknown(format!("{what} depends on what `{name}` changes"));
         }
         let known = self.answers.get(query).cloned();
         known.map_or(Look::NotAsked, |answer| self.overlay.over(query, answer))

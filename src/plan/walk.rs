@@ -84,10 +84,16 @@ impl Walk<'_> {
         let task = &self.tasks[at];
         let mut before = self.graph.before(id).filter(|(_, why)| why.may_show());
         self.open[at] = before.any(|(before, _)| self.open[before.0 as usize]);
-        let on_host = |why: &Why| why.may_show() && !matches!(why, Why::Result(_));
-        let (all, on_host) = (self.behind(id, Why::may_show), self.behind(id, on_host));
+        let program = self.program_there(task);
+        let on_host = |before: TaskId, why: &Why| {
+            why.may_show()
+                && !matches!(why, Why::Result(_))
+                && !program.is_why(why, &self.nodes[before.0 as usize])
+        };
+        let (all, on_host) = (self.behind(id, |_, why| why.may_show()), self.behind(id, on_host));
         let footprint = &self.nodes[at].footprint;
-        let areas = footprint.reads.iter().chain(&footprint.writes).cloned().collect();
+        let areas = footprint.reads.iter().chain(&footprint.writes);
+        let areas = areas.filter(|area| !program.is_at(area)).cloned().collect();
         let behind = Behind { all, on_host, areas, lets_come: self.lets_come(task) };
         if self.any_register
             && let Err(failure) = self.prepare_again(task)
@@ -131,7 +137,7 @@ impl Walk<'_> {
         self.keep(task, behind, plan, counts);
     }
 
-    fn behind(&self, id: TaskId, matters: fn(&Why) -> bool) -> Vec<TaskId> {
+    fn behind(&self, id: TaskId, matters: impl Fn(TaskId, &Why) -> bool) -> Vec<TaskId> {
         behind(id, matters, self.graph, &self.plans, &self.after, &self.preparations)
     }
 
@@ -147,10 +153,11 @@ impl Walk<'_> {
             all_told: self.needs.iter().all(BTreeSet::is_empty),
             lets_come: behind.lets_come,
             laid: &self.laid[self.planner.seat_of[at]],
+            preparation: &self.preparations[at],
         }
     }
 
-    fn machine(&self, task: &HostTask) -> usize {
+    pub(super) fn machine(&self, task: &HostTask) -> usize {
         usize::from(self.planner.machine_of[task.id.0 as usize])
     }
 

@@ -1,6 +1,7 @@
 //! What a failure stops, and what it does not.
 
 use crate::project::{Project, play};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 #[test]
 fn a_failed_task_stops_what_depends_on_it_and_nothing_else() {
@@ -309,4 +310,37 @@ fn a_start_behind_what_is_needed_says_where_to_start() {
     project.apply(&["--check", "--tags", "reads"]).exits(20).has(&["`asks` registers it and does not run"]);
     project.apply(&["--check", "--start-at-task", "mends"]).exits(20).has(&["`mends` is in a `rescue`"]);
     project.apply(&["--check", "--start-at-task", "tries"]).exits(10);
+}
+
+/// Who brings packages comes before a command whose program is there, and is nothing to what that says.
+#[test]
+fn what_looks_with_a_program_that_is_there_is_looked_at() {
+    let installs = "    - {name: installs, shell: {cmd: \"touch {{home}}/came\", creates: \"{{home}}/came\", touches: [packages]}}\n";
+    let project = |before: &str, looks: &str| {
+        let looks = format!("    - {{name: looks, {looks}, register: r}}\n");
+        let tells = "    - {name: tells, copy: {dest: \"{{home}}/x\", content: \"{{r.stdout}}\"}}\n";
+        let project = Project::tasks(&[installs, before, &looks, tells].concat());
+        project.write("h/a/it", "#!/bin/sh\necho old\n");
+        fs::set_permissions(project.path("h/a/it"), fs::Permissions::from_mode(0o755)).unwrap();
+        project
+    };
+    for (program, said) in [("echo new", "new"), ("/bin/echo new", "new"), ("{{home}}/it", "old")] {
+        let looks = format!("command: {{cmd: \"{program}\", changes: false, touches: [nothing]}}");
+        let project = project("", &looks);
+        project.check().exits(10).row("a 1 2 0 0 0 0").has(&[said]).lacks(&["depends on"]);
+        project.go().exits(0);
+        assert_eq!(project.read("h/a/x"), said);
+    }
+    // Where it is to be another program, or says that packages matter to it, that is another thing.
+    let copy = "    - {name: lays, copy: {dest: \"{{home}}/it\", content: \"#!/bin/sh\\necho new\\n\", mode: \"0755\"}}\n";
+    let own = "command: {cmd: \"{{home}}/it\", changes: false, touches: [nothing]}";
+    let reads = "command: {cmd: \"{{home}}/it\", changes: false, reads: [packages], touches: [nothing]}";
+    let of_look = "what it says depends on what `lays` changes";
+    let of_packages = "`installs` changes packages in a way that cannot be told before";
+    for (before, looks, why, said) in [(copy, own, of_look, "new"), ("", reads, of_packages, "old")] {
+        let project = project(before, looks);
+        project.check().exits(10).has(&[why]);
+        project.go().exits(0);
+        assert_eq!(project.read("h/a/x"), said);
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     plan::laid::{Named, Seen},
     resource::Effect,
 };
-use agent::wire::Op;
+use agent::wire::{Op, Query};
 
 /// Where programs are found.
 const PROGRAMS: [&str; 8] = [
@@ -74,6 +74,17 @@ impl Overlay {
         self.may_bring(missing)
             || missing.contains(&Packages) && self.brings.iter().any(starts)
             || missing.iter().any(|missing| self.opens.iter().any(|area| brings(area, missing)))
+    }
+
+    /// Whether a change so far may make another of what is at one of these paths, or close it.
+    pub fn replaces(&self, paths: &[String]) -> bool {
+        paths.iter().any(|path| {
+            let (there, at) = (Query::There { path: path.clone() }, Area::Path(path.clone()));
+            let mut places = self.brings.iter().chain(&self.opens);
+            self.node(path).is_some()
+                || self.behind_link(&there).is_some()
+                || places.any(|area| matches!(area, Area::Path(_)) && area.overlaps(&at))
+        })
     }
 
     /// What tasks named that was laid down since, or that may bring something or open it, as they name it.
@@ -140,7 +151,7 @@ mod tests {
     use super::*;
     use agent::{
         secret::Content,
-        wire::{Answer, Attrs, Exec, PackageTool, Query},
+        wire::{Answer, Attrs, Exec, PackageTool},
     };
 
     fn path(path: &str) -> Area {
