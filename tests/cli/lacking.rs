@@ -266,7 +266,7 @@ fn all_that_is_missing_is_told_at_once() {
     let runs = |at: usize| {
         let (program, folder) =
             ("command: {cmd: \"{{home}}/link/noN\"", "command: {cmd: \"true\", chdir: \"{{home}}/link/noN\"");
-        let task = if at % 2 == 0 { program } else { folder };
+        let task = if at.is_multiple_of(2) { program } else { folder };
         named(&format!("runs {at}"), &format!("{}, touches: [nothing]}}", task.replace('N', &at.to_string())))
     };
     let owned = "copy: {dest: \"{{home}}/x\", content: x, owner: nosuch}";

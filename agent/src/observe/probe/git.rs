@@ -11,6 +11,8 @@ const REMOTE: u32 = 120;
 const LOCAL: u32 = 120;
 /// Files that are told of those that were changed.
 const TOLD: usize = 5;
+/// Ends of a shallow clone that are looked at.
+const SHALLOW: usize = 10_000;
 
 fn git(args: &[&str], env: &[(&str, &str)], timeout_s: u32) -> Output {
     let mut exec = Exec::new(["git"].iter().chain(args).copied());
@@ -69,7 +71,11 @@ pub fn tree(path: &str, branch: &str) -> Output {
     let tag = format!("refs/tags/{branch}");
     if !branch.is_empty() && at(&["rev-parse", "--verify", "--quiet", &tag]).code == 0 {
         let others = format!("--exclude={branch}");
-        line("own-tag", &at(&["rev-list", "--count", &tag, "--not", "--remotes", &others, "--tags"]));
+        // Where a shallow clone ends was fetched, though no ref may say so.
+        let shallow = std::fs::read_to_string(folder.join(".git/shallow")).unwrap_or_default();
+        let mut args = vec!["rev-list", "--count", &tag, "--not", "--remotes", &others, "--tags"];
+        args.extend(shallow.lines().take(SHALLOW));
+        line("own-tag", &at(&args));
     }
     if folder.join(".gitmodules").exists() {
         // `-` is not there, `+` is at another commit, `U` is in conflict.
@@ -188,6 +194,11 @@ mod tests {
         sh(folder.path(), "cd down; git commit -q --allow-empty -m three; git tag -f v1");
         let told = said(&tree(&at("down"), "v1"));
         assert!(told.contains("\nunpushed 0\nown-tag 1\n"), "{told}");
+        // Nor has that of a shallow one, whose only ref it is.
+        sh(folder.path(), "git clone -q --depth 1 --branch v1 file://$PWD/up one");
+        assert!(said(&tree(&at("one"), "v1")).contains("\nunpushed 0\nown-tag 0\n"));
+        sh(folder.path(), "cd one; git commit -q --allow-empty -m two; git tag -f v1");
+        assert!(said(&tree(&at("one"), "v1")).contains("\nunpushed 0\nown-tag 1\n"));
     }
 
     #[test]
