@@ -3,6 +3,7 @@
 mod acl;
 mod brings;
 mod file;
+mod linked;
 mod list;
 mod owned;
 mod packages;
@@ -21,7 +22,10 @@ use agent::{
     secret::Content,
     wire::{Answer, AttributeProbe, Attrs, Kind, Meta, Op, Probe, Query, facts::Login},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 /// The effects of planned changes on one machine.
 #[derive(Debug, Default)]
@@ -87,7 +91,7 @@ impl Overlay {
         for op in ops {
             self.seq += 1;
             self.note_packages(task, op);
-            match op {
+            match &*self.on_real_name(op) {
                 Op::MakeFolder { path, attrs } => {
                     // With those above it that are known to be missing.
                     for (end, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
@@ -166,18 +170,12 @@ impl Overlay {
             self.seq += 1;
             match effect {
                 Effect::Answer(query, answer) => {
-                    self.answers.insert(query.clone(), (answer.clone(), self.seq));
+                    let query = self.by_real_name(query).map_or_else(|_| query.clone(), Cow::into_owned);
+                    self.answers.insert(query, (answer.clone(), self.seq));
                 }
-                Effect::Unknown(area) => self.unknown.push((area.clone(), task.into(), self.seq)),
+                Effect::Unknown(area) => self.unknown.push((self.at_real_name(area), task.into(), self.seq)),
             }
         }
-    }
-
-    /// Everything a task writes is unknown: it could not be planned itself.
-    pub fn add_unknown(&mut self, task: &str, writes: &[Area]) {
-        self.seq += 1;
-        self.brings.extend(writes.iter().cloned());
-        self.unknown.extend(writes.iter().map(|area| (area.clone(), task.to_string(), self.seq)));
     }
 
     fn set(
@@ -234,21 +232,19 @@ impl Overlay {
         Answer::Names(names)
     }
 
-    fn look_or(&self, query: &Query, real: &dyn Fn(&Query) -> Option<Answer>) -> Look {
-        self.look(query, &[]).or_else(|| real(query).map(Look::Known)).unwrap_or(Look::NotAsked)
-    }
-
     /// What the changes so far make of a query; `None` when they do not touch it. `depends` is what a [`Query::Test`] is
     /// declared to depend on.
     pub fn look(&self, query: &Query, depends: &[Area]) -> Option<Look> {
         if self.is_empty() {
             return None;
         }
-        if let Some(link) = self.behind_link(query) {
-            return Some(Look::Unknown(format!(
-                "what is behind {link}, which is made a link, is not known before"
-            )));
-        }
+        let query = &*match self.by_real_name(query) {
+            Ok(query) => query,
+            Err(link) => {
+                let why = format!("what is behind {link}, which is made a link, is not known before");
+                return Some(Look::Unknown(why));
+            }
+        };
         let (known, known_at) = self.known(query);
         let own = areas_of(query);
         let areas = if matches!(query, Query::Test(_)) { depends } else { &own };

@@ -7,7 +7,7 @@ use crate::{
     site::{HostTask, Preparation},
 };
 use agent::wire::{Answer, Op, Query};
-use std::{cell::RefCell, collections::HashMap};
+use std::{borrow::Cow, cell::RefCell, collections::HashMap};
 
 /// What a task sees: answers of its seat under the predictions for its machine.
 pub(super) struct View<'a> {
@@ -37,8 +37,10 @@ impl Lookup for View<'_> {
                 if items::looks_by(self.preparation, query) { "what it says" } else { "its condition" };
             return Look::Unknown(format!("{what} depends on what `{name}` changes"));
         }
-        let known = self.answers.get(query).cloned();
-        known.map_or(Look::NotAsked, |answer| self.overlay.over(query, answer))
+        // What leads nowhere known was looked at above.
+        let query = self.overlay.by_real_name(query).unwrap_or(Cow::Borrowed(query));
+        let known = self.answers.get(&*query).cloned();
+        known.map_or(Look::NotAsked, |answer| self.overlay.over(&query, answer))
     }
 
     fn may_still_come(&self, missing: &[Area]) -> bool {

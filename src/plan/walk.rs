@@ -23,6 +23,7 @@ use crate::{
 };
 use agent::wire::Query;
 use std::{
+    borrow::Cow,
     cell::RefCell,
     collections::{BTreeSet, HashMap},
 };
@@ -111,7 +112,10 @@ impl Walk<'_> {
         let plan = match verdict {
             Verdict::Plan(plan) => plan,
             Verdict::Need(queries) => {
-                self.needs[self.planner.seat_of[at]].extend(queries);
+                let overlay = &self.overlays[self.machine(task)];
+                let asked =
+                    queries.iter().map(|query| overlay.by_real_name(query).unwrap_or(Cow::Borrowed(query)));
+                self.needs[self.planner.seat_of[at]].extend(asked.map(Cow::into_owned));
                 self.open[at] = true;
                 return;
             }

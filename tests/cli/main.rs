@@ -33,6 +33,7 @@ mod keywords;
 mod lacking;
 mod large;
 mod late;
+mod linked;
 mod lints;
 mod moved;
 mod order;
