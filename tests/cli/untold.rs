@@ -266,7 +266,17 @@ fn accounts_that_nothing_makes_are_told_before_anything_is_done() {
             let tasks = format!("{first}    - {{name: makes, {makes}}}\n    - {{name: owned, {owned}}}\n");
             Project::tasks(&tasks).check().exits(10).has(&["owned  [a]"]);
         }
+        // Who makes another one does not make it, nor does who takes it away.
+        for other in
+            ["user: {name: nosuchone}", "group: {name: nosuchone}", "user: {name: daemon, comment: x}"]
+        {
+            let tasks = format!("{first}    - {{name: makes, {other}}}\n    - {{name: owned, {owned}}}\n");
+            Project::tasks(&tasks).check().exits(40).has(&[said, "site.yml:5:"]);
+        }
     }
+    let gone = "    - {name: gone, user: {name: games, state: absent}}\n    \
+                - {name: owned, copy: {dest: \"{{home}}/x\", content: x, owner: games}}\n";
+    Project::tasks(gone).check().exits(40).has(&["there is no user `games`", "site.yml:4:"]);
     let numbers = "    - {name: numbers, copy: {dest: \"{{home}}/x\", content: x, owner: \"64321\", group: \"64321\"}}\n";
     Project::tasks(numbers).go().exits(0);
 }

@@ -10,7 +10,7 @@ use crate::{
     plan::laid::{Named, Seen},
     resource::Effect,
 };
-use agent::wire::{Op, Query};
+use agent::wire::{Answer, Op, Query};
 
 /// Where programs are found.
 const PROGRAMS: [&str; 8] = [
@@ -30,6 +30,10 @@ const PLUGINS: &str = "/.docker/cli-plugins";
 impl Overlay {
     /// Takes note of what a change may bring. `writes`: what its task is declared to write.
     pub(super) fn may_bring_of(&mut self, ops: &[Op], effects: &[Effect], writes: &[Area]) {
+        // Who says which accounts there are by then brings no others, but homes.
+        let tells =
+            |effect: &Effect| matches!(effect, Effect::Answer(Query::User { .. } | Query::Group { .. }, _));
+        let tells_accounts = effects.iter().any(tells);
         for op in ops {
             match op {
                 // Whatever is in the packages.
@@ -41,7 +45,9 @@ impl Overlay {
                     self.brings.extend(writes.iter().filter(|area| **area != Area::Packages).cloned());
                 }
                 Op::Exec { .. } | Op::Job { .. } | Op::Steps(_) | Op::Unpack(_) => {
-                    self.brings.extend(writes.iter().cloned());
+                    let is_told = |area: &Area| tells_accounts && *area == Area::Accounts;
+                    self.brings.extend(writes.iter().filter(|area| !is_told(area)).cloned());
+                    self.brings.extend(effects.iter().filter_map(home));
                 }
                 // What is there may be run, or reached, from then on.
                 Op::SetTree(wish) => self.opens.push(Area::Path(wish.path.clone())),
@@ -125,6 +131,14 @@ impl Overlay {
     }
 }
 
+/// The home of an account that is told.
+fn home(effect: &Effect) -> Option<Area> {
+    match effect {
+        Effect::Answer(Query::User { .. }, Answer::User(Some(user))) => Some(Area::Path(user.home.clone())),
+        _ => None,
+    }
+}
+
 /// Whether a path is among programs, or has them below it.
 fn holds_programs(path: &str) -> bool {
     let overlaps = |folder: &str| path_within(path, folder) || path_within(folder, path);
@@ -151,7 +165,7 @@ mod tests {
     use super::*;
     use agent::{
         secret::Content,
-        wire::{Answer, Attrs, Exec, PackageTool},
+        wire::{Attrs, Exec, PackageTool, User},
     };
 
     fn path(path: &str) -> Area {
@@ -193,6 +207,31 @@ mod tests {
         };
         assert!(after(&[write("/usr/local/bin/x")], &[]).may_bring(&program));
         assert!(!after(&[write("/etc/x")], &[path("/etc/x")]).may_bring(&program));
+    }
+
+    #[test]
+    fn an_account_that_is_made_brings_no_other() {
+        let known = User {
+            name: "app".into(),
+            uid: 1,
+            gid: 1,
+            group: "app".into(),
+            home: "/home/app".into(),
+            shell: "/bin/sh".into(),
+            comment: String::new(),
+            groups: vec![],
+        };
+        let made = Effect::Answer(Query::User { name: "app".into() }, Answer::User(Some(known)));
+        let after = |effects: &[Effect]| {
+            let mut overlay = Overlay::new("root");
+            overlay.add("t", &[run()], effects, &[Area::Accounts], &|_| None);
+            overlay
+        };
+        assert!(!after(std::slice::from_ref(&made)).may_bring(&[Area::Accounts]));
+        assert!(after(std::slice::from_ref(&made)).may_bring(&[path("/home/app")]));
+        assert!(!after(std::slice::from_ref(&made)).may_bring(&[path("/etc/nsswitch.conf")]));
+        // A command that touches accounts may make any.
+        assert!(after(&[]).may_bring(&[Area::Accounts]));
     }
 
     #[test]
