@@ -34,6 +34,7 @@ impl Planner {
         plan: &TaskPlan,
         preparation: &Preparation,
         counts: Counts,
+        may_fail: bool,
     ) -> Option<Node> {
         let unsure = (counts == Counts::Perhaps).then_some(task.name.as_str());
         let changed = counts == Counts::Yes;
@@ -71,6 +72,7 @@ impl Planner {
                 result::Outcome {
                     changed,
                     unsure,
+                    may_fail: may_fail.then_some(task.name.as_str()),
                     job,
                     predicted: prints.then_some(task.name.as_str()),
                     found,
@@ -79,6 +81,13 @@ impl Planner {
             }
         };
         Some(result::node(&outcome))
+    }
+
+    /// Whether its `failed_when` holds in no case.
+    pub(super) fn never_fails(&self, task: &HostTask, registered: &Registered) -> bool {
+        let nothing = result::node(&result::Outcome { predicted: Some(&task.name), ..Default::default() });
+        let judgement = self.host.judge(task.id, registered, &nothing);
+        judgement.is_ok_and(|judgement| judgement.failed == Some(Truth::False))
     }
 
     /// What a task's conditions make of what is known; `None` while nothing is.
@@ -93,7 +102,7 @@ impl Planner {
     ) -> Option<Judged> {
         let result = match plan {
             TaskPlan::Skipped { .. } | TaskPlan::Deferred { .. } => return None,
-            _ => self.result(task, view, plan, preparation, counts),
+            _ => self.result(task, view, plan, preparation, counts, false),
         };
         let result = result?;
         let is_over = matches!(plan, TaskPlan::Unchanged { .. });

@@ -22,6 +22,8 @@ pub struct Outcome<'a> {
     /// Whether it changed something is not known before it has run: the task's name.
     pub unsure: Option<&'a str>,
     pub failed: bool,
+    /// Whether it fails is not known before it has run, and others go on where it does: the task's name.
+    pub may_fail: Option<&'a str>,
     pub skipped: bool,
     pub output: Option<&'a Output>,
     /// The job that it started.
@@ -45,7 +47,11 @@ pub fn node(outcome: &Outcome) -> Node {
         None => Value::Bool(outcome.changed),
     };
     put("changed", changed, false);
-    put("failed", Value::Bool(outcome.failed), false);
+    let failed = match outcome.may_fail {
+        Some(task) => Value::Unknown(Arc::from(format!("whether `{task}` fails"))),
+        None => Value::Bool(outcome.failed),
+    };
+    put("failed", failed, false);
     put("skipped", Value::Bool(outcome.skipped), false);
     if let Some(output) = outcome.output {
         put("finished", Value::Bool(output.code != STILL_RUNNING), false);

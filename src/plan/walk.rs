@@ -354,7 +354,11 @@ impl Walk<'_> {
         let view = self.view(task, &behind);
         let result = match task.register {
             // What those before it do is not known yet: it may turn out otherwise.
-            Some(_) if !self.open[at] => self.planner.result(task, &view, &plan, preparation, counts),
+            Some(_) if !self.open[at] => {
+                let may_fail = (task.ignore_errors || self.is_saved(task))
+                    && !self.planner.never_fails(task, &self.registered);
+                self.planner.result(task, &view, &plan, preparation, counts, may_fail)
+            }
             _ => None,
         };
         let (also_known_as, said) = (items::also_known(preparation, &view), items::said(preparation, &view));

@@ -195,6 +195,27 @@ fn who_reads_a_result_waits_for_it_and_is_blocked_with_it() {
         .has(&["t0 -> t1 [label=\"result `r`\"]"]);
     project.go().exits(0).row("a 0 4 0 0 0 0 1 ignored");
     assert_eq!(project.read("h/a/by-template"), "failed with 3\n");
+    // A check says of all of them that nobody knows yet, whether or not they are done when it fails.
+    let unless_failed =
+        format!("{probe}{}{}", reader("fails", "when: r.failed"), reader("fares", "when: not r.failed"));
+    let project = Project::tasks(&unless_failed);
+    let why = "whether `probe` fails";
+    project.check().exits(10).has(&["> probe", "? fails", "? fares", why]);
+    project.run(&["plan", "inventory.yml", "-o", "it.plan"]).exits(10);
+    project.run(&["apply", "it.plan", "--yes"]).exits(0).row("a 0 1 1 0 0 0 1 ignored");
+    assert!(project.has("h/a/fails") && !project.has("h/a/fares"));
+    // What never counts as a failure is no riddle.
+    let never = unless_failed.replace("ignore_errors: true", "ignore_errors: true, failed_when: false");
+    Project::tasks(&never).check().exits(10).has(&["~ fares"]).lacks(&["fails  [a]", why]);
+    // Nor is what a rescue may come to, outside of its block.
+    let block = format!(
+        "    - block:\n    {}      rescue:\n        - {{name: rescues, debug: {{msg: x}}}}\n{}",
+        probe.replace(", ignore_errors: true", ""),
+        reader("behind", "when: r.failed")
+    );
+    let project = Project::tasks(&block);
+    project.check().exits(10).has(&["? behind", why]);
+    project.go().exits(0).has(&["changed behind"]);
     // The same, not ignored: what reads the result does not run on what was predicted of it.
     let tasks = [
         &probe.replace(", ignore_errors: true", ""),

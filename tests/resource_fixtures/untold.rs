@@ -46,6 +46,8 @@ fn what_is_not_known_before_is_documented() {
         "whether something is there to be removed",
         "the access control list or an extended attribute",
         "the mode of a file",
+        "what is behind a link to a place past `..`",
+        "whether a task failed",
         "a condition of its own",
     ];
     for other in others {
