@@ -234,9 +234,37 @@ fn tells_a_secret(vars: &str, project: &Project, reporter: &Reporter) -> bool {
     let Ok(parsed) = extra_vars(&[vars.to_owned()], &Disk { passwords: project.passwords() }) else {
         return true;
     };
-    let is_password = |name: &str| name.starts_with("ansible_") && name.contains("pass");
     reporter.hides(vars)
-        || parsed.iter().any(|(name, node)| is_password(name) || hides_any(&node.to_json(), reporter))
+        || parsed.iter().any(|(name, node)| {
+            let json = node.to_json();
+            names_a_secret(name, &json) || hides_any(&json, reporter)
+        })
+}
+
+/// Whether a variable, or a field of one, has the name of a secret: nobody needs to have declared it. What is no text, and what leads to a
+/// secret, is none.
+fn names_a_secret(name: &str, value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Array(items) => items.iter().any(|item| names_a_secret(name, item)),
+        serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| names_a_secret(name, value)),
+        serde_json::Value::Bool(_) | serde_json::Value::Null => false,
+        _ => is_name_of_a_secret(name),
+    }
+}
+
+fn is_name_of_a_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    if name.starts_with("ansible_") && name.contains("pass") {
+        return true;
+    }
+    let words: Vec<&str> = name.split(['_', '-', '.']).collect();
+    let last = words[words.len() - 1];
+    let leads_to_it = ["file", "path", "name", "id", "length", "age", "url", "host", "port"];
+    let is_open = words.iter().any(|word| ["public", "pub"].contains(word));
+    !is_open
+        && !leads_to_it.contains(&last)
+        && (words.len() > 1 && last == "key"
+            || ["password", "passwd", "passphrase", "secret", "token"].iter().any(|word| name.contains(word)))
 }
 
 fn hides_any(json: &serde_json::Value, reporter: &Reporter) -> bool {
@@ -270,5 +298,33 @@ fn failure(causes: Vec<String>) -> Failure {
         excerpt: None,
         output: vec![],
         more: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_secret_is_known_by_its_name() {
+        for name in [
+            "admin_password",
+            "DB_PASSWD",
+            "ansible_become_pass",
+            "token",
+            "api-token",
+            "client_secret",
+            "api_key",
+            "private_key",
+        ] {
+            assert!(names_a_secret(name, &json!("x")), "{name}");
+            assert!(names_a_secret("app", &json!({"list": [{ name: 12 }]})), "{name}");
+        }
+        for name in ["public_key", "ssh_pub_key", "key", "key_name", "monkey", "password_file", "secret_id"] {
+            assert!(!names_a_secret(name, &json!("x")), "{name}");
+        }
+        // A switch is none.
+        assert!(!names_a_secret("rotate_token", &json!(true)));
     }
 }

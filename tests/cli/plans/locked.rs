@@ -86,7 +86,12 @@ fn no_secret_is_in_a_plan_and_one_that_changed_is_seen() {
     // However it is written, and however short a password is.
     let (first, rest) = vault.split_at(1);
     let escaped = format!("{{\"x\": \"\\u{:04x}{rest}\"}}", u32::from(first.chars().next().unwrap()));
-    for vars in [escaped.as_str(), "{\"ansible_become_password\": \"ab\"}"] {
+    for vars in [
+        escaped.as_str(),
+        "{\"ansible_become_password\": \"ab\"}",
+        "admin_password=ab",
+        "{app: {api_key: ab}}",
+    ] {
         plan(&[&["-e", vars], &flag[..]].concat())
             .exits(20)
             .has(&["the plan is not saved", "holds a secret"]);
