@@ -102,6 +102,7 @@ impl Graph {
         if self.format == Format::Text {
             text += &match critical {
                 Some(critical) => format!("\n{}", critical.text()),
+                None if story.check => "\na check does nothing: there is no critical path\n".into(),
                 None => format!("\nno task had anything to do on {}: there is no critical path\n", host.name),
             };
         }

@@ -21,7 +21,7 @@ svg { background: var(--back); font: 12px system-ui, -apple-system, 'Segoe UI', 
 .a path { fill: none; stroke: var(--line); stroke-width: 1.2; } .a path.reach { stroke: transparent; stroke-width: 9; } marker path { fill: var(--line); }
 .dashed { stroke-dasharray: 6 3; } .dotted { stroke-dasharray: 1.5 3; }
 .hot rect { stroke: var(--hot); stroke-width: 2; } .a.hot path:not(.reach) { stroke: var(--hot); stroke-width: 2.4; } marker.hot path { fill: var(--hot); }
-.n .mark { stroke: none; fill: var(--edge); } .s-changed .mark { fill: var(--changed); } .s-failed .mark, .s-blocked .mark { fill: var(--failed); } .s-ok .mark { fill: var(--ok); }
+.n .mark { stroke: none; fill: var(--edge); } .s-changed .mark, .s-would-change .mark { fill: var(--changed); } .s-failed .mark, .s-blocked .mark { fill: var(--failed); } .s-ok .mark { fill: var(--ok); }
 ";
 
 /// A file of its own.
@@ -94,7 +94,7 @@ fn drawn(picture: &Picture, title: &str, style: &str) -> String {
         let (x, y, width) = (placed.x, placed.y, placed.width);
         let mut class = String::from("n");
         if let Some(status) = task.status {
-            let _ = write!(class, " s-{status}");
+            let _ = write!(class, " s-{}", status.replace(' ', "-"));
         }
         if task.critical {
             class += " hot";

@@ -97,7 +97,7 @@ pub fn picture(host: &Host, critical: Option<&Critical>) -> Picture {
         let took =
             host.began.get(&at).zip(ended).map(|(began, ended)| duration(ended.at.saturating_sub(*began)));
         let status = ended.map(|ended| match ended.status {
-            Status::WouldChange => "changed",
+            Status::WouldChange => "would change",
             status => word(status),
         });
         Drawn { name: task.name.clone(), status, took, critical: chain.contains(&at) }

@@ -342,6 +342,10 @@ fn a_page_comes_of_every_run_and_a_kept_one_has_a_critical_path() {
         .run(&["graph", "inventory.yml", "--run", "last"])
         .exits(20)
         .has(&["no run of inventory.yml is kept"]);
+    // A check has changed nothing.
+    project.check().exits(10);
+    let graph = project.run(&["graph", "inventory.yml", "--run", "last"]);
+    graph.exits(0).has(&["first  [would change", "a check does nothing"]).lacks(&["[changed"]);
     project.go().exits(0);
     let graph = project.run(&["graph", "inventory.yml", "--run", "last"]);
     graph.exits(0).has(&[
