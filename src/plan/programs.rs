@@ -1,9 +1,9 @@
 //! What a command needs before it can run: its program and its folder. One that is missing is told before anything is done.
 
-use super::{links::Links, view::View, walk::Walk};
+use super::{Counts, links::Links, pass::counts_by_type, view::View, walk::Walk};
 use crate::{
     graph::{Node, Why},
-    model::{Area, Footprint},
+    model::{Area, Footprint, TaskId},
     resource::{Fault, Look, Lookup, Prepared, program_of, with_program},
     site::{HostTask, Preparation},
 };
@@ -72,6 +72,11 @@ impl ProgramThere {
 }
 
 impl Walk<'_> {
+    /// Whether what only looks, or checks, may come out otherwise when those before it are done.
+    pub(super) fn may_differ(&self, task: &HostTask, before: &[TaskId]) -> bool {
+        !before.is_empty() && counts_by_type(&self.preparations[task.id.0 as usize]) == Counts::No
+    }
+
     pub(super) fn program_there(&self, task: &HostTask) -> ProgramThere {
         let at = task.id.0 as usize;
         let Preparation::Ready(prepared) = &self.preparations[at] else { return Default::default() };

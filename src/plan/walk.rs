@@ -86,15 +86,13 @@ impl Walk<'_> {
         let mut before = self.graph.before(id).filter(|(_, why)| why.may_show());
         self.open[at] = before.any(|(before, _)| self.open[before.0 as usize]);
         let program = self.program_there(task);
-        let on_host = |before: TaskId, why: &Why| {
-            why.may_show()
-                && !matches!(why, Why::Result(_))
-                && !program.is_why(why, &self.nodes[before.0 as usize])
-        };
+        let others = |before: TaskId, why: &Why| !program.is_why(why, &self.nodes[before.0 as usize]);
+        let on_host =
+            |before, why: &Why| why.may_show() && !matches!(why, Why::Result(_)) && others(before, why);
         let (all, on_host) = (self.behind(id, |_, why| why.may_show()), self.behind(id, on_host));
-        let footprint = &self.nodes[at].footprint;
-        let areas = footprint.reads.iter().chain(&footprint.writes);
-        let areas = areas.filter(|area| !program.is_at(area)).cloned().collect();
+        let own = &self.nodes[at].footprint;
+        let areas =
+            own.reads.iter().chain(&own.writes).filter(|area| !program.is_at(area)).cloned().collect();
         let behind = Behind { all, on_host, areas, lets_come: self.lets_come(task) };
         if self.any_register
             && let Err(failure) = self.prepare_again(task)
@@ -280,6 +278,9 @@ impl Walk<'_> {
             {
                 deferred(fault.message)
             }
+            Err(Fault { message: why, .. }) if self.may_differ(task, &behind.all) => {
+                Verdict::Plan(TaskPlan::Deferred { why, after: behind.all.clone() })
+            }
             Err(fault) => Verdict::Wrong(task_failure(task, &fault)),
             Ok(Outcome::NotYet(why)) if behind.on_host.is_empty() && !behind.lets_come => {
                 Verdict::Wrong(task_failure(task, &Fault::new(why)))
@@ -334,7 +335,11 @@ impl Walk<'_> {
         let Some(judged) = judged else { return Ok(Some((plan, counts))) };
         let is_lenient = || {
             // It may come out otherwise when it runs, or such an end is no failure.
-            task.tries.is_some() || task.ignore_errors || self.is_saved(task) || !behind.on_host.is_empty()
+            task.tries.is_some()
+                || task.ignore_errors
+                || self.is_saved(task)
+                || !behind.on_host.is_empty()
+                || self.may_differ(task, &behind.all)
         };
         let why = match judged.failed {
             Some(_) if self.open[at] => return Ok(None),

@@ -364,4 +364,12 @@ fn what_looks_with_a_program_that_is_there_is_looked_at() {
         project.go().exits(0);
         assert_eq!(project.read("h/a/x"), said);
     }
+    // What it comes to may be otherwise by then, so that it is no error yet; nor is what a check makes of it.
+    let fails = "command: {cmd: \"ls {{home}}/came\", changes: false, touches: [nothing]}";
+    project("", fails).check().exits(10).has(&["? looks"]);
+    project("", fails).go().exits(0);
+    let checks = "    - {name: checks, assert: {that: eq r.rc 7}}\n";
+    let asked = project("", "command: {cmd: echo, changes: false, touches: [nothing]}");
+    asked.write("site.yml", &(asked.read("site.yml") + checks));
+    asked.check().exits(10).has(&["? checks"]);
 }
