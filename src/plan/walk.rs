@@ -23,7 +23,6 @@ use crate::{
 };
 use agent::wire::Query;
 use std::{
-    borrow::Cow,
     cell::RefCell,
     collections::{BTreeSet, HashMap},
 };
@@ -110,10 +109,8 @@ impl Walk<'_> {
         let plan = match verdict {
             Verdict::Plan(plan) => plan,
             Verdict::Need(queries) => {
-                let overlay = &self.overlays[self.machine(task)];
-                let asked =
-                    queries.iter().map(|query| overlay.by_real_name(query).unwrap_or(Cow::Borrowed(query)));
-                self.needs[self.planner.seat_of[at]].extend(asked.map(Cow::into_owned));
+                let asked = self.overlays[self.machine(task)].asked(queries);
+                self.needs[self.planner.seat_of[at]].extend(asked);
                 self.open[at] = true;
                 return;
             }

@@ -271,7 +271,8 @@ pub fn tree(folder: &Path) -> Tree {
     let Ok(entries) = fs::read_dir(folder) else { return found };
     for entry in entries {
         let path = entry.unwrap().path();
-        let meta = path.symlink_metadata().unwrap();
+        // Of what goes meanwhile there is nothing to tell.
+        let Ok(meta) = path.symlink_metadata() else { continue };
         let bytes = if meta.is_dir() {
             found.extend(tree(&path));
             vec![]

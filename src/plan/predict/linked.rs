@@ -76,6 +76,12 @@ impl Overlay {
         Ok(Cow::Owned(query))
     }
 
+    /// The same of those that are to be asked.
+    pub fn asked(&self, queries: Vec<Query>) -> Vec<Query> {
+        let real = |query: &Query| self.by_real_name(query).map(Cow::into_owned).ok();
+        queries.into_iter().map(|query| real(&query).unwrap_or(query)).collect()
+    }
+
     /// An op on a file, where that is known, by the file's own name.
     pub(super) fn on_real_name<'o>(&self, op: &'o Op) -> Cow<'o, Op> {
         let (Op::MakeFolder { path, .. }
