@@ -3,9 +3,18 @@
 use super::{Counts, TaskPlan, pass::counts_by_type};
 use crate::{
     graph::{TaskGraph, Why},
-    model::TaskId,
+    model::{Area, TaskId},
     site::Preparation,
 };
+
+/// The changes that a task depends on.
+pub(super) struct Behind {
+    pub all: Vec<TaskId>,
+    /// But for those of which it only reads the result, which is nothing that a host could be asked for.
+    pub on_host: Vec<TaskId>,
+    pub areas: Vec<Area>,
+    pub lets_come: bool,
+}
 
 /// The tasks that change something and that this one depends on, by a reason that matters, nearest first; through unchanged ones as
 /// well.

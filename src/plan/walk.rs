@@ -2,7 +2,7 @@
 
 use super::{
     Counts, Planner, TaskPlan,
-    behind::behind,
+    behind::{Behind, behind},
     failure::task_failure,
     items,
     laid::Laid,
@@ -56,15 +56,6 @@ pub(super) struct Walk<'a> {
     /// Whether the tasks that read results are what they were in the last pass.
     pub settled: bool,
     pub faults: Vec<(TaskId, Failure)>,
-}
-
-/// The changes that a task depends on.
-struct Behind {
-    all: Vec<TaskId>,
-    /// But for those of which it only reads the result, which is nothing that a host could be asked for.
-    on_host: Vec<TaskId>,
-    areas: Vec<Area>,
-    lets_come: bool,
 }
 
 /// What planning one task comes to.
