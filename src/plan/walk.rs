@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::Failure,
     graph::{Node as GraphNode, TaskGraph, Why},
-    model::{Address, Area, Part, TaskId},
+    model::{Address, Part, TaskId},
     resource::{Fault, Outcome},
     site::{HostTask, OnceKey, Preparation, Registered},
     yaml::{Map, Node},
