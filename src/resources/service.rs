@@ -41,8 +41,9 @@ pub struct Spec {
     /// Default: as it is.
     state: Option<Wanted>,
     /// Whether it starts at boot. A unit without an install section (`static`) stays as it is; one whose section only names others (`Also=`)
-    /// is enabled when these are. A unit file that was linked into `/etc/systemd/system` stays linked when it is disabled. What is enabled
-    /// until the next boot alone counts as neither. Default: as it is.
+    /// is enabled when these are (of a user's, it stays as it is). A unit file that was linked into `/etc/systemd/system`, or into a user's
+    /// `~/.config/systemd/user`, stays linked when it is disabled. What is enabled until the next boot alone counts as neither. Default: as
+    /// it is.
     enabled: Option<bool>,
     /// `true`: nothing can start it, by hand, at boot or as what another unit needs, until `false` says that it may. It goes on running
     /// unless `state: stopped` stands beside it. The unit need not be there yet, so that a package does not start it.

@@ -35,7 +35,7 @@ pub enum Probe {
     /// boot, also `Installs=yes|no` (enabling it makes links to it), `Also=OTHER STATE` for each that is enabled along, `Link=PATH` (where its
     /// file is that was linked to), and `SysV=STATE` of a script of System V.
     UnitState { unit: String },
-    /// The same of a unit of the manager of whoever asks (`systemctl --user`), and lines `Uid=NUMBER` and `Home=PATH`, also where no such manager answers.
+    /// The same of a unit of the manager of whoever asks (`systemctl --user`), and lines `Uid=NUMBER` and `Home=PATH`, also where no such manager answers, and `Link=PATH`.
     UserUnit { unit: String },
     /// The machine itself. See [`MachineProbe`].
     Machine(MachineProbe),

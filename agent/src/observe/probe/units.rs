@@ -20,8 +20,8 @@ pub fn state(unit: &str) -> Output {
     let text = String::from_utf8_lossy(shown.stdout.bytes()).into_owned();
     let word = text.lines().find_map(|line| line.strip_prefix("UnitFileState=")).unwrap_or_default();
     let more = match word {
-        "linked" | "linked-runtime" | "indirect" => install(unit) + &link(unit),
-        "enabled" | "enabled-runtime" => link(unit),
+        "linked" | "linked-runtime" | "indirect" => install(unit) + &link(FOLDER, unit),
+        "enabled" | "enabled-runtime" => link(FOLDER, unit),
         "generated" => sysv(unit),
         _ => String::new(),
     };
@@ -31,7 +31,7 @@ pub fn state(unit: &str) -> Output {
     shown
 }
 
-/// The same of a unit of the manager of whoever asks, and who that is.
+/// The same, but for others that are enabled along, of a unit of the manager of whoever asks; and who that is.
 pub fn of_a_user(unit: &str) -> Output {
     let uid = rustix::process::geteuid().as_raw();
     let mut exec = Exec::new(["systemctl", "--user", "show", "-p", FIELDS, "--", unit]);
@@ -40,7 +40,8 @@ pub fn of_a_user(unit: &str) -> Output {
     exec.timeout_s = LATER.as_secs() as u32;
     let said = child::output_or_code(child::run(&exec, &mut |_| {}), false);
     let home = std::env::var("HOME").unwrap_or_default();
-    let told = [said.stdout.bytes(), format!("Uid={uid}\nHome={home}\n").as_bytes()].concat();
+    let link = link(&format!("{home}/.config/systemd/user"), unit);
+    let told = [said.stdout.bytes(), format!("Uid={uid}\nHome={home}\n{link}").as_bytes()].concat();
     Output { stdout: Content::new(told, false), ..said }
 }
 
@@ -88,9 +89,9 @@ fn read_install(unit: &str, text: &str) -> (bool, Vec<String>) {
     (installs && (default_instance || !is_template), also)
 }
 
-/// Where the unit's file is, when it was linked into the administrator's folder: disabling the unit takes that link away too.
-fn link(unit: &str) -> String {
-    let Ok(target) = fs::read_link(Path::new(FOLDER).join(unit)) else { return String::new() };
+/// Where the unit's file is, when it was linked into that folder: disabling the unit takes that link away too.
+fn link(folder: &str, unit: &str) -> String {
+    let Ok(target) = fs::read_link(Path::new(folder).join(unit)) else { return String::new() };
     let is_linked = target.is_absolute() && target.file_name().is_some_and(|name| name == unit);
     let packaged = ["/lib/systemd", "/usr/lib/systemd", "/usr/local/lib/systemd", "/run/systemd"];
     match target.to_str() {
@@ -111,6 +112,22 @@ fn sysv(unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_was_linked_into_the_folder_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display().to_string();
+        for (unit, target, told) in [
+            ("a.service", "/srv/a/a.service", "Link=/srv/a/a.service\n"),
+            ("alias.service", "/srv/a/a.service", ""),
+            ("b.service", "/usr/lib/systemd/user/b.service", ""),
+            ("c.service", "c.service", ""),
+        ] {
+            std::os::unix::fs::symlink(target, folder.path().join(unit)).unwrap();
+            assert_eq!(link(&path, unit), told, "{unit}");
+        }
+        assert_eq!(link(&path, "none.service"), "");
+    }
 
     #[test]
     fn what_an_install_section_does_is_read() {
