@@ -25,6 +25,8 @@ const PARTS: [&str; 7] = ["block:", "cron:", "docker_login:", "hosts:", "limit:"
 pub struct Written {
     pub path: String,
     pub lines: Vec<Line>,
+    /// The parameters that made them.
+    pub made_of: Vec<String>,
     /// The task has a part in it: the file holds other lines too.
     pub is_part: bool,
 }
@@ -99,7 +101,7 @@ impl HostTasks {
             let text = traced.parameters.iter().find(text).filter(|p| p.made.text.is_some());
             let Some((path, text)) = path.zip(text) else { return vec![] };
             let is_part = is_part.unwrap_or(text.name != "content");
-            return vec![Written { path, lines: lines_of(text), is_part }];
+            return vec![Written { path, lines: lines_of(text), made_of: vec![text.name.clone()], is_part }];
         }
         let is_part = is_part.unwrap_or_default();
         let kind = self.shared.type_of(task);
@@ -115,7 +117,7 @@ impl HostTasks {
         for (path, text) in texts {
             let own: Vec<String> = split(&text);
             let lines = own.iter().map(|line| Line { text: line.clone(), reads: vec![] }).collect();
-            files.push((own, Written { path, lines, is_part }));
+            files.push((own, Written { path, lines, made_of: vec![], is_part }));
         }
         let mut changes: HashMap<Change, Option<Vec<Vec<usize>>>> = HashMap::new();
         for parameter in &traced.parameters {
@@ -126,6 +128,7 @@ impl HostTasks {
                 // A text of its own: its lines are those that are like them.
                 let text = parameter.made.text.as_deref().map(split).unwrap_or_default();
                 for (own, file) in &mut files {
+                    file.made_of.push(parameter.name.clone());
                     for (old, new) in alike(&text, own) {
                         let Line { text, reads } = &known[old];
                         file.lines[new].text.clone_from(text);
@@ -165,6 +168,9 @@ impl HostTasks {
                 let other = others.get(at).map(|(_, text)| split(text)).unwrap_or_default();
                 let kept = alike(&told_apart(own), &told_apart(&other));
                 let kept: Vec<usize> = kept.into_iter().map(|(own, _)| own).collect();
+                if kept.len() < own.len() {
+                    file.made_of.push(parameter.name.clone());
+                }
                 let staying: Vec<&Vec<usize>> = around.iter().filter_map(|kept| kept.get(at)).collect();
                 for (at, line) in file.lines.iter_mut().enumerate() {
                     let stays = |kept: &&Vec<usize>| kept.contains(&at);

@@ -1,6 +1,6 @@
 //! An explanation for people.
 
-use super::{Condition, Edge, Explanation, FileWhy, From, Of, Outcome, ServiceWhy, TaskWhy};
+use super::{Condition, Edge, Explanation, FileWhy, From, Of, Outcome, ParameterWhy, ServiceWhy, TaskWhy};
 use crate::{
     event::Finding,
     report::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, diff_lines, paint},
@@ -84,12 +84,7 @@ impl Page<'_> {
         for by in &task.notified_by {
             let _ = writeln!(out, "  notified by `{by}` when that changes something");
         }
-        self.conditions("when", &task.conditions, out);
-        self.conditions("loop over", &task.loops, out);
-        for parameter in &task.parameters {
-            let _ = writeln!(out, "  {}: {}", parameter.name, parameter.value);
-            self.from(&parameter.from, 6, out);
-        }
+        self.decided(&task.conditions, &task.loops, &task.parameters, out);
         for path in &task.writes {
             let _ = writeln!(
                 out,
@@ -160,6 +155,21 @@ impl Page<'_> {
         let _ = writeln!(out, "    {} {}", paint("hint:", CYAN, self.color), finding.hint);
     }
 
+    fn decided(
+        &self,
+        when: &[Condition],
+        loops: &[Condition],
+        parameters: &[ParameterWhy],
+        out: &mut String,
+    ) {
+        self.conditions("when", when, out);
+        self.conditions("loop over", loops, out);
+        for parameter in parameters {
+            let _ = writeln!(out, "  {}: {}", parameter.name, parameter.value);
+            self.from(&parameter.from, 6, out);
+        }
+    }
+
     fn conditions(&self, what: &str, conditions: &[Condition], out: &mut String) {
         for condition in conditions {
             let value = condition.value.as_ref().map_or_else(String::new, |value| format!("  is {value}"));
@@ -190,6 +200,12 @@ impl Page<'_> {
             file.total == 0 || file.lines.iter().all(|line| !line.changes),
             out,
         );
+        match (file.asked, file.fate) {
+            (None, _) => self.decided(&file.conditions, &file.loops, &file.parameters, out),
+            // Of one line it matters whether it comes to that at all.
+            (Some(_), "runs") => {}
+            (Some(_), _) => self.decided(&file.conditions, &file.loops, &[], out),
+        }
         if file.total == 0 {
             let _ = writeln!(
                 out,

@@ -116,6 +116,10 @@ pub struct FileWhy {
     pub total: usize,
     /// The file holds lines of others too.
     pub is_part: bool,
+    pub conditions: Vec<Condition>,
+    pub loops: Vec<Condition>,
+    /// Those that say where the file is and how it is there: not those that its lines are made of.
+    pub parameters: Vec<ParameterWhy>,
     /// The line that was asked for, of the whole file.
     #[serde(skip)]
     pub asked: Option<usize>,
@@ -294,6 +298,13 @@ fn parameter(parameter: &Parameter) -> ParameterWhy {
     ParameterWhy { name, place, value, from: of(&parameter.made.reads) }
 }
 
+/// The parameters that variables made, apart from those that made the lines of what it writes.
+fn parameters(traced: &Traced, written: &[Written]) -> Vec<ParameterWhy> {
+    let in_lines = |p: &&Parameter| written.iter().any(|file| file.made_of.contains(&p.name));
+    let made = traced.parameters.iter().filter(|p| !p.made.reads.is_empty());
+    made.filter(|p| !in_lines(p)).map(parameter).collect()
+}
+
 /// Why a task is as it is. `written`: the files that it writes.
 pub(super) fn task(
     tasks: &HostTasks,
@@ -316,7 +327,7 @@ pub(super) fn task(
         because,
         conditions: traced.conditions.iter().map(condition).collect(),
         loops: traced.loops.iter().map(condition).collect(),
-        parameters: traced.parameters.iter().filter(|p| !p.made.reads.is_empty()).map(parameter).collect(),
+        parameters: parameters(traced, &[]),
         writes: written.iter().map(|file| file.path.clone()).collect(),
         notified_by: {
             let by = tasks.tasks().iter().filter(|other| other.notify.contains(&id));
@@ -341,6 +352,7 @@ pub(super) fn file(
     line: Option<usize>,
 ) -> Result<FileWhy, Diagnostic> {
     let task = &tasks.tasks()[id.0 as usize];
+    let parameters = parameters(traced, written);
     let written = written.iter().find(|written| written.path == path);
     let is_part = written.is_some_and(|written| written.is_part);
     let lines = written.map(|written| &written.lines[..]).unwrap_or_default();
@@ -371,6 +383,9 @@ pub(super) fn file(
         because,
         total,
         is_part,
+        conditions: traced.conditions.iter().map(condition).collect(),
+        loops: traced.loops.iter().map(condition).collect(),
+        parameters,
         asked: line,
         lines: lines.iter().enumerate().map(shown).filter(wanted).collect(),
     })

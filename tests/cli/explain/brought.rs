@@ -211,7 +211,7 @@ fn every_line_made_of_what_was_set_names_the_variable() {
             let place = at(copy);
             move |from: &From| from.of == Of::Variable && from.variable == name && from.place == place
         };
-        let [gone, come] = changed(&before["/srv/conf"], &after["/srv/conf"]);
+        let [gone, come] = changed(&before["/srv/conf"].text, &after["/srv/conf"].text);
         lines += gone.len() + come.len();
         wrong.extend(unnamed(&said, "/srv/conf", &gone, &is_it(&copy), name));
         wrong.extend(unnamed(&now, "/srv/conf", &come, &is_it(&other), name));

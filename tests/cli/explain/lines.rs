@@ -1,6 +1,7 @@
 //! The lines of files.
 
 use super::{below, explain, project};
+use crate::project::Project;
 
 #[test]
 fn each_line_of_a_file_names_what_made_it() {
@@ -54,6 +55,64 @@ fn each_line_of_a_file_names_what_made_it() {
         below(&motd.exits(0).out, "to app.example.org"),
         ["motd group_vars/all/vars.yml:4 a text of 2 lines", &format!("<- {domain}"), zone]
     );
+}
+
+/// Where a file is, how, and whether at all, is asked of its path as of its task.
+#[test]
+fn a_path_names_what_decides_about_its_file() {
+    let site = "\
+- hosts: all
+  vars: {sub: one, m: \"0640\", flag: true, word: hello}
+  tasks:
+    - name: conf
+      when: flag
+      copy: {dest: \"{{home}}/{{sub}}.conf\", mode: \"{{m}}\", content: \"{{word}}\\nend\\n\"}
+    - name: each
+      loop: \"{{folders}}\"
+      file: {path: \"{{home}}/{{item.name}}\", state: directory, mode: \"{{item.mode}}\"}
+    - name: env
+      env_file: {path: \"{{home}}/{{sub}}.env\", values: {WORD: \"{{word}}\"}, mode: \"{{m}}\"}
+";
+    let folders = "folders: [{name: logs, mode: \"0755\"}, {name: data, mode: \"0700\"}]\n";
+    let project = Project::local(&["a"], site);
+    project.write("group_vars/all.yml", folders);
+    let path = |name: &str| project.home("a").join(name).display().to_string();
+    let explain = |what: &str, more: &[&str]| {
+        project.run(&[&["explain", "inventory.yml", "--offline", "a", what], more].concat())
+    };
+    let conf = explain(&path("one.conf"), &[]);
+    let text = &conf.exits(0).out;
+    assert_eq!(below(text, "when flag  is true")[0], "flag site.yml:2 true");
+    assert!(below(text, "  dest: ").contains(&"sub site.yml:2 \"one\"".into()), "{text}");
+    assert_eq!(below(text, "  mode: 0640"), ["m site.yml:2 \"0640\""]);
+    assert_eq!(below(text, "  1  hello"), ["word site.yml:2 \"hello\""]);
+    // What its lines are made of is said of those.
+    conf.lacks(&["content:"]);
+    let env = explain(&path("one.env"), &[]);
+    assert_eq!(below(&env.exits(0).out, "  mode: 0640"), ["m site.yml:2 \"0640\""]);
+    env.has(&["  path: ", "WORD='hello'"]).lacks(&["values", "when"]);
+    let data = explain(&path("data"), &[]);
+    let text = &data.exits(0).out;
+    let item = "folders group_vars/all.yml:1 a list of 2";
+    assert_eq!(below(text, "loop over {{folders}}")[0], item);
+    assert!(below(text, "mode: 0700")[0].starts_with("item.mode "), "{text}");
+    // One line is asked for: what made that.
+    let line = explain(&format!("{}:1", path("one.conf")), &[]);
+    line.exits(0).has(&["word"]).lacks(&["flag", "mode:", "sub"]);
+
+    project.write("site.yml", &site.replace("flag: true", "flag: false"));
+    for what in [path("one.conf"), format!("{}:1", path("one.conf"))] {
+        let out = explain(&what, &[]);
+        out.exits(0).has(&["skipped: flag"]);
+        assert_eq!(below(&out.out, "when flag  is false")[0], "flag site.yml:2 false");
+    }
+    let said = explain(&path("one.conf"), &["--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said.exits(0).out).unwrap();
+    let file = &said["files"][0];
+    assert_eq!(file["conditions"][0]["from"][0]["place"], "site.yml:2");
+    let names = file["parameters"].as_array().unwrap().iter().map(|parameter| &parameter["name"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["dest", "mode"]);
+    assert_eq!(file["loops"], serde_json::json!([]));
 }
 
 #[test]

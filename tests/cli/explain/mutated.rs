@@ -2,11 +2,11 @@
 
 use agent::{
     secret::{Content, Secret},
-    wire::{Answer, Facts, Op, Output, Probe, Query},
+    wire::{Answer, Attrs, Facts, Op, Output, Probe, Query},
 };
 use lustores_provision::{
     cli::{
-        explain::{Explanation, From},
+        explain::{Condition, Explanation, From, ParameterWhy},
         files::Disk,
         programs::run,
     },
@@ -116,8 +116,15 @@ impl Files for Kept {
     }
 }
 
-/// Path to text, for a host: as its tasks write them.
-pub type Texts = BTreeMap<String, String>;
+/// A file as a task writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    pub text: String,
+    attrs: Attrs,
+}
+
+/// Path to file, for a host: as its tasks write them.
+pub type Texts = BTreeMap<String, Text>;
 
 impl Copy {
     /// The project's own site.
@@ -227,8 +234,9 @@ pub fn texts(site: &Site, host: &str) -> Option<Texts> {
         };
         let Ok(Outcome::Change(change)) = prepared.plan(&Nothing, &Mask::new([0; 32])) else { continue };
         for op in &change.ops {
-            if let Op::WriteFile { path, content, .. } = op {
-                texts.insert(path.clone(), String::from_utf8(content.bytes().to_vec()).unwrap());
+            if let Op::WriteFile { path, content, attrs, .. } = op {
+                let text = String::from_utf8(content.bytes().to_vec()).unwrap();
+                texts.insert(path.clone(), Text { text, attrs: attrs.clone() });
             }
         }
     }
@@ -276,14 +284,19 @@ pub fn unnamed(
     missing.map(|number| format!("{path}:{number} does not name {what}")).collect()
 }
 
-/// The file itself is there, or is not, or has another name: the task says why.
+/// The file itself is there, or is not, has another name or mode: the task says why, and so does what is said of the file.
 fn unnamed_task(said: &Explanation, path: &str, is_it: &dyn Fn(&From) -> bool, what: &str) -> Vec<String> {
-    let writers = said.tasks.iter().filter(|task| task.writes.iter().any(|written| written == path));
-    let is_named = writers.into_iter().any(|task| {
-        task.parameters.iter().any(|parameter| names(&parameter.from, is_it))
-            || task.conditions.iter().chain(&task.loops).any(|cause| names(&cause.from, is_it))
-    });
-    if is_named { vec![] } else { vec![format!("the task of {path} does not name {what}")] }
+    let in_parameters =
+        |parameters: &[ParameterWhy]| parameters.iter().any(|parameter| names(&parameter.from, is_it));
+    let in_causes = |causes: &[Condition]| causes.iter().any(|cause| names(&cause.from, is_it));
+    let mut writers = said.tasks.iter().filter(|task| task.writes.iter().any(|written| written == path));
+    let by_task = writers
+        .any(|task| in_parameters(&task.parameters) || in_causes(&task.conditions) || in_causes(&task.loops));
+    let mut files = said.files.iter().filter(|file| file.path == path);
+    let by_file = files
+        .any(|file| in_parameters(&file.parameters) || in_causes(&file.conditions) || in_causes(&file.loops));
+    let unnamed = [(by_task, "the task of "), (by_file, "")].into_iter().filter(|(is_named, _)| !is_named);
+    unnamed.map(|(_, of)| format!("{of}{path} does not name {what}")).collect()
 }
 
 /// All that a line is made of, apart from what only decides about it.
@@ -313,17 +326,22 @@ pub fn compare(
 ) -> Compared {
     match (before.0.get(path), after.0.get(path)) {
         (Some(a), Some(b)) => {
-            let [gone, come] = changed(a, b);
+            let [gone, come] = changed(&a.text, &b.text);
             let mut wrong = unnamed(before.1, path, &gone, is_it, what);
             wrong.extend(unnamed(after.1, path, &come, is_it, what));
+            if a.attrs != b.attrs {
+                wrong.extend(
+                    [before.1, after.1].iter().flat_map(|said| unnamed_task(said, path, is_it, what)),
+                );
+            }
             Compared { lines: gone.len() + come.len(), old: gone, wrong }
         }
         (Some(text), None) => {
-            let wrong = unnamed_task(before.1, path, is_it, what).into_iter().collect();
-            Compared { lines: 0, old: (1..=text.lines().count()).collect(), wrong }
+            let wrong = unnamed_task(before.1, path, is_it, what);
+            Compared { lines: 0, old: (1..=text.text.lines().count()).collect(), wrong }
         }
         (None, _) => {
-            let wrong = unnamed_task(after.1, path, is_it, what).into_iter().collect();
+            let wrong = unnamed_task(after.1, path, is_it, what);
             Compared { lines: 0, old: vec![], wrong }
         }
     }
