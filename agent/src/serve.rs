@@ -205,6 +205,8 @@ fn session(input: &mut Input, output: &Arc<Output>) -> io::Result<()> {
 /// A session that may act writes a journal, and takes the lease unless it was delegated; a read-only one touches nothing.
 fn open(session: Session, run: &str, who: &str, output: &Arc<Output>) -> Result<Pool, Box<Response>> {
     let (mut journal, mut lease) = (None, None);
+    // Whoever only looks says as well that there is no place to act from.
+    state::path().map_err(|why| Box::new(Response::Refused(why)))?;
     if session != Session::ReadOnly {
         if !state::safe_name(run) {
             return Err(Response::Refused(format!("the run {run:?} is not a plain name")).into());

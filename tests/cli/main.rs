@@ -23,6 +23,7 @@ mod exits;
 mod explain;
 mod external;
 mod facts;
+mod homeless;
 mod homes;
 mod http;
 mod included;

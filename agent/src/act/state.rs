@@ -2,7 +2,7 @@
 
 use crate::reason;
 pub use crate::wire::safe_name;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{Access, FlockOperation, Mode, OFlags, flock};
 use std::fs::{self, DirBuilder, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -13,18 +13,76 @@ const KEPT_RUNS: usize = 10;
 /// Bytes of saved content that are kept over all runs.
 pub const KEPT_BYTES: u64 = 256 << 20;
 
-/// Where the folder is: `/var/lib/provision-agent` for root, `~/.local/state/provision-agent` for others.
-/// `PROVISION_AGENT_STATE` names another.
+/// Where an account has its folder whose home takes none.
+const SHARED: &str = "/var/tmp";
+
+/// Where the folder is: `/var/lib/provision-agent` for root, `~/.local/state/provision-agent` for others, and for an account
+/// whose home takes none (`/usr/sbin`, `/nonexistent`) `/var/tmp/provision-agent-state-NUMBER`. `PROVISION_AGENT_STATE` names
+/// another.
+///
+/// # Errors
+/// Where there is no place for it, or somebody else has taken that.
 pub fn path() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("PROVISION_AGENT_STATE").filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }
-    if rustix::process::geteuid().is_root() {
+    let user = rustix::process::geteuid();
+    if user.is_root() {
         return Ok("/var/lib/provision-agent".into());
     }
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    home.map(|home| Path::new(&home).join(".local/state/provision-agent"))
-        .ok_or_else(|| "HOME is not set, so there is no place for the agent's state".into())
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    choose(home.as_deref(), &Path::new(SHARED).join(format!("provision-agent-state-{}", user.as_raw())))
+}
+
+/// The home where that takes the folder, else `other`: the same at each run, also where the home has become one since.
+fn choose(home: Option<&Path>, other: &Path) -> Result<PathBuf, String> {
+    if let Some(path) = home.map(|home| home.join(".local/state/provision-agent"))
+        && is_own(&path)
+    {
+        return Ok(path);
+    }
+    match (is_closed(other), home.filter(|home| takes_more(home))) {
+        (Ok(false) | Err(_), Some(home)) => Ok(home.join(".local/state/provision-agent")),
+        (Ok(false), None) if !may_write(other.parent().unwrap_or(other)) => {
+            let home = home.map_or("there is no home".into(), |home| format!("not in {}", home.display()));
+            Err(format!("there is no place for the agent's state: {home}, and not in {SHARED}"))
+        }
+        (found, _) => found.map(|_| other.into()),
+    }
+}
+
+fn is_own(path: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == own)
+}
+
+fn may_write(path: &Path) -> bool {
+    rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// Whether a home is the account's own, and the folder can be made there.
+fn takes_more(home: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let parents = [".local/state", ".local", ""].map(|name| home.join(name));
+    fs::metadata(home).is_ok_and(|meta| meta.is_dir() && meta.uid() == own)
+        && parents.iter().find(|path| path.symlink_metadata().is_ok()).is_some_and(|path| may_write(path))
+}
+
+/// Whether a folder is there, of those in a place where anybody can put one: what is there is trusted only where nobody else can
+/// have been in it. One that is open is not closed now, since what is in it stays.
+fn is_closed(path: &Path) -> Result<bool, String> {
+    let meta = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        found => found.map_err(|error| format!("cannot use {}: {}", path.display(), reason(error)))?,
+    };
+    if meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o077 == 0 {
+        return Ok(true);
+    }
+    Err(format!(
+        "cannot use {} for the agent's state: it is not a folder that only its account can use (owner, mode 0700, no link): \
+         remove it",
+        path.display()
+    ))
 }
 
 /// Makes a folder of ours, or checks one: no link, our own, closed to others.
@@ -84,6 +142,11 @@ pub fn folder() -> Result<PathBuf, String> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)
             .map_err(|error| format!("cannot make {}: {}", parent.display(), reason(error)))?;
+    }
+    if path.parent() == Some(Path::new(SHARED)) {
+        // Also one that came there just now.
+        let _ = DirBuilder::new().mode(0o700).create(&path);
+        is_closed(&path)?;
     }
     private_folder(&path)?;
     Ok(path)
@@ -171,4 +234,64 @@ pub fn size(folder: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn an_account_whose_home_takes_no_folder_has_it_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, other) = (dir.path().join("home"), dir.path().join("other"));
+        let at_home = home.join(".local/state/provision-agent");
+        // There is none.
+        assert_eq!(choose(None, &other), Ok(other.clone()));
+        assert_eq!(choose(Some(&home), &other), Ok(other.clone()));
+        assert!(!home.exists() && !other.exists(), "it only looks");
+        fs::create_dir(&home).unwrap();
+        assert_eq!(choose(Some(&home), &other), Ok(at_home.clone()));
+        // What was begun elsewhere is found again, and what is at home before that.
+        private_folder(&other).unwrap();
+        assert_eq!(choose(Some(&home), &other), Ok(other.clone()));
+        fs::create_dir_all(&at_home).unwrap();
+        assert_eq!(choose(Some(&home), &other), Ok(at_home.clone()));
+        // A file in the way.
+        fs::remove_dir(&other).unwrap();
+        fs::remove_dir_all(home.join(".local")).unwrap();
+        fs::write(home.join(".local"), "").unwrap();
+        assert_eq!(choose(Some(&home), &other), Ok(other));
+    }
+
+    #[test]
+    fn what_others_may_have_put_there_is_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, other) = (dir.path().join("home"), dir.path().join("other"));
+        let refused = || {
+            let why = choose(None, &other).unwrap_err();
+            assert!(why.contains("not a folder that only its account can use"), "{why}");
+        };
+        // Open: somebody may have been in it.
+        fs::create_dir(&other).unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o777)).unwrap();
+        refused();
+        assert_eq!(other.metadata().unwrap().mode() & 0o777, 0o777, "it stays as it is");
+        // It keeps nobody from a home of their own.
+        fs::create_dir(&home).unwrap();
+        assert_eq!(choose(Some(&home), &other), Ok(home.join(".local/state/provision-agent")));
+        fs::remove_dir(&other).unwrap();
+        private_folder(&dir.path().join("real")).unwrap();
+        symlink("real", &other).unwrap();
+        refused();
+        fs::remove_file(&other).unwrap();
+        fs::write(&other, "").unwrap();
+        refused();
+        fs::remove_file(&other).unwrap();
+        private_folder(&other).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&other, Some(1), None).unwrap();
+            refused();
+        }
+    }
 }
