@@ -3,13 +3,16 @@
 mod pipe;
 mod script;
 mod stream;
+mod which;
 
 pub use self::pipe::Pipe;
 pub use self::script::sweep;
 pub use self::stream::memory;
+pub use self::which::{PATH, which};
 
 use self::script::Placed;
 use self::stream::{Source, Stream};
+use self::which::which_in;
 use crate::reason;
 use crate::secret::Content;
 use crate::wire::{Exec, Output, SIGNALLED, TIMED_OUT};
@@ -24,8 +27,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Where programs are looked for.
-pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// At most 20 progress frames a second.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
@@ -84,18 +85,6 @@ impl Failure {
             Self::Other(message) => message,
         }
     }
-}
-
-/// The path of a program, as a shell with the agent's PATH would find it.
-pub fn which(program: &str) -> Option<String> {
-    let executable = |path: &str| {
-        std::fs::metadata(path).is_ok_and(|meta| meta.is_file())
-            && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
-    };
-    if program.contains('/') {
-        return executable(program).then(|| program.to_string());
-    }
-    PATH.split(':').map(|folder| format!("{folder}/{program}")).find(|path| executable(path))
 }
 
 /// A command that only reads, built by the agent. A missing program is exit code 127.
@@ -200,7 +189,8 @@ impl Running {
         // As a shell that stands there would find it.
         let there = std::path::Path::new(folder).join(name);
         let wanted = if name.contains('/') { there.to_str().unwrap_or(name) } else { name };
-        let program = if by_itself { Some(name.to_string()) } else { which(wanted) };
+        let program =
+            if by_itself { Some(name.to_string()) } else { which_in(wanted, exec.path().as_deref(), folder) };
         let program = program.ok_or_else(|| Failure::Missing(name.to_string()))?;
         let other = |error: std::io::Error| match (by_itself, error.raw_os_error()) {
             (true, Some(libc::ENOEXEC)) => Failure::Other(

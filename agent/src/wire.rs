@@ -201,6 +201,12 @@ impl Exec {
             script: None,
         }
     }
+
+    /// The PATH that it is given, in which its program is looked for.
+    pub fn path(&self) -> Option<String> {
+        let (_, path) = self.env.iter().find(|(name, _)| name == "PATH")?;
+        Some(String::from_utf8_lossy(path.bytes()).into_owned())
+    }
 }
 
 /// What may be done. Each is journalled before it acts.

@@ -43,7 +43,7 @@ pub fn areas_of(query: &Query) -> Vec<Area> {
                 vec![Area::Firewall]
             }
             Probe::Certificate { path: p, key, .. } => vec![path(p), path(key)],
-            Probe::Which { .. } => vec![Area::Packages],
+            Probe::Which { .. } | Probe::WhichOf { .. } => vec![Area::Packages],
             Probe::Compose(_) | Probe::DockerApi | Probe::Subnets => vec![Area::Docker],
             Probe::Attribute(question) => match question {
                 AttributeProbe::Xattr { path: p, .. }

@@ -116,8 +116,12 @@ fn folder(exec: &Exec) -> Option<Needed> {
 
 fn program(exec: &Exec) -> Option<Needed> {
     let (name, paths) = program_of(exec)?;
-    let program = if name.contains('/') { paths[0].clone() } else { name.clone() };
-    Some(Needed { name, query: Query::Run(Probe::Which { program }), paths, is_program: true })
+    let probe = match (name.contains('/'), exec.path()) {
+        (true, _) => Probe::Which { program: paths[0].clone() },
+        (false, None) => Probe::Which { program: name.clone() },
+        (false, Some(_)) => Probe::WhichOf { programs: paths.clone() },
+    };
+    Some(Needed { name, query: Query::Run(probe), paths, is_program: true })
 }
 
 impl Needed {
@@ -216,6 +220,12 @@ mod tests {
             ("command", "{argv: [/bin/x], touches: [/d]}", "packages /bin/x"),
             ("command", "{cmd: ./b/x, chdir: /srv/a, touches: [/d]}", "/srv/a/b/x"),
             ("command", "{cmd: b/x, touches: [/d]}", "/b/x"),
+            (
+                "command",
+                "{cmd: x, touches: [nothing], chdir: /srv, env: {PATH: \"/opt/bin/:in::/bin\"}}",
+                "packages /opt/bin/x /srv/in/x /srv/x /bin/x",
+            ),
+            ("command", "{cmd: /x, touches: [nothing], env: {PATH: /opt}}", "/x"),
             // It comes behind all anyway.
             ("command", "cmd: x", ""),
             ("command", "{cmd: x, changes: false}", ""),

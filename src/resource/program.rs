@@ -7,15 +7,22 @@ use agent::wire::{Exec, Op, Query};
 /// Where the agent looks for a program by its bare name.
 const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// The program as it is written, and where on the host it would be. `None` where a shell runs, or what the script itself says.
+/// The program as it is written, and where on the host it would be. `None` where a shell runs, or what the script itself says, and
+/// where a secret says where it is.
 pub fn program_of(exec: &Exec) -> Option<(String, Vec<String>)> {
-    if exec.script.as_ref().is_some_and(|script| script.at == 0) {
+    let is_secret = exec.env.iter().any(|(name, value)| name == "PATH" && value.is_secret());
+    if exec.script.as_ref().is_some_and(|script| script.at == 0) || is_secret {
         return None;
     }
     let name = exec.argv.first().filter(|program| *program != "/bin/sh")?.clone();
-    let paths = match name.contains('/') {
-        true => vec![plain(exec.cwd.as_deref().unwrap_or("/"), &name)],
-        false => FOLDERS.iter().map(|folder| format!("{folder}/{name}")).collect(),
+    let from = exec.cwd.as_deref().unwrap_or("/");
+    let paths = match (name.contains('/'), exec.path()) {
+        (true, _) => vec![plain(from, &name)],
+        (false, None) => FOLDERS.iter().map(|folder| format!("{folder}/{name}")).collect(),
+        (false, Some(path)) => {
+            let paths = path.split(':').map(|folder| std::path::Path::new(folder).join(&name));
+            paths.map(|path| plain(from, &path.to_string_lossy())).collect()
+        }
     };
     Some((name, paths))
 }

@@ -45,7 +45,7 @@ pub struct Spec {
     onlyif: Option<String>,
     /// Given on standard input. The place for a secret. Default: none.
     stdin: Option<Text>,
-    /// Added to the script's environment. Default: none.
+    /// Added to the script's environment. In a `PATH` that is given here `executable` is looked for as well. Default: none.
     #[serde(default)]
     env: IndexMap<String, Text>,
     /// Seconds until the script is ended. 0: an hour.

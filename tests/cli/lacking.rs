@@ -232,6 +232,56 @@ fn a_program_in_the_folder_to_run_in() {
     }
 }
 
+/// A bare name is looked for in the PATH that the task is given, in the run as in the plan.
+#[test]
+fn a_program_is_looked_for_in_the_path_of_its_task() {
+    let in_path = |runs: &str, path: &str| format!("{runs}, environment: {{PATH: \"{path}\"}}");
+    let runs = "command: {cmd: it --x, chdir: \"{{home}}\", touches: [nothing]}";
+    let script = "script: {src: it.sh, executable: it, chdir: \"{{home}}\", touches: [nothing]}";
+    let own = "command: {cmd: it, env: {PATH: \"{{home}}/bin\"}, chdir: \"{{home}}\", changes: false}";
+    let project = |before: &str, task: &str, is_there: bool| {
+        let project = Project::tasks(&(before.to_owned() + &named("runs", task)));
+        project.write("files/it.sh", "#!/bin/sh\n");
+        if is_there {
+            project.write("h/a/bin/it", "#!/bin/sh\n: > ran\n");
+            fs::set_permissions(project.path("h/a/bin/it"), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        project
+    };
+    let all = "/nowhere:{{home}}/bin:/bin";
+    for task in [in_path(runs, all), in_path(runs, "/nowhere:bin"), in_path(script, all), own.into()] {
+        let there = project("", &task, true);
+        assert!(matches!(there.check().code, Some(0 | 10)), "{task}");
+        there.go().exits(0);
+        assert!(there.has("h/a/ran"), "{task}");
+    }
+    for task in [in_path(runs, all), in_path(script, all)] {
+        for ran in [project("", &task, false).check(), project("", &task, false).go()] {
+            ran.exits(40).has(&["there is no program `it`", "site.yml:3:"]);
+        }
+        // What is brought there is waited for.
+        let brings = "shell: {cmd: \"sleep 0.3; mkdir {{home}}/bin; printf '#!/bin/sh\\n: > ran\\n' > {{home}}/bin/it; \
+                      chmod 755 {{home}}/bin/it\", creates: \"{{home}}/bin/it\", touches: [\"{{home}}/bin\"]}";
+        let brought = project(&named("brings", brings), &task, false);
+        brought.check().exits(10).has(&["brings  [a]", "runs  [a]"]);
+        brought.go().exits(0);
+        assert!(brought.has("h/a/ran"), "{task}");
+    }
+    // In no other folder, as a shell would.
+    let elsewhere = project("", &in_path("command: \"true\"", "{{home}}/bin"), true);
+    for ran in [elsewhere.check(), elsewhere.go()] {
+        ran.exits(40).has(&["there is no program `true`"]);
+    }
+    // A secret one is followed as well, and no plan tells it.
+    let secret =
+        "    - {name: word, shell: {cmd: echo tokenword, changes: false, secret: true}, register: word}\n";
+    let task = in_path(runs, "{{home}}/bin:/{{word.stdout}}");
+    let project = project(secret, &task, true);
+    project.check().exits(10).lacks(&["tokenword"]);
+    project.go().exits(0).lacks(&["tokenword"]);
+    assert!(project.has("h/a/ran"));
+}
+
 /// Whoever waits for what cannot come is not told a second time that it is missing.
 #[test]
 fn only_the_root_of_what_is_missing_is_told() {

@@ -69,6 +69,7 @@ pub fn probe(probe: &Probe) -> String {
             days => format!("certificate {path} within {days} days"),
         },
         Probe::Which { program } => format!("which {program}"),
+        Probe::WhichOf { programs } => format!("which of {}", programs.join(" ")),
         Probe::Compose(project) => {
             let mut text = format!("compose {}", project.project);
             project.profiles.iter().for_each(|profile| text += &format!(" profile {profile}"));

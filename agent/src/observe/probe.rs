@@ -33,6 +33,10 @@ fn output(code: i32, stdout: impl Into<Vec<u8>>) -> Output {
     Output { code, stdout: Content::new(stdout, false), stderr: Content::from("") }
 }
 
+fn found(program: Option<String>) -> Output {
+    program.map_or_else(|| output(1, ""), |path| output(0, path + "\n"))
+}
+
 /// `armed` are reverts that whoever asks has just armed.
 pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
     Ok(match question {
@@ -55,10 +59,8 @@ pub fn run(question: &Probe, armed: &[String]) -> Result<Output, String> {
         Probe::NftTable { family, name } => probe(&["nft", "-s", "list", "table", family, name], None, SOON),
         Probe::NftCheck { ruleset } => probe(&["nft", "-c", "-f", "-"], Some(ruleset.as_bytes()), SOON),
         Probe::Certificate { path, key, expires_within_s } => certificate(path, key, *expires_within_s),
-        Probe::Which { program } => match which(program) {
-            Some(path) => output(0, path + "\n"),
-            None => output(1, ""),
-        },
+        Probe::Which { program } => found(which(program)),
+        Probe::WhichOf { programs } => found(programs.iter().find_map(|program| which(program))),
         Probe::Compose(project) => return super::compose::run(project),
         Probe::DockerApi => probe(&["docker", "version", "--format", "{{.Server.APIVersion}}"], None, SOON),
         Probe::Subnets => subnets(),

@@ -50,6 +50,8 @@ pub enum Probe {
     Certificate { path: String, key: String, expires_within_s: u64 },
     /// Prints the path of a program on the agent's PATH; exit 1 when there is none.
     Which { program: String },
+    /// The same of the first of these that is there.
+    WhichOf { programs: Vec<String> },
     /// What docker compose would do with a project as predicted. See [`ComposeProbe`]. Stdout is JSON and secret.
     Compose(ComposeProbe),
     /// `docker version --format {{.Server.APIVersion}}`.

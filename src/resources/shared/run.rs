@@ -55,7 +55,7 @@ pub struct Params<C> {
     pub onlyif: Option<String>,
     /// Given on standard input. The place for a secret. Default: none.
     pub stdin: Option<Text>,
-    /// Added to the command's environment. Default: none.
+    /// Added to the command's environment. In a `PATH` that is given here its program is looked for as well. Default: none.
     #[serde(default)]
     pub env: IndexMap<String, Text>,
     /// Seconds until the command is ended. 0: an hour.
