@@ -72,9 +72,11 @@ impl ProgramThere {
 }
 
 impl Walk<'_> {
-    /// Whether what only looks, or checks, may come out otherwise when those before it are done.
+    /// Whether what only looks, or checks, may come out otherwise when those before it are done, which bring programs.
     pub(super) fn may_differ(&self, task: &HostTask, before: &[TaskId]) -> bool {
-        !before.is_empty() && counts_by_type(&self.preparations[task.id.0 as usize]) == Counts::No
+        let writes = |id: &TaskId| self.nodes[id.0 as usize].footprint.writes.iter();
+        before.iter().flat_map(writes).any(|area| area.overlaps(&Area::Packages))
+            && counts_by_type(&self.preparations[task.id.0 as usize]) == Counts::No
     }
 
     pub(super) fn program_there(&self, task: &HostTask) -> ProgramThere {
