@@ -42,7 +42,7 @@ const DISTURBANCES: &[Disturbance] = &[
     ("settings", "GREETING", |home| edit(&home.join(".env"), "hello", "bye")),
     ("what is replaced", "content", |home| edit(&home.join("lines"), "first = one", "first = 2")),
     ("a file of parts", "content", |home| edit(&home.join("parts"), "two", "three")),
-    ("an archive", "packed", |home| edit(&home.join("tree/packed"), "in an archive", "by hand")),
+    ("an archive", "packed", |home| edit(&home.join("unpacked/packed"), "in an archive", "by hand")),
     ("a tree", "page", |home| edit(&home.join("site/page"), "shown", "by hand")),
     ("an empty file", "mode", |home| mode(&home.join("empty"), 0o644)),
     ("a copy of what is there", "content", |home| edit(&home.join("again"), "greets", "grins at")),
